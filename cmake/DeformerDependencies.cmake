@@ -1,0 +1,39 @@
+# Finds everything that the library links. LibTorch: CMAKE_PREFIX_PATH (or Torch_DIR) wins, then the `torch` package of
+# the Python environment that scripts/setup makes, then that of the python3 on the PATH.
+
+if(NOT Torch_DIR)
+  find_package(Torch 2.4 QUIET CONFIG)
+endif()
+if(NOT Torch_FOUND AND NOT Torch_DIR)
+  file(GLOB _deformer_torch_dirs
+       "${PROJECT_SOURCE_DIR}/.deps/venv/lib/python3*/site-packages/torch/share/cmake/Torch")
+  if(_deformer_torch_dirs)
+    list(GET _deformer_torch_dirs 0 _deformer_torch_dir)
+  else()
+    find_program(DEFORMER_PYTHON python3)
+    if(DEFORMER_PYTHON)
+      execute_process(
+        COMMAND "${DEFORMER_PYTHON}" -c "import torch; print(torch.utils.cmake_prefix_path)"
+        OUTPUT_VARIABLE _deformer_torch_prefix OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+      if(_deformer_torch_prefix)
+        set(_deformer_torch_dir "${_deformer_torch_prefix}/Torch")
+      endif()
+    endif()
+  endif()
+  if(_deformer_torch_dir)
+    set(Torch_DIR "${_deformer_torch_dir}" CACHE PATH "Directory of TorchConfig.cmake" FORCE)
+  endif()
+endif()
+if(NOT Torch_DIR)
+  message(FATAL_ERROR
+    "LibTorch not found. Run scripts/setup, or name it: -DCMAKE_PREFIX_PATH=/path/to/libtorch")
+endif()
+find_package(Torch 2.4 REQUIRED CONFIG)
+
+find_package(nlohmann_json 3.10 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+if(DEFORMER_BUILD_TOOLS)
+  find_package(CLI11 2.1 REQUIRED)
+endif()

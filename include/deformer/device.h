@@ -1,0 +1,33 @@
+// Where and how precisely a model computes.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "deformer/export.h"
+
+namespace deformer {
+
+enum class Device { kCpu, kCuda };
+
+/// Arithmetic of the linear layers, chosen once when a model is loaded.
+enum class Precision { kFp32 };
+
+[[nodiscard]] DEFORMER_EXPORT std::string to_string(Device device);
+[[nodiscard]] DEFORMER_EXPORT std::string to_string(Precision precision);
+
+/// Parses "cpu", "cuda". Throws kInvalidArgument naming the accepted values.
+[[nodiscard]] DEFORMER_EXPORT Device parse_device(std::string_view name);
+/// Parses "fp32". Throws kInvalidArgument naming the accepted values.
+[[nodiscard]] DEFORMER_EXPORT Precision parse_precision(std::string_view name);
+
+/// How a model runs. All fields have working defaults.
+struct Runtime {
+  Device device = Device::kCpu;
+  Precision precision = Precision::kFp32;
+  /// Threads of one operator on the CPU. 0 leaves LibTorch's process-wide setting as it is; another
+  /// value is set process-wide (LibTorch has no per-model setting) when the model is loaded.
+  int threads = 0;
+};
+
+}  // namespace deformer

@@ -1,0 +1,80 @@
+// [T] The split encoder on tensors: lower layers per segment, upper layers per pair. Includes
+// LibTorch's tensor header; programs that only ask questions need span_qa.h, not this.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "deformer/export.h"
+
+namespace deformer {
+
+enum class SegmentRole : std::uint8_t { kQuestion, kPassage };
+
+/// One row of tokens as the lower layers see it, special tokens included.
+struct Segment {
+  SegmentRole role = SegmentRole::kPassage;
+  std::vector<std::int32_t> ids;
+  std::vector<std::int32_t> positions;  ///< one per id
+  std::int32_t type_id = 0;             ///< token type (BERT) of all ids
+};
+
+/// States of several segments, one after the other without padding.
+struct Encoding {
+  at::Tensor hidden;  ///< [tokens, hidden] fp32 on the model's device
+  std::vector<std::int64_t>
+      offsets;  ///< [segments + 1]; segment i owns rows [offsets[i], offsets[i + 1])
+
+  [[nodiscard]] std::int64_t num_segments() const noexcept {
+    return static_cast<std::int64_t>(offsets.size()) - 1;
+  }
+  [[nodiscard]] std::int64_t length(std::int64_t segment) const {
+    return offsets[segment + 1] - offsets[segment];
+  }
+};
+
+/// Indices into a question encoding and a passage encoding.
+struct SegmentPair {
+  std::int64_t question = 0;
+  std::int64_t passage = 0;
+};
+
+/// Which rows of a pair the last layer computes. Less is faster; the rows that are computed do not
+/// change.
+enum class JointRows : std::uint8_t {
+  kAll,            ///< both segments in the architecture's joint order (BERT: question, passage)
+  kPassage,        ///< the passage's rows: what a span head reads
+  kPassageAndCls,  ///< the same, then the row of [CLS]: a span head with a no-answer candidate
+  kCls,            ///< only the row of [CLS]: what a pooled head reads
+};
+
+/// Called with the packed states [tokens, hidden] after embeddings (layer -1) and after each layer,
+/// by absolute index.
+using LayerObserver = std::function<void(std::int64_t layer, const at::Tensor& hidden)>;
+
+/// A stack of transformer layers over packed segments. Architecture-specific; made by Model::load.
+/// Immutable, safe for concurrent calls. No padding exists outside the attention kernel, so a
+/// result never depends on the batch.
+class DEFORMER_EXPORT Encoder {
+ public:
+  virtual ~Encoder() = default;
+
+  /// Embeddings and layers [0, split_layer). Throws kInvalidArgument for an id or position out of
+  /// range.
+  [[nodiscard]] virtual Encoding lower(std::span<const Segment> segments,
+                                       const LayerObserver& observer = nullptr) const = 0;
+
+  /// Layers [split_layer, n) over each pair's two segments. What does not depend on the partner
+  /// (the first upper layer's projections) is computed once per segment. Result i belongs to
+  /// pairs[i], its rows as `rows` says; an observer sees all rows of every layer but the last, and
+  /// of the last those that `rows` names.
+  [[nodiscard]] virtual Encoding upper(const Encoding& questions, const Encoding& passages,
+                                       std::span<const SegmentPair> pairs, JointRows rows,
+                                       const LayerObserver& observer = nullptr) const = 0;
+};
+
+}  // namespace deformer

@@ -1,0 +1,38 @@
+// The one exception type of the library.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "deformer/export.h"
+
+namespace deformer {
+
+/// What kind of thing went wrong. The CLI maps each kind to an exit status (docs/cli.md).
+enum class ErrorCode {
+  kInvalidArgument,    ///< the caller's value is out of range or contradicts another one
+  kNotFound,           ///< a file, a key or a passage is absent
+  kCorrupt,            ///< data that was read is malformed, truncated or fails its checksum
+  kIncompatible,       ///< data is well-formed but belongs to another model, version or shape
+  kUnsupported,        ///< a combination that this build or machine cannot run
+  kResourceExhausted,  ///< out of memory, disk or map space
+  kIo,                 ///< the operating system or a server refused or failed
+  kInternal,           ///< a broken invariant: a bug in this library
+};
+
+/// Lower-case name of a code, e.g. "not found". Never null.
+DEFORMER_EXPORT const char* to_string(ErrorCode code) noexcept;
+
+/// Thrown by every public entry point. `what()` is one line: where (file, tensor, key, line), what
+/// was expected, what was found. Exceptions of other libraries are translated, their text kept.
+class DEFORMER_EXPORT Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+
+  [[nodiscard]] ErrorCode code() const noexcept { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+}  // namespace deformer

@@ -1,0 +1,68 @@
+// A loaded reader: configuration, tokenizer and weights.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "deformer/device.h"
+#include "deformer/export.h"
+#include "deformer/model_config.h"
+#include "deformer/passage_store.h"
+#include "deformer/tokenizer.h"
+
+namespace deformer {
+
+class Encoder;
+class SegmentLayout;
+class SpanHead;
+
+/// `Runtime` fields first, so that {.precision = ...} works in one line.
+struct LoadOptions {
+  Device device = Device::kCpu;
+  Precision precision = Precision::kFp32;
+  int threads = 0;                 ///< see Runtime::threads
+  std::optional<int> split_layer;  ///< overrides config.json
+  std::optional<Layout> layout;    ///< overrides config.json
+};
+
+/// A model directory in memory. Immutable, safe for concurrent calls; shared by the tasks that use
+/// it.
+class DEFORMER_EXPORT Model {
+ public:
+  /// Loads config.json, the tokenizer and model.safetensors (or model.safetensors.index.json with
+  /// its shards). Throws kNotFound, kCorrupt, kUnsupported, kIncompatible; one error lists all
+  /// missing, unexpected and misshapen tensors.
+  [[nodiscard]] static std::shared_ptr<const Model> load(const std::filesystem::path& model_dir,
+                                                         const LoadOptions& options = {});
+
+  ~Model();
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  [[nodiscard]] const ModelConfig& config() const noexcept;
+  [[nodiscard]] const Tokenizer& tokenizer() const noexcept;
+  /// Computed at the first call (a hash over the lower weights), then kept.
+  [[nodiscard]] const Fingerprint& fingerprint() const;
+  [[nodiscard]] const Runtime& runtime() const noexcept;
+  [[nodiscard]] std::int64_t num_parameters() const noexcept;
+
+  /// For code that works on tensors (encoder.h).
+  [[nodiscard]] const Encoder& encoder() const noexcept;
+  /// Internal: where special tokens, types and positions go.
+  [[nodiscard]] const SegmentLayout& segment_layout() const noexcept;
+  /// Internal: null when the weights hold no span head.
+  [[nodiscard]] const SpanHead* span_head() const noexcept;
+
+ private:
+  struct State;
+  explicit Model(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace deformer

@@ -1,0 +1,78 @@
+// What config.json says: the architecture's sizes and how the model is split
+// (docs/model_format.md).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "deformer/export.h"
+
+namespace deformer {
+
+enum class Architecture { kBert };
+
+/// Activation of the feed-forward layer. config.json: "gelu" is the erf form, "gelu_new" and
+/// "gelu_pytorch_tanh" the tanh approximation that the original DeFormer code and Google's
+/// TensorFlow BERT use.
+enum class Activation { kGeluErf, kGeluTanh, kRelu };
+
+/// Where the positions of a passage start.
+enum class Layout {
+  kRestart,   ///< question and passage both count from 0, as the original DeFormer does; any
+              ///< split_layer
+  kContinue,  ///< passage continues after the question: an ordinary checkpoint; split_layer 0 only
+};
+
+[[nodiscard]] DEFORMER_EXPORT std::string to_string(Architecture architecture);
+[[nodiscard]] DEFORMER_EXPORT std::string to_string(Activation activation);
+[[nodiscard]] DEFORMER_EXPORT std::string to_string(Layout layout);
+/// Parses "restart", "continue". Throws kInvalidArgument naming the accepted values.
+[[nodiscard]] DEFORMER_EXPORT Layout parse_layout(const std::string& name);
+
+/// The `deformer` object of config.json. Lengths are in tokens. Defaults are those of the original
+/// SQuAD set-up (StonyBrookNLP/deformer, tasks/__init__.py: 320 tokens = 25 + 2 question and 292 +
+/// 1 passage).
+struct SplitConfig {
+  int split_layer =
+      0;  ///< layers [0, split_layer) are lower, the rest upper; 0 = ordinary joint model
+  Layout layout = Layout::kRestart;
+  int max_question_tokens = 25;  ///< longer questions are cut; special tokens not counted
+  int window_tokens = 292;       ///< passage tokens of one window; the closing [SEP] not counted
+  int window_step = 128;         ///< distance between the starts of two windows
+  int max_answer_tokens = 30;    ///< longest answer span
+};
+
+/// Sizes of the encoder. Field names follow Hugging Face's BertConfig.
+struct ModelConfig {
+  Architecture architecture = Architecture::kBert;
+  std::int64_t vocab_size = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t num_hidden_layers = 0;
+  std::int64_t num_attention_heads = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t max_position_embeddings = 0;
+  std::int64_t type_vocab_size = 2;
+  Activation hidden_act = Activation::kGeluErf;
+  double layer_norm_eps = 1e-12;
+  double initializer_range =
+      0.02;  ///< standard deviation of new weights; used by training and random models
+  SplitConfig split;
+
+  [[nodiscard]] std::int64_t head_size() const noexcept {
+    return hidden_size / num_attention_heads;
+  }
+};
+
+/// Reads MODEL_DIR/config.json. A file without a `deformer` object is an ordinary checkpoint:
+/// split_layer 0, layout `continue`, max_question_tokens 64 (Hugging Face's pipeline default).
+/// Throws kNotFound, kCorrupt (broken JSON: line and column; missing key; wrong type), kUnsupported
+/// (another architecture or activation), kIncompatible (sizes that contradict each other).
+[[nodiscard]] DEFORMER_EXPORT ModelConfig load_model_config(const std::filesystem::path& model_dir);
+
+/// Throws kIncompatible with one line that names the first contradiction: split_layer outside [0,
+/// layers - 1], layout `continue` with split_layer > 0, windows or questions longer than the
+/// position table, sizes below 1.
+DEFORMER_EXPORT void validate(const ModelConfig& config);
+
+}  // namespace deformer

@@ -1,0 +1,53 @@
+// The encode step: lower layers over passages, once.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "deformer/export.h"
+#include "deformer/model.h"
+#include "deformer/passage_store.h"
+
+namespace deformer {
+
+/// Called after each batch with the number of finished items and of all items; from the calling
+/// thread.
+using ProgressCallback = std::function<void(std::size_t done, std::size_t total)>;
+
+struct EncodeOptions {
+  std::size_t batch_tokens =
+      4096;  ///< most tokens of one pass through the layers; a single window may exceed it
+  HiddenCodec codec = HiddenCodec::kFp32;
+  ProgressCallback progress = nullptr;  ///< counts passages
+};
+
+struct EncodeReport {
+  std::size_t encoded = 0;  ///< passages that went through the lower layers
+  std::size_t reused = 0;   ///< already in the store with the same text
+  std::size_t tokens = 0;   ///< rows computed, special tokens included
+};
+
+/// Encodes passages into a store. Immutable, safe for concurrent calls.
+class DEFORMER_EXPORT PassageEncoder {
+ public:
+  /// Throws kInvalidArgument when an argument is null, kIncompatible when the store belongs to
+  /// another fingerprint.
+  PassageEncoder(std::shared_ptr<const Model> model, std::shared_ptr<PassageStore> store);
+
+  /// Encodes each passage that the store lacks or holds with another text, and puts it there batch
+  /// by batch. A passage without tokens (empty or blank text) is stored with no windows. Throws
+  /// kInvalidArgument for an empty or too long id and for one id with two texts.
+  EncodeReport encode(std::span<const Passage> passages, const EncodeOptions& options = {}) const;
+
+ private:
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<PassageStore> store_;
+};
+
+/// The same without a store: one result per passage, in order.
+[[nodiscard]] DEFORMER_EXPORT std::vector<EncodedPassage> encode_passages(
+    const Model& model, std::span<const Passage> passages, const EncodeOptions& options = {});
+
+}  // namespace deformer

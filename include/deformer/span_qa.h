@@ -1,0 +1,88 @@
+// The answer step: question through the lower layers, question and passage through the upper ones,
+// best spans out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "deformer/export.h"
+#include "deformer/model.h"
+#include "deformer/passage_encoder.h"
+#include "deformer/passage_store.h"
+
+namespace deformer {
+
+/// One question about one or more passages.
+struct QaRequest {
+  std::string id = {};  ///< the caller's own; not interpreted
+  std::string question;
+  /// Where to look. A passage with an empty text is taken from the store by its id. One with a text
+  /// is taken from the store when that holds the same text under the id, else encoded on the fly
+  /// (and not stored).
+  std::vector<Passage> passages;
+};
+
+struct SpanQaOptions {
+  std::size_t top_k =
+      1;  ///< answers per question, best first, no two overlapping in the same passage
+  int max_answer_tokens =
+      0;  ///< longest span in tokens; 0 = the model's own (config.json, 30 as published)
+  bool allow_no_answer = false;  ///< lets "no answer" compete (models trained on SQuAD 2.0)
+  double no_answer_threshold =
+      0.0;  ///< no answer wins when its score exceeds the best span's by more than this
+  std::size_t batch_tokens = 4096;  ///< most joint tokens of one pass; a single pair may exceed it
+  ProgressCallback progress = nullptr;  ///< counts questions
+};
+
+/// A span of a passage, or "no answer".
+struct Answer {
+  std::string text;        ///< cut from the passage; "" for no answer
+  std::string passage_id;  ///< "" for no answer
+  ByteSpan bytes;          ///< byte range in the passage's UTF-8 text
+  std::int64_t start = 0;  ///< the same range in Unicode code points, as Python indexes strings
+  std::int64_t end = 0;
+  /// Start logit + end logit. Comparable across windows, passages and questions of one model.
+  double score = 0;
+  /// exp(score) over the sum of exp(score) of all candidates of the question, in all its windows
+  /// and passages (with allow_no_answer, that of no answer too). In [0, 1].
+  double probability = 0;
+  bool no_answer = false;
+};
+
+struct QaResult {
+  std::string id;  ///< of the request
+  /// Best first; empty when no passage has a token.
+  std::vector<Answer> answers;
+  /// Lowest start + end logit of the [CLS] row over all windows (the rule of Google's SQuAD 2.0
+  /// code); absent without a token.
+  std::optional<double> no_answer_score;
+  bool question_cut =
+      false;  ///< the question was longer than max_question_tokens and its tail was not read
+};
+
+/// Answers questions. Immutable, safe for concurrent calls.
+class DEFORMER_EXPORT SpanQa {
+ public:
+  /// `store` may be null: then every passage of a request must carry its text. Throws kIncompatible
+  /// when the weights hold no span head or the store belongs to another fingerprint.
+  explicit SpanQa(std::shared_ptr<const Model> model,
+                  std::shared_ptr<const PassageStore> store = nullptr);
+
+  /// One result per request, in order; independent of how requests are grouped. Requests on the
+  /// same passage share its tensor. Memory depends on batch_tokens, not on the number of requests
+  /// (results aside). Throws kNotFound naming a passage that has neither text nor record,
+  /// kInvalidArgument for a question without a token or a request without passages.
+  [[nodiscard]] std::vector<QaResult> answer(std::span<const QaRequest> requests,
+                                             const SpanQaOptions& options = {}) const;
+
+ private:
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<const PassageStore> store_;
+};
+
+}  // namespace deformer

@@ -1,0 +1,64 @@
+// From text to token ids, with byte spans into the caller's own text.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deformer/export.h"
+
+namespace deformer {
+
+/// Half-open range of *bytes* of a UTF-8 text.
+struct ByteSpan {
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+
+  friend bool operator==(const ByteSpan&, const ByteSpan&) = default;
+};
+
+/// `ids` and `spans` have equal length. spans[i] is the smallest byte range of the *original* text
+/// that token i was made from; ranges lie on code-point boundaries (an invalid byte counts as one
+/// code point) and never decrease. No special tokens are added.
+struct TokenizedText {
+  std::vector<std::int32_t> ids;
+  std::vector<ByteSpan> spans;
+};
+
+/// Ids of the tokens that the segment layouts add around a text.
+struct SpecialTokens {
+  std::int32_t cls = 0;
+  std::int32_t sep = 0;
+  std::int32_t pad = 0;
+  std::int32_t unk = 0;
+};
+
+/// Turns text into tokens. Immutable once made; safe for concurrent calls.
+class DEFORMER_EXPORT Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// Any byte sequence up to 4 GiB - 1 is accepted: invalid UTF-8 counts as U+FFFD, byte by byte.
+  /// The name of a special token inside the text ("[SEP]") is plain text.
+  [[nodiscard]] virtual TokenizedText tokenize(std::string_view text) const = 0;
+
+  [[nodiscard]] virtual const SpecialTokens& special_tokens() const noexcept = 0;
+  [[nodiscard]] virtual std::int64_t vocab_size() const noexcept = 0;
+  /// The vocabulary's own spelling of a token, e.g. "##ing". Throws kInvalidArgument when id is out
+  /// of range.
+  [[nodiscard]] virtual std::string token(std::int32_t id) const = 0;
+  /// Hash of everything that tokenize() depends on (vocabulary and options); part of a model's
+  /// fingerprint.
+  [[nodiscard]] virtual std::uint64_t hash() const noexcept = 0;
+};
+
+/// Loads the tokenizer of a model directory: vocab.txt (WordPiece, with do_lower_case,
+/// strip_accents and tokenize_chinese_chars from tokenizer_config.json; defaults true, =
+/// do_lower_case, true). Throws kNotFound, kCorrupt.
+[[nodiscard]] DEFORMER_EXPORT std::unique_ptr<const Tokenizer> load_tokenizer(
+    const std::filesystem::path& model_dir);
+
+}  // namespace deformer

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "deformer/export.h"
+
+namespace deformer {
+
+/// "major.minor.patch" of the library that runs, which may differ from the headers compiled
+/// against.
+DEFORMER_EXPORT const char* version() noexcept;
+
+}  // namespace deformer

@@ -1,0 +1,30 @@
+#include "deformer/device.h"
+
+#include "deformer/error.h"
+
+namespace deformer {
+
+std::string to_string(Device device) { return device == Device::kCpu ? "cpu" : "cuda"; }
+
+std::string to_string(Precision precision) {
+  switch (precision) {
+    case Precision::kFp32:
+      return "fp32";
+  }
+  return "unknown";
+}
+
+Device parse_device(std::string_view name) {
+  if (name == "cpu") return Device::kCpu;
+  if (name == "cuda") return Device::kCuda;
+  throw Error(ErrorCode::kInvalidArgument,
+              "device: expected cpu or cuda, found \"" + std::string(name) + "\"");
+}
+
+Precision parse_precision(std::string_view name) {
+  if (name == "fp32") return Precision::kFp32;
+  throw Error(ErrorCode::kInvalidArgument,
+              "precision: expected fp32, found \"" + std::string(name) + "\"");
+}
+
+}  // namespace deformer

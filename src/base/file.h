@@ -1,0 +1,41 @@
+// Whole-file reads and all-or-nothing writes.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace deformer {
+
+/// Throws kNotFound when absent, kIo for a directory or a failed read, kInvalidArgument when larger
+/// than `max_bytes`.
+[[nodiscard]] std::string read_file(const std::filesystem::path& path,
+                                    std::size_t max_bytes = std::size_t{4} << 30);
+
+/// Writes to a temporary file beside the target; commit() makes it durable and renames it over the
+/// target. Without commit() nothing is left behind and an existing target is untouched. Errors:
+/// kIo, kResourceExhausted (disk full). When the target is an existing non-regular file (a pipe,
+/// /dev/stdout) it is written directly. Not safe for concurrent calls.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path target);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::string_view bytes);
+  void commit();
+
+ private:
+  [[noreturn]] void fail(const char* action) const;
+
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;  // empty when the target is written directly
+  int descriptor_ = -1;
+};
+
+/// AtomicFile in one call.
+void write_file(const std::filesystem::path& path, std::string_view bytes);
+
+}  // namespace deformer

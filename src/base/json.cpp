@@ -1,0 +1,126 @@
+#include "base/json.h"
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+// nlohmann counts bytes from 1; the byte reported is the last one read.
+std::string line_and_column(std::string_view text, std::size_t byte) {
+  const std::size_t end = std::min(byte == 0 ? 0 : byte - 1, text.size());
+  const std::string_view before = text.substr(0, end);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const std::size_t newline = before.rfind('\n');
+  const std::size_t column = newline == std::string_view::npos ? end + 1 : end - newline;
+  return "line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
+// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." -> "syntax
+// error ..."
+std::string reason(const std::string& what) {
+  const std::size_t colon = what.find(": ");
+  std::string text = colon == std::string::npos ? what : what.substr(colon + 2);
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+nlohmann::json parse_json(std::string_view text, const std::string& where) {
+  try {
+    return nlohmann::json::parse(text.begin(), text.end());
+  } catch (const nlohmann::json::parse_error& error) {
+    throw Error(ErrorCode::kCorrupt, where + ": " + line_and_column(text, error.byte) +
+                                         ": broken JSON: " + reason(error.what()));
+  }
+}
+
+nlohmann::json load_json(const std::filesystem::path& path) {
+  return parse_json(read_file(path), path.string());
+}
+
+const char* json_type_name(const nlohmann::json& value) noexcept {
+  switch (value.type()) {
+    case nlohmann::json::value_t::null:
+      return "null";
+    case nlohmann::json::value_t::object:
+      return "an object";
+    case nlohmann::json::value_t::array:
+      return "an array";
+    case nlohmann::json::value_t::string:
+      return "a string";
+    case nlohmann::json::value_t::boolean:
+      return "a boolean";
+    case nlohmann::json::value_t::number_integer:
+    case nlohmann::json::value_t::number_unsigned:
+    case nlohmann::json::value_t::number_float:
+      return "a number";
+    default:
+      return "binary data";
+  }
+}
+
+std::string JsonPlace::where() const {
+  return path_.empty() ? file_ : file_ + ": " + path_;
+}
+
+void JsonPlace::fail(const char* expected) const {
+  throw Error(ErrorCode::kCorrupt,
+              where() + ": expected " + expected + ", found " + json_type_name(*value_));
+}
+
+void JsonPlace::require_object() const {
+  if (!value_->is_object()) fail("an object");
+}
+
+bool JsonPlace::has(const char* key) const {
+  require_object();
+  return value_->contains(key);
+}
+
+JsonPlace JsonPlace::at(const char* key) const {
+  require_object();
+  const auto found = value_->find(key);
+  if (found == value_->end()) {
+    throw Error(ErrorCode::kCorrupt, where() + ": expected a key \"" + key + "\", found none");
+  }
+  return {*found, file_, path_.empty() ? std::string(key) : path_ + "." + key};
+}
+
+JsonPlace JsonPlace::at(std::size_t index) const {
+  if (index >= size()) {
+    throw Error(ErrorCode::kCorrupt, where() + ": expected an element " + std::to_string(index) +
+                                         ", found " + std::to_string(size()) + " elements");
+  }
+  return {(*value_)[index], file_, path_ + "[" + std::to_string(index) + "]"};
+}
+
+std::size_t JsonPlace::size() const {
+  if (!value_->is_array()) fail("an array");
+  return value_->size();
+}
+
+const std::string& JsonPlace::as_string() const {
+  if (!value_->is_string()) fail("a string");
+  return value_->get_ref<const std::string&>();
+}
+
+std::int64_t JsonPlace::as_integer() const {
+  if (!value_->is_number_integer()) fail("an integer");
+  return value_->get<std::int64_t>();
+}
+
+double JsonPlace::as_number() const {
+  if (!value_->is_number()) fail("a number");
+  return value_->get<double>();
+}
+
+bool JsonPlace::as_bool() const {
+  if (!value_->is_boolean()) fail("a boolean");
+  return value_->get<bool>();
+}
+
+}  // namespace deformer

@@ -1,0 +1,54 @@
+// JSON values with errors that name file and place. Include only from .cpp files (nlohmann/json is
+// heavy).
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace deformer {
+
+/// Parses one document. `where` names it in errors. Throws kCorrupt with line and column (both from
+/// 1, column in bytes).
+[[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where);
+
+/// read_file() + parse_json().
+[[nodiscard]] nlohmann::json load_json(const std::filesystem::path& path);
+
+/// "a string", "a number", ... for messages.
+[[nodiscard]] const char* json_type_name(const nlohmann::json& value) noexcept;
+
+/// A JSON value that knows its place, e.g. "dev.json: data[3].paragraphs". Accessors throw kCorrupt
+/// with that place, what was expected and what was found. A view: the document must outlive it.
+class JsonPlace {
+ public:
+  JsonPlace(const nlohmann::json& value, std::string file)
+      : value_(&value), file_(std::move(file)) {}
+
+  [[nodiscard]] const nlohmann::json& value() const noexcept { return *value_; }
+  /// "file: path", or "file" at the root.
+  [[nodiscard]] std::string where() const;
+
+  [[nodiscard]] bool has(const char* key) const;
+  [[nodiscard]] JsonPlace at(const char* key) const;    ///< member of an object
+  [[nodiscard]] JsonPlace at(std::size_t index) const;  ///< element of an array
+  [[nodiscard]] std::size_t size() const;               ///< of an array
+  [[nodiscard]] const std::string& as_string() const;
+  [[nodiscard]] std::int64_t as_integer() const;
+  [[nodiscard]] double as_number() const;
+  [[nodiscard]] bool as_bool() const;
+  /// Throws unless the value is an object.
+  void require_object() const;
+
+ private:
+  JsonPlace(const nlohmann::json& value, std::string file, std::string path)
+      : value_(&value), file_(std::move(file)), path_(std::move(path)) {}
+  [[noreturn]] void fail(const char* expected) const;
+
+  const nlohmann::json* value_;
+  std::string file_;
+  std::string path_;
+};
+
+}  // namespace deformer
