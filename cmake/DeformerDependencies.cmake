@@ -1,8 +1,9 @@
 # Finds everything that the library links. LibTorch: CMAKE_PREFIX_PATH (or Torch_DIR) wins, then the `torch` package of
 # the Python environment that scripts/setup makes, then that of the python3 on the PATH.
 
+include(DeformerTorch)
 if(NOT Torch_DIR)
-  find_package(Torch 2.4 QUIET CONFIG)
+  deformer_find_torch(QUIET)
 endif()
 if(NOT Torch_FOUND AND NOT Torch_DIR)
   file(GLOB _deformer_torch_dirs
@@ -28,12 +29,13 @@ if(NOT Torch_DIR)
   message(FATAL_ERROR
     "LibTorch not found. Run scripts/setup, or name it: -DCMAKE_PREFIX_PATH=/path/to/libtorch")
 endif()
-find_package(Torch 2.4 REQUIRED CONFIG)
+deformer_find_torch(REQUIRED)
 
-find_package(nlohmann_json 3.10 REQUIRED)
+# GLOBAL: a program that takes the library by add_subdirectory links these too.
+find_package(nlohmann_json 3.10 REQUIRED GLOBAL)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
-pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET GLOBAL libutf8proc)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET GLOBAL libxxhash)
 if(DEFORMER_BUILD_TOOLS)
   find_package(CLI11 2.1 REQUIRED)
 endif()

@@ -1,0 +1,37 @@
+# Shared by the scripts beside it; sourced, not run.
+# shellcheck shell=bash
+
+# The root of the source tree; scripts run from here.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+
+say() { printf '== %s\n' "$*" >&2; }
+
+die() {
+  printf 'error: %s\n' "$1" >&2
+  shift
+  if (($# > 0)); then printf '       %s\n' "$@" >&2; fi
+  exit 1
+}
+
+# Prints the comment at the head of the calling script as its help text.
+print_help() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$1"; }
+
+# Compile jobs: one per core, but no more than memory allows (a file with LibTorch's headers takes about 1 GB).
+jobs() {
+  local cores memory_kb
+  cores=$(nproc 2>/dev/null || echo 2)
+  memory_kb=$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo 2>/dev/null || true)
+  local by_memory=$((${memory_kb:-4000000} / 1200000))
+  local count=$((by_memory < cores ? by_memory : cores))
+  echo $((count < 1 ? 1 : count))
+}
+
+# Configures and builds a preset. configure_and_build PRESET [build arguments...]
+configure_and_build() {
+  local preset=$1
+  shift
+  say "configuring and building (preset $preset, $(jobs) jobs)"
+  cmake --preset "$preset" >&2
+  cmake --build "build/$preset" --parallel "$(jobs)" "$@" >&2
+}
