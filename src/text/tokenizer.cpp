@@ -1,0 +1,33 @@
+#include "deformer/tokenizer.h"
+
+#include "deformer/error.h"
+#include "text/wordpiece.h"
+
+namespace deformer {
+namespace {
+
+struct Kind {
+  const char* file;
+  std::unique_ptr<const Tokenizer> (*load)(const std::filesystem::path& model_dir);
+};
+
+// The first kind whose file the model directory holds is the model's tokenizer.
+constexpr Kind kKinds[] = {
+    {"vocab.txt", load_wordpiece_tokenizer},
+};
+
+}  // namespace
+
+std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& model_dir) {
+  std::string files;
+  for (const Kind& kind : kKinds) {
+    std::error_code ignored;  // an unreadable file is the loader's to report
+    const auto status = std::filesystem::status(model_dir / kind.file, ignored);
+    if (status.type() != std::filesystem::file_type::not_found) return kind.load(model_dir);
+    files += (files.empty() ? "" : " or ") + std::string(kind.file);
+  }
+  throw Error(ErrorCode::kNotFound,
+              model_dir.string() + ": expected a tokenizer (" + files + "), found none");
+}
+
+}  // namespace deformer

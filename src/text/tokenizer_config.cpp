@@ -1,0 +1,48 @@
+#include "text/tokenizer_config.h"
+
+#include "base/json.h"
+
+namespace deformer {
+namespace {
+
+std::optional<JsonPlace> find(const JsonPlace& object, const char* key) {
+  if (!object.has(key)) return std::nullopt;
+  const JsonPlace place = object.at(key);
+  return place.value().is_null() ? std::nullopt : std::optional(place);
+}
+
+std::optional<bool> find_bool(const JsonPlace& config, const char* key) {
+  const auto place = find(config, key);
+  return place ? std::optional(place->as_bool()) : std::nullopt;
+}
+
+std::string token_or(const JsonPlace& config, const char* key, const std::string& default_token) {
+  const auto place = find(config, key);
+  if (!place) return default_token;
+  return place->value().is_object() ? place->at("content").as_string() : place->as_string();
+}
+
+}  // namespace
+
+TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir) {
+  TokenizerConfig config;
+  const std::filesystem::path path = model_dir / "tokenizer_config.json";
+  std::error_code ignored;  // an unreadable file is load_json's to report
+  if (std::filesystem::status(path, ignored).type() == std::filesystem::file_type::not_found) {
+    return config;
+  }
+  const nlohmann::json document = load_json(path);
+  const JsonPlace root(document, path.string());
+  root.require_object();
+  config.do_lower_case = find_bool(root, "do_lower_case").value_or(config.do_lower_case);
+  config.strip_accents = find_bool(root, "strip_accents");
+  config.tokenize_chinese_chars =
+      find_bool(root, "tokenize_chinese_chars").value_or(config.tokenize_chinese_chars);
+  config.cls_token = token_or(root, "cls_token", config.cls_token);
+  config.sep_token = token_or(root, "sep_token", config.sep_token);
+  config.pad_token = token_or(root, "pad_token", config.pad_token);
+  config.unk_token = token_or(root, "unk_token", config.unk_token);
+  return config;
+}
+
+}  // namespace deformer

@@ -1,0 +1,26 @@
+// What tokenizer_config.json says, as far as this library reads it.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace deformer {
+
+/// Keys that are absent or null keep these defaults (those of Hugging Face's BertTokenizer).
+struct TokenizerConfig {
+  bool do_lower_case = true;
+  std::optional<bool> strip_accents = std::nullopt;  ///< absent: as do_lower_case
+  bool tokenize_chinese_chars = true;
+  std::string cls_token = "[CLS]";
+  std::string sep_token = "[SEP]";
+  std::string pad_token = "[PAD]";
+  std::string unk_token = "[UNK]";
+};
+
+/// Reads MODEL_DIR/tokenizer_config.json; a missing file means all defaults. Special tokens are
+/// strings or objects with "content". Throws kCorrupt (broken JSON, wrong type: place, expected,
+/// found).
+[[nodiscard]] TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir);
+
+}  // namespace deformer
