@@ -1,0 +1,180 @@
+#include "model/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "deformer/error.h"
+#include "model/name_list.h"
+
+namespace deformer {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSingleFile = "model.safetensors";
+constexpr const char* kIndexFile = "model.safetensors.index.json";
+
+struct Rename {
+  std::string_view from;
+  std::string_view to;
+};
+// TensorFlow's names, which files from before 2020 still carry.
+constexpr std::array<Rename, 2> kLegacySuffixes{
+    {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}}};
+// Files saved from a bare BertModel lack the model's own prefix.
+constexpr std::array<std::string_view, 3> kBareModelPrefixes{"embeddings.", "encoder.", "pooler."};
+constexpr std::array<std::string_view, 4> kCommonlyUnused{
+    "bert.embeddings.position_ids", "bert.embeddings.token_type_ids", "bert.pooler.", "cls."};
+
+/// Stored name -> shard, as the index says.
+using WeightMap = std::map<std::string, std::string>;
+
+// Without an exception where a directory cannot be searched.
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+// A shard lies beside its index: another place would make the index a way to any file.
+void check_shard_name(const JsonPlace& place) {
+  const fs::path name(place.as_string());
+  if (name.empty() || name != name.filename() || name == "." || name == "..") {
+    throw Error(ErrorCode::kCorrupt, place.where() + ": expected the name of a file beside the " +
+                                         "index, found " + quoted_name(place.as_string()));
+  }
+}
+
+WeightMap read_index(const fs::path& path) {
+  const nlohmann::json document = load_json(path);
+  const JsonPlace root(document, path.string());
+  const JsonPlace entries = root.at("weight_map");
+  entries.require_object();
+  WeightMap weight_map;
+  for (const auto& [name, shard] : entries.value().items()) {
+    const JsonPlace place(shard, entries.where() + ": " + quoted_name(name));
+    check_shard_name(place);
+    weight_map.emplace(name, place.as_string());
+  }
+  return weight_map;
+}
+
+std::map<std::string, SafetensorsFile> open_shards(const fs::path& index,
+                                                   const WeightMap& weight_map) {
+  std::map<std::string, SafetensorsFile> shards;
+  for (const auto& [name, shard] : weight_map) {
+    if (shards.contains(shard)) continue;
+    const fs::path path = index.parent_path() / shard;
+    if (!is_there(path)) {
+      throw Error(ErrorCode::kNotFound, index.string() + ": expected shard " + path.string() +
+                                            " (tensor " + quoted_name(name) +
+                                            " is mapped to it), found no such file");
+    }
+    shards.emplace(shard, SafetensorsFile::open(path));
+  }
+  return shards;
+}
+
+void check_shards(const fs::path& index, const WeightMap& weight_map,
+                  const std::map<std::string, SafetensorsFile>& shards) {
+  NameList absent;
+  NameList extra;
+  for (const auto& [name, shard] : weight_map) {
+    if (shards.at(shard).find(name) == nullptr) absent.add(name, " in " + shard);
+  }
+  for (const auto& [shard, file] : shards) {
+    for (const TensorView& tensor : file.tensors()) {
+      const auto mapped = weight_map.find(tensor.name);
+      if (mapped == weight_map.end() || mapped->second != shard) {
+        extra.add(tensor.name, " in " + shard);
+      }
+    }
+  }
+  std::string problems = join_problems({absent.text("absent from their shards"),
+                                        extra.text("in a shard that weight_map does not name")});
+  if (problems.empty()) return;
+  throw Error(ErrorCode::kIncompatible,
+              index.string() + ": expected weight_map and shards to agree, found " + problems);
+}
+
+[[noreturn]] void fail_not_found(const fs::path& model_dir) {
+  std::string message =
+      model_dir.string() + ": expected " + kSingleFile + " or " + kIndexFile + ", found neither";
+  for (const char* other : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    if (is_there(model_dir / other)) {
+      message += std::string(" (") + other + " is not read: save the model as safetensors)";
+      break;
+    }
+  }
+  throw Error(ErrorCode::kNotFound, message);
+}
+
+}  // namespace
+
+std::string canonical_name(std::string_view stored_name) {
+  std::string name(stored_name);
+  for (const Rename& rename : kLegacySuffixes) {
+    if (name.ends_with(rename.from)) {
+      name.replace(name.size() - rename.from.size(), rename.from.size(), rename.to);
+    }
+  }
+  for (const std::string_view prefix : kBareModelPrefixes) {
+    if (name.starts_with(prefix)) return "bert." + name;
+  }
+  return name;
+}
+
+bool is_commonly_unused(std::string_view canonical_name) {
+  return std::any_of(kCommonlyUnused.begin(), kCommonlyUnused.end(),
+                     [&](std::string_view prefix) { return canonical_name.starts_with(prefix); });
+}
+
+Checkpoint Checkpoint::open(const fs::path& model_dir) {
+  if (is_there(model_dir / kSingleFile)) {
+    Checkpoint checkpoint(model_dir / kSingleFile);
+    checkpoint.add(SafetensorsFile::open(checkpoint.path_));
+    return checkpoint;
+  }
+  if (!is_there(model_dir / kIndexFile)) fail_not_found(model_dir);
+  Checkpoint checkpoint(model_dir / kIndexFile);
+  const WeightMap weight_map = read_index(checkpoint.path_);
+  const auto shards = open_shards(checkpoint.path_, weight_map);
+  check_shards(checkpoint.path_, weight_map, shards);
+  for (const auto& [name, file] : shards) checkpoint.add(file);
+  return checkpoint;
+}
+
+void Checkpoint::add(const SafetensorsFile& file) {
+  for (const TensorView& tensor : file.tensors()) {
+    const std::string name = canonical_name(tensor.name);
+    const auto [entry, added] = tensors_.try_emplace(name, StoredTensor{tensor, file.mapping()});
+    if (added) continue;
+    throw Error(ErrorCode::kIncompatible,
+                path_.string() + ": expected one tensor named " + quoted_name(name) + ", found " +
+                    quoted_name(entry->second.view.name) + " and " + quoted_name(tensor.name));
+  }
+}
+
+const StoredTensor* Checkpoint::find(std::string_view name) const {
+  const auto found = tensors_.find(name);
+  return found == tensors_.end() ? nullptr : &found->second;
+}
+
+void Checkpoint::hash_into(Hasher& hasher, std::span<const std::string> names) const {
+  for (const std::string& name : names) {
+    const StoredTensor* tensor = find(name);
+    if (tensor == nullptr) {
+      throw Error(ErrorCode::kIncompatible,
+                  path_.string() + ": expected a tensor " + quoted_name(name) + ", found none");
+    }
+    const TensorView& view = tensor->view;
+    hasher.add(std::string_view(name)).add(std::string_view(to_string(view.dtype)));
+    hasher.add(std::as_bytes(std::span(view.shape))).add(view.bytes);
+  }
+}
+
+}  // namespace deformer

@@ -1,0 +1,63 @@
+// The weights of a model directory under their canonical names. Free of LibTorch.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/hash.h"
+#include "model/safetensors.h"
+
+namespace deformer {
+
+/// Hugging Face's present-day name of a BERT tensor: `LayerNorm.gamma` and `.beta` become `.weight`
+/// and `.bias`; `embeddings.`, `encoder.` and `pooler.` get their missing `bert.`.
+[[nodiscard]] std::string canonical_name(std::string_view stored_name);
+
+/// True for what ordinary checkpoints carry beside the encoder and no reader needs: position-id
+/// buffers, pretraining heads (`cls.`), the pooler. Such a tensor may still be taken.
+[[nodiscard]] bool is_commonly_unused(std::string_view canonical_name);
+
+/// One tensor of one file. `owner` keeps the bytes alive.
+struct StoredTensor {
+  TensorView view;  ///< view.name is the name in the file
+  std::shared_ptr<const void> owner;
+};
+
+/// All tensors of model.safetensors, or of the shards that model.safetensors.index.json names.
+/// Mapped, not copied. Immutable, safe for concurrent calls.
+class Checkpoint {
+ public:
+  using Tensors = std::map<std::string, StoredTensor, std::less<>>;
+
+  /// model.safetensors wins when both are there. Throws kNotFound when neither is (or a shard is
+  /// absent), kCorrupt for a malformed file, kIncompatible when index and shards disagree or two
+  /// tensors have one canonical name (both spellings are named).
+  [[nodiscard]] static Checkpoint open(const std::filesystem::path& model_dir);
+
+  /// model.safetensors or the index: what messages name.
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// By canonical name.
+  [[nodiscard]] const Tensors& tensors() const noexcept { return tensors_; }
+  /// Null when absent.
+  [[nodiscard]] const StoredTensor* find(std::string_view name) const;
+
+  /// Adds canonical name, dtype, shape and bytes of each named tensor, in the given order. Equal
+  /// for one checkpoint in any spelling and sharding. Reads every byte. Throws kIncompatible when a
+  /// name is absent.
+  void hash_into(Hasher& hasher, std::span<const std::string> names) const;
+
+ private:
+  explicit Checkpoint(std::filesystem::path path) : path_(std::move(path)) {}
+
+  void add(const SafetensorsFile& file);
+
+  std::filesystem::path path_;
+  Tensors tensors_;
+};
+
+}  // namespace deformer

@@ -1,0 +1,330 @@
+#include "model/config.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+constexpr std::int64_t kMaxSize = std::numeric_limits<std::int32_t>::max();
+// Hugging Face's question-answering pipeline; the original BERT's run_squad.py uses the same.
+constexpr int kOrdinaryMaxQuestionTokens = 64;
+
+struct ActivationName {
+  std::string_view name;
+  Activation activation;
+};
+constexpr std::array<ActivationName, 4> kActivationNames{
+    {{"gelu", Activation::kGeluErf},
+     {"gelu_new", Activation::kGeluTanh},
+     {"gelu_pytorch_tanh", Activation::kGeluTanh},
+     {"relu", Activation::kRelu}}};
+
+constexpr std::array<std::string_view, 6> kDeformerKeys{"split_layer",         "layout",
+                                                        "max_question_tokens", "window_tokens",
+                                                        "window_step",         "max_answer_tokens"};
+
+using Contradiction = std::optional<std::string>;
+
+std::optional<Layout> find_layout(std::string_view name) {
+  if (name == "restart") return Layout::kRestart;
+  if (name == "continue") return Layout::kContinue;
+  return std::nullopt;
+}
+
+[[noreturn]] void unsupported(const JsonPlace& place, const std::string& expected,
+                              const std::string& found) {
+  throw Error(ErrorCode::kUnsupported,
+              place.where() + ": expected " + expected + ", found " + found);
+}
+
+std::int64_t integer_or(const JsonPlace& object, const char* key, std::int64_t fallback) {
+  return object.has(key) ? object.at(key).as_integer() : fallback;
+}
+
+double number_or(const JsonPlace& object, const char* key, double fallback) {
+  return object.has(key) ? object.at(key).as_number() : fallback;
+}
+
+// Configurations from before `model_type` existed name the class only.
+bool has_bert_class(const JsonPlace& root) {
+  if (!root.has("architectures")) return false;
+  const JsonPlace classes = root.at("architectures");
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (classes.at(i).as_string().starts_with("Bert")) return true;
+  }
+  return false;
+}
+
+Architecture read_architecture(const JsonPlace& root) {
+  if (!root.has("model_type") && has_bert_class(root)) return Architecture::kBert;
+  const JsonPlace place = root.at("model_type");
+  const std::string& name = place.as_string();
+  if (name != "bert") unsupported(place, "bert", "\"" + name + "\"");
+  return Architecture::kBert;
+}
+
+Activation read_activation(const JsonPlace& root) {
+  if (!root.has("hidden_act")) return Activation::kGeluErf;
+  const JsonPlace place = root.at("hidden_act");
+  const std::string& name = place.as_string();
+  for (const ActivationName& known : kActivationNames) {
+    if (known.name == name) return known.activation;
+  }
+  unsupported(place, "gelu, gelu_new, gelu_pytorch_tanh or relu", "\"" + name + "\"");
+}
+
+// Switches of Hugging Face's BertConfig that change what the layers compute.
+void refuse_other_variants(const JsonPlace& root) {
+  if (root.has("position_embedding_type")) {
+    const JsonPlace place = root.at("position_embedding_type");
+    if (place.as_string() != "absolute") {
+      unsupported(place, "absolute", "\"" + place.as_string() + "\"");
+    }
+  }
+  for (const char* key : {"is_decoder", "add_cross_attention"}) {
+    if (root.has(key) && root.at(key).as_bool()) {
+      unsupported(root.at(key), "false (an encoder)", "true");
+    }
+  }
+  if (root.has("pruned_heads")) {
+    const JsonPlace place = root.at("pruned_heads");
+    place.require_object();
+    if (!place.value().empty()) unsupported(place, "no pruned heads", "some");
+  }
+}
+
+ModelConfig read_sizes(const JsonPlace& root) {
+  ModelConfig config;
+  config.architecture = read_architecture(root);
+  config.vocab_size = root.at("vocab_size").as_integer();
+  config.hidden_size = root.at("hidden_size").as_integer();
+  config.num_hidden_layers = root.at("num_hidden_layers").as_integer();
+  config.num_attention_heads = root.at("num_attention_heads").as_integer();
+  config.intermediate_size = root.at("intermediate_size").as_integer();
+  config.max_position_embeddings = integer_or(root, "max_position_embeddings", 512);
+  config.type_vocab_size = integer_or(root, "type_vocab_size", config.type_vocab_size);
+  config.hidden_act = read_activation(root);
+  config.layer_norm_eps = number_or(root, "layer_norm_eps", config.layer_norm_eps);
+  config.initializer_range = number_or(root, "initializer_range", config.initializer_range);
+  return config;
+}
+
+Contradiction outside(std::string_view name, std::int64_t value, std::int64_t low,
+                      std::int64_t high) {
+  if (low <= value && value <= high) return std::nullopt;
+  return std::string(name) + ": expected a value from " + std::to_string(low) + " to " +
+         std::to_string(high) + ", found " + std::to_string(value);
+}
+
+Contradiction check_sizes(const ModelConfig& config) {
+  const std::array<std::pair<std::string_view, std::int64_t>, 6> sizes{
+      {{"vocab_size", config.vocab_size},
+       {"hidden_size", config.hidden_size},
+       {"num_hidden_layers", config.num_hidden_layers},
+       {"num_attention_heads", config.num_attention_heads},
+       {"intermediate_size", config.intermediate_size},
+       {"max_position_embeddings", config.max_position_embeddings}}};
+  for (const auto& [name, value] : sizes) {
+    if (auto found = outside(name, value, 1, kMaxSize)) return found;
+  }
+  // The question has type 0, the passage type 1.
+  if (auto found = outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize)) return found;
+  if (config.hidden_size % config.num_attention_heads != 0) {
+    return "hidden_size: expected a multiple of num_attention_heads (" +
+           std::to_string(config.num_attention_heads) + "), found " +
+           std::to_string(config.hidden_size);
+  }
+  if (!std::isfinite(config.layer_norm_eps) || config.layer_norm_eps <= 0) {
+    return "layer_norm_eps: expected a number above 0, found " +
+           nlohmann::json(config.layer_norm_eps).dump();
+  }
+  if (!std::isfinite(config.initializer_range) || config.initializer_range < 0) {
+    return "initializer_range: expected a number of at least 0, found " +
+           nlohmann::json(config.initializer_range).dump();
+  }
+  return std::nullopt;
+}
+
+// Rows of the position table that the longest question and window reach, special tokens included.
+Contradiction check_positions(const ModelConfig& config) {
+  const std::int64_t question = std::int64_t{config.split.max_question_tokens} + 2;
+  const std::int64_t window = std::int64_t{config.split.window_tokens} + 1;
+  const bool joint = config.split.layout == Layout::kContinue;
+  const std::int64_t needed = joint ? question + window : std::max(question, window);
+  if (needed <= config.max_position_embeddings) return std::nullopt;
+  return "max_position_embeddings: expected at least " + std::to_string(needed) + " (layout " +
+         to_string(config.split.layout) + ", max_question_tokens " +
+         std::to_string(config.split.max_question_tokens) + " + 2, window_tokens " +
+         std::to_string(config.split.window_tokens) + " + 1), found " +
+         std::to_string(config.max_position_embeddings);
+}
+
+Contradiction check_split(const ModelConfig& config) {
+  const SplitConfig& split = config.split;
+  if (auto found =
+          outside("deformer.split_layer", split.split_layer, 0, config.num_hidden_layers - 1)) {
+    return found;
+  }
+  if (split.layout == Layout::kContinue && split.split_layer > 0) {
+    return "deformer.layout: expected restart with split_layer " +
+           std::to_string(split.split_layer) +
+           ", found continue (a passage's positions would depend on the question)";
+  }
+  const std::array<std::pair<std::string_view, int>, 3> lengths{
+      {{"deformer.max_question_tokens", split.max_question_tokens},
+       {"deformer.window_tokens", split.window_tokens},
+       {"deformer.max_answer_tokens", split.max_answer_tokens}}};
+  for (const auto& [name, value] : lengths) {
+    if (auto found = outside(name, value, 1, kMaxSize)) return found;
+  }
+  // A longer step would leave tokens between two windows unread.
+  if (auto found = outside("deformer.window_step", split.window_step, 1, split.window_tokens)) {
+    return found;
+  }
+  return check_positions(config);
+}
+
+void require_none(const Contradiction& contradiction, const std::string& where) {
+  if (contradiction) throw Error(ErrorCode::kIncompatible, where + *contradiction);
+}
+
+int length_or(const JsonPlace& object, const char* key, std::int64_t fallback) {
+  const std::int64_t value = integer_or(object, key, fallback);
+  if (auto found = outside(key, value, -kMaxSize, kMaxSize)) {
+    throw Error(ErrorCode::kIncompatible, object.where() + "." + *found);
+  }
+  return static_cast<int>(value);
+}
+
+Layout read_layout(const JsonPlace& deformer) {
+  if (!deformer.has("layout")) return Layout::kRestart;
+  const JsonPlace place = deformer.at("layout");
+  const auto layout = find_layout(place.as_string());
+  if (!layout) unsupported(place, "restart or continue", "\"" + place.as_string() + "\"");
+  return *layout;
+}
+
+// A misspelt key would silently leave a default in force.
+void refuse_unknown_keys(const JsonPlace& deformer) {
+  deformer.require_object();
+  for (const auto& [key, value] : deformer.value().items()) {
+    if (std::find(kDeformerKeys.begin(), kDeformerKeys.end(), key) == kDeformerKeys.end()) {
+      unsupported(deformer,
+                  "keys among split_layer, layout, max_question_tokens, window_tokens, "
+                  "window_step, max_answer_tokens",
+                  nlohmann::json(key).dump());
+    }
+  }
+}
+
+// Default lengths shrink to what the position table holds; lengths that the file states do not.
+SplitConfig read_split(const JsonPlace& root, std::int64_t positions) {
+  const bool ordinary = !root.has("deformer");
+  const nlohmann::json nothing = nlohmann::json::object();
+  const JsonPlace deformer = ordinary ? JsonPlace(nothing, root.where()) : root.at("deformer");
+  refuse_unknown_keys(deformer);
+
+  SplitConfig split;
+  split.split_layer = length_or(deformer, "split_layer", 0);
+  split.layout = ordinary ? Layout::kContinue : read_layout(deformer);
+  const std::int64_t question = ordinary ? kOrdinaryMaxQuestionTokens : split.max_question_tokens;
+  split.max_question_tokens =
+      length_or(deformer, "max_question_tokens",
+                std::min(question, std::max<std::int64_t>(1, positions / 4)));
+  const std::int64_t before =
+      split.layout == Layout::kContinue ? std::int64_t{split.max_question_tokens} + 2 : 0;
+  const std::int64_t room = std::max<std::int64_t>(1, positions - before - 1);
+  split.window_tokens =
+      length_or(deformer, "window_tokens", std::min<std::int64_t>(split.window_tokens, room));
+  split.window_step =
+      length_or(deformer, "window_step", std::min(split.window_step, split.window_tokens));
+  split.max_answer_tokens = length_or(deformer, "max_answer_tokens", split.max_answer_tokens);
+  return split;
+}
+
+}  // namespace
+
+std::string to_string(Architecture architecture) {
+  switch (architecture) {
+    case Architecture::kBert:
+      return "bert";
+  }
+  return "unknown";
+}
+
+std::string to_string(Activation activation) {
+  for (const ActivationName& known : kActivationNames) {
+    if (known.activation == activation) return std::string(known.name);
+  }
+  return "unknown";
+}
+
+std::string to_string(Layout layout) {
+  return layout == Layout::kRestart ? "restart" : "continue";
+}
+
+Layout parse_layout(const std::string& name) {
+  if (const auto layout = find_layout(name)) return *layout;
+  throw Error(ErrorCode::kInvalidArgument,
+              "layout: expected restart or continue, found \"" + name + "\"");
+}
+
+ModelConfig load_model_config(const std::filesystem::path& model_dir) {
+  const std::filesystem::path path = model_dir / "config.json";
+  const nlohmann::json document = load_json(path);
+  const JsonPlace root(document, path.string());
+  root.require_object();
+  ModelConfig config = read_sizes(root);
+  refuse_other_variants(root);
+  require_none(check_sizes(config), path.string() + ": ");
+  config.split = read_split(root, config.max_position_embeddings);
+  require_none(check_split(config), path.string() + ": ");
+  return config;
+}
+
+void validate(const ModelConfig& config) {
+  require_none(check_sizes(config), "");
+  require_none(check_split(config), "");
+}
+
+std::string config_to_json(const ModelConfig& config) {
+  nlohmann::ordered_json root;
+  root["architectures"] = nlohmann::ordered_json::array({"BertForQuestionAnswering"});
+  root["model_type"] = to_string(config.architecture);
+  root["vocab_size"] = config.vocab_size;
+  root["hidden_size"] = config.hidden_size;
+  root["num_hidden_layers"] = config.num_hidden_layers;
+  root["num_attention_heads"] = config.num_attention_heads;
+  root["intermediate_size"] = config.intermediate_size;
+  root["hidden_act"] = to_string(config.hidden_act);
+  root["max_position_embeddings"] = config.max_position_embeddings;
+  root["type_vocab_size"] = config.type_vocab_size;
+  root["layer_norm_eps"] = config.layer_norm_eps;
+  root["initializer_range"] = config.initializer_range;
+  root["position_embedding_type"] = "absolute";
+  nlohmann::ordered_json& deformer = root["deformer"];
+  deformer["split_layer"] = config.split.split_layer;
+  deformer["layout"] = to_string(config.split.layout);
+  deformer["max_question_tokens"] = config.split.max_question_tokens;
+  deformer["window_tokens"] = config.split.window_tokens;
+  deformer["window_step"] = config.split.window_step;
+  deformer["max_answer_tokens"] = config.split.max_answer_tokens;
+  return root.dump(2) + "\n";
+}
+
+void save_model_config(const ModelConfig& config, const std::filesystem::path& model_dir) {
+  validate(config);
+  write_file(model_dir / "config.json", config_to_json(config));
+}
+
+}  // namespace deformer

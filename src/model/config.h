@@ -1,0 +1,19 @@
+// Writing config.json; reading it is public (deformer/model_config.h).
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "deformer/model_config.h"
+
+namespace deformer {
+
+/// The text of a config.json that load_model_config() reads back as the same ModelConfig and that
+/// Hugging Face loads as a BertForQuestionAnswering; the split is in its `deformer` object.
+[[nodiscard]] std::string config_to_json(const ModelConfig& config);
+
+/// validate(), then writes MODEL_DIR/config.json as a whole or not at all. The directory must
+/// exist. Throws kIncompatible, kNotFound, kIo, kResourceExhausted.
+void save_model_config(const ModelConfig& config, const std::filesystem::path& model_dir);
+
+}  // namespace deformer

@@ -1,0 +1,143 @@
+#include "model/weights.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+constexpr std::size_t kMaxProblems = 1000;
+
+std::optional<at::ScalarType> floating_type(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kF16:
+      return at::kHalf;
+    case Dtype::kBf16:
+      return at::kBFloat16;
+    case Dtype::kF32:
+      return at::kFloat;
+    case Dtype::kF64:
+      return at::kDouble;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool is_aligned(const void* data, std::size_t bytes) {
+  return reinterpret_cast<std::uintptr_t>(data) % bytes == 0;
+}
+
+// In the stored type, on the mapped bytes wherever their address allows it.
+at::Tensor view_of(const StoredTensor& stored, at::ScalarType type, at::IntArrayRef shape) {
+  const std::span<const std::byte> bytes = stored.view.bytes;
+  if (!is_aligned(bytes.data(), value_bytes(stored.view.dtype))) {
+    at::Tensor copy = at::empty(shape, type);
+    std::memcpy(copy.data_ptr(), bytes.data(), bytes.size());
+    return copy;
+  }
+  return at::from_blob(
+      const_cast<std::byte*>(bytes.data()), shape, [owner = stored.owner](void*) {},
+      at::TensorOptions(type));
+}
+
+void require_representable(const at::Tensor& source, const at::Tensor& converted,
+                           const std::string& where, Dtype dtype) {
+  if (source.numel() == 0) return;
+  const bool overflows =
+      at::logical_and(at::isinf(converted), at::isfinite(source)).any().item<bool>();
+  if (!overflows) return;
+  throw Error(ErrorCode::kInvalidArgument, where + ": expected values that " + to_string(dtype) +
+                                               " can hold, found up to " +
+                                               std::to_string(source.abs().max().item<double>()));
+}
+
+}  // namespace
+
+at::Tensor WeightLoader::take(const std::string& name, at::IntArrayRef shape) {
+  const auto stand_in = [&] {
+    if (missing_.count() + misshapen_.count() >= kMaxProblems) fail({});
+    return at::zeros({}, at::kFloat).expand(shape);
+  };
+  const StoredTensor* stored = checkpoint_.find(name);
+  if (stored == nullptr) {
+    missing_.add(name);
+    return stand_in();
+  }
+  taken_.insert(name);
+  const TensorView& view = stored->view;
+  const auto type = floating_type(view.dtype);
+  if (!type || at::IntArrayRef(view.shape) != shape) {
+    const std::span<const std::int64_t> expected(shape.data(), shape.size());
+    misshapen_.add(name, " (expected F32, F16, BF16 or F64 " + shape_text(expected) + ", found " +
+                             to_string(view.dtype) + " " + shape_text(view.shape) + ")");
+    return stand_in();
+  }
+  return view_of(*stored, *type, shape).to(at::kFloat);
+}
+
+NameList WeightLoader::unexpected(const std::vector<std::string>& ignorable_prefixes) const {
+  NameList names;
+  for (const auto& [name, stored] : checkpoint_.tensors()) {
+    const bool ignorable =
+        is_commonly_unused(name) ||
+        std::any_of(ignorable_prefixes.begin(), ignorable_prefixes.end(),
+                    [&](const std::string& prefix) { return name.starts_with(prefix); });
+    if (!ignorable && !taken_.contains(name)) names.add(name);
+  }
+  return names;
+}
+
+void WeightLoader::fail(const NameList& unexpected) const {
+  throw Error(ErrorCode::kIncompatible,
+              checkpoint_.path().string() +
+                  ": expected the tensors that config.json describes, found " +
+                  join_problems({missing_.text("missing"), misshapen_.text("misshapen"),
+                                 unexpected.text("unexpected")}));
+}
+
+void WeightLoader::finish(const std::vector<std::string>& ignorable_prefixes) const {
+  const NameList unexpected_names = unexpected(ignorable_prefixes);
+  if (missing_.count() + misshapen_.count() + unexpected_names.count() > 0) {
+    fail(unexpected_names);
+  }
+}
+
+void write_checkpoint(const std::filesystem::path& model_dir, const NamedTensors& tensors,
+                      Dtype dtype) {
+  const std::filesystem::path path = model_dir / "model.safetensors";
+  const auto type = floating_type(dtype);
+  if (!type || dtype == Dtype::kF64) {
+    throw Error(ErrorCode::kInvalidArgument,
+                path.string() + ": expected F32, F16 or BF16, found " + to_string(dtype));
+  }
+  NamedTensors sorted = tensors;
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<TensorSpec> specs;
+  for (const auto& [name, tensor] : sorted) {
+    if (!tensor.defined() || !tensor.is_floating_point()) {
+      throw Error(ErrorCode::kInvalidArgument, path.string() + ": tensor " + quoted_name(name) +
+                                                   ": expected a floating-point tensor");
+    }
+    specs.push_back({name, dtype, tensor.sizes().vec()});
+  }
+  SafetensorsWriter writer(path, specs, {{"format", "pt"}});
+  for (const auto& [name, tensor] : sorted) {
+    const at::Tensor converted = tensor.detach().to(at::kCPU, *type).contiguous();
+    const std::string where = path.string() + ": tensor " + quoted_name(name);
+    require_representable(tensor.detach().to(at::kCPU), converted, where, dtype);
+    writer.append({static_cast<const std::byte*>(converted.const_data_ptr()),
+                   static_cast<std::size_t>(converted.nbytes())});
+  }
+  writer.commit();
+}
+
+}  // namespace deformer

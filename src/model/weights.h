@@ -1,0 +1,86 @@
+// Tensors out of a checkpoint, and into one.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/checkpoint.h"
+#include "model/name_list.h"
+
+namespace deformer {
+
+/// Hands out the weights of a checkpoint by canonical name and keeps account: what was missing,
+/// what had another shape, what nobody took. The checkpoint must outlive the loader; the tensors
+/// outlive both. Not safe for concurrent calls.
+class WeightLoader {
+ public:
+  explicit WeightLoader(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+
+  /// An fp32 CPU tensor of exactly this shape, contiguous. Stored as F32 (and aligned): a view of
+  /// the mapped file, which stays mapped as long as the tensor. Stored as F16, BF16 or F64: a
+  /// converted copy. The mapping is read-only: never write a weight in place, train on a clone.
+  ///
+  /// A tensor that is missing or misshapen is recorded for finish() and stands in as zeros that
+  /// take no memory (strides 0). After 1,000 such tensors the error is thrown at once: the
+  /// configuration belongs to another model.
+  [[nodiscard]] at::Tensor take(const std::string& name, at::IntArrayRef shape);
+
+  [[nodiscard]] bool has(std::string_view name) const { return checkpoint_.find(name) != nullptr; }
+
+  /// To be called when everything has been taken. Throws one kIncompatible that lists what was
+  /// missing, misshapen (or no floating-point tensor), and unexpected: neither taken, nor
+  /// is_commonly_unused(), nor beginning with one of `ignorable_prefixes`.
+  void finish(const std::vector<std::string>& ignorable_prefixes = {}) const;
+
+ private:
+  [[nodiscard]] NameList unexpected(const std::vector<std::string>& ignorable_prefixes) const;
+  [[noreturn]] void fail(const NameList& unexpected) const;
+
+  const Checkpoint& checkpoint_;
+  std::set<std::string, std::less<>> taken_;
+  NameList missing_;
+  NameList misshapen_;
+};
+
+/// A loader and a prefix: a layer names its weights relative to where it stands.
+///   WeightScope bert(loader, "bert");
+///   bert.sub("embeddings.LayerNorm").take("weight", {hidden});
+/// The loader must outlive the scope.
+class WeightScope {
+ public:
+  explicit WeightScope(WeightLoader& loader, std::string prefix = "")
+      : loader_(&loader), prefix_(std::move(prefix)) {}
+
+  [[nodiscard]] WeightScope sub(std::string_view name) const {
+    return WeightScope(*loader_, full_name(name));
+  }
+  [[nodiscard]] at::Tensor take(std::string_view name, at::IntArrayRef shape) const {
+    return loader_->take(full_name(name), shape);
+  }
+  [[nodiscard]] bool has(std::string_view name) const { return loader_->has(full_name(name)); }
+
+  [[nodiscard]] std::string full_name(std::string_view name) const {
+    return prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name);
+  }
+
+ private:
+  WeightLoader* loader_;
+  std::string prefix_;
+};
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// Writes MODEL_DIR/model.safetensors as a whole or not at all, converting tensor by tensor to
+/// `dtype` (F32, F16 or BF16), with the metadata that Hugging Face asks for. The directory must
+/// exist. Throws kInvalidArgument for another dtype, a tensor that is not floating-point, or a
+/// finite value that `dtype` cannot hold; and as SafetensorsWriter.
+void write_checkpoint(const std::filesystem::path& model_dir, const NamedTensors& tensors,
+                      Dtype dtype = Dtype::kF32);
+
+}  // namespace deformer

@@ -1,0 +1,277 @@
+// BERT against Hugging Face: tiny random checkpoints and what transformers computes with them
+// (scripts/golden/make_golden_models.py).
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "deformer/encoder.h"
+#include "deformer/model.h"
+#include "model/safetensors.h"
+#include "model/span_head.h"
+
+namespace deformer {
+namespace {
+
+constexpr double kTolerance = 1e-5;
+
+struct GoldenCase {
+  std::string name;
+  int split_layer = 0;
+};
+
+// One directory of tests/golden/models.
+class GoldenModel {
+ public:
+  explicit GoldenModel(const std::string& name)
+      : directory_(std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests/golden/models" / name),
+        expected_(SafetensorsFile::open(directory_ / "expected.safetensors")) {
+    const nlohmann::json document = load_json(directory_ / "cases.json");
+    layout_ = parse_layout(document.at("layout"));
+    for (const auto& entry : document.at("cases")) {
+      cases_.push_back({entry.at("name"), entry.at("split_layer")});
+    }
+  }
+
+  [[nodiscard]] std::shared_ptr<const Model> load(int split_layer) const {
+    LoadOptions options;
+    options.split_layer = split_layer;
+    return Model::load(directory_, options);
+  }
+  [[nodiscard]] Layout layout() const { return layout_; }
+
+  // The cases of one split, in the file's order.
+  [[nodiscard]] std::map<int, std::vector<GoldenCase>> cases_by_split() const {
+    std::map<int, std::vector<GoldenCase>> groups;
+    for (const GoldenCase& golden : cases_) groups[golden.split_layer].push_back(golden);
+    return groups;
+  }
+
+  [[nodiscard]] at::Tensor tensor(const GoldenCase& golden, const std::string& name) const {
+    const TensorView* view = find(golden, name);
+    if (view == nullptr || view->dtype != Dtype::kF32) {
+      ADD_FAILURE() << "no tensor " << name << " in case " << golden.name;
+      return at::zeros({0});
+    }
+    at::Tensor tensor = at::empty(view->shape, at::kFloat);
+    std::memcpy(tensor.data_ptr(), view->bytes.data(), view->bytes.size());
+    return tensor;
+  }
+
+  [[nodiscard]] Segment question(const GoldenCase& golden) const {
+    return segment(SegmentRole::kQuestion, ids(golden, "ids.question"), 0, 0);
+  }
+  [[nodiscard]] Segment passage(const GoldenCase& golden) const {
+    const auto question_tokens = static_cast<std::int32_t>(question(golden).ids.size());
+    return segment(SegmentRole::kPassage, ids(golden, "ids.passage"), 1,
+                   layout_ == Layout::kContinue ? question_tokens : 0);
+  }
+
+ private:
+  [[nodiscard]] const TensorView* find(const GoldenCase& golden, const std::string& name) const {
+    return expected_.find(golden.name + "." + name);
+  }
+
+  [[nodiscard]] std::vector<std::int64_t> ids(const GoldenCase& golden,
+                                              const std::string& name) const {
+    const TensorView* view = find(golden, name);
+    if (view == nullptr || view->dtype != Dtype::kI64) {
+      ADD_FAILURE() << "no tensor " << name << " in case " << golden.name;
+      return {};
+    }
+    std::vector<std::int64_t> ids(view->bytes.size() / sizeof(std::int64_t));
+    std::memcpy(ids.data(), view->bytes.data(), view->bytes.size());
+    return ids;
+  }
+
+  static Segment segment(SegmentRole role, const std::vector<std::int64_t>& ids,
+                         std::int32_t type_id, std::int32_t position) {
+    Segment segment{.role = role, .ids = {}, .positions = {}, .type_id = type_id};
+    for (const std::int64_t id : ids) {
+      segment.ids.push_back(static_cast<std::int32_t>(id));
+      segment.positions.push_back(position++);
+    }
+    return segment;
+  }
+
+  std::filesystem::path directory_;
+  SafetensorsFile expected_;
+  Layout layout_ = Layout::kRestart;
+  std::vector<GoldenCase> cases_;
+};
+
+using States = std::map<std::int64_t, at::Tensor>;
+
+LayerObserver record_into(States& states) {
+  return [&states](std::int64_t layer, const at::Tensor& hidden) {
+    EXPECT_FALSE(states.contains(layer)) << layer;
+    states[layer] = hidden.clone();
+  };
+}
+
+at::Tensor rows_of(const at::Tensor& packed, const Encoding& encoding, std::int64_t index) {
+  return packed.slice(0, encoding.offsets[index], encoding.offsets[index + 1]);
+}
+
+void expect_close(const at::Tensor& found, const at::Tensor& expected, const std::string& what) {
+  ASSERT_EQ(found.sizes(), expected.sizes()) << what;
+  EXPECT_LE((found - expected).abs().max().item<double>(), kTolerance) << what;
+}
+
+std::string layer_name(std::int64_t layer) {
+  return layer < 0 ? "embeddings" : std::to_string(layer);
+}
+
+std::vector<SegmentPair> one_to_one(std::size_t count) {
+  std::vector<SegmentPair> pairs;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i) pairs.push_back({i, i});
+  return pairs;
+}
+
+class BertGolden : public testing::TestWithParam<const char*> {
+ protected:
+  // All cases as one batch: lower layers, upper layers, logits.
+  void check_batch(const Model& model, const std::vector<GoldenCase>& cases) {
+    std::vector<Segment> questions;
+    std::vector<Segment> passages;
+    for (const GoldenCase& golden : cases) {
+      questions.push_back(golden_.question(golden));
+      passages.push_back(golden_.passage(golden));
+    }
+    const Encoding lower_questions = check_lower(model, cases, questions, "lower.question.");
+    const Encoding lower_passages = check_lower(model, cases, passages, "lower.passage.");
+    check_upper(model, cases, lower_questions, lower_passages);
+  }
+
+  Encoding check_lower(const Model& model, const std::vector<GoldenCase>& cases,
+                       const std::vector<Segment>& segments, const std::string& prefix) {
+    States states;
+    const Encoding encoding = model.encoder().lower(segments, record_into(states));
+    EXPECT_EQ(states.size(), model.config().split.split_layer + 1u);
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      for (const auto& [layer, packed] : states) {
+        const std::string name = prefix + layer_name(layer);
+        expect_close(rows_of(packed, encoding, static_cast<std::int64_t>(i)),
+                     golden_.tensor(cases[i], name), cases[i].name + "." + name);
+      }
+    }
+    return encoding;
+  }
+
+  void check_upper(const Model& model, const std::vector<GoldenCase>& cases,
+                   const Encoding& questions, const Encoding& passages) {
+    States states;
+    const Encoding joint = model.encoder().upper(questions, passages, one_to_one(cases.size()),
+                                                 JointRows::kAll, record_into(states));
+    const ModelConfig& config = model.config();
+    EXPECT_EQ(std::ssize(states), config.num_hidden_layers - config.split.split_layer);
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      const auto index = static_cast<std::int64_t>(i);
+      for (const auto& [layer, packed] : states) {
+        const std::string name = "upper." + layer_name(layer);
+        expect_close(rows_of(packed, joint, index), golden_.tensor(cases[i], name),
+                     cases[i].name + "." + name);
+      }
+      const at::Tensor logits = model.span_head()->logits(rows_of(joint.hidden, joint, index));
+      expect_close(logits.select(1, 0), golden_.tensor(cases[i], "logits.start"), cases[i].name);
+      expect_close(logits.select(1, 1), golden_.tensor(cases[i], "logits.end"), cases[i].name);
+    }
+  }
+
+  GoldenModel golden_{GetParam()};
+};
+
+TEST_P(BertGolden, EveryLayerAndLogitEqualsHuggingFaceInOneBatch) {
+  for (const auto& [split_layer, cases] : golden_.cases_by_split()) {
+    const auto model = golden_.load(split_layer);
+    ASSERT_NE(model->span_head(), nullptr);
+    check_batch(*model, cases);
+  }
+}
+
+TEST_P(BertGolden, EveryLayerAndLogitEqualsHuggingFaceOneByOne) {
+  for (const auto& [split_layer, cases] : golden_.cases_by_split()) {
+    const auto model = golden_.load(split_layer);
+    for (const GoldenCase& golden : cases) check_batch(*model, {golden});
+  }
+}
+
+// Rows that a head does not read are left out; the others do not change.
+TEST_P(BertGolden, SelectedRowsGiveTheSameLogits) {
+  for (const auto& [split_layer, cases] : golden_.cases_by_split()) {
+    const auto model = golden_.load(split_layer);
+    for (const GoldenCase& golden : cases) {
+      const Segment question = golden_.question(golden);
+      const Encoding questions = model->encoder().lower({&question, 1});
+      const Segment passage = golden_.passage(golden);
+      const Encoding passages = model->encoder().lower({&passage, 1});
+      const auto start_logits = [&](JointRows rows) {
+        const Encoding joint = model->encoder().upper(questions, passages, one_to_one(1), rows);
+        return model->span_head()->logits(joint.hidden).select(1, 0);
+      };
+      const at::Tensor all = golden_.tensor(golden, "logits.start");
+      const at::Tensor passage_rows = all.slice(0, questions.length(0));
+      const at::Tensor cls_row = all.slice(0, 0, 1);
+      expect_close(start_logits(JointRows::kPassage), passage_rows, golden.name);
+      expect_close(start_logits(JointRows::kCls), cls_row, golden.name);
+      expect_close(start_logits(JointRows::kPassageAndCls), at::cat({passage_rows, cls_row}),
+                   golden.name);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, BertGolden,
+                         testing::Values("bert-joint", "bert-split", "bert-tanh", "bert-legacy",
+                                         "bert-fp16", "bert-bf16", "bert-sharded"),
+                         [](const auto& model) {
+                           std::string name = model.param;
+                           name.erase(name.find('-'), 1);
+                           return name;
+                         });
+
+// Each distinct segment goes through the lower layers once, whatever number of pairs it is in.
+TEST(BertGoldenSharing, PairsThatShareSegmentsEqualHuggingFace) {
+  const GoldenModel golden("bert-split");
+  for (const auto& [split_layer, cases] : golden.cases_by_split()) {
+    const auto model = golden.load(split_layer);
+    std::vector<Segment> questions;
+    std::vector<Segment> passages;
+    std::vector<SegmentPair> pairs;
+    const auto index_of = [](std::vector<Segment>& segments, const Segment& segment) {
+      for (std::size_t i = 0; i < segments.size(); ++i) {
+        if (segments[i].ids == segment.ids) return static_cast<std::int64_t>(i);
+      }
+      segments.push_back(segment);
+      return std::ssize(segments) - 1;
+    };
+    for (const GoldenCase& one : cases) {
+      pairs.push_back(
+          {index_of(questions, golden.question(one)), index_of(passages, golden.passage(one))});
+    }
+    ASSERT_LT(questions.size(), pairs.size());
+    ASSERT_LT(passages.size(), pairs.size());
+    const Encoding joint =
+        model->encoder().upper(model->encoder().lower(questions), model->encoder().lower(passages),
+                               pairs, JointRows::kAll);
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      const at::Tensor logits =
+          model->span_head()->logits(rows_of(joint.hidden, joint, static_cast<std::int64_t>(i)));
+      expect_close(logits.select(1, 0), golden.tensor(cases[i], "logits.start"), cases[i].name);
+      expect_close(logits.select(1, 1), golden.tensor(cases[i], "logits.end"), cases[i].name);
+    }
+  }
+}
+
+TEST(BertGoldenConfig, AnOrdinaryCheckpointLoadsAsAJointModel) {
+  const auto model = GoldenModel("bert-joint").load(0);
+  EXPECT_EQ(model->config().split.split_layer, 0);
+  EXPECT_EQ(model->config().split.layout, Layout::kContinue);
+}
+
+}  // namespace
+}  // namespace deformer

@@ -1,0 +1,332 @@
+#include "model/config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include "base/json.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace deformer {
+namespace {
+
+using test::expect_error;
+using test::TempDir;
+
+// What bert-base-uncased's config.json says, with keys that the reader has no use for.
+nlohmann::json base_config() {
+  return nlohmann::json::parse(R"({
+    "architectures": ["BertForMaskedLM"], "attention_probs_dropout_prob": 0.1,
+    "gradient_checkpointing": false, "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
+    "hidden_size": 768, "initializer_range": 0.02, "intermediate_size": 3072,
+    "layer_norm_eps": 1e-12, "max_position_embeddings": 512, "model_type": "bert",
+    "num_attention_heads": 12, "num_hidden_layers": 12, "pad_token_id": 0,
+    "position_embedding_type": "absolute", "transformers_version": "4.6.0.dev0",
+    "type_vocab_size": 2, "use_cache": true, "vocab_size": 30522})");
+}
+
+ModelConfig load(const nlohmann::json& document) {
+  const TempDir dir;
+  std::ofstream(dir / "config.json") << document.dump();
+  return load_model_config(dir.path());
+}
+
+// base_config() with one value replaced.
+nlohmann::json with(const std::string& pointer, const nlohmann::json& value) {
+  nlohmann::json document = base_config();
+  document[nlohmann::json::json_pointer(pointer)] = value;
+  return document;
+}
+
+nlohmann::json without(const std::string& key) {
+  nlohmann::json document = base_config();
+  document.erase(key);
+  return document;
+}
+
+void expect_refused(ErrorCode code, const std::string& text, const nlohmann::json& document) {
+  expect_error(code, text, [&] { (void)load(document); });
+}
+
+ModelConfig small_config() {
+  ModelConfig config;
+  config.vocab_size = 100;
+  config.hidden_size = 32;
+  config.num_hidden_layers = 4;
+  config.num_attention_heads = 4;
+  config.intermediate_size = 64;
+  config.max_position_embeddings = 64;
+  config.split = {.split_layer = 2,
+                  .layout = Layout::kRestart,
+                  .max_question_tokens = 10,
+                  .window_tokens = 40,
+                  .window_step = 20,
+                  .max_answer_tokens = 7};
+  return config;
+}
+
+void expect_equal(const ModelConfig& a, const ModelConfig& b) {
+  EXPECT_EQ(a.architecture, b.architecture);
+  EXPECT_EQ(a.vocab_size, b.vocab_size);
+  EXPECT_EQ(a.hidden_size, b.hidden_size);
+  EXPECT_EQ(a.num_hidden_layers, b.num_hidden_layers);
+  EXPECT_EQ(a.num_attention_heads, b.num_attention_heads);
+  EXPECT_EQ(a.intermediate_size, b.intermediate_size);
+  EXPECT_EQ(a.max_position_embeddings, b.max_position_embeddings);
+  EXPECT_EQ(a.type_vocab_size, b.type_vocab_size);
+  EXPECT_EQ(a.hidden_act, b.hidden_act);
+  EXPECT_EQ(a.layer_norm_eps, b.layer_norm_eps);
+  EXPECT_EQ(a.initializer_range, b.initializer_range);
+  EXPECT_EQ(a.split.split_layer, b.split.split_layer);
+  EXPECT_EQ(a.split.layout, b.split.layout);
+  EXPECT_EQ(a.split.max_question_tokens, b.split.max_question_tokens);
+  EXPECT_EQ(a.split.window_tokens, b.split.window_tokens);
+  EXPECT_EQ(a.split.window_step, b.split.window_step);
+  EXPECT_EQ(a.split.max_answer_tokens, b.split.max_answer_tokens);
+}
+
+TEST(ModelConfig, ReadsAnOrdinaryCheckpointAsAJointModel) {
+  const ModelConfig config = load(base_config());
+  EXPECT_EQ(config.architecture, Architecture::kBert);
+  EXPECT_EQ(config.vocab_size, 30522);
+  EXPECT_EQ(config.hidden_size, 768);
+  EXPECT_EQ(config.num_hidden_layers, 12);
+  EXPECT_EQ(config.num_attention_heads, 12);
+  EXPECT_EQ(config.head_size(), 64);
+  EXPECT_EQ(config.intermediate_size, 3072);
+  EXPECT_EQ(config.max_position_embeddings, 512);
+  EXPECT_EQ(config.hidden_act, Activation::kGeluErf);
+  EXPECT_DOUBLE_EQ(config.layer_norm_eps, 1e-12);
+  EXPECT_EQ(config.split.split_layer, 0);
+  EXPECT_EQ(config.split.layout, Layout::kContinue);
+  EXPECT_EQ(config.split.max_question_tokens, 64);
+  EXPECT_EQ(config.split.window_tokens, 292);
+  EXPECT_EQ(config.split.window_step, 128);
+  EXPECT_EQ(config.split.max_answer_tokens, 30);
+}
+
+TEST(ModelConfig, ReadsTheDeformerObject) {
+  const ModelConfig config = load(with("/deformer", {{"split_layer", 9},
+                                                     {"layout", "restart"},
+                                                     {"max_question_tokens", 40},
+                                                     {"window_tokens", 200},
+                                                     {"window_step", 100},
+                                                     {"max_answer_tokens", 15}}));
+  EXPECT_EQ(config.split.split_layer, 9);
+  EXPECT_EQ(config.split.layout, Layout::kRestart);
+  EXPECT_EQ(config.split.max_question_tokens, 40);
+  EXPECT_EQ(config.split.window_tokens, 200);
+  EXPECT_EQ(config.split.window_step, 100);
+  EXPECT_EQ(config.split.max_answer_tokens, 15);
+}
+
+TEST(ModelConfig, FillsAnEmptyDeformerObjectWithThePublishedSetUp) {
+  const ModelConfig config = load(with("/deformer", nlohmann::json::object()));
+  EXPECT_EQ(config.split.split_layer, 0);
+  EXPECT_EQ(config.split.layout, Layout::kRestart);
+  EXPECT_EQ(config.split.max_question_tokens, 25);
+  EXPECT_EQ(config.split.window_tokens, 292);
+}
+
+TEST(ModelConfig, FillsMissingKeysWithHuggingFaceDefaults) {
+  nlohmann::json document = base_config();
+  for (const char* key : {"hidden_act", "layer_norm_eps", "max_position_embeddings",
+                          "type_vocab_size", "initializer_range", "position_embedding_type"}) {
+    document.erase(key);
+  }
+  const ModelConfig config = load(document);
+  EXPECT_EQ(config.hidden_act, Activation::kGeluErf);
+  EXPECT_DOUBLE_EQ(config.layer_norm_eps, 1e-12);
+  EXPECT_EQ(config.max_position_embeddings, 512);
+  EXPECT_EQ(config.type_vocab_size, 2);
+  EXPECT_DOUBLE_EQ(config.initializer_range, 0.02);
+}
+
+TEST(ModelConfig, DefaultLengthsShrinkToASmallPositionTable) {
+  const ModelConfig joint = load(with("/max_position_embeddings", 64));
+  EXPECT_EQ(joint.split.max_question_tokens, 16);
+  EXPECT_EQ(joint.split.window_tokens, 64 - 18 - 1);
+  EXPECT_EQ(joint.split.window_step, 45);
+  nlohmann::json document = with("/max_position_embeddings", 64);
+  document["deformer"] = {{"split_layer", 1}};
+  EXPECT_EQ(load(document).split.window_tokens, 63);
+}
+
+TEST(ModelConfig, StatedLengthsDoNotShrink) {
+  nlohmann::json document = with("/max_position_embeddings", 64);
+  document["deformer"] = {{"split_layer", 1}, {"window_tokens", 64}};
+  expect_refused(ErrorCode::kIncompatible, "max_position_embeddings: expected at least 65",
+                 document);
+}
+
+TEST(ModelConfig, KnowsTheActivationNamesOfHuggingFace) {
+  EXPECT_EQ(load(with("/hidden_act", "gelu_new")).hidden_act, Activation::kGeluTanh);
+  EXPECT_EQ(load(with("/hidden_act", "gelu_pytorch_tanh")).hidden_act, Activation::kGeluTanh);
+  EXPECT_EQ(load(with("/hidden_act", "relu")).hidden_act, Activation::kRelu);
+  expect_refused(ErrorCode::kUnsupported,
+                 "hidden_act: expected gelu, gelu_new, gelu_pytorch_tanh or relu, found \"silu\"",
+                 with("/hidden_act", "silu"));
+}
+
+TEST(ModelConfig, TakesTheArchitectureFromTheClassWhenModelTypeIsAbsent) {
+  EXPECT_EQ(load(without("model_type")).architecture, Architecture::kBert);
+  nlohmann::json document = without("model_type");
+  document.erase("architectures");
+  expect_refused(ErrorCode::kCorrupt, "expected a key \"model_type\", found none", document);
+}
+
+TEST(ModelConfig, NamesTheFileWhenItIsAbsent) {
+  const TempDir dir;
+  expect_error(ErrorCode::kNotFound, "config.json", [&] { (void)load_model_config(dir.path()); });
+}
+
+TEST(ModelConfig, BrokenJsonNamesLineAndColumn) {
+  const TempDir dir;
+  std::ofstream(dir / "config.json") << "{\n  \"model_type\": \"bert\",\n  oops\n}";
+  expect_error(ErrorCode::kCorrupt, "config.json: line 3, column 3",
+               [&] { (void)load_model_config(dir.path()); });
+}
+
+TEST(ModelConfig, MissingKeysAndWrongTypesNameTheKey) {
+  expect_refused(ErrorCode::kCorrupt, "expected a key \"hidden_size\", found none",
+                 without("hidden_size"));
+  expect_refused(ErrorCode::kCorrupt, "hidden_size: expected an integer, found a string",
+                 with("/hidden_size", "768"));
+  expect_refused(ErrorCode::kCorrupt, "hidden_size: expected an integer, found a number",
+                 with("/hidden_size", 768.5));
+  expect_refused(ErrorCode::kCorrupt, "layer_norm_eps: expected a number, found null",
+                 with("/layer_norm_eps", nullptr));
+  expect_refused(ErrorCode::kCorrupt, "deformer: expected an object, found a number",
+                 with("/deformer", 4));
+  expect_refused(ErrorCode::kCorrupt, "deformer.split_layer: expected an integer, found a boolean",
+                 with("/deformer/split_layer", true));
+  expect_refused(ErrorCode::kCorrupt, "expected an object, found an array",
+                 nlohmann::json::array());
+}
+
+TEST(ModelConfig, OtherVariantsAreUnsupported) {
+  expect_refused(ErrorCode::kUnsupported, "model_type: expected bert, found \"roberta\"",
+                 with("/model_type", "roberta"));
+  expect_refused(ErrorCode::kUnsupported,
+                 "position_embedding_type: expected absolute, found \"relative_key\"",
+                 with("/position_embedding_type", "relative_key"));
+  expect_refused(ErrorCode::kUnsupported, "is_decoder: expected false", with("/is_decoder", true));
+  expect_refused(ErrorCode::kUnsupported, "add_cross_attention: expected false",
+                 with("/add_cross_attention", true));
+  expect_refused(ErrorCode::kUnsupported, "pruned_heads: expected no pruned heads",
+                 with("/pruned_heads", {{"0", {1}}}));
+  expect_refused(ErrorCode::kUnsupported,
+                 "deformer.layout: expected restart or continue, found \"slots\"",
+                 with("/deformer/layout", "slots"));
+  expect_refused(ErrorCode::kUnsupported, "found \"split_layers\"",
+                 with("/deformer/split_layers", 9));
+}
+
+TEST(ModelConfig, ContradictorySizesAreIncompatible) {
+  expect_refused(ErrorCode::kIncompatible,
+                 "config.json: hidden_size: expected a multiple of num_attention_heads (12), found "
+                 "770",
+                 with("/hidden_size", 770));
+  expect_refused(ErrorCode::kIncompatible, "num_attention_heads: expected a value from 1",
+                 with("/num_attention_heads", 0));
+  expect_refused(ErrorCode::kIncompatible, "num_hidden_layers: expected a value from 1",
+                 with("/num_hidden_layers", -1));
+  expect_refused(ErrorCode::kIncompatible, "vocab_size: expected a value from 1",
+                 with("/vocab_size", std::int64_t{1} << 40));
+  expect_refused(ErrorCode::kIncompatible, "type_vocab_size: expected a value from 2",
+                 with("/type_vocab_size", 1));
+  expect_refused(ErrorCode::kIncompatible, "layer_norm_eps: expected a number above 0, found 0.0",
+                 with("/layer_norm_eps", 0.0));
+  expect_refused(ErrorCode::kIncompatible, "initializer_range: expected a number of at least 0",
+                 with("/initializer_range", -0.02));
+}
+
+TEST(ModelConfig, ASplitThatCannotBeIsIncompatible) {
+  expect_refused(ErrorCode::kIncompatible,
+                 "deformer.split_layer: expected a value from 0 to 11, found 12",
+                 with("/deformer/split_layer", 12));
+  expect_refused(ErrorCode::kIncompatible, "deformer.split_layer: expected a value from 0 to 11",
+                 with("/deformer/split_layer", -1));
+  expect_refused(ErrorCode::kIncompatible,
+                 "deformer.layout: expected restart with split_layer 3, found continue",
+                 with("/deformer", {{"split_layer", 3}, {"layout", "continue"}}));
+  expect_refused(ErrorCode::kIncompatible, "deformer.window_step: expected a value from 1 to 50",
+                 with("/deformer", {{"window_tokens", 50}, {"window_step", 51}}));
+  expect_refused(ErrorCode::kIncompatible, "deformer.max_answer_tokens: expected a value from 1",
+                 with("/deformer/max_answer_tokens", 0));
+  expect_refused(ErrorCode::kIncompatible, "deformer.window_tokens: expected a value from",
+                 with("/deformer/window_tokens", std::int64_t{1} << 40));
+}
+
+TEST(ModelConfig, LongestQuestionAndWindowFitThePositionTable) {
+  EXPECT_EQ(load(with("/deformer/window_tokens", 511)).split.window_tokens, 511);
+  expect_refused(ErrorCode::kIncompatible, "max_position_embeddings: expected at least 513",
+                 with("/deformer/window_tokens", 512));
+  EXPECT_EQ(load(with("/deformer/max_question_tokens", 510)).split.max_question_tokens, 510);
+  expect_refused(ErrorCode::kIncompatible, "max_position_embeddings: expected at least 513",
+                 with("/deformer/max_question_tokens", 511));
+  const auto joint = [](int question, int window) {
+    return with(
+        "/deformer",
+        {{"layout", "continue"}, {"max_question_tokens", question}, {"window_tokens", window}});
+  };
+  EXPECT_EQ(load(joint(64, 445)).split.window_tokens, 445);
+  expect_refused(ErrorCode::kIncompatible, "max_position_embeddings: expected at least 513",
+                 joint(64, 446));
+}
+
+TEST(ModelConfig, ValidateNamesTheContradictionWithoutAFile) {
+  ModelConfig config = small_config();
+  EXPECT_NO_THROW(validate(config));
+  config.split.split_layer = 4;
+  expect_error(ErrorCode::kIncompatible,
+               "deformer.split_layer: expected a value from 0 to 3, found 4",
+               [&] { validate(config); });
+  config = small_config();
+  config.layer_norm_eps = std::nan("");
+  expect_error(ErrorCode::kIncompatible, "layer_norm_eps", [&] { validate(config); });
+}
+
+TEST(ModelConfig, SavedConfigurationsLoadAsTheSame) {
+  const TempDir dir;
+  for (const Activation activation :
+       {Activation::kGeluErf, Activation::kGeluTanh, Activation::kRelu}) {
+    ModelConfig config = small_config();
+    config.hidden_act = activation;
+    config.layer_norm_eps = 1e-5;
+    config.initializer_range = 0.3;
+    save_model_config(config, dir.path());
+    expect_equal(config, load_model_config(dir.path()));
+  }
+}
+
+TEST(ModelConfig, SavedConfigurationsNameTheHuggingFaceClass) {
+  const nlohmann::json document = nlohmann::json::parse(config_to_json(small_config()));
+  EXPECT_EQ(document["architectures"], nlohmann::json::array({"BertForQuestionAnswering"}));
+  EXPECT_EQ(document["model_type"], "bert");
+  EXPECT_EQ(document["deformer"]["split_layer"], 2);
+}
+
+TEST(ModelConfig, SaveRefusesAContradictionAndWritesNothing) {
+  const TempDir dir;
+  ModelConfig config = small_config();
+  config.hidden_size = 33;
+  expect_error(ErrorCode::kIncompatible, "hidden_size",
+               [&] { save_model_config(config, dir.path()); });
+  EXPECT_FALSE(std::filesystem::exists(dir / "config.json"));
+}
+
+TEST(Layout, ParsesWhatItPrints) {
+  for (const Layout layout : {Layout::kRestart, Layout::kContinue}) {
+    EXPECT_EQ(parse_layout(to_string(layout)), layout);
+  }
+  expect_error(ErrorCode::kInvalidArgument, "expected restart or continue, found \"Restart\"",
+               [] { (void)parse_layout("Restart"); });
+}
+
+}  // namespace
+}  // namespace deformer

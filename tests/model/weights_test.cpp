@@ -1,0 +1,237 @@
+#include "model/weights.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace deformer {
+namespace {
+
+using test::expect_error;
+using test::TempDir;
+
+std::string numbered(int number) {
+  return std::string(1, 'x') + std::to_string(number);
+}
+
+class Weights : public testing::Test {
+ protected:
+  // "a" [2, 2], "b" [3] and "n" (I64) [1].
+  void SetUp() override {
+    const std::vector<TensorView> tensors{
+        {"a", Dtype::kF32, {2, 2}, std::as_bytes(std::span(matrix_))},
+        {"b", Dtype::kF32, {3}, std::as_bytes(std::span(vector_))},
+        {"n", Dtype::kI64, {1}, std::as_bytes(std::span(integers_))}};
+    write_safetensors(dir_ / "model.safetensors", tensors);
+    checkpoint_.emplace(Checkpoint::open(dir_.path()));
+  }
+
+  void expect_finish_fails(const WeightLoader& loader, const std::string& text) {
+    expect_error(ErrorCode::kIncompatible, text, [&] { loader.finish(); });
+  }
+
+  const std::vector<float> matrix_{1, 2, 3, 4};
+  const std::vector<float> vector_{5, 6, 7};
+  const std::vector<std::int64_t> integers_{8};
+  TempDir dir_;
+  std::optional<Checkpoint> checkpoint_;
+};
+
+// One tensor "w" of that type in a file of its own.
+at::Tensor load_one(Dtype dtype, const Shape& shape, std::span<const std::byte> bytes) {
+  const TempDir dir;
+  const std::vector<TensorView> tensors{{"w", dtype, shape, bytes}};
+  write_safetensors(dir / "model.safetensors", tensors);
+  const Checkpoint checkpoint = Checkpoint::open(dir.path());
+  WeightLoader loader(checkpoint);
+  return loader.take("w", shape);
+}
+
+TEST_F(Weights, GivesTensorsOfTheExpectedShape) {
+  WeightLoader loader(*checkpoint_);
+  const at::Tensor a = loader.take("a", {2, 2});
+  EXPECT_EQ(a.scalar_type(), at::kFloat);
+  EXPECT_TRUE(a.is_contiguous());
+  EXPECT_TRUE(at::equal(a, at::tensor(matrix_).view({2, 2})));
+  EXPECT_TRUE(at::equal(loader.take("b", {3}), at::tensor(vector_)));
+}
+
+TEST_F(Weights, Fp32IsAViewOfTheMappedFile) {
+  WeightLoader loader(*checkpoint_);
+  const at::Tensor a = loader.take("a", {2, 2});
+  EXPECT_EQ(a.const_data_ptr(),
+            static_cast<const void*>(checkpoint_->find("a")->view.bytes.data()));
+}
+
+TEST_F(Weights, TensorsOutliveLoaderAndCheckpoint) {
+  at::Tensor a;
+  {
+    WeightLoader loader(*checkpoint_);
+    a = loader.take("a", {2, 2});
+  }
+  checkpoint_.reset();
+  EXPECT_FLOAT_EQ(a.sum().item<float>(), 10.0f);
+}
+
+TEST_F(Weights, NarrowAndWideTypesBecomeFp32) {
+  const std::vector<std::uint16_t> half{0x3c00, 0xc000, 0x0001};
+  const std::vector<std::uint16_t> bfloat{0x3f80, 0xc000, 0x4049};
+  const std::vector<double> wide{1.0, -2.0, 1e-3};
+  EXPECT_TRUE(at::equal(load_one(Dtype::kF16, {3}, std::as_bytes(std::span(half))),
+                        at::tensor(std::vector<float>{1.0f, -2.0f, 0x1p-24f})));
+  EXPECT_TRUE(at::equal(load_one(Dtype::kBf16, {3}, std::as_bytes(std::span(bfloat))),
+                        at::tensor(std::vector<float>{1.0f, -2.0f, 3.140625f})));
+  EXPECT_TRUE(at::equal(load_one(Dtype::kF64, {3}, std::as_bytes(std::span(wide))),
+                        at::tensor(std::vector<float>{1.0f, -2.0f, 1e-3f})));
+}
+
+TEST_F(Weights, UnalignedTensorsAreCopied) {
+  const std::vector<std::uint8_t> odd{9};
+  const std::vector<TensorSpec> specs{{"odd", Dtype::kU8, {1}}, {"w", Dtype::kF32, {2}}};
+  const std::vector<float> values{1.5f, -2.5f};
+  SafetensorsWriter writer(dir_ / "model.safetensors", specs);
+  writer.append(std::as_bytes(std::span(odd)));
+  writer.append(std::as_bytes(std::span(values)));
+  writer.commit();
+  const Checkpoint checkpoint = Checkpoint::open(dir_.path());
+  WeightLoader loader(checkpoint);
+  EXPECT_TRUE(at::equal(loader.take("w", {2}), at::tensor(values)));
+}
+
+TEST_F(Weights, EmptyAndScalarTensorsAreLegal) {
+  const std::vector<float> one{3.0f};
+  EXPECT_FLOAT_EQ(load_one(Dtype::kF32, {}, std::as_bytes(std::span(one))).item<float>(), 3.0f);
+  EXPECT_EQ(load_one(Dtype::kF32, {0, 4}, {}).numel(), 0);
+}
+
+TEST_F(Weights, FinishPassesWhenAllIsTaken) {
+  WeightLoader loader(*checkpoint_);
+  (void)loader.take("a", {2, 2});
+  (void)loader.take("b", {3});
+  EXPECT_NO_THROW(loader.finish({"n"}));
+}
+
+TEST_F(Weights, FinishListsEveryProblemInOneError) {
+  WeightLoader loader(*checkpoint_);
+  (void)loader.take("a", {2, 3});
+  (void)loader.take("absent", {4});
+  (void)loader.take("n", {1});
+  expect_finish_fails(loader,
+                      "model.safetensors: expected the tensors that config.json describes, found 1 "
+                      "missing: \"absent\"; 2 misshapen: \"a\" (expected F32, F16, BF16 or F64 [2, "
+                      "3], found F32 [2, 2]), \"n\" (expected F32, F16, BF16 or F64 [1], found I64 "
+                      "[1]); 1 unexpected: \"b\"");
+}
+
+TEST_F(Weights, UnexpectedTensorsAreRefusedUnlessIgnorable) {
+  WeightLoader loader(*checkpoint_);
+  (void)loader.take("a", {2, 2});
+  expect_finish_fails(loader, "found 2 unexpected: \"b\", \"n\"");
+  EXPECT_NO_THROW(loader.finish({"b", "n"}));
+}
+
+TEST_F(Weights, PartsThatNoReaderNeedsAreIgnorable) {
+  const std::vector<float> values{1};
+  std::vector<TensorView> tensors;
+  for (const char* name :
+       {"bert.embeddings.position_ids", "pooler.dense.bias", "cls.seq_relationship.bias"}) {
+    tensors.push_back({name, Dtype::kF32, {1}, std::as_bytes(std::span(values))});
+  }
+  write_safetensors(dir_ / "model.safetensors", tensors);
+  const Checkpoint checkpoint = Checkpoint::open(dir_.path());
+  EXPECT_NO_THROW(WeightLoader(checkpoint).finish());
+}
+
+TEST_F(Weights, StandInsHaveTheShapeAndNoMemory) {
+  WeightLoader loader(*checkpoint_);
+  const at::Tensor huge = loader.take("absent", {1 << 20, 1 << 20});
+  EXPECT_EQ(huge.sizes(), at::IntArrayRef({1 << 20, 1 << 20}));
+  EXPECT_EQ(huge.storage().nbytes(), 4u);
+}
+
+TEST_F(Weights, LongListsAreCut) {
+  WeightLoader loader(*checkpoint_);
+  for (int i = 0; i < 20; ++i) (void)loader.take(numbered(i), {1});
+  expect_finish_fails(loader, "20 missing: \"x0\"");
+  expect_finish_fails(loader, "\"x7\" and 12 more; 3 unexpected");
+}
+
+// A configuration with 10^9 layers must not take 10^9 steps.
+TEST_F(Weights, GivesUpEarlyOnAnotherModelsConfiguration) {
+  WeightLoader loader(*checkpoint_);
+  int taken = 0;
+  expect_error(ErrorCode::kIncompatible, "1000 missing", [&] {
+    for (; taken < 1'000'000; ++taken) (void)loader.take(numbered(taken), {1});
+  });
+  EXPECT_EQ(taken, 999);
+}
+
+TEST_F(Weights, HasTellsWhatIsThere) {
+  const WeightLoader loader(*checkpoint_);
+  EXPECT_TRUE(loader.has("a"));
+  EXPECT_FALSE(loader.has("c"));
+}
+
+TEST_F(Weights, ScopesJoinNamesWithDots) {
+  const std::vector<TensorView> tensors{
+      {"bert.layer.0.weight", Dtype::kF32, {3}, std::as_bytes(std::span(vector_))}};
+  write_safetensors(dir_ / "model.safetensors", tensors);
+  const Checkpoint checkpoint = Checkpoint::open(dir_.path());
+  WeightLoader loader(checkpoint);
+  const WeightScope layer = WeightScope(loader).sub("bert").sub("layer.0");
+  EXPECT_EQ(layer.full_name("weight"), "bert.layer.0.weight");
+  EXPECT_TRUE(layer.has("weight"));
+  EXPECT_FALSE(layer.has("bias"));
+  EXPECT_TRUE(at::equal(layer.take("weight", {3}), at::tensor(vector_)));
+  EXPECT_NO_THROW(loader.finish());
+}
+
+class WriteCheckpoint : public testing::TestWithParam<Dtype> {};
+
+TEST_P(WriteCheckpoint, RoundTripsInEveryPrecision) {
+  const TempDir dir;
+  // Exact in all three types; the transposed one is not contiguous.
+  const at::Tensor matrix = at::tensor(std::vector<float>{1, -2, 0.5, 4, 8, 0}).view({2, 3});
+  write_checkpoint(dir.path(), {{"b", matrix.t()}, {"a", at::ones({}, at::kDouble)}}, GetParam());
+  const Checkpoint checkpoint = Checkpoint::open(dir.path());
+  EXPECT_EQ(checkpoint.find("b")->view.dtype, GetParam());
+  WeightLoader loader(checkpoint);
+  EXPECT_TRUE(at::equal(loader.take("b", {3, 2}), matrix.t()));
+  EXPECT_TRUE(at::equal(loader.take("a", {}), at::ones({}, at::kFloat)));
+  EXPECT_NO_THROW(loader.finish());
+  EXPECT_EQ(SafetensorsFile::open(dir / "model.safetensors").metadata().at("format"), "pt");
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, WriteCheckpoint,
+                         testing::Values(Dtype::kF32, Dtype::kF16, Dtype::kBf16),
+                         [](const auto& dtype) { return to_string(dtype.param); });
+
+TEST(WriteCheckpointErrors, RefusesWhatATypeCannotHold) {
+  const TempDir dir;
+  const auto write = [&](const at::Tensor& tensor, Dtype dtype) {
+    write_checkpoint(dir.path(), {{"w", tensor}}, dtype);
+  };
+  expect_error(ErrorCode::kInvalidArgument, "tensor \"w\": expected values that F16 can hold",
+               [&] { write(at::full({2}, 70000.0), Dtype::kF16); });
+  expect_error(ErrorCode::kInvalidArgument, "expected F32, F16 or BF16, found I64",
+               [&] { write(at::ones({2}), Dtype::kI64); });
+  expect_error(ErrorCode::kInvalidArgument, "tensor \"w\": expected a floating-point tensor",
+               [&] { write(at::ones({2}, at::kLong), Dtype::kF32); });
+  expect_error(ErrorCode::kInvalidArgument, "tensor \"w\": expected a floating-point tensor",
+               [&] { write(at::Tensor(), Dtype::kF32); });
+  EXPECT_FALSE(std::filesystem::exists(dir / "model.safetensors"));
+  const float infinity = std::numeric_limits<float>::infinity();
+  EXPECT_NO_THROW(write(at::full({2}, infinity), Dtype::kF16));
+}
+
+}  // namespace
+}  // namespace deformer

@@ -1,0 +1,146 @@
+#include "support/tiny_model.h"
+
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <span>
+#include <string_view>
+
+#include "base/file.h"
+#include "model/config.h"
+#include "model/safetensors.h"
+
+namespace deformer::test {
+namespace {
+
+// Sum of four uniform numbers, scaled to standard deviation 1. std::normal_distribution may differ
+// between standard libraries.
+class RandomNumbers {
+ public:
+  explicit RandomNumbers(std::uint64_t seed) : engine_(seed) {}
+
+  float next() {
+    double sum = -2.0;
+    for (int i = 0; i < 4; ++i) sum += static_cast<double>(engine_() >> 11) * 0x1.0p-53;
+    return static_cast<float>(sum * std::sqrt(3.0));
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+class WeightMaker {
+ public:
+  explicit WeightMaker(const TinyModelOptions& options)
+      : scale_(options.weight_scale), random_(options.seed) {}
+
+  void add(const std::string& name, const Shape& shape, float mean = 0.0f) {
+    std::int64_t count = 1;
+    for (const std::int64_t size : shape) count *= size;
+    std::vector<float>& values = values_[name];
+    for (std::int64_t i = 0; i < count; ++i) values.push_back(mean + scale_ * random_.next());
+    views_.push_back({name, Dtype::kF32, shape, std::as_bytes(std::span(values))});
+  }
+
+  void add_dense(const std::string& name, std::int64_t in, std::int64_t out) {
+    add(name + ".weight", {out, in});
+    add(name + ".bias", {out});
+  }
+
+  void add_norm(const std::string& name, std::int64_t size) {
+    add(name + ".LayerNorm.weight", {size}, 1.0f);
+    add(name + ".LayerNorm.bias", {size});
+  }
+
+  [[nodiscard]] const std::vector<TensorView>& views() const { return views_; }
+
+ private:
+  float scale_;
+  RandomNumbers random_;
+  std::map<std::string, std::vector<float>> values_;
+  std::vector<TensorView> views_;
+};
+
+void add_layer(WeightMaker& weights, const std::string& layer, const ModelConfig& config) {
+  const std::int64_t hidden = config.hidden_size;
+  for (const char* part : {"query", "key", "value"}) {
+    weights.add_dense(layer + ".attention.self." + part, hidden, hidden);
+  }
+  weights.add_dense(layer + ".attention.output.dense", hidden, hidden);
+  weights.add_norm(layer + ".attention.output", hidden);
+  weights.add_dense(layer + ".intermediate.dense", hidden, config.intermediate_size);
+  weights.add_dense(layer + ".output.dense", config.intermediate_size, hidden);
+  weights.add_norm(layer + ".output", hidden);
+}
+
+void write_weights(const std::filesystem::path& path, const ModelConfig& config,
+                   const TinyModelOptions& options) {
+  WeightMaker weights(options);
+  const std::int64_t hidden = config.hidden_size;
+  weights.add("bert.embeddings.word_embeddings.weight", {config.vocab_size, hidden});
+  weights.add("bert.embeddings.position_embeddings.weight",
+              {config.max_position_embeddings, hidden});
+  weights.add("bert.embeddings.token_type_embeddings.weight", {config.type_vocab_size, hidden});
+  weights.add_norm("bert.embeddings", hidden);
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    add_layer(weights, "bert.encoder.layer." + std::to_string(i), config);
+  }
+  if (options.span_head) weights.add_dense("qa_outputs", hidden, 2);
+  write_safetensors(path, weights.views(), {{"format", "pt"}});
+}
+
+std::string config_text(const ModelConfig& config, const TinyModelOptions& options) {
+  auto document = nlohmann::ordered_json::parse(config_to_json(config));
+  if (options.ordinary) document.erase("deformer");
+  return document.dump(2) + "\n";
+}
+
+}  // namespace
+
+std::vector<std::string> tiny_vocabulary(const std::vector<std::string>& extra_words) {
+  std::vector<std::string> words{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+  for (char c = '!'; c <= '~'; ++c) {
+    if (c < 'A' || c > 'Z') words.emplace_back(1, c);
+  }
+  for (const std::string_view tails : {"0123456789", "abcdefghijklmnopqrstuvwxyz"}) {
+    for (const char c : tails) words.push_back(std::string("##") + c);
+  }
+  for (const char* word :
+       {"the", "of", "and", "in", "to", "was", "is", "who", "what", "when", "where", "how", "many",
+        "first", "river", "king", "##ing", "##ed", "##er"}) {
+    words.emplace_back(word);
+  }
+  words.insert(words.end(), extra_words.begin(), extra_words.end());
+  return words;
+}
+
+ModelConfig tiny_model_config(const TinyModelOptions& options) {
+  ModelConfig config;
+  config.vocab_size = std::ssize(tiny_vocabulary(options.extra_words));
+  config.hidden_size = options.hidden;
+  config.num_hidden_layers = options.layers;
+  config.num_attention_heads = options.heads;
+  config.intermediate_size = options.intermediate;
+  config.max_position_embeddings = options.positions;
+  config.hidden_act = options.hidden_act;
+  config.split = {.split_layer = options.split_layer,
+                  .layout = options.layout,
+                  .max_question_tokens = options.max_question_tokens,
+                  .window_tokens = options.window_tokens,
+                  .window_step = options.window_step,
+                  .max_answer_tokens = options.max_answer_tokens};
+  return config;
+}
+
+void write_tiny_model(const std::filesystem::path& model_dir, const TinyModelOptions& options) {
+  const ModelConfig config = tiny_model_config(options);
+  std::string vocabulary;
+  for (const std::string& word : tiny_vocabulary(options.extra_words)) vocabulary += word + '\n';
+  write_file(model_dir / "vocab.txt", vocabulary);
+  write_file(model_dir / "tokenizer_config.json", "{\"do_lower_case\": true}\n");
+  write_file(model_dir / "config.json", config_text(config, options));
+  write_weights(model_dir / "model.safetensors", config, options);
+}
+
+}  // namespace deformer::test
