@@ -35,3 +35,14 @@ configure_and_build() {
   cmake --preset "$preset" >&2
   cmake --build "build/$preset" --parallel "$(jobs)" "$@" >&2
 }
+
+# Runs the tests of a preset; the last line is ctest's verdict, e.g. "100% tests passed, 0 tests failed out of 321".
+# run_tests PRESET [ctest arguments...]
+run_tests() {
+  local preset=$1 log=build/$1/ctest.log status=0
+  shift
+  say "testing (preset $preset)"
+  ctest --preset "$preset" --parallel "$(nproc)" --no-label-summary "$@" | tee "$log" || status=$?
+  grep 'tests passed' "$log" | tail -n 1 || die "no test was run"
+  return "$status"
+}
