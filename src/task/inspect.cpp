@@ -1,0 +1,65 @@
+#include "deformer/inspect.h"
+
+#include <map>
+#include <memory>
+
+#include "deformer/encoder.h"
+#include "deformer/error.h"
+#include "model/architecture.h"
+#include "model/checkpoint.h"
+#include "model/segment_layout.h"
+
+namespace deformer {
+namespace {
+
+double layer_flops(const ModelConfig& config, int rows) {
+  const auto width = static_cast<double>(config.hidden_size);
+  const auto inner = static_cast<double>(config.intermediate_size);
+  const double length = rows;
+  return (8 * width * width + 4 * width * inner) * length + 4 * width * length * length;
+}
+
+void require_length(const char* name, int tokens) {
+  if (tokens >= 1) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              std::string(name) + ": expected at least 1, found " + std::to_string(tokens));
+}
+
+}  // namespace
+
+FlopsEstimate estimate_flops(const ModelConfig& config, const FlopsSizes& sizes) {
+  require_length("question_tokens", sizes.question_tokens);
+  require_length("passage_tokens", sizes.passage_tokens);
+  const auto layout = make_segment_layout(config, SpecialTokens{});
+  FlopsEstimate estimate;
+  estimate.question_rows =
+      sizes.question_tokens + static_cast<int>(layout->question({}).ids.size());
+  estimate.passage_rows = sizes.passage_tokens + static_cast<int>(layout->passage_suffix_tokens());
+  const auto lower = static_cast<double>(config.split.split_layer);
+  const double upper = static_cast<double>(config.num_hidden_layers) - lower;
+  const double joint_layer = layer_flops(config, estimate.question_rows + estimate.passage_rows);
+  estimate.full = (lower + upper) * joint_layer;
+  estimate.decomposed = lower * layer_flops(config, estimate.question_rows) + upper * joint_layer;
+  estimate.encode_passage = lower * layer_flops(config, estimate.passage_rows);
+  return estimate;
+}
+
+std::vector<WeightFormat> inspect_weights(const std::filesystem::path& model_dir) {
+  const Checkpoint checkpoint = Checkpoint::open(model_dir);
+  std::map<std::string, WeightFormat> by_dtype;
+  for (const auto& [name, tensor] : checkpoint.tensors()) {
+    WeightFormat& format = by_dtype[to_string(tensor.view.dtype)];
+    ++format.tensors;
+    format.values +=
+        static_cast<std::int64_t>(tensor.view.bytes.size() / value_bytes(tensor.view.dtype));
+    format.bytes += tensor.view.bytes.size();
+  }
+  std::vector<WeightFormat> formats;
+  for (auto& [dtype, format] : by_dtype) {
+    format.dtype = dtype;
+    formats.push_back(format);
+  }
+  return formats;
+}
+
+}  // namespace deformer

@@ -1,0 +1,67 @@
+#include "tools/answer_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace deformer::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json answer_object(const Answer& answer) {
+  Json object;
+  object["text"] = answer.text;
+  if (answer.no_answer) {
+    object["no_answer"] = true;
+  } else {
+    if (!answer.passage_id.empty()) object["passage_id"] = answer.passage_id;
+    object["start"] = answer.start;
+    object["end"] = answer.end;
+    object["byte_start"] = answer.bytes.begin;
+    object["byte_end"] = answer.bytes.end;
+  }
+  object["score"] = answer.score;
+  object["probability"] = answer.probability;
+  return object;
+}
+
+Json answer_objects(const QaResult& result) {
+  Json array = Json::array();
+  for (const Answer& answer : result.answers) array.push_back(answer_object(answer));
+  return array;
+}
+
+}  // namespace
+
+std::string json_string(std::string_view text) {
+  return dump(Json(text));
+}
+
+std::string result_line(const QaResult& result, const LineFields& fields) {
+  Json line;
+  if (!fields.id_json.empty()) line["id"] = Json::parse(fields.id_json);
+  if (!fields.question.empty()) line["question"] = fields.question;
+  line["answers"] = answer_objects(result);
+  if (fields.no_answer_score && result.no_answer_score) {
+    line["no_answer_score"] = *result.no_answer_score;
+  }
+  line["question_cut"] = result.question_cut;
+  return dump(line) + "\n";
+}
+
+std::string error_line(std::size_t line, std::string_view message, const std::string& id_json) {
+  Json object;
+  if (!id_json.empty()) object["id"] = Json::parse(id_json);
+  object["line"] = line;
+  object["error"] = message;
+  return dump(object) + "\n";
+}
+
+std::string answers_array(const QaResult& result) {
+  return dump(answer_objects(result));
+}
+
+}  // namespace deformer::tools

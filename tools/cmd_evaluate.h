@@ -1,0 +1,30 @@
+// deformer evaluate: exact match and F1 of predictions, or of a model that answers first.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "tools/model_options.h"
+#include "tools/reader.h"
+
+namespace deformer::tools {
+
+struct EvaluateOptions {
+  std::string squad;
+  std::string predictions;
+  std::string na_scores;
+  double na_threshold = 1.0;
+  ModelOptions model;
+  ReaderOptions reader;
+  std::string output;
+  std::optional<std::size_t> limit;
+  bool json = false;
+  bool quiet = false;
+};
+
+CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options);
+void run_evaluate(const EvaluateOptions& options);
+
+}  // namespace deformer::tools

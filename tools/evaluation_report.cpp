@@ -1,0 +1,77 @@
+#include "tools/evaluation_report.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "tools/talk.h"
+
+namespace deformer::tools {
+namespace {
+
+std::string right(const std::string& text, std::size_t width) {
+  return std::string(width - std::min(width, text.size()), ' ') + text;
+}
+
+std::string row(std::string name, const SquadScore& score) {
+  name.resize(14, ' ');
+  return name + right(grouped(score.total), 10) + right(fixed(score.exact, 2), 10) +
+         right(fixed(score.f1, 2), 10) + "\n";
+}
+
+double ms_per_question(const ModelRun& run) {
+  return run.questions == 0 ? 0 : 1000 * run.seconds / static_cast<double>(run.questions);
+}
+
+std::string run_lines(const ModelRun& run) {
+  return "answered " + grouped(run.questions) + " questions in " + fixed(run.seconds, 1) + " s, " +
+         fixed(ms_per_question(run), 2) + " ms per question; peak memory " +
+         grouped(run.peak_rss_bytes >> 20) + " MiB\n";
+}
+
+}  // namespace
+
+std::string to_table(const EvaluationReport& report) {
+  const SquadEvaluation& scores = report.evaluation;
+  std::string table = std::string(14, ' ') + right("questions", 10) + right("exact", 10) +
+                      right("F1", 10) + "\n" + row("all", scores.overall);
+  if (scores.has_answer) table += row("with answer", *scores.has_answer);
+  if (scores.no_answer) table += row("no answer", *scores.no_answer);
+  if (scores.best) {
+    table += "best exact " + fixed(scores.best->best_exact, 2) + " at threshold " +
+             fixed(scores.best->best_exact_threshold, 4) + ", best F1 " +
+             fixed(scores.best->best_f1, 2) + " at threshold " +
+             fixed(scores.best->best_f1_threshold, 4) + "\n";
+  }
+  if (scores.missing > 0) {
+    table += grouped(scores.missing) + " questions have no prediction and count as wrong\n";
+  }
+  return report.run ? table + run_lines(*report.run) : table;
+}
+
+std::string to_json(const EvaluationReport& report) {
+  const SquadEvaluation& scores = report.evaluation;
+  nlohmann::ordered_json object;
+  const auto add = [&](const std::string& prefix, const SquadScore& score) {
+    object[prefix + "exact"] = score.exact;
+    object[prefix + "f1"] = score.f1;
+    object[prefix + "total"] = score.total;
+  };
+  add("", scores.overall);
+  if (scores.has_answer) add("HasAns_", *scores.has_answer);
+  if (scores.no_answer) add("NoAns_", *scores.no_answer);
+  if (scores.best) {
+    object["best_exact"] = scores.best->best_exact;
+    object["best_exact_thresh"] = scores.best->best_exact_threshold;
+    object["best_f1"] = scores.best->best_f1;
+    object["best_f1_thresh"] = scores.best->best_f1_threshold;
+  }
+  object["missing"] = scores.missing;
+  if (report.run) {
+    object["seconds"] = report.run->seconds;
+    object["ms_per_question"] = ms_per_question(*report.run);
+    object["peak_rss_bytes"] = report.run->peak_rss_bytes;
+  }
+  return object.dump() + "\n";
+}
+
+}  // namespace deformer::tools

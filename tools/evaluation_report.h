@@ -1,0 +1,28 @@
+// Scores of a SQuAD file for people and for programs.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "deformer/metrics.h"
+
+namespace deformer::tools {
+
+/// What answering cost.
+struct ModelRun {
+  std::size_t questions = 0;
+  double seconds = 0;  ///< without loading the model
+  std::size_t peak_rss_bytes = 0;
+};
+
+struct EvaluationReport {
+  SquadEvaluation evaluation;
+  std::optional<ModelRun> run;
+};
+
+[[nodiscard]] std::string to_table(const EvaluationReport& report);
+/// One object in one line, with the official scorer's keys (docs/cli.md).
+[[nodiscard]] std::string to_json(const EvaluationReport& report);
+
+}  // namespace deformer::tools

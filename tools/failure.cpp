@@ -1,0 +1,95 @@
+#include "tools/failure.h"
+
+#include <CLI/Error.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <new>
+
+namespace deformer::tools {
+namespace {
+
+int fail(int status, std::string_view message) {
+  const std::string line = "deformer: error: " + one_line(message) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  return status;
+}
+
+}  // namespace
+
+int exit_status(ErrorCode code) noexcept {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return kExitUsage;
+    case ErrorCode::kNotFound:
+      return 3;
+    case ErrorCode::kCorrupt:
+      return 4;
+    case ErrorCode::kIncompatible:
+      return 5;
+    case ErrorCode::kUnsupported:
+      return 6;
+    case ErrorCode::kResourceExhausted:
+      return 7;
+    case ErrorCode::kIo:
+      return 8;
+    case ErrorCode::kInternal:
+      return kExitInternal;
+  }
+  return kExitInternal;
+}
+
+ErrorCode error_code_of(int error) noexcept {
+  switch (error) {
+    case ENOENT:
+      return ErrorCode::kNotFound;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case ENOMEM:
+      return ErrorCode::kResourceExhausted;
+    default:
+      return ErrorCode::kIo;
+  }
+}
+
+void throw_system_error(const std::string& where, const char* action, int error) {
+  throw Error(error_code_of(error), where + ": cannot " + action + ": " + std::strerror(error));
+}
+
+std::string one_line(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string line;
+  line.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n' || c == '\t' || c == '\r') {
+      line += ' ';
+    } else if (byte < 0x20 || byte == 0x7f) {
+      line += std::string("\\x") + kHex[byte >> 4] + kHex[byte & 15];
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
+int report_failure() noexcept {
+  try {
+    throw;
+  } catch (const ClosedPipe&) {
+    return kExitClosedPipe;
+  } catch (const Error& error) {
+    return fail(exit_status(error.code()), error.what());
+  } catch (const CLI::ParseError& error) {
+    return fail(kExitUsage, std::string(error.what()) + "; see --help");
+  } catch (const std::bad_alloc&) {
+    return fail(exit_status(ErrorCode::kResourceExhausted), "out of memory");
+  } catch (const std::exception& error) {
+    return fail(kExitInternal, error.what());
+  } catch (...) {
+    return fail(kExitInternal, "unknown exception");
+  }
+}
+
+}  // namespace deformer::tools

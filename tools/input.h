@@ -1,0 +1,63 @@
+// Reading files and standard input ("-").
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deformer::tools {
+
+/// A file descriptor for reading. Throws Error (kNotFound, kIo).
+class Input {
+ public:
+  /// "-" is standard input.
+  explicit Input(const std::string& path);
+  ~Input();
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+  /// Appends what one read gives, waiting for it; false at the end.
+  [[nodiscard]] bool read_some(std::string& buffer);
+  /// True when read_some() would not wait.
+  [[nodiscard]] bool ready() const;
+  [[nodiscard]] bool is_terminal() const;
+  /// For messages: the path or "standard input".
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  std::string name_;
+  int descriptor_ = -1;
+};
+
+/// The whole file.
+[[nodiscard]] std::string read_text(const std::string& path);
+
+/// Lines of a stream in batches that never wait for more than the next line.
+class LineReader {
+ public:
+  struct Line {
+    std::size_t number = 0;  ///< from 1
+    std::string text;        ///< without its line feed
+  };
+
+  explicit LineReader(const std::string& path) : input_(path) {}
+
+  /// The lines that are there, at least one and at most `max_lines`; waits only for the first.
+  /// Empty at the end. Throws kInvalidArgument for a line of more than 256 MiB.
+  [[nodiscard]] std::vector<Line> next_batch(std::size_t max_lines);
+
+  [[nodiscard]] const Input& input() const noexcept { return input_; }
+
+ private:
+  [[nodiscard]] std::optional<Line> next_complete_line();
+
+  Input input_;
+  std::string buffer_;
+  std::size_t begin_ = 0;    // of the first line not yet returned
+  std::size_t scanned_ = 0;  // no line feed in [begin_, scanned_)
+  std::size_t lines_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace deformer::tools

@@ -1,0 +1,24 @@
+// One line of a JSON Lines stream of questions (docs/cli.md, "JSON Lines").
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "deformer/span_qa.h"
+
+namespace deformer::tools {
+
+struct JsonlRequest {
+  std::string id_json;  ///< the line's id as JSON text, to be given back; empty when it has none
+  QaRequest request;    ///< passages whose text is empty are left out
+};
+
+/// `where` begins messages, e.g. "in.jsonl: line 7". Throws kCorrupt for broken JSON (with the
+/// column) and for a missing or mistyped field, kInvalidArgument for fields that contradict each
+/// other.
+[[nodiscard]] JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where);
+
+/// The id of a line as JSON text, empty when there is none or the line is no JSON object.
+[[nodiscard]] std::string jsonl_id(std::string_view line) noexcept;
+
+}  // namespace deformer::tools

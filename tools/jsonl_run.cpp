@@ -1,0 +1,147 @@
+#include "tools/jsonl_run.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "deformer/error.h"
+#include "tools/answer_json.h"
+#include "tools/input.h"
+#include "tools/jsonl_request.h"
+
+namespace deformer::tools {
+namespace {
+
+constexpr std::size_t kBatchLines = 256;
+
+// The line is at fault, not the machine: the next line may be fine.
+bool is_fault_of_line(const Error& error) {
+  return error.code() == ErrorCode::kInvalidArgument || error.code() == ErrorCode::kNotFound ||
+         error.code() == ErrorCode::kCorrupt;
+}
+
+bool is_blank(const std::string& text) {
+  return text.find_first_not_of(" \t\r") == std::string::npos;
+}
+
+// A line on its way from input to output.
+struct Slot {
+  std::size_t number = 0;
+  std::string id_json;
+  QaRequest request;
+  std::optional<Error> error;
+  QaResult result;
+};
+
+class JsonlRunner {
+ public:
+  JsonlRunner(Reader& reader, bool keep_going, std::string input_name, Output& output)
+      : reader_(reader),
+        keep_going_(keep_going),
+        input_name_(std::move(input_name)),
+        output_(output) {}
+
+  void run(const std::vector<LineReader::Line>& lines) {
+    std::vector<Slot> slots;
+    for (const LineReader::Line& line : lines) {
+      if (is_blank(line.text)) continue;
+      slots.push_back(parse(line));
+      if (slots.back().error && !keep_going_) break;
+    }
+    answer(slots);
+    for (const Slot& slot : slots) write(slot);
+    output_.flush();
+  }
+
+  [[nodiscard]] std::size_t errors() const noexcept { return errors_; }
+
+ private:
+  Slot parse(const LineReader::Line& line) const {
+    Slot slot;
+    slot.number = line.number;
+    const std::string where = input_name_ + ": line " + std::to_string(line.number);
+    try {
+      JsonlRequest parsed = parse_jsonl_request(line.text, where);
+      slot.id_json = std::move(parsed.id_json);
+      slot.request = std::move(parsed.request);
+      reader_.check_question(slot.request.question, where + ": question");
+    } catch (const Error& error) {
+      slot.error = error;
+      if (slot.id_json.empty()) slot.id_json = jsonl_id(line.text);
+    }
+    return slot;
+  }
+
+  // All good lines in one call; when that fails because of a line, one by one to find it.
+  void answer(std::vector<Slot>& slots) {
+    std::vector<QaRequest> requests;
+    std::vector<Slot*> good;
+    for (Slot& slot : slots) {
+      if (slot.error) continue;
+      good.push_back(&slot);
+      requests.push_back(slot.request);
+    }
+    try {
+      std::vector<QaResult> results = reader_.answer(requests);
+      for (std::size_t i = 0; i < good.size(); ++i) good[i]->result = std::move(results[i]);
+    } catch (const Error& error) {
+      if (!is_fault_of_line(error)) throw;
+      for (Slot* slot : good) answer_alone(*slot);
+    }
+  }
+
+  void answer_alone(Slot& slot) {
+    try {
+      slot.result = std::move(reader_.answer({slot.request}).front());
+    } catch (const Error& error) {
+      if (!is_fault_of_line(error)) throw;
+      slot.error = Error(error.code(), input_name_ + ": line " + std::to_string(slot.number) +
+                                           ": " + error.what());
+    }
+  }
+
+  void write(const Slot& slot) {
+    if (!slot.error) {
+      output_.write(result_line(slot.result, {.id_json = slot.id_json,
+                                              .question = "",
+                                              .no_answer_score = reader_.options().no_answer}));
+      return;
+    }
+    if (!keep_going_) {
+      output_.flush();
+      throw *slot.error;
+    }
+    ++errors_;
+    output_.write(error_line(slot.number, slot.error->what(), slot.id_json));
+  }
+
+  Reader& reader_;
+  bool keep_going_;
+  std::string input_name_;
+  Output& output_;
+  std::size_t errors_ = 0;
+};
+
+}  // namespace
+
+std::size_t answer_jsonl(Reader& reader, const JsonlOptions& options, const Talk& talk,
+                         Output& output) {
+  LineReader lines(options.path);
+  // Someone who types questions at a terminal wants no moving line between them.
+  const Talk quiet(true);
+  Progress progress(lines.input().is_terminal() ? quiet : talk, "answer", "lines", 0);
+  JsonlRunner runner(reader, options.keep_going, lines.input().name(), output);
+  std::size_t left = options.limit.value_or(static_cast<std::size_t>(-1));
+  std::size_t done = 0;
+  while (left > 0) {
+    const auto batch = lines.next_batch(std::min(left, kBatchLines));
+    if (batch.empty()) break;
+    runner.run(batch);
+    left -= batch.size();
+    done += batch.size();
+    progress.update(done);
+  }
+  return runner.errors();
+}
+
+}  // namespace deformer::tools

@@ -1,0 +1,109 @@
+// deformer: question answering with decomposed transformers, from a shell.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <csignal>
+#include <string>
+
+#include "deformer/version.h"
+#include "tools/cmd_answer.h"
+#include "tools/cmd_evaluate.h"
+#include "tools/cmd_inspect.h"
+#include "tools/cmd_trace.h"
+#include "tools/failure.h"
+#include "tools/output.h"
+
+namespace deformer::tools {
+namespace {
+
+constexpr const char* kFooter = R"(deformer VERB --help tells more.
+
+stdout carries data, stderr everything said to people. Exit status: 0 done, 1 internal error,
+2 invalid argument, 3 not found, 4 corrupt data, 5 incompatible, 6 unsupported, 7 out of memory or
+disk, 8 input/output error.)";
+
+// A closed pipe and a file at its size limit are to show as errors of write().
+void ignore_write_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+// Without this, the next file opened would take the place of a standard stream that the caller
+// closed. Opened the wrong way round, so that using it fails.
+void occupy_standard_streams() {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    const int mode = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    if (::open("/dev/null", mode) != descriptor) ::_exit(kExitInternal);
+  }
+}
+
+struct Verbs {
+  AnswerOptions answer;
+  EvaluateOptions evaluate;
+  InspectOptions inspect;
+  TraceOptions trace;
+};
+
+void require_known_verb(const CLI::App& app, int argc, char** argv) {
+  const std::string found = argc < 2 ? "" : argv[1];
+  if (!found.empty() && found.front() == '-') return;
+  std::string known;
+  for (const CLI::App* verb : app.get_subcommands(nullptr)) {
+    if (verb->get_name() == found) return;
+    known += (known.empty() ? "" : ", ") + verb->get_name();
+  }
+  throw Error(ErrorCode::kInvalidArgument, "expected a verb (" + known + "), found " +
+                                               (found.empty() ? "none" : "\"" + found + "\""));
+}
+
+void print(const std::string& text) {
+  Output output("-");
+  output.write(text);
+  output.commit();
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Answers questions from passages that were encoded once.", "deformer");
+  Verbs verbs;
+  const CLI::App* const answer = add_answer(app, verbs.answer);
+  const CLI::App* const evaluate = add_evaluate(app, verbs.evaluate);
+  const CLI::App* const inspect = add_inspect(app, verbs.inspect);
+  const CLI::App* const trace = add_trace(app, verbs.trace);
+  app.set_version_flag("--version", std::string("deformer ") + version());
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  require_known_verb(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForVersion& call) {
+    print(std::string(call.what()) + "\n");
+    return kExitOk;
+  } catch (const CLI::CallForHelp&) {
+    const auto parsed = app.get_subcommands();
+    print(parsed.empty() ? app.help() : parsed.front()->help());
+    return kExitOk;
+  }
+  if (answer->parsed()) run_answer(verbs.answer);
+  if (evaluate->parsed()) run_evaluate(verbs.evaluate);
+  if (inspect->parsed()) run_inspect(verbs.inspect);
+  if (trace->parsed()) run_trace(verbs.trace);
+  return kExitOk;
+}
+
+}  // namespace
+}  // namespace deformer::tools
+
+int main(int argc, char** argv) {
+  deformer::tools::occupy_standard_streams();
+  deformer::tools::ignore_write_signals();
+  try {
+    return deformer::tools::run(argc, argv);
+  } catch (...) {
+    return deformer::tools::report_failure();
+  }
+}

@@ -1,0 +1,49 @@
+#include "tools/model_options.h"
+
+#include "deformer/device.h"
+
+namespace deformer::tools {
+
+void add_model_options(CLI::App& verb, ModelOptions& options) {
+  verb.add_option("--model", options.model_dir, "Model directory (docs/model_format.md)")
+      ->required()
+      ->type_name("DIR");
+  add_runtime_options(verb, options);
+}
+
+void add_runtime_options(CLI::App& verb, ModelOptions& options) {
+  const std::string group = "Model";
+  verb.add_option("--device", options.device, "cpu or cuda")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+  verb.add_option("--precision", options.precision, "Arithmetic of the linear layers: fp32")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+  verb.add_option("--threads", options.threads, "CPU threads; 0 = LibTorch's own choice")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  verb.add_option("--split-layer", options.split_layer,
+                  "Number of lower layers; overrides the model's config.json")
+      ->type_name("N")
+      ->group(group);
+  verb.add_option("--layout", options.layout,
+                  "Passage positions: restart or continue; overrides the model's config.json")
+      ->type_name("NAME")
+      ->group(group);
+}
+
+std::shared_ptr<const Model> load_model(const ModelOptions& options) {
+  LoadOptions load;
+  load.device = parse_device(options.device);
+  load.precision = parse_precision(options.precision);
+  load.threads = options.threads;
+  load.split_layer = options.split_layer;
+  if (!options.layout.empty()) load.layout = parse_layout(options.layout);
+  return Model::load(options.model_dir, load);
+}
+
+}  // namespace deformer::tools

@@ -1,0 +1,29 @@
+// Options of every verb that loads a model.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "deformer/model.h"
+
+namespace deformer::tools {
+
+struct ModelOptions {
+  std::string model_dir;
+  std::string device = "cpu";
+  std::string precision = "fp32";
+  int threads = 0;
+  std::optional<int> split_layer;
+  std::string layout;  // empty: the model's own
+};
+
+/// Adds --model and what says how to run it.
+void add_model_options(CLI::App& verb, ModelOptions& options);
+/// The same without --model.
+void add_runtime_options(CLI::App& verb, ModelOptions& options);
+
+[[nodiscard]] std::shared_ptr<const Model> load_model(const ModelOptions& options);
+
+}  // namespace deformer::tools

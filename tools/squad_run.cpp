@@ -1,0 +1,93 @@
+#include "tools/squad_run.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace deformer::tools {
+namespace {
+
+// Enough for full batches, little memory. The questions of a paragraph stay together where they
+// can.
+constexpr std::size_t kChunkQuestions = 1024;
+
+void check_questions(const Reader& reader, const SquadDataset& dataset, const std::string& file) {
+  for (const SquadArticle& article : dataset.articles) {
+    for (const SquadParagraph& paragraph : article.paragraphs) {
+      for (const SquadQuestion& question : paragraph.questions) {
+        reader.check_question(question.question, file + ": question " + question.id);
+      }
+    }
+  }
+}
+
+class SquadRunner {
+ public:
+  SquadRunner(Reader& reader, const SquadSink& sink, Progress& progress)
+      : reader_(reader), sink_(sink), progress_(progress) {}
+
+  void add(const SquadQuestion& question, const Passage& passage) {
+    QaRequest& request = requests_.emplace_back();
+    request.id = question.id;
+    request.question = question.question;
+    if (!passage.text.empty()) request.passages.push_back(passage);
+    questions_.push_back(&question);
+  }
+
+  void end_paragraph() {
+    if (requests_.size() >= kChunkQuestions) run();
+  }
+
+  void run() {
+    const auto results = reader_.answer(
+        requests_, [&](std::size_t done, std::size_t) { progress_.update(done_ + done); });
+    for (std::size_t i = 0; i < results.size(); ++i) sink_(*questions_[i], results[i]);
+    done_ += results.size();
+    progress_.update(done_);
+    requests_.clear();
+    questions_.clear();
+  }
+
+ private:
+  Reader& reader_;
+  const SquadSink& sink_;
+  Progress& progress_;
+  std::vector<QaRequest> requests_;
+  std::vector<const SquadQuestion*> questions_;
+  std::size_t done_ = 0;
+};
+
+}  // namespace
+
+void keep_first_questions(SquadDataset& dataset, std::size_t count) {
+  for (SquadArticle& article : dataset.articles) {
+    for (SquadParagraph& paragraph : article.paragraphs) {
+      const std::size_t kept = std::min(count, paragraph.questions.size());
+      paragraph.questions.resize(kept);
+      count -= kept;
+    }
+    std::erase_if(article.paragraphs, [](const auto& p) { return p.questions.empty(); });
+  }
+  std::erase_if(dataset.articles, [](const auto& a) { return a.paragraphs.empty(); });
+}
+
+std::string squad_passage_id(const SquadArticle& article, std::size_t paragraph) {
+  return article.title + ":" + std::to_string(paragraph);
+}
+
+void answer_squad(Reader& reader, const SquadDataset& dataset, const std::string& file,
+                  const Talk& talk, const SquadSink& sink) {
+  check_questions(reader, dataset, file);
+  Progress progress(talk, "answer", "questions", dataset.num_questions());
+  SquadRunner runner(reader, sink, progress);
+  for (const SquadArticle& article : dataset.articles) {
+    for (std::size_t i = 0; i < article.paragraphs.size(); ++i) {
+      const SquadParagraph& paragraph = article.paragraphs[i];
+      const Passage passage{squad_passage_id(article, i), paragraph.context};
+      for (const SquadQuestion& question : paragraph.questions) runner.add(question, passage);
+      runner.end_paragraph();
+    }
+  }
+  runner.run();
+}
+
+}  // namespace deformer::tools
