@@ -19,9 +19,8 @@ struct SquadAnswer {
 struct SquadQuestion {
   std::string id;
   std::string question;
-  std::vector<SquadAnswer>
-      answers;                 ///< empty for an unanswerable question and in files without answers
-  bool is_impossible = false;  ///< SQuAD 2.0
+  std::vector<SquadAnswer> answers;  ///< empty: unanswerable, or a file without answers
+  bool is_impossible = false;        ///< SQuAD 2.0
 };
 
 struct SquadParagraph {
@@ -44,10 +43,11 @@ struct SquadDataset {
   [[nodiscard]] DEFORMER_EXPORT bool has_unanswerable() const noexcept;
 };
 
-/// Reads a SQuAD-format file. Unknown keys are ignored, `answers`, `title`, `version` and
-/// `is_impossible` may be missing. Throws kNotFound, kIo, kCorrupt: broken JSON with line and
-/// column; a missing or mistyped field with its path, e.g. "dev.json:
-/// data[3].paragraphs[0].qas[2].id: expected a string, found a number"; duplicate question ids.
+/// Reads a SQuAD-format file. Unknown keys are ignored; `answers`, `title`, `version` and
+/// `is_impossible` may be missing. Answers are not compared with the context. Throws kNotFound,
+/// kIo, kCorrupt: broken JSON or text that is not UTF-8, with line and column; a missing or
+/// mistyped field with its path, e.g. "dev.json: data[3].paragraphs[0].qas[2].id: expected a
+/// string, found a number"; a negative answer_start; a question id that occurs twice.
 [[nodiscard]] DEFORMER_EXPORT SquadDataset load_squad(const std::filesystem::path& path);
 
 }  // namespace deformer

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "deformer/export.h"
@@ -18,9 +19,9 @@ enum class SegmentRole : std::uint8_t { kQuestion, kPassage };
 /// One row of tokens as the lower layers see it, special tokens included.
 struct Segment {
   SegmentRole role = SegmentRole::kPassage;
-  std::vector<std::int32_t> ids;
-  std::vector<std::int32_t> positions;  ///< one per id
-  std::int32_t type_id = 0;             ///< token type (BERT) of all ids
+  std::vector<std::int32_t> ids = {};
+  std::vector<std::int32_t> positions = {};  ///< one per id
+  std::int32_t type_id = 0;                  ///< token type (BERT) of all ids
 };
 
 /// States of several segments, one after the other without padding.
@@ -56,6 +57,14 @@ enum class JointRows : std::uint8_t {
 /// by absolute index.
 using LayerObserver = std::function<void(std::int64_t layer, const at::Tensor& hidden)>;
 
+/// A tensor that training changes. Where the encoder keeps several tensors of the checkpoint as
+/// one, `names` has several: `value` is their concatenation along the first dimension, in equal
+/// parts.
+struct Parameter {
+  at::Tensor value;
+  std::vector<std::string> names;  ///< canonical names (docs/model_format.md)
+};
+
 /// A stack of transformer layers over packed segments. Architecture-specific; made by Model::load.
 /// Immutable, safe for concurrent calls. No padding exists outside the attention kernel, so a
 /// result never depends on the batch.
@@ -75,6 +84,9 @@ class DEFORMER_EXPORT Encoder {
   [[nodiscard]] virtual Encoding upper(const Encoding& questions, const Encoding& passages,
                                        std::span<const SegmentPair> pairs, JointRows rows,
                                        const LayerObserver& observer = nullptr) const = 0;
+
+  /// All weights, each once. They share memory with the encoder.
+  [[nodiscard]] virtual std::vector<Parameter> parameters() const = 0;
 };
 
 }  // namespace deformer

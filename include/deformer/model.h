@@ -25,9 +25,9 @@ class SpanHead;
 struct LoadOptions {
   Device device = Device::kCpu;
   Precision precision = Precision::kFp32;
-  int threads = 0;                 ///< see Runtime::threads
-  std::optional<int> split_layer;  ///< overrides config.json
-  std::optional<Layout> layout;    ///< overrides config.json
+  int threads = 0;                      ///< see Runtime::threads
+  std::optional<int> split_layer = {};  ///< overrides config.json
+  std::optional<Layout> layout = {};    ///< overrides config.json
 };
 
 /// A model directory in memory. Immutable, safe for concurrent calls; shared by the tasks that use

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -79,9 +80,23 @@ struct Fingerprint {
 };
 
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(const Fingerprint& fingerprint);
+/// Parses what to_string() gives. Throws kInvalidArgument.
+[[nodiscard]] DEFORMER_EXPORT Fingerprint parse_fingerprint(std::string_view text);
+
+/// What a store says about itself, without reading its passages.
+struct StoreInfo {
+  std::string uri;            ///< as opened; a password is left out
+  std::string engine;         ///< "memory", "lmdb", "redis"
+  std::uint32_t version = 1;  ///< of the store's own form (docs/store_format.md)
+  Fingerprint fingerprint;
+  std::size_t passages = 0;
+  std::optional<std::uint64_t> file_bytes;  ///< on disk, where the engine knows
+  std::string note;                         ///< how it was written; see PassageStore::set_note()
+};
 
 /// Keeps encoded passages by id. Every method is safe for concurrent calls. A store belongs to one
-/// fingerprint.
+/// fingerprint. What get() returns stays valid without the store and may be shared by threads; with
+/// LMDB it is a view of the mapped file, so let go of it when done (docs/store_format.md).
 class DEFORMER_EXPORT PassageStore {
  public:
   virtual ~PassageStore() = default;
@@ -92,7 +107,9 @@ class DEFORMER_EXPORT PassageStore {
       std::span<const std::string> ids) const = 0;
 
   /// Adds or replaces. All of the batch is stored when the call returns, or it throws; an id occurs
-  /// once a batch.
+  /// once a batch. Throws kInvalidArgument for a passage whose parts contradict each other (nothing
+  /// is stored then), kResourceExhausted for a full disk or server, kIo, also when another process
+  /// is writing to an LMDB store.
   virtual void put(std::span<const EncodedPassage> passages) = 0;
 
   /// Removes; absent ids are ignored. Returns how many were present.
@@ -103,13 +120,40 @@ class DEFORMER_EXPORT PassageStore {
 
   /// The model that the states belong to.
   [[nodiscard]] virtual const Fingerprint& fingerprint() const noexcept = 0;
+
+  /// Hash (XXH3-64) of each stored text, nullopt where the id is absent: tells a passage that is
+  /// there with the same text from a stale one without reading its vectors, which are not checked.
+  [[nodiscard]] virtual std::vector<std::optional<std::uint64_t>> text_hashes(
+      std::span<const std::string> ids) const;
+
+  /// At most `limit` ids that follow `after` in the store's own fixed order; "" begins. Fewer than
+  /// `limit` means the end. Ids put or erased between two calls may or may not be seen, all others
+  /// are seen once. Throws kUnsupported where a store cannot tell.
+  [[nodiscard]] virtual std::vector<std::string> list_ids(std::string_view after,
+                                                          std::size_t limit) const;
+
+  [[nodiscard]] virtual StoreInfo info() const;
+
+  /// Keeps a free text (JSON by convention) that says how the store was written: precision, codec,
+  /// program. Throws kUnsupported where a store has no place for it.
+  virtual void set_note(std::string_view note);
 };
 
 /// Opens or creates the store named by a URI:
-///   memory:     in this process, gone with the object
+///   memory:      in this process, gone with the object
+///   lmdb:PATH    a directory with an LMDB environment; made when absent (not its parents)
+///   redis://[user:password@]host[:port][/prefix][?timeout_ms=..&connect_timeout_ms=..&retries=..]
+///                Redis, Valkey, Kvrocks or a Redis Cluster; several stores may share a server by
+///                prefix ("deformer" when absent)
 /// Throws kInvalidArgument for an unknown scheme (the message lists the known ones), kIncompatible
-/// when the store was written with another fingerprint (both are named).
+/// when the store was written with another fingerprint (both are named) or by a newer version,
+/// kCorrupt, kIo.
 [[nodiscard]] DEFORMER_EXPORT std::shared_ptr<PassageStore> open_passage_store(
     std::string_view uri, const Fingerprint& fingerprint);
+
+/// Opens a store that exists, whatever its fingerprint: to inspect, copy or delete. Throws as
+/// open_passage_store(), and kNotFound when there is none.
+[[nodiscard]] DEFORMER_EXPORT std::shared_ptr<PassageStore> open_existing_passage_store(
+    std::string_view uri);
 
 }  // namespace deformer

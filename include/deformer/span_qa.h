@@ -20,11 +20,20 @@ namespace deformer {
 /// One question about one or more passages.
 struct QaRequest {
   std::string id = {};  ///< the caller's own; not interpreted
-  std::string question;
+  std::string question = {};
   /// Where to look. A passage with an empty text is taken from the store by its id. One with a text
   /// is taken from the store when that holds the same text under the id, else encoded on the fly
   /// (and not stored).
-  std::vector<Passage> passages;
+  std::vector<Passage> passages = {};
+};
+
+/// Wall time by stage, in seconds.
+struct StageTimes {
+  double tokenize = 0;  ///< questions, and passages that are not in the store
+  double read = 0;      ///< store reads and their decoding to fp32
+  double lower = 0;     ///< lower layers: questions, and passages that are not in the store
+  double upper = 0;     ///< upper layers and head
+  double decode = 0;    ///< logits to answers
 };
 
 struct SpanQaOptions {
@@ -37,6 +46,7 @@ struct SpanQaOptions {
       0.0;  ///< no answer wins when its score exceeds the best span's by more than this
   std::size_t batch_tokens = 4096;  ///< most joint tokens of one pass; a single pair may exceed it
   ProgressCallback progress = nullptr;  ///< counts questions
+  StageTimes* stage_times = nullptr;    ///< when set, the call adds its times here
 };
 
 /// A span of a passage, or "no answer".

@@ -31,8 +31,8 @@ constexpr std::array<std::string_view, 3> kBareModelPrefixes{"embeddings.", "enc
 constexpr std::array<std::string_view, 4> kCommonlyUnused{
     "bert.embeddings.position_ids", "bert.embeddings.token_type_ids", "bert.pooler.", "cls."};
 
-/// Stored name -> shard, as the index says.
-using WeightMap = std::map<std::string, std::string>;
+using WeightMap = std::map<std::string, std::string>;   // stored name -> shard, as the index says
+using Shards = std::map<std::string, SafetensorsFile>;  // by file name
 
 // Without an exception where a directory cannot be searched.
 bool is_there(const fs::path& path) {
@@ -63,9 +63,8 @@ WeightMap read_index(const fs::path& path) {
   return weight_map;
 }
 
-std::map<std::string, SafetensorsFile> open_shards(const fs::path& index,
-                                                   const WeightMap& weight_map) {
-  std::map<std::string, SafetensorsFile> shards;
+Shards open_shards(const fs::path& index, const WeightMap& weight_map) {
+  Shards shards;
   for (const auto& [name, shard] : weight_map) {
     if (shards.contains(shard)) continue;
     const fs::path path = index.parent_path() / shard;
@@ -79,23 +78,30 @@ std::map<std::string, SafetensorsFile> open_shards(const fs::path& index,
   return shards;
 }
 
-void check_shards(const fs::path& index, const WeightMap& weight_map,
-                  const std::map<std::string, SafetensorsFile>& shards) {
+NameList absent_from_shards(const WeightMap& weight_map, const Shards& shards) {
   NameList absent;
-  NameList extra;
   for (const auto& [name, shard] : weight_map) {
     if (shards.at(shard).find(name) == nullptr) absent.add(name, " in " + shard);
   }
+  return absent;
+}
+
+NameList not_mapped(const WeightMap& weight_map, const Shards& shards) {
+  NameList extra;
   for (const auto& [shard, file] : shards) {
     for (const TensorView& tensor : file.tensors()) {
       const auto mapped = weight_map.find(tensor.name);
-      if (mapped == weight_map.end() || mapped->second != shard) {
-        extra.add(tensor.name, " in " + shard);
-      }
+      const bool named = mapped != weight_map.end() && mapped->second == shard;
+      if (!named) extra.add(tensor.name, " in " + shard);
     }
   }
-  std::string problems = join_problems({absent.text("absent from their shards"),
-                                        extra.text("in a shard that weight_map does not name")});
+  return extra;
+}
+
+void check_shards(const fs::path& index, const WeightMap& weight_map, const Shards& shards) {
+  const std::string problems = join_problems(
+      {absent_from_shards(weight_map, shards).text("absent from their shards"),
+       not_mapped(weight_map, shards).text("in a shard that weight_map does not name")});
   if (problems.empty()) return;
   throw Error(ErrorCode::kIncompatible,
               index.string() + ": expected weight_map and shards to agree, found " + problems);

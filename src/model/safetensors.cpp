@@ -221,10 +221,6 @@ std::string metadata_entry(const Metadata& metadata, const std::string& where) {
   return text + '}';
 }
 
-std::string shape_json(const Shape& shape) {
-  return nlohmann::json(shape).dump();
-}
-
 // The bytes before the buffer: the header's length and the header, padded with spaces so that the
 // buffer begins at a multiple of 8. Adds the buffer's size to `buffer_bytes`.
 std::string make_header(std::span<const TensorSpec> tensors, const Metadata& metadata,
@@ -241,8 +237,8 @@ std::string make_header(std::span<const TensorSpec> tensors, const Metadata& met
       refuse(at, "expected a size that a file can hold, found shape " + shape_text(tensor.shape));
     }
     if (text.size() > 1) text += ',';
-    text += json_string(tensor.name, where) + ":{\"dtype\":\"" + to_string(tensor.dtype) +
-            "\",\"shape\":" + shape_json(tensor.shape) + ",\"data_offsets\":[" +
+    text += json_string(tensor.name, where) + R"(:{"dtype":")" + to_string(tensor.dtype) +
+            R"(","shape":)" + nlohmann::json(tensor.shape).dump() + R"(,"data_offsets":[)" +
             std::to_string(begin) + ',' + std::to_string(buffer_bytes) + "]}";
   }
   text += '}';

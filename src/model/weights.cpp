@@ -31,6 +31,11 @@ std::optional<at::ScalarType> floating_type(Dtype dtype) {
   }
 }
 
+bool begins_with_any(std::string_view name, const std::vector<std::string>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
 bool is_aligned(const void* data, std::size_t bytes) {
   return reinterpret_cast<std::uintptr_t>(data) % bytes == 0;
 }
@@ -86,10 +91,7 @@ at::Tensor WeightLoader::take(const std::string& name, at::IntArrayRef shape) {
 NameList WeightLoader::unexpected(const std::vector<std::string>& ignorable_prefixes) const {
   NameList names;
   for (const auto& [name, stored] : checkpoint_.tensors()) {
-    const bool ignorable =
-        is_commonly_unused(name) ||
-        std::any_of(ignorable_prefixes.begin(), ignorable_prefixes.end(),
-                    [&](const std::string& prefix) { return name.starts_with(prefix); });
+    const bool ignorable = is_commonly_unused(name) || begins_with_any(name, ignorable_prefixes);
     if (!ignorable && !taken_.contains(name)) names.add(name);
   }
   return names;

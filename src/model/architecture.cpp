@@ -1,0 +1,61 @@
+#include "model/architecture.h"
+
+#include <charconv>
+
+#include "base/check.h"
+#include "model/bert.h"
+#include "model/bert_layout.h"
+#include "model/segment_layout.h"
+
+namespace deformer {
+namespace {
+
+// Where an architecture keeps its weights.
+struct WeightNames {
+  std::string_view root;        // of the encoder
+  std::string_view layers;      // prefix of the layers' numbers
+  std::string_view embeddings;  // prefix of the embeddings
+};
+
+WeightNames weight_names(Architecture architecture) {
+  switch (architecture) {
+    case Architecture::kBert:
+      return {"bert", "bert.encoder.layer.", "bert.embeddings."};
+  }
+  DEFORMER_CHECK(false);
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, WeightLoader& weights) {
+  const WeightScope scope(weights, std::string(weight_names(config.architecture).root));
+  switch (config.architecture) {
+    case Architecture::kBert:
+      return std::make_unique<const BertEncoder>(config, scope);
+  }
+  DEFORMER_CHECK(false);
+  return nullptr;
+}
+
+std::unique_ptr<const SegmentLayout> make_segment_layout(const ModelConfig& config,
+                                                         const SpecialTokens& special_tokens) {
+  switch (config.architecture) {
+    case Architecture::kBert:
+      return std::make_unique<const BertLayout>(config.split.layout, special_tokens);
+  }
+  DEFORMER_CHECK(false);
+  return nullptr;
+}
+
+bool is_lower_weight(const ModelConfig& config, std::string_view name) {
+  const WeightNames names = weight_names(config.architecture);
+  if (name.starts_with(names.embeddings)) return true;
+  if (!name.starts_with(names.layers)) return false;
+  name.remove_prefix(names.layers.size());
+  int layer = 0;
+  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), layer);
+  return parsed.ec == std::errc() && layer < config.split.split_layer;
+}
+
+}  // namespace deformer

@@ -1,0 +1,232 @@
+#include "model/bert.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "deformer/error.h"
+#include "nn/activation.h"
+
+namespace deformer {
+namespace {
+
+// BERT's joint sequence: [CLS] question [SEP] passage [SEP].
+constexpr JointOrder kBertOrder{.passage_first = false, .cls_last = false};
+
+nn::Linear make_linear(const WeightScope& scope, std::int64_t in, std::int64_t out) {
+  return {scope.take("weight", {out, in}), scope.take("bias", {out})};
+}
+
+nn::LayerNorm make_norm(const ModelConfig& config, const WeightScope& scope) {
+  return {scope.take("weight", {config.hidden_size}), scope.take("bias", {config.hidden_size}),
+          config.layer_norm_eps};
+}
+
+// query, key and value as one layer: one product over the rows instead of three.
+nn::Linear make_query_key_value(const WeightScope& scope, std::int64_t hidden) {
+  std::vector<at::Tensor> weights;
+  std::vector<at::Tensor> biases;
+  for (const char* name : {"query", "key", "value"}) {
+    const WeightScope part = scope.sub(name);
+    weights.push_back(part.take("weight", {hidden, hidden}));
+    biases.push_back(part.take("bias", {hidden}));
+  }
+  return {at::cat(weights), at::cat(biases)};
+}
+
+// Index tensor of one field of all segments, checked against the table that it indexes.
+class IndexColumn {
+ public:
+  IndexColumn(const char* what, std::int64_t limit, std::size_t size) : what_(what), limit_(limit) {
+    values_.reserve(size);
+  }
+
+  void add(std::int32_t value) {
+    if (value < 0 || value >= limit_) {
+      throw Error(ErrorCode::kInvalidArgument, std::string("segment: expected a ") + what_ +
+                                                   " below " + std::to_string(limit_) + ", found " +
+                                                   std::to_string(value));
+    }
+    values_.push_back(value);
+  }
+
+  [[nodiscard]] at::Tensor tensor(const at::Device& device) const {
+    return at::tensor(values_, at::kInt).to(device);
+  }
+
+ private:
+  const char* what_;
+  std::int64_t limit_;
+  std::vector<std::int32_t> values_;
+};
+
+// One layer's weight and bias; several names where the layer holds several of the checkpoint's.
+template <typename Module>
+void append(std::vector<Parameter>& parameters, const Module& module,
+            const std::vector<std::string>& names) {
+  Parameter weight{module.weight(), {}};
+  Parameter bias{module.bias(), {}};
+  for (const std::string& name : names) {
+    weight.names.push_back(name + ".weight");
+    bias.names.push_back(name + ".bias");
+  }
+  parameters.push_back(std::move(weight));
+  parameters.push_back(std::move(bias));
+}
+
+void notify(const LayerObserver& observer, std::int64_t layer, const at::Tensor& hidden) {
+  if (observer) observer(layer, hidden);
+}
+
+}  // namespace
+
+BertEmbeddings::BertEmbeddings(const ModelConfig& config, WeightScope scope)
+    : name_(scope.full_name("")),
+      word_(scope.take("word_embeddings.weight", {config.vocab_size, config.hidden_size})),
+      position_(scope.take("position_embeddings.weight",
+                           {config.max_position_embeddings, config.hidden_size})),
+      type_(
+          scope.take("token_type_embeddings.weight", {config.type_vocab_size, config.hidden_size})),
+      norm_(make_norm(config, scope.sub("LayerNorm"))) {}
+
+at::Tensor BertEmbeddings::forward(std::span<const Segment> segments) const {
+  std::size_t tokens = 0;
+  for (const Segment& segment : segments) tokens += segment.ids.size();
+  IndexColumn ids("token id", word_.size(0), tokens);
+  IndexColumn positions("position", position_.size(0), tokens);
+  IndexColumn types("token type", type_.size(0), tokens);
+  for (const Segment& segment : segments) {
+    if (segment.ids.empty() || segment.ids.size() != segment.positions.size()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "segment: expected as many positions as ids and at least one, found " +
+                      std::to_string(segment.positions.size()) + " and " +
+                      std::to_string(segment.ids.size()));
+    }
+    for (const std::int32_t id : segment.ids) ids.add(id);
+    for (const std::int32_t position : segment.positions) positions.add(position);
+    for (std::size_t i = 0; i < segment.ids.size(); ++i) types.add(segment.type_id);
+  }
+  const at::Device device = word_.device();
+  at::Tensor sum = at::embedding(word_, ids.tensor(device));
+  sum = sum + at::embedding(position_, positions.tensor(device));
+  sum = sum + at::embedding(type_, types.tensor(device));
+  return norm_.forward(sum);
+}
+
+void BertEmbeddings::append_parameters(std::vector<Parameter>& parameters) const {
+  parameters.push_back({word_, {name_ + "word_embeddings.weight"}});
+  parameters.push_back({position_, {name_ + "position_embeddings.weight"}});
+  parameters.push_back({type_, {name_ + "token_type_embeddings.weight"}});
+  append(parameters, norm_, {name_ + "LayerNorm"});
+}
+
+BertLayer::BertLayer(const ModelConfig& config, const WeightScope& scope)
+    : name_(scope.full_name("")),
+      num_heads_(config.num_attention_heads),
+      activation_(config.hidden_act),
+      query_key_value_(make_query_key_value(scope.sub("attention.self"), config.hidden_size)),
+      attention_output_(
+          make_linear(scope.sub("attention.output.dense"), config.hidden_size, config.hidden_size)),
+      attention_norm_(make_norm(config, scope.sub("attention.output.LayerNorm"))),
+      intermediate_(make_linear(scope.sub("intermediate.dense"), config.hidden_size,
+                                config.intermediate_size)),
+      output_(make_linear(scope.sub("output.dense"), config.intermediate_size, config.hidden_size)),
+      output_norm_(make_norm(config, scope.sub("output.LayerNorm"))) {}
+
+at::Tensor BertLayer::project(const at::Tensor& hidden) const {
+  return query_key_value_.forward(hidden);
+}
+
+at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projected,
+                              nn::Offsets offsets, const RowSelection* selection) const {
+  const auto parts = projected.chunk(3, 1);
+  at::Tensor query = parts[0];
+  at::Tensor residual = hidden;
+  if (selection != nullptr) {
+    query = query.index_select(0, selection->rows);
+    residual = residual.index_select(0, selection->rows);
+  }
+  const nn::Offsets query_offsets = selection != nullptr ? selection->offsets : offsets;
+  const at::Tensor context =
+      nn::attend(query, parts[1], parts[2], query_offsets, offsets, num_heads_);
+  const at::Tensor attended =
+      attention_norm_.forward(attention_output_.forward(context) + residual);
+  const at::Tensor expanded = nn::activate(activation_, intermediate_.forward(attended));
+  return output_norm_.forward(output_.forward(expanded) + attended);
+}
+
+void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
+  const std::string self = name_ + "attention.self.";
+  append(parameters, query_key_value_, {self + "query", self + "key", self + "value"});
+  append(parameters, attention_output_, {name_ + "attention.output.dense"});
+  append(parameters, attention_norm_, {name_ + "attention.output.LayerNorm"});
+  append(parameters, intermediate_, {name_ + "intermediate.dense"});
+  append(parameters, output_, {name_ + "output.dense"});
+  append(parameters, output_norm_, {name_ + "output.LayerNorm"});
+}
+
+BertEncoder::BertEncoder(const ModelConfig& config, const WeightScope& scope)
+    : split_layer_(config.split.split_layer), embeddings_(config, scope.sub("embeddings")) {
+  layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    layers_.emplace_back(config, scope.sub("encoder.layer." + std::to_string(i)));
+  }
+}
+
+std::vector<Parameter> BertEncoder::parameters() const {
+  std::vector<Parameter> parameters;
+  embeddings_.append_parameters(parameters);
+  for (const BertLayer& layer : layers_) layer.append_parameters(parameters);
+  return parameters;
+}
+
+Encoding BertEncoder::lower(std::span<const Segment> segments,
+                            const LayerObserver& observer) const {
+  Encoding encoding;
+  encoding.offsets.reserve(segments.size() + 1);
+  encoding.offsets.push_back(0);
+  for (const Segment& segment : segments) {
+    encoding.offsets.push_back(encoding.offsets.back() +
+                               static_cast<std::int64_t>(segment.ids.size()));
+  }
+  encoding.hidden = embeddings_.forward(segments);
+  notify(observer, -1, encoding.hidden);
+  for (std::int64_t i = 0; i < split_layer_; ++i) {
+    const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
+    encoding.hidden =
+        layer.forward(encoding.hidden, layer.project(encoding.hidden), encoding.offsets, nullptr);
+    notify(observer, i, encoding.hidden);
+  }
+  return encoding;
+}
+
+Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
+                            std::span<const SegmentPair> pairs, JointRows rows,
+                            const LayerObserver& observer) const {
+  const JointPlan plan = plan_joint(questions, passages, pairs, kBertOrder);
+  std::optional<RowSelection> selection;
+  if (rows != JointRows::kAll) {
+    selection = select_rows(questions, passages, pairs, kBertOrder, rows);
+  }
+  // Projected per segment, gathered per pair.
+  const at::Tensor segments = at::cat({questions.hidden, passages.hidden});
+  const BertLayer& first = layers_[static_cast<std::size_t>(split_layer_)];
+  at::Tensor hidden = segments.index_select(0, plan.gather);
+  at::Tensor projected = first.project(segments).index_select(0, plan.gather);
+  const auto count = static_cast<std::int64_t>(layers_.size());
+  for (std::int64_t i = split_layer_; i < count; ++i) {
+    const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
+    if (i > split_layer_) projected = layer.project(hidden);
+    const bool last = i + 1 == count;
+    hidden =
+        layer.forward(hidden, projected, plan.offsets, last && selection ? &*selection : nullptr);
+    notify(observer, i, hidden);
+  }
+  return {hidden, selection ? selection->offsets : plan.offsets};
+}
+
+}  // namespace deformer

@@ -1,0 +1,84 @@
+// BERT's encoder (Devlin et al., 2019), split into lower and upper layers (Cao et al., 2020).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "deformer/encoder.h"
+#include "deformer/model_config.h"
+#include "model/joint.h"
+#include "model/weights.h"
+#include "nn/attention.h"
+#include "nn/layer_norm.h"
+#include "nn/linear.h"
+
+namespace deformer {
+
+/// Word, position and token-type embeddings, summed and normalised.
+class BertEmbeddings {
+ public:
+  BertEmbeddings(const ModelConfig& config, WeightScope scope);
+
+  /// Throws kInvalidArgument for an id, position or type outside its table.
+  [[nodiscard]] at::Tensor forward(std::span<const Segment> segments) const;  // [tokens, hidden]
+
+  void append_parameters(std::vector<Parameter>& parameters) const;
+
+ private:
+  std::string name_;
+  at::Tensor word_;      // [vocab, hidden]
+  at::Tensor position_;  // [positions, hidden]
+  at::Tensor type_;      // [types, hidden]
+  nn::LayerNorm norm_;
+};
+
+/// One post-norm transformer layer over packed sequences.
+class BertLayer {
+ public:
+  BertLayer(const ModelConfig& config, const WeightScope& scope);
+
+  /// The three attention inputs in one product: [rows, hidden] -> [rows, 3 * hidden], query | key |
+  /// value. Depends on the row alone, so it may run before rows of different segments are brought
+  /// together.
+  [[nodiscard]] at::Tensor project(const at::Tensor& hidden) const;
+
+  /// `hidden` [rows, hidden] and `projected` = project(hidden), sequences by `offsets`; `selection`
+  /// (may be null) names the rows whose output is wanted. Returns [rows or selected rows, hidden].
+  [[nodiscard]] at::Tensor forward(const at::Tensor& hidden, const at::Tensor& projected,
+                                   nn::Offsets offsets, const RowSelection* selection) const;
+
+  void append_parameters(std::vector<Parameter>& parameters) const;
+
+ private:
+  std::string name_;
+  std::int64_t num_heads_;
+  Activation activation_;
+  nn::Linear query_key_value_;
+  nn::Linear attention_output_;
+  nn::LayerNorm attention_norm_;
+  nn::Linear intermediate_;
+  nn::Linear output_;
+  nn::LayerNorm output_norm_;
+};
+
+class BertEncoder final : public Encoder {
+ public:
+  /// Takes `embeddings.*` and `encoder.layer.*` from the scope.
+  BertEncoder(const ModelConfig& config, const WeightScope& scope);
+
+  [[nodiscard]] Encoding lower(std::span<const Segment> segments,
+                               const LayerObserver& observer) const override;
+  [[nodiscard]] Encoding upper(const Encoding& questions, const Encoding& passages,
+                               std::span<const SegmentPair> pairs, JointRows rows,
+                               const LayerObserver& observer) const override;
+  [[nodiscard]] std::vector<Parameter> parameters() const override;
+
+ private:
+  std::int64_t split_layer_;
+  BertEmbeddings embeddings_;
+  std::vector<BertLayer> layers_;
+};
+
+}  // namespace deformer

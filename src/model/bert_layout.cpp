@@ -1,0 +1,36 @@
+#include "model/bert_layout.h"
+
+#include <numeric>
+
+namespace deformer {
+namespace {
+
+std::vector<std::int32_t> count_from(std::int64_t first, std::size_t size) {
+  std::vector<std::int32_t> positions(size);
+  std::iota(positions.begin(), positions.end(), static_cast<std::int32_t>(first));
+  return positions;
+}
+
+}  // namespace
+
+Segment BertLayout::question(std::span<const std::int32_t> ids) const {
+  Segment segment{.role = SegmentRole::kQuestion, .ids = {}, .positions = {}, .type_id = 0};
+  segment.ids.reserve(ids.size() + 2);
+  segment.ids.push_back(special_tokens_.cls);
+  segment.ids.insert(segment.ids.end(), ids.begin(), ids.end());
+  segment.ids.push_back(special_tokens_.sep);
+  segment.positions = count_from(0, segment.ids.size());
+  return segment;
+}
+
+Segment BertLayout::passage(std::span<const std::int32_t> ids, std::int64_t question_tokens) const {
+  Segment segment{.role = SegmentRole::kPassage, .ids = {}, .positions = {}, .type_id = 1};
+  segment.ids.reserve(ids.size() + 1);
+  segment.ids.insert(segment.ids.end(), ids.begin(), ids.end());
+  segment.ids.push_back(special_tokens_.sep);
+  const std::int64_t first = layout_ == Layout::kContinue ? question_tokens : 0;
+  segment.positions = count_from(first, segment.ids.size());
+  return segment;
+}
+
+}  // namespace deformer

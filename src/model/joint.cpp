@@ -1,0 +1,81 @@
+#include "model/joint.h"
+
+#include <ATen/ATen.h>
+
+#include <numeric>
+#include <string>
+
+#include "base/check.h"
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+at::Tensor index_tensor(const std::vector<std::int64_t>& values, const at::Device& device) {
+  return at::tensor(values, at::kLong).to(device);
+}
+
+void append_range(std::vector<std::int64_t>& values, std::int64_t begin, std::int64_t count) {
+  const std::size_t size = values.size();
+  values.resize(size + static_cast<std::size_t>(count));
+  std::iota(values.begin() + static_cast<std::ptrdiff_t>(size), values.end(), begin);
+}
+
+void require_index(std::int64_t index, const Encoding& encoding, const char* what) {
+  if (index >= 0 && index < encoding.num_segments()) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              std::string("pair: expected a ") + what + " index below " +
+                  std::to_string(encoding.num_segments()) + ", found " + std::to_string(index));
+}
+
+}  // namespace
+
+JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
+                     std::span<const SegmentPair> pairs, const JointOrder& order) {
+  const std::int64_t passage_base = questions.offsets.back();
+  JointPlan plan;
+  plan.offsets.reserve(pairs.size() + 1);
+  plan.offsets.push_back(0);
+  std::vector<std::int64_t> gather;
+  for (const SegmentPair& pair : pairs) {
+    require_index(pair.question, questions, "question");
+    require_index(pair.passage, passages, "passage");
+    const auto append_question = [&] {
+      append_range(gather, questions.offsets[pair.question], questions.length(pair.question));
+    };
+    if (!order.passage_first) append_question();
+    append_range(gather, passage_base + passages.offsets[pair.passage],
+                 passages.length(pair.passage));
+    if (order.passage_first) append_question();
+    plan.offsets.push_back(static_cast<std::int64_t>(gather.size()));
+  }
+  plan.gather = index_tensor(gather, questions.hidden.device());
+  return plan;
+}
+
+RowSelection select_rows(const Encoding& questions, const Encoding& passages,
+                         std::span<const SegmentPair> pairs, const JointOrder& order,
+                         JointRows rows) {
+  DEFORMER_CHECK(rows != JointRows::kAll);
+  RowSelection selection;
+  selection.offsets.reserve(pairs.size() + 1);
+  selection.offsets.push_back(0);
+  std::vector<std::int64_t> indices;
+  std::int64_t pair_begin = 0;
+  for (const SegmentPair& pair : pairs) {
+    const std::int64_t question_length = questions.length(pair.question);
+    const std::int64_t passage_length = passages.length(pair.passage);
+    const std::int64_t question_begin = pair_begin + (order.passage_first ? passage_length : 0);
+    const std::int64_t passage_begin = pair_begin + (order.passage_first ? 0 : question_length);
+    if (rows != JointRows::kCls) append_range(indices, passage_begin, passage_length);
+    if (rows != JointRows::kPassage) {
+      indices.push_back(question_begin + (order.cls_last ? question_length - 1 : 0));
+    }
+    selection.offsets.push_back(static_cast<std::int64_t>(indices.size()));
+    pair_begin += question_length + passage_length;
+  }
+  selection.rows = index_tensor(indices, questions.hidden.device());
+  return selection;
+}
+
+}  // namespace deformer

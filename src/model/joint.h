@@ -1,0 +1,42 @@
+// Packing pairs of segments into joint sequences: pure index arithmetic, shared by the
+// architectures.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "deformer/encoder.h"
+
+namespace deformer {
+
+/// What an architecture's joint sequence looks like.
+struct JointOrder {
+  bool passage_first = false;  ///< BERT: question, passage; XLNet: passage, question
+  bool cls_last = false;       ///< [CLS] is the question segment's last row instead of its first
+};
+
+/// Rows of several pairs, in terms of cat(questions.hidden, passages.hidden).
+struct JointPlan {
+  at::Tensor gather;                  ///< [joint rows] int64: source row of each joint row
+  std::vector<std::int64_t> offsets;  ///< [pairs + 1] into the joint rows
+};
+
+/// Some rows of the joint sequences.
+struct RowSelection {
+  at::Tensor rows;                    ///< [selected] int64 indices of joint rows
+  std::vector<std::int64_t> offsets;  ///< [pairs + 1] into `rows`
+};
+
+/// Throws kInvalidArgument when an index of a pair is out of range.
+[[nodiscard]] JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
+                                   std::span<const SegmentPair> pairs, const JointOrder& order);
+
+/// The joint rows that `rows` names, pair by pair; not for JointRows::kAll.
+[[nodiscard]] RowSelection select_rows(const Encoding& questions, const Encoding& passages,
+                                       std::span<const SegmentPair> pairs, const JointOrder& order,
+                                       JointRows rows);
+
+}  // namespace deformer

@@ -1,0 +1,334 @@
+#include "task/answer_job.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "base/check.h"
+#include "deformer/encoder.h"
+#include "deformer/error.h"
+#include "model/segment_layout.h"
+#include "model/span_head.h"
+#include "task/answer_collector.h"
+#include "task/passage_source.h"
+#include "task/span_decoder.h"
+#include "task/stage_timer.h"
+
+namespace deformer {
+namespace {
+
+// Passages of one look-up. Bounds what is held at once; a store answers a batch faster than single
+// reads.
+constexpr std::size_t kMostPassagesAtOnce = 64;
+// English WordPiece makes about one token of 4 bytes or more; used only to bound memory.
+constexpr std::size_t kBytesPerToken = 4;
+
+// A question while its passages are read.
+struct QuestionState {
+  Segment segment;
+  at::Tensor hidden;  // lower-layer states, from first to last use
+  std::size_t passages_left = 0;
+  AnswerCollector collector;
+};
+
+// One question on one passage.
+struct Unit {
+  std::size_t request = 0;
+  std::size_t order = 0;  // place of the passage in the request
+};
+
+// A passage and all who ask about it.
+struct PassageGroup {
+  const Passage* passage = nullptr;
+  std::vector<Unit> units;
+};
+
+// A unit whose windows go through the upper layers.
+struct UnitState {
+  Unit unit;
+  const ReadyPassage* passage = nullptr;
+  std::size_t windows_left = 0;
+  std::vector<std::vector<float>> start;  // by window
+  std::vector<std::vector<float>> end;
+  double no_answer_score = 0;
+};
+
+struct PairState {
+  UnitState* unit = nullptr;
+  std::size_t window = 0;
+};
+
+// Same id and same text: one group. A passage that a request names twice counts once.
+std::vector<PassageGroup> group_by_passage(std::span<const QaRequest> requests) {
+  std::vector<PassageGroup> groups;
+  std::unordered_multimap<std::string_view, std::size_t> by_id;
+  const auto find_group = [&](const Passage& passage) -> PassageGroup& {
+    const auto [begin, end] = by_id.equal_range(passage.id);
+    for (auto entry = begin; entry != end; ++entry) {
+      PassageGroup& group = groups[entry->second];
+      if (group.passage->text == passage.text) return group;
+    }
+    by_id.emplace(passage.id, groups.size());
+    return groups.emplace_back(PassageGroup{&passage, {}});
+  };
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto& passages = requests[i].passages;
+    for (std::size_t order = 0; order < passages.size(); ++order) {
+      PassageGroup& group = find_group(passages[order]);
+      if (!group.units.empty() && group.units.back().request == i) continue;
+      group.units.push_back({i, order});
+    }
+  }
+  return groups;
+}
+
+class AnswerJob {
+ public:
+  AnswerJob(const Model& model, const PassageStore* store, std::span<const QaRequest> requests,
+            const SpanQaOptions& options)
+      : model_(model),
+        options_(options),
+        requests_(requests),
+        source_(model, store, options.batch_tokens, options.stage_times),
+        max_answer_tokens_(options.max_answer_tokens > 0 ? options.max_answer_tokens
+                                                         : model.config().split.max_answer_tokens),
+        questions_(requests.size()),
+        results_(requests.size()) {}
+
+  std::vector<QaResult> run() {
+    tokenize_questions();
+    const std::vector<PassageGroup> groups = group_by_passage(requests_);
+    for (const PassageGroup& group : groups) {
+      for (const Unit& unit : group.units) ++questions_[unit.request].passages_left;
+    }
+    for (std::size_t begin = 0; begin < groups.size();) {
+      const std::size_t end = chunk_end(groups, begin);
+      run_chunk(std::span(groups).subspan(begin, end - begin));
+      begin = end;
+    }
+    return std::move(results_);
+  }
+
+ private:
+  void tokenize_questions() {
+    const StageTimer timer(options_.stage_times, &StageTimes::tokenize);
+    const auto limit = static_cast<std::size_t>(model_.config().split.max_question_tokens);
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      TokenizedText tokens = model_.tokenizer().tokenize(requests_[i].question);
+      if (tokens.ids.empty()) throw_request(i, "question", "at least one token, found none");
+      if (requests_[i].passages.empty()) {
+        throw_request(i, "passages", "at least one, found none");
+      }
+      results_[i].id = requests_[i].id;
+      results_[i].question_cut = tokens.ids.size() > limit;
+      if (results_[i].question_cut) tokens.ids.resize(limit);
+      questions_[i].segment = model_.segment_layout().question(tokens.ids);
+    }
+  }
+
+  [[noreturn]] void throw_request(std::size_t index, const char* field, const char* text) const {
+    const std::string& id = requests_[index].id;
+    const std::string name = id.empty() ? "request " + std::to_string(index) : "\"" + id + "\"";
+    throw Error(ErrorCode::kInvalidArgument, name + ": " + field + ": expected " + text);
+  }
+
+  std::size_t chunk_end(std::span<const PassageGroup> groups, std::size_t begin) const {
+    std::size_t bytes = 0;
+    std::size_t end = begin;
+    while (end < groups.size() && end - begin < kMostPassagesAtOnce) {
+      bytes += groups[end].passage->text.size();
+      if (end > begin && bytes > kBytesPerToken * options_.batch_tokens) break;
+      ++end;
+    }
+    return end;
+  }
+
+  void run_chunk(std::span<const PassageGroup> groups) {
+    std::vector<const Passage*> passages;
+    for (const PassageGroup& group : groups) passages.push_back(group.passage);
+    const std::vector<ReadyPassage> ready = source_.resolve(passages);
+    std::vector<UnitState> units = make_units(groups, ready);
+    std::vector<PairState> batch;
+    std::size_t tokens = 0;
+    for (UnitState& unit : units) {
+      if (unit.windows_left == 0) finish_unit(unit);
+      const std::size_t windows = unit.windows_left;
+      for (std::size_t window = 0; window < windows; ++window) {
+        const std::size_t pair_tokens = joint_tokens(unit, window);
+        if (!batch.empty() && tokens + pair_tokens > options_.batch_tokens) {
+          run_batch(batch);
+          batch.clear();
+          tokens = 0;
+        }
+        batch.push_back({&unit, window});
+        tokens += pair_tokens;
+      }
+    }
+    if (!batch.empty()) run_batch(batch);
+  }
+
+  std::vector<UnitState> make_units(std::span<const PassageGroup> groups,
+                                    const std::vector<ReadyPassage>& ready) const {
+    std::vector<UnitState> units;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      const std::size_t windows = ready[i].encoded->windows.size();
+      for (const Unit& unit : groups[i].units) {
+        UnitState& state = units.emplace_back();
+        state.unit = unit;
+        state.passage = &ready[i];
+        state.windows_left = windows;
+        state.start.resize(windows);
+        state.end.resize(windows);
+        state.no_answer_score = std::numeric_limits<double>::infinity();
+      }
+    }
+    return units;
+  }
+
+  std::size_t joint_tokens(const UnitState& unit, std::size_t window) const {
+    return questions_[unit.unit.request].segment.ids.size() +
+           unit.passage->encoded->windows[window].num_tokens +
+           static_cast<std::size_t>(model_.segment_layout().passage_suffix_tokens());
+  }
+
+  void run_batch(std::span<const PairState> batch) {
+    std::vector<SegmentPair> pairs;
+    const Encoding questions = lower_questions(batch, pairs);
+    const Encoding passages = lower_passages(batch, pairs);
+    Encoding joint;
+    at::Tensor logits;  // [2, rows]
+    {
+      const StageTimer timer(options_.stage_times, &StageTimes::upper);
+      joint = model_.encoder().upper(questions, passages, pairs, JointRows::kPassageAndCls);
+      logits = model_.span_head()->logits(joint.hidden).t().contiguous().cpu();
+    }
+    const StageTimer timer(options_.stage_times, &StageTimes::decode);
+    const float* start = logits.const_data_ptr<float>();
+    const float* end = start + logits.size(1);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const std::int64_t first = joint.offsets[i];
+      // The last row of a pair is that of [CLS].
+      const std::int64_t cls = joint.offsets[i + 1] - 1;
+      UnitState& unit = *batch[i].unit;
+      const std::size_t window = batch[i].window;
+      const std::size_t tokens = unit.passage->encoded->windows[window].num_tokens;
+      unit.start[window].assign(start + first, start + first + tokens);
+      unit.end[window].assign(end + first, end + first + tokens);
+      unit.no_answer_score = std::min(unit.no_answer_score, double{start[cls]} + double{end[cls]});
+      if (--unit.windows_left == 0) finish_unit(unit);
+    }
+    if (options_.progress) options_.progress(finished_, requests_.size());
+  }
+
+  // States of the batch's questions, each once; fills the pairs' question indices.
+  Encoding lower_questions(std::span<const PairState> batch, std::vector<SegmentPair>& pairs) {
+    const StageTimer timer(options_.stage_times, &StageTimes::lower);
+    std::unordered_map<std::size_t, std::int64_t> index;
+    std::vector<std::size_t> requests;
+    std::vector<std::size_t> fresh;
+    for (const PairState& pair : batch) {
+      const std::size_t request = pair.unit->unit.request;
+      const auto [entry, added] =
+          index.emplace(request, static_cast<std::int64_t>(requests.size()));
+      pairs.push_back({.question = entry->second, .passage = 0});
+      if (!added) continue;
+      requests.push_back(request);
+      if (!questions_[request].hidden.defined()) fresh.push_back(request);
+    }
+    compute_questions(fresh);
+    Encoding encoding;
+    encoding.offsets.push_back(0);
+    std::vector<at::Tensor> states;
+    for (const std::size_t request : requests) {
+      states.push_back(questions_[request].hidden);
+      encoding.offsets.push_back(encoding.offsets.back() + states.back().size(0));
+    }
+    encoding.hidden = at::cat(states);
+    return encoding;
+  }
+
+  void compute_questions(std::span<const std::size_t> requests) {
+    if (requests.empty()) return;
+    std::vector<Segment> segments;
+    for (const std::size_t request : requests) segments.push_back(questions_[request].segment);
+    const Encoding encoding = model_.encoder().lower(segments);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      questions_[requests[i]].hidden = encoding.hidden.narrow(
+          0, encoding.offsets[i], encoding.length(static_cast<std::int64_t>(i)));
+    }
+  }
+
+  // States of the batch's windows, each once where they do not depend on the question.
+  Encoding lower_passages(std::span<const PairState> batch, std::vector<SegmentPair>& pairs) {
+    std::vector<WindowRequest> windows;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const UnitState& unit = *batch[i].unit;
+      const auto question_tokens =
+          static_cast<std::int64_t>(questions_[unit.unit.request].segment.ids.size());
+      const WindowRequest request{unit.passage, batch[i].window, question_tokens};
+      const auto place = std::find_if(windows.begin(), windows.end(), [&](const auto& other) {
+        return other.passage == request.passage && other.window == request.window;
+      });
+      const bool shared =
+          place != windows.end() && !model_.segment_layout().passage_depends_on_question();
+      pairs[i].passage =
+          shared ? place - windows.begin() : static_cast<std::int64_t>(windows.size());
+      if (!shared) windows.push_back(request);
+    }
+    return source_.lower(windows);
+  }
+
+  void finish_unit(UnitState& unit) {
+    const EncodedPassage& passage = *unit.passage->encoded;
+    std::vector<WindowLogits> windows;
+    for (std::size_t i = 0; i < passage.windows.size(); ++i) {
+      windows.push_back({passage.windows[i], unit.start[i], unit.end[i]});
+    }
+    QuestionState& question = questions_[unit.unit.request];
+    const DecodedSpans spans =
+        decode_spans(windows, max_answer_tokens_, std::max<std::size_t>(options_.top_k, 1));
+    if (!windows.empty() && !std::isfinite(spans.log_sum)) {
+      throw Error(ErrorCode::kCorrupt, "passage \"" + passage.id +
+                                           "\": logits are not finite: the weights or the stored "
+                                           "states hold values that are not numbers");
+    }
+    question.collector.add(passage, unit.unit.order, spans, unit.no_answer_score, options_);
+    unit.start.clear();
+    unit.end.clear();
+    if (--question.passages_left > 0) return;
+    finish_question(unit.unit.request);
+  }
+
+  void finish_question(std::size_t request) {
+    QuestionState& question = questions_[request];
+    QaResult result = question.collector.finish(options_);
+    results_[request].answers = std::move(result.answers);
+    results_[request].no_answer_score = result.no_answer_score;
+    question.hidden.reset();
+    ++finished_;
+  }
+
+  const Model& model_;
+  const SpanQaOptions& options_;
+  std::span<const QaRequest> requests_;
+  PassageSource source_;
+  int max_answer_tokens_;
+  std::vector<QuestionState> questions_;  // by request
+  std::vector<QaResult> results_;         // by request
+  std::size_t finished_ = 0;
+};
+
+}  // namespace
+
+std::vector<QaResult> run_answer_job(const Model& model, const PassageStore* store,
+                                     std::span<const QaRequest> requests,
+                                     const SpanQaOptions& options) {
+  return AnswerJob(model, store, requests, options).run();
+}
+
+}  // namespace deformer

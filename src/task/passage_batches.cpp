@@ -1,0 +1,132 @@
+#include "task/passage_batches.h"
+
+#include <ATen/ATen.h>
+
+#include <cstring>
+#include <utility>
+
+#include "deformer/encoder.h"
+#include "model/segment_layout.h"
+#include "store/hidden_codec.h"
+#include "task/stage_timer.h"
+#include "text/windows.h"
+
+namespace deformer {
+namespace {
+
+// A passage whose windows are still going through the layers.
+struct Pending {
+  std::size_t index = 0;  // in the caller's list
+  EncodedPassage passage;
+  std::vector<std::int32_t> ids;
+  std::vector<float> hidden;  // rows of the finished windows
+  std::size_t windows_left = 0;
+};
+
+class BatchRunner {
+ public:
+  BatchRunner(const Model& model, const PassageBatchOptions& options, const EncodedSink& sink)
+      : model_(model), options_(options), sink_(sink) {}
+
+  void add(std::size_t index, const Passage& passage) {
+    Pending pending = tokenize(index, passage);
+    const std::vector<Window> windows = pending.passage.windows;
+    const std::vector<std::int32_t> ids = std::move(pending.ids);
+    pending_.push_back(std::move(pending));
+    for (const Window& window : windows) {
+      const auto tokens = std::span(ids).subspan(window.first_token, window.num_tokens);
+      Segment segment = model_.segment_layout().passage(tokens, 0);
+      if (batch_rows_ > 0 && batch_rows_ + segment.ids.size() > options_.batch_tokens) run();
+      batch_rows_ += segment.ids.size();
+      segments_.push_back(std::move(segment));
+    }
+  }
+
+  // Runs what is left and hands it over.
+  std::size_t finish() {
+    run();
+    return rows_;
+  }
+
+ private:
+  Pending tokenize(std::size_t index, const Passage& passage) const {
+    const StageTimer timer(options_.stage_times, &StageTimes::tokenize);
+    Pending pending;
+    pending.index = index;
+    TokenizedText tokens = model_.tokenizer().tokenize(passage.text);
+    const SplitConfig& split = model_.config().split;
+    pending.passage.id = passage.id;
+    pending.passage.text = passage.text;
+    pending.passage.windows =
+        make_windows(tokens.ids.size(), split.window_tokens, split.window_step);
+    pending.passage.spans = std::move(tokens.spans);
+    pending.ids = std::move(tokens.ids);
+    pending.windows_left = pending.passage.windows.size();
+    return pending;
+  }
+
+  void run() {
+    if (!segments_.empty()) {
+      const StageTimer timer(options_.stage_times, &StageTimes::lower);
+      const Encoding encoding = model_.encoder().lower(segments_);
+      distribute(encoding);
+      rows_ += batch_rows_;
+    }
+    segments_.clear();
+    batch_rows_ = 0;
+    hand_over();
+  }
+
+  // Windows were queued passage by passage, so they come back in that order.
+  void distribute(const Encoding& encoding) {
+    const at::Tensor hidden = encoding.hidden.cpu().contiguous();
+    const float* rows = hidden.const_data_ptr<float>();
+    const std::int64_t width = hidden.size(1);
+    std::size_t at = 0;
+    for (std::int64_t i = 0; i < encoding.num_segments(); ++i) {
+      while (pending_[at].windows_left == 0) ++at;
+      Pending& pending = pending_[at];
+      pending.hidden.insert(pending.hidden.end(), rows + encoding.offsets[i] * width,
+                            rows + encoding.offsets[i + 1] * width);
+      --pending.windows_left;
+    }
+  }
+
+  void hand_over() {
+    std::size_t done = 0;
+    while (done < pending_.size() && pending_[done].windows_left == 0) ++done;
+    if (done == 0) return;
+    std::vector<std::size_t> indices;
+    std::vector<EncodedPassage> passages;
+    const auto width = static_cast<std::size_t>(model_.config().hidden_size);
+    for (std::size_t i = 0; i < done; ++i) {
+      Pending& pending = pending_[i];
+      pending.passage.hidden =
+          encode_hidden(pending.hidden, pending.hidden.size() / width, width, options_.codec);
+      indices.push_back(pending.index);
+      passages.push_back(std::move(pending.passage));
+    }
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(done));
+    sink_(indices, std::move(passages));
+  }
+
+  const Model& model_;
+  const PassageBatchOptions& options_;
+  const EncodedSink& sink_;
+  std::vector<Pending> pending_;
+  std::vector<Segment> segments_;
+  std::size_t batch_rows_ = 0;
+  std::size_t rows_ = 0;
+};
+
+}  // namespace
+
+std::size_t encode_in_batches(const Model& model, std::span<const Passage* const> passages,
+                              const PassageBatchOptions& options, const EncodedSink& sink) {
+  const c10::InferenceMode inference;
+  BatchRunner runner(model, options, sink);
+  for (std::size_t i = 0; i < passages.size(); ++i) runner.add(i, *passages[i]);
+  return runner.finish();
+}
+
+}  // namespace deformer

@@ -1,0 +1,33 @@
+// The lower pass over passages, window by window in batches of a token budget.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "deformer/model.h"
+#include "deformer/passage_store.h"
+#include "deformer/span_qa.h"
+
+namespace deformer {
+
+struct PassageBatchOptions {
+  std::size_t batch_tokens = 4096;
+  HiddenCodec codec = HiddenCodec::kFp32;
+  StageTimes* stage_times = nullptr;
+};
+
+/// Receives the passages that a batch finished, in order, with their indices in the input.
+using EncodedSink = std::function<void(std::span<const std::size_t> indices,
+                                       std::vector<EncodedPassage>&& passages)>;
+
+/// Encodes `passages` and hands each to `sink` once. Memory: one batch plus the passages under way.
+/// Returns the number of rows computed. The model's layout must not depend on the question.
+std::size_t encode_in_batches(const Model& model, std::span<const Passage* const> passages,
+                              const PassageBatchOptions& options, const EncodedSink& sink);
+
+/// Throws kIncompatible naming both when the store belongs to another fingerprint than the model's.
+void require_fingerprint(const Model& model, const PassageStore& store);
+
+}  // namespace deformer

@@ -1,0 +1,126 @@
+#include "deformer/passage_encoder.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "deformer/error.h"
+#include "model/segment_layout.h"
+#include "nn/guard.h"
+#include "task/passage_batches.h"
+
+namespace deformer {
+namespace {
+
+// Records looked up at once when asking which passages are there already.
+constexpr std::size_t kLookupBatch = 64;
+
+void require_reusable(const Model& model) {
+  if (!model.segment_layout().passage_depends_on_question()) return;
+  throw Error(ErrorCode::kUnsupported,
+              "layout \"continue\" (an ordinary checkpoint): its passages depend on the question's "
+              "length and cannot be encoded ahead; expected layout \"restart\"");
+}
+
+void require_batch(const EncodeOptions& options) {
+  if (options.batch_tokens >= 1) return;
+  throw Error(ErrorCode::kInvalidArgument, "batch_tokens: expected at least 1, found 0");
+}
+
+// One entry per id, in order; the same id twice is fine when the text is the same.
+std::vector<const Passage*> unique_passages(std::span<const Passage> passages) {
+  std::vector<const Passage*> unique;
+  std::unordered_map<std::string_view, const Passage*> by_id;
+  for (const Passage& passage : passages) {
+    const auto [entry, added] = by_id.emplace(passage.id, &passage);
+    if (added) unique.push_back(&passage);
+    if (entry->second->text != passage.text) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "passage \"" + passage.id + "\": expected one text, found two");
+    }
+  }
+  return unique;
+}
+
+// Those that the store lacks or holds with another text.
+std::vector<const Passage*> missing_passages(const PassageStore& store,
+                                             std::span<const Passage* const> passages) {
+  std::vector<const Passage*> missing;
+  std::vector<std::string> ids;
+  for (std::size_t begin = 0; begin < passages.size(); begin += kLookupBatch) {
+    const auto part = passages.subspan(begin, std::min(kLookupBatch, passages.size() - begin));
+    ids.clear();
+    for (const Passage* passage : part) ids.push_back(passage->id);
+    const auto found = store.get(ids);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (!found[i] || found[i]->text != part[i]->text) missing.push_back(part[i]);
+    }
+  }
+  return missing;
+}
+
+}  // namespace
+
+PassageEncoder::PassageEncoder(std::shared_ptr<const Model> model,
+                               std::shared_ptr<PassageStore> store)
+    : model_(std::move(model)), store_(std::move(store)) {
+  if (!model_ || !store_) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "PassageEncoder: expected a model and a store, found null");
+  }
+  require_fingerprint(*model_, *store_);
+}
+
+EncodeReport PassageEncoder::encode(std::span<const Passage> passages,
+                                    const EncodeOptions& options) const {
+  return nn::guarded([&] {
+    require_reusable(*model_);
+    require_batch(options);
+    const auto unique = unique_passages(passages);
+    const auto missing = missing_passages(*store_, unique);
+    EncodeReport report;
+    report.reused = unique.size() - missing.size();
+    std::size_t done = report.reused;
+    const PassageBatchOptions batch{.batch_tokens = options.batch_tokens, .codec = options.codec};
+    report.tokens = encode_in_batches(*model_, missing, batch,
+                                      [&](std::span<const std::size_t>, auto&& encoded) {
+                                        store_->put(encoded);
+                                        report.encoded += encoded.size();
+                                        done += encoded.size();
+                                        if (options.progress) options.progress(done, unique.size());
+                                      });
+    return report;
+  });
+}
+
+std::vector<EncodedPassage> encode_passages(const Model& model, std::span<const Passage> passages,
+                                            const EncodeOptions& options) {
+  return nn::guarded([&] {
+    require_reusable(model);
+    require_batch(options);
+    std::vector<const Passage*> pointers;
+    for (const Passage& passage : passages) pointers.push_back(&passage);
+    std::vector<EncodedPassage> results(passages.size());
+    std::size_t done = 0;
+    const PassageBatchOptions batch{.batch_tokens = options.batch_tokens, .codec = options.codec};
+    encode_in_batches(model, pointers, batch,
+                      [&](std::span<const std::size_t> indices, auto&& encoded) {
+                        for (std::size_t i = 0; i < indices.size(); ++i) {
+                          results[indices[i]] = std::move(encoded[i]);
+                        }
+                        done += indices.size();
+                        if (options.progress) options.progress(done, passages.size());
+                      });
+    return results;
+  });
+}
+
+void require_fingerprint(const Model& model, const PassageStore& store) {
+  if (store.fingerprint() == model.fingerprint()) return;
+  throw Error(ErrorCode::kIncompatible, "passage store: expected the fingerprint of the model, " +
+                                            to_string(model.fingerprint()) + ", found " +
+                                            to_string(store.fingerprint()));
+}
+
+}  // namespace deformer

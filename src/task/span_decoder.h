@@ -1,0 +1,43 @@
+// From start and end logits to the best spans of one passage.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "deformer/passage_store.h"
+
+namespace deformer {
+
+/// Logits of one window's own tokens; both spans have window.num_tokens values.
+struct WindowLogits {
+  Window window;
+  std::span<const float> start;
+  std::span<const float> end;
+};
+
+/// Tokens [first, last] of the passage (both included), scored start logit of `first` + end logit
+/// of `last`.
+struct SpanCandidate {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  double score = 0;
+};
+
+struct DecodedSpans {
+  /// Best first, no two overlapping. Ties: earlier window, then smaller first, then smaller last.
+  std::vector<SpanCandidate> best;
+  /// log of the sum of exp(score) over all candidates of all windows; -infinity without a
+  /// candidate. A span that lies in two windows counts twice.
+  double log_sum = 0;
+};
+
+/// Candidates are all spans of at most `max_answer_tokens` (>= 1) tokens inside one window.
+[[nodiscard]] DecodedSpans decode_spans(std::span<const WindowLogits> windows,
+                                        int max_answer_tokens, std::size_t top_k);
+
+/// log(exp(a) + exp(b)) without overflow; -infinity is the neutral element.
+[[nodiscard]] double log_add(double a, double b) noexcept;
+
+}  // namespace deformer

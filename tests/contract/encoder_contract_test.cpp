@@ -1,0 +1,181 @@
+// What every Encoder promises, run over each architecture: a new one adds a line at the end.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "deformer/encoder.h"
+#include "deformer/model.h"
+#include "model/segment_layout.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+constexpr double kTolerance = 1e-5;
+constexpr std::int64_t kLayers = 3;
+
+struct EncoderCase {
+  std::string name;
+  std::function<void(const std::filesystem::path& model_dir)> write_model;
+  int split_layer = 0;
+};
+
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+class EncoderContract : public testing::TestWithParam<EncoderCase> {
+ protected:
+  EncoderContract() {
+    GetParam().write_model(dir_.path());
+    model_ = Model::load(dir_.path(), {.split_layer = GetParam().split_layer});
+    const SegmentLayout& layout = model_->segment_layout();
+    questions_ = {layout.question(ids(3, 5)), layout.question(ids(1, 9))};
+    passages_ = {layout.passage(ids(9, 12), 0), layout.passage(ids(2, 30), 0),
+                 layout.passage(ids(17, 40), 0)};
+  }
+
+  static std::vector<std::int32_t> ids(std::size_t count, std::int32_t first) {
+    std::vector<std::int32_t> values(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      values[i] = first + static_cast<std::int32_t>(i * 7 % 23);
+    }
+    return values;
+  }
+
+  [[nodiscard]] const Encoder& encoder() const { return model_->encoder(); }
+
+  [[nodiscard]] Encoding joint(const std::vector<SegmentPair>& pairs, JointRows rows,
+                               const LayerObserver& observer = nullptr) const {
+    return encoder().upper(encoder().lower(questions_), encoder().lower(passages_), pairs, rows,
+                           observer);
+  }
+
+  [[nodiscard]] static at::Tensor segment(const Encoding& encoding, std::int64_t index) {
+    return encoding.hidden.narrow(0, encoding.offsets[index], encoding.length(index));
+  }
+
+  test::TempDir dir_;
+  std::shared_ptr<const Model> model_;
+  std::vector<Segment> questions_;
+  std::vector<Segment> passages_;
+  const std::vector<SegmentPair> pairs_{{.question = 0, .passage = 0},
+                                        {.question = 1, .passage = 0},
+                                        {.question = 1, .passage = 2},
+                                        {.question = 0, .passage = 1}};
+};
+
+TEST_P(EncoderContract, ASegmentAloneEqualsTheSegmentInABatch) {
+  const Encoding together = encoder().lower(passages_);
+  ASSERT_EQ(together.num_segments(), 3);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const Encoding alone = encoder().lower(std::span(&passages_[static_cast<std::size_t>(i)], 1));
+    EXPECT_LT(largest_difference(segment(together, i), alone.hidden), kTolerance);
+  }
+}
+
+TEST_P(EncoderContract, APairAloneEqualsThePairInABatch) {
+  const Encoding together = joint(pairs_, JointRows::kAll);
+  ASSERT_EQ(together.num_segments(), 4);
+  for (std::int64_t i = 0; i < 4; ++i) {
+    const Encoding alone = joint({pairs_[static_cast<std::size_t>(i)]}, JointRows::kAll);
+    EXPECT_LT(largest_difference(segment(together, i), alone.hidden), kTolerance);
+  }
+}
+
+TEST_P(EncoderContract, SelectedRowsAreRowsOfTheWhole) {
+  const Encoding all = joint(pairs_, JointRows::kAll);
+  const Encoding passage = joint(pairs_, JointRows::kPassage);
+  const Encoding cls = joint(pairs_, JointRows::kCls);
+  const Encoding both = joint(pairs_, JointRows::kPassageAndCls);
+  for (std::int64_t i = 0; i < 4; ++i) {
+    const SegmentPair& pair = pairs_[static_cast<std::size_t>(i)];
+    const auto length =
+        static_cast<std::int64_t>(passages_[static_cast<std::size_t>(pair.passage)].ids.size());
+    ASSERT_EQ(passage.length(i), length);
+    ASSERT_EQ(cls.length(i), 1);
+    const at::Tensor expected = at::cat({segment(passage, i), segment(cls, i)});
+    EXPECT_LT(largest_difference(segment(both, i), expected), kTolerance);
+    // Each selected row is one of the whole.
+    const at::Tensor distances = at::cdist(expected, segment(all, i));
+    EXPECT_LT(std::get<0>(distances.min(1)).max().item<double>(), 1e-3);
+  }
+}
+
+TEST_P(EncoderContract, ObserverSeesEveryLayerOnce) {
+  std::map<std::int64_t, std::int64_t> seen;
+  const LayerObserver observer = [&](std::int64_t layer, const at::Tensor& hidden) {
+    EXPECT_TRUE(seen.emplace(layer, hidden.size(0)).second);
+  };
+  const Encoding questions = encoder().lower(questions_, observer);
+  EXPECT_EQ(seen.size(), static_cast<std::size_t>(GetParam().split_layer) + 1);
+  EXPECT_EQ(seen.begin()->first, -1);
+  static_cast<void>(encoder().upper(questions, encoder().lower(passages_), pairs_,
+                                    JointRows::kPassage, observer));
+  EXPECT_EQ(seen.size(), static_cast<std::size_t>(kLayers) + 1);
+  std::int64_t passage_rows = 0;
+  for (const SegmentPair& pair : pairs_) {
+    passage_rows +=
+        static_cast<std::int64_t>(passages_[static_cast<std::size_t>(pair.passage)].ids.size());
+  }
+  EXPECT_EQ(seen.at(kLayers - 1), passage_rows);
+}
+
+TEST_P(EncoderContract, TheQuestionChangesThePassageOnlyAboveTheSplit) {
+  const Encoding passages = encoder().lower(passages_);
+  const auto upper_with = [&](std::int64_t question) {
+    return encoder()
+        .upper(encoder().lower(questions_), passages,
+               std::vector<SegmentPair>{{.question = question, .passage = 0}}, JointRows::kPassage)
+        .hidden;
+  };
+  EXPECT_GT(largest_difference(upper_with(0), upper_with(1)), 1e-3);
+}
+
+TEST_P(EncoderContract, NamesATokenIdOutOfRange) {
+  std::vector<Segment> bad{passages_[0]};
+  bad[0].ids[1] = static_cast<std::int32_t>(model_->config().vocab_size);
+  test::expect_error(ErrorCode::kInvalidArgument, "expected a token id below",
+                     [&] { static_cast<void>(encoder().lower(bad)); });
+}
+
+TEST_P(EncoderContract, NamesAPairOutOfRange) {
+  test::expect_error(ErrorCode::kInvalidArgument, "expected a passage index below 3, found 3", [&] {
+    static_cast<void>(joint({{.question = 0, .passage = 3}}, JointRows::kAll));
+  });
+}
+
+TEST_P(EncoderContract, ParametersHaveUniqueNamesAndNoGap) {
+  std::map<std::string, int> names;
+  std::int64_t count = 0;
+  for (const Parameter& parameter : encoder().parameters()) {
+    count += parameter.value.numel();
+    ASSERT_FALSE(parameter.names.empty());
+    EXPECT_EQ(parameter.value.size(0) % static_cast<std::int64_t>(parameter.names.size()), 0);
+    for (const std::string& name : parameter.names) EXPECT_EQ(++names[name], 1) << name;
+  }
+  const std::int64_t head = 2 * model_->config().hidden_size + 2;
+  EXPECT_EQ(count + head, model_->num_parameters());
+}
+
+std::vector<EncoderCase> cases() {
+  const auto bert = [](const std::filesystem::path& dir) {
+    test::write_tiny_model(dir, {.layers = kLayers});
+  };
+  std::vector<EncoderCase> all;
+  for (const int split_layer : {0, 1, 2}) {
+    all.push_back({"Bert" + std::to_string(split_layer), bert, split_layer});
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Architectures, EncoderContract, testing::ValuesIn(cases()),
+                         [](const auto& test_info) { return test_info.param.name; });
+
+}  // namespace
+}  // namespace deformer

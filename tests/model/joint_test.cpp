@@ -1,0 +1,74 @@
+#include "model/joint.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "support/expect_error.h"
+
+namespace deformer {
+namespace {
+
+constexpr JointOrder kQuestionFirst{.passage_first = false, .cls_last = false};
+constexpr JointOrder kPassageFirst{.passage_first = true, .cls_last = true};
+
+Encoding with_offsets(std::vector<std::int64_t> offsets) {
+  const std::int64_t rows = offsets.back();
+  return {at::zeros({rows, 1}), std::move(offsets)};
+}
+
+std::vector<std::int64_t> values(const at::Tensor& tensor) {
+  const auto* data = tensor.const_data_ptr<std::int64_t>();
+  return {data, data + tensor.numel()};
+}
+
+using Rows = std::vector<std::int64_t>;
+
+class Joint : public testing::Test {
+ protected:
+  // Questions of 2 and 1 rows are rows 0..2 of the common source, passages of 3 and 2 rows are
+  // rows 3..7.
+  const Encoding questions = with_offsets({0, 2, 3});
+  const Encoding passages = with_offsets({0, 3, 5});
+  const std::vector<SegmentPair> pairs{{.question = 1, .passage = 0},
+                                       {.question = 0, .passage = 1}};
+};
+
+TEST_F(Joint, PutsTheQuestionFirstForBert) {
+  const JointPlan plan = plan_joint(questions, passages, pairs, kQuestionFirst);
+  EXPECT_EQ(values(plan.gather), (Rows{2, 3, 4, 5, 0, 1, 6, 7}));
+  EXPECT_EQ(plan.offsets, (Rows{0, 4, 8}));
+}
+
+TEST_F(Joint, PutsThePassageFirstWhenAsked) {
+  const JointPlan plan = plan_joint(questions, passages, pairs, kPassageFirst);
+  EXPECT_EQ(values(plan.gather), (Rows{3, 4, 5, 2, 6, 7, 0, 1}));
+}
+
+TEST_F(Joint, SelectsPassageRowsAndTheClsRow) {
+  const auto select = [&](const JointOrder& order, JointRows rows) {
+    return select_rows(questions, passages, pairs, order, rows);
+  };
+  const RowSelection passage = select(kQuestionFirst, JointRows::kPassage);
+  EXPECT_EQ(values(passage.rows), (Rows{1, 2, 3, 6, 7}));
+  EXPECT_EQ(passage.offsets, (Rows{0, 3, 5}));
+  const RowSelection both = select(kQuestionFirst, JointRows::kPassageAndCls);
+  EXPECT_EQ(values(both.rows), (Rows{1, 2, 3, 0, 6, 7, 4}));
+  EXPECT_EQ(both.offsets, (Rows{0, 4, 7}));
+  EXPECT_EQ(values(select(kQuestionFirst, JointRows::kCls).rows), (Rows{0, 4}));
+  EXPECT_EQ(values(select(kPassageFirst, JointRows::kCls).rows), (Rows{3, 7}));
+  EXPECT_EQ(values(select(kPassageFirst, JointRows::kPassage).rows), (Rows{0, 1, 2, 4, 5}));
+}
+
+TEST_F(Joint, NamesAnIndexOutOfRange) {
+  const std::vector<SegmentPair> bad{{.question = 2, .passage = 0}};
+  test::expect_error(
+      ErrorCode::kInvalidArgument, "expected a question index below 2, found 2",
+      [&] { static_cast<void>(plan_joint(questions, passages, bad, kQuestionFirst)); });
+  const std::vector<SegmentPair> negative{{.question = 0, .passage = -1}};
+  test::expect_error(
+      ErrorCode::kInvalidArgument, "expected a passage index below 2, found -1",
+      [&] { static_cast<void>(plan_joint(questions, passages, negative, kQuestionFirst)); });
+}
+
+}  // namespace
+}  // namespace deformer

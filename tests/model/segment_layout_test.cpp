@@ -1,0 +1,46 @@
+
+#include <gtest/gtest.h>
+
+#include "model/segment_layout.h"
+
+namespace deformer {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+const Ids kQuestion{11, 12};
+const Ids kWindow{21, 22, 23};
+
+std::unique_ptr<const SegmentLayout> bert_layout(Layout layout) {
+  ModelConfig config;
+  config.split.layout = layout;
+  return make_segment_layout(config, {.cls = 101, .sep = 102, .pad = 0, .unk = 100});
+}
+
+TEST(BertLayout, WrapsTheQuestionInClsAndSep) {
+  const Segment segment = bert_layout(Layout::kRestart)->question(kQuestion);
+  EXPECT_EQ(segment.role, SegmentRole::kQuestion);
+  EXPECT_EQ(segment.ids, (Ids{101, 11, 12, 102}));
+  EXPECT_EQ(segment.positions, (Ids{0, 1, 2, 3}));
+  EXPECT_EQ(segment.type_id, 0);
+}
+
+TEST(BertLayout, RestartCountsThePassageFromZero) {
+  const auto layout = bert_layout(Layout::kRestart);
+  const Segment segment = layout->passage(kWindow, 4);
+  EXPECT_EQ(segment.role, SegmentRole::kPassage);
+  EXPECT_EQ(segment.ids, (Ids{21, 22, 23, 102}));
+  EXPECT_EQ(segment.positions, (Ids{0, 1, 2, 3}));
+  EXPECT_EQ(segment.type_id, 1);
+  EXPECT_FALSE(layout->passage_depends_on_question());
+  EXPECT_EQ(layout->passage_suffix_tokens(), 1);
+}
+
+TEST(BertLayout, ContinueCountsThePassageFromTheQuestionsEnd) {
+  const auto layout = bert_layout(Layout::kContinue);
+  EXPECT_EQ(layout->passage(kWindow, 4).positions, (Ids{4, 5, 6, 7}));
+  EXPECT_TRUE(layout->passage_depends_on_question());
+}
+
+}  // namespace
+}  // namespace deformer

@@ -1,0 +1,89 @@
+#include "nn/attention.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+namespace deformer::nn {
+namespace {
+
+struct Case {
+  std::vector<std::int64_t> query_offsets;
+  std::vector<std::int64_t> key_offsets;
+};
+
+at::Tensor random_rows(std::int64_t rows, std::int64_t width, std::uint64_t seed) {
+  at::manual_seed(seed);
+  return at::randn({rows, width}, at::kFloat);
+}
+
+// The definition, one query and one head at a time, in double.
+at::Tensor reference(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                     const Case& c, std::int64_t heads) {
+  const std::int64_t width = query.size(1);
+  const std::int64_t head_size = width / heads;
+  at::Tensor output = at::zeros({query.size(0), width}, at::kDouble);
+  for (std::size_t s = 0; s + 1 < c.query_offsets.size(); ++s) {
+    for (std::int64_t row = c.query_offsets[s]; row < c.query_offsets[s + 1]; ++row) {
+      for (std::int64_t head = 0; head < heads; ++head) {
+        std::vector<double> weights;
+        double sum = 0;
+        for (std::int64_t k = c.key_offsets[s]; k < c.key_offsets[s + 1]; ++k) {
+          double dot = 0;
+          for (std::int64_t i = head * head_size; i < (head + 1) * head_size; ++i) {
+            dot += query[row][i].item<double>() * key[k][i].item<double>();
+          }
+          weights.push_back(std::exp(dot / std::sqrt(static_cast<double>(head_size))));
+          sum += weights.back();
+        }
+        for (std::int64_t i = head * head_size; i < (head + 1) * head_size; ++i) {
+          double mixed = 0;
+          for (std::size_t k = 0; k < weights.size(); ++k) {
+            const auto source = c.key_offsets[s] + static_cast<std::int64_t>(k);
+            mixed += weights[k] / sum * value[source][i].item<double>();
+          }
+          output[row][i] = mixed;
+        }
+      }
+    }
+  }
+  return output;
+}
+
+void expect_matches_reference(const Case& c) {
+  constexpr std::int64_t kHeads = 2;
+  constexpr std::int64_t kWidth = 8;
+  const at::Tensor query = random_rows(c.query_offsets.back(), kWidth, 1);
+  const at::Tensor key = random_rows(c.key_offsets.back(), kWidth, 2);
+  const at::Tensor value = random_rows(c.key_offsets.back(), kWidth, 3);
+  const at::Tensor output = attend(query, key, value, c.query_offsets, c.key_offsets, kHeads);
+  ASSERT_EQ(output.sizes(), query.sizes());
+  const at::Tensor expected = reference(query, key, value, c, kHeads);
+  EXPECT_LT((output.to(at::kDouble) - expected).abs().max().item<double>(), 1e-5);
+}
+
+TEST(Attention, EqualsItsDefinitionOnRaggedSequences) {
+  expect_matches_reference({{0, 3, 4, 9}, {0, 3, 4, 9}});
+}
+
+TEST(Attention, TakesFewerQueriesThanKeys) {
+  expect_matches_reference({{0, 1, 3, 4}, {0, 5, 6, 13}});
+}
+
+TEST(Attention, ASequenceWithoutQueriesGivesNoRows) {
+  expect_matches_reference({{0, 0, 2}, {0, 3, 7}});
+}
+
+TEST(Attention, NeverLooksIntoAnotherSequence) {
+  const std::vector<std::int64_t> offsets{0, 4, 10};
+  at::Tensor rows = random_rows(10, 8, 4);
+  const at::Tensor before = attend(rows, rows, rows, offsets, offsets, 2).narrow(0, 0, 4).clone();
+  rows.narrow(0, 4, 6).mul_(100);
+  const at::Tensor after = attend(rows, rows, rows, offsets, offsets, 2).narrow(0, 0, 4);
+  EXPECT_TRUE(at::equal(before, after));
+}
+
+}  // namespace
+}  // namespace deformer::nn

@@ -1,0 +1,146 @@
+#include "deformer/passage_encoder.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+
+#include "deformer/error.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+std::vector<float> values_of(const EncodedPassage& passage) {
+  std::vector<float> values(passage.hidden.rows * passage.hidden.hidden_size);
+  std::memcpy(values.data(), passage.hidden.values.data(), passage.hidden.values.size());
+  return values;
+}
+
+void expect_near(const EncodedPassage& a, const EncodedPassage& b) {
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_EQ(a.spans, b.spans);
+  EXPECT_EQ(a.windows, b.windows);
+  const std::vector<float> left = values_of(a);
+  const std::vector<float> right = values_of(b);
+  ASSERT_EQ(left.size(), right.size());
+  for (std::size_t i = 0; i < left.size(); ++i) ASSERT_NEAR(left[i], right[i], 1e-5) << i;
+}
+
+class PassageEncoderTest : public testing::Test {
+ protected:
+  PassageEncoderTest() { test::write_tiny_model(dir_.path()); }
+
+  test::TempDir dir_;
+  // From one window to several: window_tokens is 40, window_step 16.
+  const std::vector<Passage> passages_{
+      {"short", "The river rose."},
+      {"blank", "  "},
+      {"long",
+       "In the spring of that year the river rose above its banks, and the people of the town "
+       "moved their animals, their tools and their grain to the old mill on the hill."},
+      {"other", "A second text, of middling length, about nothing in particular."}};
+};
+
+TEST_F(PassageEncoderTest, WindowsCoverTheTextAndRowsFitTheWindows) {
+  const auto model = Model::load(dir_.path());
+  const auto encoded = encode_passages(*model, passages_);
+  ASSERT_EQ(encoded.size(), passages_.size());
+  for (const EncodedPassage& passage : encoded) {
+    std::size_t rows = 0;
+    std::size_t covered = 0;
+    for (const Window& window : passage.windows) {
+      EXPECT_LE(window.first_token, covered);
+      EXPECT_LE(window.num_tokens, 40U);
+      covered = window.first_token + window.num_tokens;
+      rows += window.num_tokens + 1;
+    }
+    EXPECT_EQ(covered, passage.spans.size());
+    EXPECT_EQ(passage.hidden.rows, rows);
+  }
+  EXPECT_TRUE(encoded[1].windows.empty());
+  EXPECT_GT(encoded[2].windows.size(), 2U);
+}
+
+TEST_F(PassageEncoderTest, AloneOrInAnyBatchIsTheSame) {
+  const auto model = Model::load(dir_.path());
+  const auto together = encode_passages(*model, passages_);
+  const auto in_small_batches = encode_passages(*model, passages_, {.batch_tokens = 1});
+  for (std::size_t i = 0; i < passages_.size(); ++i) {
+    const auto alone = encode_passages(*model, std::span(&passages_[i], 1));
+    expect_near(together[i], alone.front());
+    expect_near(together[i], in_small_batches[i]);
+  }
+}
+
+TEST_F(PassageEncoderTest, EncodesOnlyWhatTheStoreLacks) {
+  const auto model = Model::load(dir_.path());
+  const auto store = open_passage_store("memory:", model->fingerprint());
+  const PassageEncoder encoder(model, store);
+  std::size_t last_done = 0;
+  const EncodeReport first =
+      encoder.encode(passages_, {.progress = [&](std::size_t done, std::size_t total) {
+                       EXPECT_EQ(total, 4U);
+                       last_done = done;
+                     }});
+  EXPECT_EQ(first.encoded, 4U);
+  EXPECT_EQ(first.reused, 0U);
+  EXPECT_EQ(last_done, 4U);
+  EXPECT_EQ(store->size(), 4U);
+  EXPECT_EQ(encoder.encode(passages_).reused, 4U);
+
+  std::vector<Passage> changed = passages_;
+  changed[3].text += " And more.";
+  const EncodeReport third = encoder.encode(changed);
+  EXPECT_EQ(third.encoded, 1U);
+  EXPECT_EQ(third.reused, 3U);
+  const std::vector<std::string> ids{"other"};
+  EXPECT_EQ(store->get(ids).front()->text, changed[3].text);
+}
+
+TEST_F(PassageEncoderTest, RefusesOneIdWithTwoTexts) {
+  const auto model = Model::load(dir_.path());
+  const PassageEncoder encoder(model, open_passage_store("memory:", model->fingerprint()));
+  const std::vector<Passage> twice{{"a", "one"}, {"a", "two"}};
+  test::expect_error(ErrorCode::kInvalidArgument, "passage \"a\": expected one text, found two",
+                     [&] { static_cast<void>(encoder.encode(twice)); });
+  const std::vector<Passage> same{{"a", "one"}, {"a", "one"}};
+  EXPECT_EQ(encoder.encode(same).encoded, 1U);
+}
+
+TEST_F(PassageEncoderTest, RefusesTheStoreOfAnotherModel) {
+  const auto model = Model::load(dir_.path());
+  const auto other = Model::load(dir_.path(), {.split_layer = 1});
+  EXPECT_NE(to_string(model->fingerprint()), to_string(other->fingerprint()));
+  test::expect_error(ErrorCode::kIncompatible, to_string(other->fingerprint()), [&] {
+    const PassageEncoder encoder(model, open_passage_store("memory:", other->fingerprint()));
+  });
+}
+
+TEST_F(PassageEncoderTest, RefusesALayoutThatDependsOnTheQuestion) {
+  test::TempDir dir;
+  test::write_tiny_model(dir.path(), {.ordinary = true});
+  const auto model = Model::load(dir.path());
+  test::expect_error(ErrorCode::kUnsupported, "layout \"continue\"",
+                     [&] { static_cast<void>(encode_passages(*model, passages_)); });
+}
+
+TEST_F(PassageEncoderTest, FingerprintCoversTheLowerLayersOnly) {
+  const auto fingerprint_of = [](const test::TinyModelOptions& options) {
+    const test::TempDir dir;
+    test::write_tiny_model(dir.path(), options);
+    return Model::load(dir.path())->fingerprint();
+  };
+  const Fingerprint base = fingerprint_of({});
+  EXPECT_EQ(fingerprint_of({}), base);
+  EXPECT_EQ(fingerprint_of({.max_answer_tokens = 5}), base);
+  EXPECT_FALSE(fingerprint_of({.seed = 2}) == base);
+  EXPECT_FALSE(fingerprint_of({.window_step = 20}) == base);
+  EXPECT_FALSE(fingerprint_of({.extra_words = {"zebra"}}) == base);
+  EXPECT_FALSE(fingerprint_of({.hidden_act = Activation::kGeluTanh}) == base);
+}
+
+}  // namespace
+}  // namespace deformer

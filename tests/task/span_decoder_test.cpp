@@ -1,0 +1,126 @@
+#include "task/span_decoder.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+namespace deformer {
+namespace {
+
+// Logits of one window with their own memory.
+struct TestWindow {
+  Window window;
+  std::vector<float> start;
+  std::vector<float> end;
+};
+
+std::vector<WindowLogits> views(const std::vector<TestWindow>& windows) {
+  std::vector<WindowLogits> result;
+  for (const TestWindow& window : windows) {
+    result.push_back({window.window, window.start, window.end});
+  }
+  return result;
+}
+
+TestWindow random_window(std::uint32_t first, std::uint32_t count, std::mt19937& random) {
+  std::normal_distribution<float> logit(0, 3);
+  TestWindow window{{first, count}, {}, {}};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    window.start.push_back(logit(random));
+    window.end.push_back(logit(random));
+  }
+  return window;
+}
+
+// Every candidate of every window, in tie-breaking order.
+std::vector<SpanCandidate> all_candidates(const std::vector<TestWindow>& windows,
+                                          std::uint32_t longest) {
+  std::vector<SpanCandidate> all;
+  for (const TestWindow& w : windows) {
+    for (std::uint32_t i = 0; i < w.window.num_tokens; ++i) {
+      for (std::uint32_t j = i; j < w.window.num_tokens && j - i < longest; ++j) {
+        all.push_back({w.window.first_token + i, w.window.first_token + j,
+                       double{w.start[i]} + double{w.end[j]}});
+      }
+    }
+  }
+  return all;
+}
+
+TEST(SpanDecoder, EqualsExhaustiveSearch) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 50; ++round) {
+    const std::vector<TestWindow> windows{
+        random_window(0, 12, random), random_window(5, 12, random), random_window(10, 9, random)};
+    const DecodedSpans decoded = decode_spans(views(windows), 4, 5);
+    std::vector<SpanCandidate> all = all_candidates(windows, 4);
+    double sum = 0;
+    for (const SpanCandidate& span : all) sum += std::exp(span.score);
+    EXPECT_NEAR(decoded.log_sum, std::log(sum), 1e-9);
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& a, const auto& b) { return a.score > b.score; });
+    std::vector<SpanCandidate> expected;
+    for (const SpanCandidate& span : all) {
+      const bool clash = std::any_of(expected.begin(), expected.end(), [&](const auto& other) {
+        return span.first <= other.last && other.first <= span.last;
+      });
+      if (!clash && expected.size() < 5) expected.push_back(span);
+    }
+    ASSERT_EQ(decoded.best.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(decoded.best[i].first, expected[i].first);
+      EXPECT_EQ(decoded.best[i].last, expected[i].last);
+      EXPECT_EQ(decoded.best[i].score, expected[i].score);
+    }
+  }
+}
+
+TEST(SpanDecoder, ALongestAnswerOfThirtyMeansThirtyTokens) {
+  // The original code allows one token more than its option says (deformer.md 10.1).
+  TestWindow window{{0, 40}, std::vector<float>(40, -5), std::vector<float>(40, -5)};
+  window.start[0] = 10;
+  window.end[29] = 9;
+  window.end[30] = 10;
+  const DecodedSpans decoded = decode_spans(views({window}), 30, 1);
+  ASSERT_EQ(decoded.best.size(), 1U);
+  EXPECT_EQ(decoded.best[0].first, 0U);
+  EXPECT_EQ(decoded.best[0].last, 29U);
+}
+
+TEST(SpanDecoder, TiesGoToTheEarlierAndShorterSpan) {
+  const TestWindow flat{{3, 5}, std::vector<float>(5, 1), std::vector<float>(5, 1)};
+  const DecodedSpans decoded = decode_spans(views({flat}), 30, 2);
+  ASSERT_EQ(decoded.best.size(), 2U);
+  EXPECT_EQ(decoded.best[0].first, 3U);
+  EXPECT_EQ(decoded.best[0].last, 3U);
+  EXPECT_EQ(decoded.best[1].first, 4U);
+}
+
+TEST(SpanDecoder, ReturnsFewerThanAskedWhenTheTextIsShort) {
+  const TestWindow window{{0, 2}, {1, 2}, {1, 2}};
+  EXPECT_EQ(decode_spans(views({window}), 1, 10).best.size(), 2U);
+}
+
+TEST(SpanDecoder, NothingComesFromNothing) {
+  const DecodedSpans decoded = decode_spans({}, 30, 3);
+  EXPECT_TRUE(decoded.best.empty());
+  EXPECT_EQ(decoded.log_sum, -std::numeric_limits<double>::infinity());
+}
+
+TEST(SpanDecoder, LargeLogitsDoNotOverflow) {
+  const TestWindow window{{0, 2}, {3000, 2000}, {3000, 2000}};
+  EXPECT_NEAR(decode_spans(views({window}), 2, 1).log_sum, 6000, 1e-6);
+}
+
+TEST(LogAdd, IsTheLogarithmOfTheSum) {
+  EXPECT_NEAR(log_add(std::log(3.0), std::log(5.0)), std::log(8.0), 1e-12);
+  const double none = -std::numeric_limits<double>::infinity();
+  EXPECT_EQ(log_add(none, 2.0), 2.0);
+  EXPECT_EQ(log_add(none, none), none);
+}
+
+}  // namespace
+}  // namespace deformer

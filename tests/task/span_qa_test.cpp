@@ -1,0 +1,251 @@
+#include "deformer/span_qa.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <thread>
+
+#include "deformer/error.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+constexpr double kTolerance = 1e-4;  // of scores; sums of two logits of size 10 in fp32
+
+const std::string kShort = "The river rose in March.";
+const std::string kLong =
+    "In the spring of that year the river rose above its banks, and the people of the town moved "
+    "their animals, their tools and their grain to the old mill on the hill, where they stayed.";
+
+void expect_same(const QaResult& a, const QaResult& b) {
+  ASSERT_EQ(a.answers.size(), b.answers.size());
+  for (std::size_t i = 0; i < a.answers.size(); ++i) {
+    EXPECT_EQ(a.answers[i].text, b.answers[i].text);
+    EXPECT_EQ(a.answers[i].passage_id, b.answers[i].passage_id);
+    EXPECT_EQ(a.answers[i].bytes, b.answers[i].bytes);
+    EXPECT_NEAR(a.answers[i].score, b.answers[i].score, kTolerance);
+    EXPECT_NEAR(a.answers[i].probability, b.answers[i].probability, kTolerance);
+  }
+  ASSERT_EQ(a.no_answer_score.has_value(), b.no_answer_score.has_value());
+  if (a.no_answer_score) {
+    EXPECT_NEAR(*a.no_answer_score, *b.no_answer_score, kTolerance);
+  }
+}
+
+class SpanQaTest : public testing::TestWithParam<int> {
+ protected:
+  SpanQaTest() {
+    test::write_tiny_model(dir_.path());
+    model_ = Model::load(dir_.path(), {.split_layer = GetParam()});
+    for (const char* question : {"When did the river rise?", "Who moved?", "Where is the mill?"}) {
+      requests_.push_back({.id = "", .question = question, .passages = {{"long", kLong}}});
+      requests_.push_back({.id = "", .question = question, .passages = {{"short", kShort}}});
+      requests_.push_back(
+          {.id = "", .question = question, .passages = {{"short", kShort}, {"long", kLong}}});
+    }
+    for (std::size_t i = 0; i < requests_.size(); ++i) requests_[i].id = std::to_string(i);
+  }
+
+  test::TempDir dir_;
+  std::shared_ptr<const Model> model_;
+  std::vector<QaRequest> requests_;
+};
+
+TEST_P(SpanQaTest, AnswersAreSlicesOfTheirPassages) {
+  const auto results = SpanQa(model_).answer(requests_, {.top_k = 4});
+  ASSERT_EQ(results.size(), requests_.size());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    EXPECT_EQ(results[i].id, requests_[i].id);
+    EXPECT_EQ(results[i].answers.size(), 4U);
+    double previous = results[i].answers.front().score;
+    for (const Answer& answer : results[i].answers) {
+      const std::string& text = answer.passage_id == "short" ? kShort : kLong;
+      EXPECT_EQ(answer.text,
+                text.substr(answer.bytes.begin, answer.bytes.end - answer.bytes.begin));
+      EXPECT_LE(answer.score, previous);
+      EXPECT_GE(answer.probability, 0);
+      EXPECT_LE(answer.probability, 1);
+      previous = answer.score;
+    }
+  }
+}
+
+TEST_P(SpanQaTest, ABatchEqualsItsSinglesInAnyOrder) {
+  const SpanQa qa(model_);
+  const auto together = qa.answer(requests_, {.top_k = 3});
+  std::vector<std::size_t> order(requests_.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::shuffle(order.begin(), order.end(), std::mt19937(3));
+  std::vector<QaRequest> shuffled;
+  for (const std::size_t i : order) shuffled.push_back(requests_[i]);
+  const auto mixed = qa.answer(shuffled, {.top_k = 3, .batch_tokens = 70});
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    expect_same(together[order[i]], mixed[i]);
+    const auto alone = qa.answer(std::span(&requests_[i], 1), {.top_k = 3});
+    expect_same(together[i], alone.front());
+  }
+}
+
+TEST_P(SpanQaTest, TheStoreGivesTheSameAnswers) {
+  const auto store = open_passage_store("memory:", model_->fingerprint());
+  const std::vector<Passage> passages{{"short", kShort}, {"long", kLong}};
+  static_cast<void>(PassageEncoder(model_, store).encode(passages));
+  const auto direct = SpanQa(model_).answer(requests_, {.top_k = 2});
+  std::vector<QaRequest> by_id = requests_;
+  for (QaRequest& request : by_id) {
+    for (Passage& passage : request.passages) passage.text.clear();
+  }
+  const auto stored = SpanQa(model_, store).answer(by_id, {.top_k = 2});
+  for (std::size_t i = 0; i < direct.size(); ++i) expect_same(direct[i], stored[i]);
+}
+
+TEST_P(SpanQaTest, AStaleRecordIsNotUsed) {
+  const auto store = open_passage_store("memory:", model_->fingerprint());
+  const std::vector<Passage> old{{"short", "Something else entirely stood here before."}};
+  static_cast<void>(PassageEncoder(model_, store).encode(old));
+  const std::vector<QaRequest> request{requests_[1]};
+  expect_same(SpanQa(model_, store).answer(request).front(),
+              SpanQa(model_).answer(request).front());
+}
+
+TEST_P(SpanQaTest, ThreadsShareAModel) {
+  const SpanQa qa(model_);
+  const auto expected = qa.answer(requests_);
+  std::vector<std::vector<QaResult>> results(4);
+  std::vector<std::thread> threads;
+  for (auto& result : results) {
+    threads.emplace_back([&] { result = qa.answer(requests_); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& result : results) {
+    for (std::size_t i = 0; i < expected.size(); ++i) expect_same(expected[i], result[i]);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(SplitLayers, SpanQaTest, testing::Values(0, 1, 2));
+
+class SpanQaOnce : public testing::Test {
+ protected:
+  SpanQaOnce() {
+    test::write_tiny_model(dir_.path());
+    model_ = Model::load(dir_.path());
+  }
+
+  [[nodiscard]] QaResult ask(QaRequest request, const SpanQaOptions& options = {}) const {
+    return SpanQa(model_).answer(std::span(&request, 1), options).front();
+  }
+
+  test::TempDir dir_;
+  std::shared_ptr<const Model> model_;
+};
+
+TEST_F(SpanQaOnce, ABlankPassageHasNoAnswer) {
+  const QaResult result = ask({.id = "q", .question = "Who?", .passages = {{"blank", " \n"}}});
+  EXPECT_TRUE(result.answers.empty());
+  EXPECT_FALSE(result.no_answer_score.has_value());
+}
+
+TEST_F(SpanQaOnce, ABlankQuestionIsNamed) {
+  test::expect_error(
+      ErrorCode::kInvalidArgument, "\"q7\": question: expected at least one token", [&] {
+        static_cast<void>(ask({.id = "q7", .question = " ", .passages = {{"short", kShort}}}));
+      });
+}
+
+TEST_F(SpanQaOnce, ARequestWithoutPassagesIsNamed) {
+  test::expect_error(ErrorCode::kInvalidArgument, "request 0: passages: expected at least one",
+                     [&] { static_cast<void>(ask({.question = "Who?", .passages = {}})); });
+}
+
+TEST_F(SpanQaOnce, AnUnknownPassageIsNamed) {
+  test::expect_error(
+      ErrorCode::kNotFound, "passage \"p9\": no text was given and there is no store", [&] {
+        static_cast<void>(ask({.id = "", .question = "Who?", .passages = {{"p9", ""}}}));
+      });
+  const auto store = open_passage_store("memory:", model_->fingerprint());
+  const std::vector<QaRequest> request{{.id = "", .question = "Who?", .passages = {{"p9", ""}}}};
+  test::expect_error(ErrorCode::kNotFound, "the store has no such passage",
+                     [&] { static_cast<void>(SpanQa(model_, store).answer(request)); });
+}
+
+TEST_F(SpanQaOnce, ALongQuestionIsCutAndSaysSo) {
+  // max_question_tokens is 12.
+  std::string question = "who";
+  for (int i = 0; i < 11; ++i) question += " the";
+  const QaResult fits = ask({.id = "", .question = question, .passages = {{"short", kShort}}});
+  EXPECT_FALSE(fits.question_cut);
+  const QaResult cut =
+      ask({.id = "", .question = question + " river", .passages = {{"short", kShort}}});
+  EXPECT_TRUE(cut.question_cut);
+  expect_same(fits, cut);
+}
+
+TEST_F(SpanQaOnce, APassageNamedTwiceCountsOnce) {
+  const SpanQaOptions options{.top_k = 3};
+  expect_same(
+      ask({.id = "", .question = "Who?", .passages = {{"s", kShort}}}, options),
+      ask({.id = "", .question = "Who?", .passages = {{"s", kShort}, {"s", kShort}}}, options));
+}
+
+TEST_F(SpanQaOnce, AnswersAreAtMostMaxAnswerTokensLong) {
+  const QaResult result = ask({.id = "", .question = "Who?", .passages = {{"l", kLong}}},
+                              {.top_k = 10, .max_answer_tokens = 1});
+  const std::vector<ByteSpan> tokens = model_->tokenizer().tokenize(kLong).spans;
+  EXPECT_EQ(result.answers.size(), 10U);
+  for (const Answer& answer : result.answers) {
+    EXPECT_NE(std::find(tokens.begin(), tokens.end(), answer.bytes), tokens.end()) << answer.text;
+  }
+}
+
+TEST_F(SpanQaOnce, OptionsOutOfRangeAreNamed) {
+  const QaRequest request{.id = "", .question = "Who?", .passages = {{"l", kLong}}};
+  test::expect_error(ErrorCode::kInvalidArgument, "top_k",
+                     [&] { static_cast<void>(ask(request, {.top_k = 0})); });
+  test::expect_error(ErrorCode::kInvalidArgument, "batch_tokens",
+                     [&] { static_cast<void>(ask(request, {.batch_tokens = 0})); });
+  test::expect_error(ErrorCode::kInvalidArgument, "max_answer_tokens",
+                     [&] { static_cast<void>(ask(request, {.max_answer_tokens = -1})); });
+}
+
+TEST_F(SpanQaOnce, StageTimesAddUp) {
+  StageTimes times;
+  static_cast<void>(
+      ask({.id = "", .question = "Who?", .passages = {{"l", kLong}}}, {.stage_times = &times}));
+  EXPECT_GT(times.tokenize, 0);
+  EXPECT_GT(times.lower, 0);
+  EXPECT_GT(times.upper, 0);
+  EXPECT_GT(times.decode, 0);
+}
+
+TEST(SpanQa, RefusesWeightsWithoutASpanHead) {
+  const test::TempDir dir;
+  test::write_tiny_model(dir.path(), {.span_head = false});
+  const auto model = Model::load(dir.path());
+  test::expect_error(ErrorCode::kIncompatible, "expected a span head",
+                     [&] { const SpanQa qa(model); });
+}
+
+TEST(SpanQa, AnOrdinaryCheckpointAnswersInBatchesAsAlone) {
+  const test::TempDir dir;
+  test::write_tiny_model(dir.path(), {.ordinary = true});
+  const auto model = Model::load(dir.path());
+  ASSERT_EQ(model->config().split.layout, Layout::kContinue);
+  std::vector<QaRequest> requests;
+  for (const char* question : {"Who?", "When did the river rise in the town?"}) {
+    requests.push_back({.id = "", .question = question, .passages = {{"s", kShort}}});
+    requests.push_back({.id = "", .question = question, .passages = {{"l", kLong}}});
+  }
+  const SpanQa qa(model);
+  const auto together = qa.answer(requests, {.top_k = 2});
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    expect_same(together[i], qa.answer(std::span(&requests[i], 1), {.top_k = 2}).front());
+  }
+}
+
+}  // namespace
+}  // namespace deformer
