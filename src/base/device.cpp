@@ -4,7 +4,9 @@
 
 namespace deformer {
 
-std::string to_string(Device device) { return device == Device::kCpu ? "cpu" : "cuda"; }
+std::string to_string(Device device) {
+  return device == Device::kCpu ? "cpu" : "cuda";
+}
 
 std::string to_string(Precision precision) {
   switch (precision) {

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "deformer/error.h"
@@ -44,6 +45,21 @@ void sync_directory(const fs::path& directory) {
   if (descriptor.value >= 0) ::fsync(descriptor.value);
 }
 
+// /dev/stdout may be a regular file of the shell's: replacing that would break `>> log`.
+bool names_open_file(const fs::path& path) {
+  const fs::path normal = path.lexically_normal();
+  return normal == "/dev/stdout" || normal == "/dev/stderr" || normal.parent_path() == "/dev/fd" ||
+         normal.parent_path() == "/proc/self/fd";
+}
+
+// A link stays a link: the file that it points to is replaced.
+fs::path resolve_links(const fs::path& path) {
+  std::error_code error;
+  fs::path resolved = fs::canonical(path, error);
+  if (!error) return resolved;
+  throw Error(code_of(error.value()), path.string() + ": cannot resolve: " + error.message());
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path, std::size_t max_bytes) {
@@ -58,8 +74,16 @@ std::string read_file(const fs::path& path, std::size_t max_bytes) {
   if (S_ISDIR(status.st_mode)) {
     throw Error(ErrorCode::kIo, path.string() + ": expected a file, found a directory");
   }
+  const auto check_size = [&](std::size_t size) {
+    if (size <= max_bytes) return;
+    throw Error(ErrorCode::kInvalidArgument, path.string() + ": expected at most " +
+                                                 std::to_string(max_bytes) + " bytes, found more");
+  };
   std::string bytes;
-  if (S_ISREG(status.st_mode)) bytes.reserve(static_cast<std::size_t>(status.st_size) + 1);
+  if (S_ISREG(status.st_mode)) {
+    check_size(static_cast<std::size_t>(status.st_size));
+    bytes.reserve(static_cast<std::size_t>(status.st_size));
+  }
   std::string chunk(std::size_t{1} << 18, '\0');
   while (true) {
     const ssize_t count = ::read(file.value, chunk.data(), chunk.size());
@@ -67,10 +91,7 @@ std::string read_file(const fs::path& path, std::size_t max_bytes) {
     if (count < 0) fail("read");
     if (count == 0) return bytes;
     bytes.append(chunk, 0, static_cast<std::size_t>(count));
-    if (bytes.size() > max_bytes) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  path.string() + ": larger than " + std::to_string(max_bytes) + " bytes");
-    }
+    check_size(bytes.size());
   }
 }
 
@@ -80,20 +101,25 @@ AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
   if (exists && S_ISDIR(status.st_mode)) {
     throw Error(ErrorCode::kIo, target_.string() + ": expected a file, found a directory");
   }
-  if (exists && !S_ISREG(status.st_mode)) {
-    descriptor_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC);
+  if (exists && (!S_ISREG(status.st_mode) || names_open_file(target_))) {
+    descriptor_ = ::open(target_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
     if (descriptor_ < 0) fail("open");
     return;
   }
-  // A link stays a link: the file that it points to is replaced.
-  if (exists) target_ = fs::canonical(target_);
-  std::string pattern = target_.string() + ".XXXXXX";
-  descriptor_ = ::mkostemp(pattern.data(), O_CLOEXEC);
-  if (descriptor_ < 0) fail("create");
-  temporary_ = pattern;
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  ::fchmod(descriptor_, exists ? (status.st_mode & 07777) : (0666 & ~mask));
+  if (exists) target_ = resolve_links(target_);
+  create_temporary();
+  if (exists) ::fchmod(descriptor_, status.st_mode & 07777);
+}
+
+// By hand and not by mkostemp(): open() applies the umask, which cannot be read without setting it
+// for all threads.
+void AtomicFile::create_temporary() {
+  const std::string prefix = target_.string() + ".tmp" + std::to_string(::getpid()) + "-";
+  for (int i = 0; descriptor_ < 0; ++i) {
+    temporary_ = prefix + std::to_string(i);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ < 0 && errno != EEXIST) fail("create");
+  }
 }
 
 AtomicFile::~AtomicFile() {

@@ -14,9 +14,10 @@ namespace deformer {
                                     std::size_t max_bytes = std::size_t{4} << 30);
 
 /// Writes to a temporary file beside the target; commit() makes it durable and renames it over the
-/// target. Without commit() nothing is left behind and an existing target is untouched. Errors:
-/// kIo, kResourceExhausted (disk full). When the target is an existing non-regular file (a pipe,
-/// /dev/stdout) it is written directly. Not safe for concurrent calls.
+/// target, whose permissions are kept. Without commit() nothing is left behind and an existing
+/// target is untouched. Errors: kNotFound (no such directory), kIo, kResourceExhausted (disk full).
+/// When the target is an existing non-regular file (a pipe, /dev/full) or /dev/stdout it is written
+/// directly, at its end. One object is not safe for concurrent calls; distinct objects are.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path target);
@@ -28,6 +29,7 @@ class AtomicFile {
   void commit();
 
  private:
+  void create_temporary();
   [[noreturn]] void fail(const char* action) const;
 
   std::filesystem::path target_;

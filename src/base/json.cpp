@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/file.h"
 #include "deformer/error.h"
@@ -19,23 +20,52 @@ std::string line_and_column(std::string_view text, std::size_t byte) {
 }
 
 // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." -> "syntax
-// error ..."
-std::string reason(const std::string& what) {
-  const std::size_t colon = what.find(": ");
-  std::string text = colon == std::string::npos ? what : what.substr(colon + 2);
-  std::replace(text.begin(), text.end(), '\n', ' ');
+// error ...". The text may quote a piece of the document of any length, in any encoding.
+std::string reason(std::string text) {
+  constexpr std::size_t kMaxBytes = 200;
+  if (const std::size_t id = text.find("] "); id != std::string::npos) text.erase(0, id + 2);
+  if (text.starts_with("parse error")) text.erase(0, text.find(": ") + 2);
+  if (text.size() > kMaxBytes) text = text.substr(0, kMaxBytes) + "...";
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return text;
 }
 
+// Accepts every event; only the error is of interest.
+class ErrorFinder : public JsonEvents {
+ public:
+  using JsonEvents::JsonEvents;
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+};
+
 }  // namespace
 
+bool JsonEvents::parse_error(std::size_t position, const std::string& /*last_token*/,
+                             const nlohmann::detail::exception& error) {
+  throw Error(ErrorCode::kCorrupt, where_ + ": " + line_and_column(text_, position) +
+                                       ": broken JSON: " + reason(error.what()));
+}
+
+void JsonEvents::parse() {
+  nlohmann::json::sax_parse(text_.begin(), text_.end(), this);
+}
+
 nlohmann::json parse_json(std::string_view text, const std::string& where) {
-  try {
-    return nlohmann::json::parse(text.begin(), text.end());
-  } catch (const nlohmann::json::parse_error& error) {
-    throw Error(ErrorCode::kCorrupt, where + ": " + line_and_column(text, error.byte) +
-                                         ": broken JSON: " + reason(error.what()));
-  }
+  nlohmann::json document = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
+  // Not every exception of nlohmann::json carries a position; a second pass over the events does.
+  if (document.is_discarded()) ErrorFinder(text, where).parse();
+  return document;
 }
 
 nlohmann::json load_json(const std::filesystem::path& path) {
@@ -110,6 +140,11 @@ const std::string& JsonPlace::as_string() const {
 
 std::int64_t JsonPlace::as_integer() const {
   if (!value_->is_number_integer()) fail("an integer");
+  if (value_->is_number_unsigned() &&
+      value_->get<std::uint64_t>() > std::uint64_t{std::numeric_limits<std::int64_t>::max()}) {
+    throw Error(ErrorCode::kCorrupt,
+                where() + ": expected an integer below 2^63, found " + value_->dump());
+  }
   return value_->get<std::int64_t>();
 }
 

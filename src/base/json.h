@@ -2,16 +2,39 @@
 // heavy).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace deformer {
 
 /// Parses one document. `where` names it in errors. Throws kCorrupt with line and column (both from
 /// 1, column in bytes).
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where);
+
+/// Reads a document as a stream of events, for files whose order or duplicate keys count. Derive,
+/// handle the events (nlohmann::json_sax), call parse(). Broken JSON throws kCorrupt with line and
+/// column, as parse_json() does. `text` must outlive the object.
+class JsonEvents : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  JsonEvents(std::string_view text, std::string where) : text_(text), where_(std::move(where)) {}
+
+  void parse();
+  bool parse_error(std::size_t position, const std::string& last_token,
+                   const nlohmann::detail::exception& error) final;
+  /// CBOR's; no event of a JSON text.
+  bool binary(binary_t&) final { return false; }
+
+  [[nodiscard]] const std::string& where() const noexcept { return where_; }
+
+ private:
+  std::string_view text_;
+  std::string where_;
+};
 
 /// read_file() + parse_json().
 [[nodiscard]] nlohmann::json load_json(const std::filesystem::path& path);

@@ -1,0 +1,38 @@
+#include "deformer/device.h"
+
+#include <gtest/gtest.h>
+
+#include "support/expect_error.h"
+
+namespace deformer {
+namespace {
+
+TEST(Device, NamesParseBack) {
+  for (const Device device : {Device::kCpu, Device::kCuda}) {
+    EXPECT_EQ(parse_device(to_string(device)), device);
+  }
+  EXPECT_EQ(parse_device("cpu"), Device::kCpu);
+  EXPECT_EQ(parse_device("cuda"), Device::kCuda);
+}
+
+TEST(Device, RefusesOtherNamesAndTellsTheAcceptedOnes) {
+  for (const char* name : {"", "CPU", "cpu ", "gpu", "cuda:0"}) {
+    test::expect_error(ErrorCode::kInvalidArgument, "device: expected cpu or cuda, found \"",
+                       [&] { (void)parse_device(name); });
+  }
+}
+
+TEST(Precision, NamesParseBack) {
+  EXPECT_EQ(parse_precision("fp32"), Precision::kFp32);
+  EXPECT_EQ(to_string(Precision::kFp32), "fp32");
+}
+
+TEST(Precision, RefusesOtherNamesAndTellsTheAcceptedOnes) {
+  for (const char* name : {"", "float", "FP32"}) {
+    test::expect_error(ErrorCode::kInvalidArgument, "precision: expected ",
+                       [&] { (void)parse_precision(name); });
+  }
+}
+
+}  // namespace
+}  // namespace deformer

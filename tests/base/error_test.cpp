@@ -1,0 +1,42 @@
+#include "deformer/error.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "base/check.h"
+#include "deformer/version.h"
+#include "support/expect_error.h"
+
+namespace deformer {
+namespace {
+
+TEST(Error, EveryCodeHasItsOwnName) {
+  std::set<std::string> names;
+  for (int code = 0; code <= static_cast<int>(ErrorCode::kInternal); ++code) {
+    names.insert(to_string(static_cast<ErrorCode>(code)));
+  }
+  EXPECT_EQ(names.size(), 8U);
+  EXPECT_FALSE(names.contains(to_string(static_cast<ErrorCode>(99))));
+}
+
+TEST(Error, KeepsCodeAndMessage) {
+  const Error error(ErrorCode::kUnsupported, "x: expected y, found z");
+  EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+  EXPECT_STREQ(error.what(), "x: expected y, found z");
+}
+
+TEST(Check, ThrowsAnInternalErrorThatNamesTheCondition) {
+  const int value = 3;
+  DEFORMER_CHECK(value == 3);
+  test::expect_error(ErrorCode::kInternal, "error_test.cpp:", [&] { DEFORMER_CHECK(value == 4); });
+  test::expect_error(ErrorCode::kInternal, "value == 4", [&] { DEFORMER_CHECK(value == 4); });
+}
+
+TEST(Version, IsThreeNumbers) {
+  EXPECT_THAT(version(), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
+}
+
+}  // namespace
+}  // namespace deformer
