@@ -1,0 +1,175 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/file.h"
+#include "deformer/dataset.h"
+#include "support/expect_error.h"
+#include "support/shared_data.h"
+#include "support/temp_dir.h"
+
+namespace deformer {
+namespace {
+
+class SquadFile : public testing::Test {
+ protected:
+  SquadDataset load(const std::string& text) {
+    write_file(directory_ / "dev.json", text);
+    return load_squad(directory_ / "dev.json");
+  }
+
+  // A dataset of one paragraph with these questions.
+  SquadDataset load_questions(const std::string& questions) {
+    return load(R"({"data": [{"paragraphs": [{"context": "c", "qas": [)" + questions + "]}]}]}");
+  }
+
+  void expect_refused(const std::string& text, const std::string& message) {
+    test::expect_error(ErrorCode::kCorrupt, "dev.json: " + message, [&] { (void)load(text); });
+  }
+
+  void expect_question_refused(const std::string& question, const std::string& message) {
+    test::expect_error(ErrorCode::kCorrupt, "dev.json: data[0].paragraphs[0].qas[0]" + message,
+                       [&] { (void)load_questions(question); });
+  }
+
+  test::TempDir directory_;
+};
+
+TEST_F(SquadFile, ReadsAllFields) {
+  const SquadDataset dataset = load(R"({
+    "version": "v2.0", "extra": {"ignored": [1]},
+    "data": [{"title": "T", "paragraphs": [
+      {"context": "\u00e9 cat", "qas": [
+        {"id": "q1", "question": "What?", "is_impossible": false, "plausible_answers": 7,
+         "answers": [{"text": "cat", "answer_start": 2}, {"text": "\u00e9", "answer_start": 0}]},
+        {"id": "q2", "question": "Who?", "is_impossible": true, "answers": []}]},
+      {"context": "", "qas": []}]}]})");
+  EXPECT_EQ(dataset.version, "v2.0");
+  ASSERT_EQ(dataset.articles.size(), 1U);
+  EXPECT_EQ(dataset.articles[0].title, "T");
+  ASSERT_EQ(dataset.num_paragraphs(), 2U);
+  EXPECT_EQ(dataset.num_questions(), 2U);
+  const SquadParagraph& paragraph = dataset.articles[0].paragraphs[0];
+  EXPECT_EQ(paragraph.context, "\xC3\xA9 cat");
+  const SquadQuestion& question = paragraph.questions[0];
+  EXPECT_EQ(question.id, "q1");
+  EXPECT_EQ(question.question, "What?");
+  ASSERT_EQ(question.answers.size(), 2U);
+  EXPECT_EQ(question.answers[0].text, "cat");
+  EXPECT_EQ(question.answers[0].start, 2);
+  EXPECT_FALSE(question.is_impossible);
+  EXPECT_TRUE(paragraph.questions[1].is_impossible);
+  EXPECT_TRUE(dataset.has_unanswerable());
+}
+
+TEST_F(SquadFile, OptionalFieldsMayBeMissing) {
+  const SquadDataset dataset = load_questions(R"({"id": "q", "question": "?"})");
+  EXPECT_EQ(dataset.version, "");
+  EXPECT_EQ(dataset.articles[0].title, "");
+  EXPECT_TRUE(dataset.articles[0].paragraphs[0].questions[0].answers.empty());
+  EXPECT_FALSE(dataset.has_unanswerable());
+}
+
+TEST_F(SquadFile, AnEmptyDatasetIsADataset) {
+  const SquadDataset dataset = load(R"({"data": []})");
+  EXPECT_EQ(dataset.num_questions(), 0U);
+  EXPECT_EQ(dataset.num_paragraphs(), 0U);
+  EXPECT_FALSE(dataset.has_unanswerable());
+}
+
+TEST_F(SquadFile, AcceptsAByteOrderMark) {
+  EXPECT_EQ(load("\xEF\xBB\xBF{\"data\": []}").num_questions(), 0U);
+}
+
+TEST_F(SquadFile, NamesLineAndColumnOfBrokenJson) {
+  expect_refused("{\"data\": [\n  {\"title\": \"T\",]}", "line 2, column 17: broken JSON: ");
+  expect_refused("{\"data\": [", "line 1, column 11: broken JSON: ");
+  expect_refused("{\"data\": []} x", "line 1, column 14: broken JSON: ");
+  expect_refused("", "line 1, column 1: broken JSON: ");
+  expect_refused("\n\n", "line 3, column 1: broken JSON: ");
+}
+
+TEST_F(SquadFile, NamesThePlaceOfMalformedUtf8) {
+  expect_refused("{\"data\": [],\n\"version\": \"a\xFF\"}", "line 2, column 14: broken JSON: ");
+  expect_refused("{\"version\": \"\\ud800\"}", "line 1, column 20: broken JSON: ");
+}
+
+TEST_F(SquadFile, NamesAMissingField) {
+  expect_refused("{}", "expected a key \"data\", found none");
+  expect_refused(R"({"data": [{}]})", "data[0]: expected a key \"paragraphs\", found none");
+  expect_refused(R"({"data": [{"paragraphs": [{"qas": []}]}]})",
+                 "data[0].paragraphs[0]: expected a key \"context\", found none");
+  expect_refused(R"({"data": [{"paragraphs": [{"context": ""}]}]})",
+                 "data[0].paragraphs[0]: expected a key \"qas\", found none");
+  expect_question_refused(R"({"question": "?"})", ": expected a key \"id\", found none");
+  expect_question_refused(R"({"id": "q"})", ": expected a key \"question\", found none");
+  expect_question_refused(R"({"id": "q", "question": "?", "answers": [{"answer_start": 0}]})",
+                          ".answers[0]: expected a key \"text\", found none");
+  expect_question_refused(R"({"id": "q", "question": "?", "answers": [{"text": "a"}]})",
+                          ".answers[0]: expected a key \"answer_start\", found none");
+}
+
+TEST_F(SquadFile, NamesAFieldOfAnotherType) {
+  expect_refused("[]", "expected an object, found an array");
+  expect_refused(R"({"data": {}})", "data: expected an array, found an object");
+  expect_refused(R"({"data": ["x"]})", "data[0]: expected an object, found a string");
+  expect_refused(R"({"data": [], "version": 1.1})", "version: expected a string, found a number");
+  expect_question_refused(R"({"id": 5, "question": "?"})",
+                          ".id: expected a string, found a number");
+  expect_question_refused(R"({"id": "q", "question": null})",
+                          ".question: expected a string, found null");
+  expect_question_refused(R"({"id": "q", "question": "?", "answers": {}})",
+                          ".answers: expected an array, found an object");
+  expect_question_refused(R"({"id": "q", "question": "?", "is_impossible": 1})",
+                          ".is_impossible: expected a boolean, found a number");
+}
+
+TEST_F(SquadFile, RefusesAnswerStartsThatAreNoOffsets) {
+  const auto expect_start_refused = [this](const std::string& start, const std::string& message) {
+    expect_question_refused(
+        R"({"id": "q", "question": "?", "answers": [{"text": "a", "answer_start": )" + start +
+            "}]}",
+        ".answers[0].answer_start: expected " + message);
+  };
+  expect_start_refused("-1", "0 or more, found -1");
+  expect_start_refused("1.5", "an integer, found a number");
+  expect_start_refused("\"1\"", "an integer, found a string");
+  expect_start_refused("9223372036854775808", "an integer below 2^63, found 9223372036854775808");
+}
+
+TEST_F(SquadFile, RefusesAQuestionIdThatOccursTwice) {
+  test::expect_error(
+      ErrorCode::kCorrupt,
+      "data[0].paragraphs[0].qas[1].id: expected a new question id, found \"q\" for the second "
+      "time",
+      [&] {
+        (void)load_questions(R"({"id": "q", "question": "?"}, {"id": "q", "question": "!"})");
+      });
+}
+
+TEST_F(SquadFile, NamesAFileThatCannotBeRead) {
+  test::expect_error(ErrorCode::kNotFound, "absent.json: cannot open",
+                     [&] { (void)load_squad(directory_ / "absent.json"); });
+  test::expect_error(ErrorCode::kIo, "expected a file, found a directory",
+                     [&] { (void)load_squad(directory_.path()); });
+}
+
+TEST(SquadFiles, TheDevelopmentSetsLoadWhole) {
+  DEFORMER_REQUIRE_SHARED("data/squad/dev-v1.1.json");
+  DEFORMER_REQUIRE_SHARED("data/squad/dev-v2.0-reconstructed.json");
+  const SquadDataset squad11 = load_squad(test::shared_path("data/squad/dev-v1.1.json"));
+  EXPECT_EQ(squad11.version, "1.1");
+  EXPECT_EQ(squad11.articles.size(), 48U);
+  EXPECT_EQ(squad11.num_paragraphs(), 2067U);
+  EXPECT_EQ(squad11.num_questions(), 10570U);
+  EXPECT_FALSE(squad11.has_unanswerable());
+  const SquadDataset squad20 =
+      load_squad(test::shared_path("data/squad/dev-v2.0-reconstructed.json"));
+  EXPECT_EQ(squad20.articles.size(), 35U);
+  EXPECT_EQ(squad20.num_paragraphs(), 1204U);
+  EXPECT_EQ(squad20.num_questions(), 11873U);
+  EXPECT_TRUE(squad20.has_unanswerable());
+}
+
+}  // namespace
+}  // namespace deformer
