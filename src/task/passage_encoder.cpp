@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/hash.h"
 #include "deformer/error.h"
 #include "model/segment_layout.h"
 #include "nn/guard.h"
@@ -14,7 +15,7 @@ namespace deformer {
 namespace {
 
 // Records looked up at once when asking which passages are there already.
-constexpr std::size_t kLookupBatch = 64;
+constexpr std::size_t kLookupBatch = 256;
 
 void require_reusable(const Model& model) {
   if (!model.segment_layout().passage_depends_on_question()) return;
@@ -52,9 +53,9 @@ std::vector<const Passage*> missing_passages(const PassageStore& store,
     const auto part = passages.subspan(begin, std::min(kLookupBatch, passages.size() - begin));
     ids.clear();
     for (const Passage* passage : part) ids.push_back(passage->id);
-    const auto found = store.get(ids);
+    const auto hashes = store.text_hashes(ids);
     for (std::size_t i = 0; i < part.size(); ++i) {
-      if (!found[i] || found[i]->text != part[i]->text) missing.push_back(part[i]);
+      if (hashes[i] != hash64(part[i]->text)) missing.push_back(part[i]);
     }
   }
   return missing;

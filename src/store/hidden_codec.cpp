@@ -1,0 +1,301 @@
+#include "store/hidden_codec.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+
+#include "deformer/error.h"
+#include "store/half.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define DEFORMER_X86_DISPATCH 1
+#include <immintrin.h>
+#else
+#define DEFORMER_X86_DISPATCH 0
+#endif
+
+namespace deformer {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+
+[[noreturn]] void fail(const std::string& message) {
+  throw Error(ErrorCode::kInvalidArgument, "hidden states: " + message);
+}
+
+std::size_t checked_product(std::size_t a, std::size_t b) {
+  std::size_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product)) fail("sizes overflow");
+  return product;
+}
+
+// Values and scales in one block; the scales behind, on a multiple of 4.
+struct Block {
+  explicit Block(std::size_t bytes)
+      : data(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}))) {}
+  ~Block() { ::operator delete (data, std::align_val_t{kAlignment}); }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+
+  std::byte* data;
+};
+
+// Where encoded values go before they become immutable.
+struct MutableStates {
+  HiddenStates hidden;
+  std::byte* values = nullptr;
+  float* scales = nullptr;
+};
+
+MutableStates allocate(std::size_t rows, std::size_t hidden_size, HiddenCodec codec) {
+  const std::size_t value_size =
+      checked_product(checked_product(rows, hidden_size), value_bytes(codec));
+  const std::size_t num_scales = codec == HiddenCodec::kInt8 ? rows : 0;
+  if (value_size > std::numeric_limits<std::size_t>::max() / 2) fail("sizes overflow");
+  const std::size_t scales_at = (value_size + 3) / 4 * 4;
+  auto block = std::make_shared<Block>(
+      std::max<std::size_t>(scales_at + num_scales * sizeof(float), kAlignment));
+  MutableStates states;
+  states.values = block->data;
+  states.scales = reinterpret_cast<float*>(block->data + scales_at);
+  states.hidden = {.codec = codec,
+                   .rows = rows,
+                   .hidden_size = hidden_size,
+                   .values = {block->data, value_size},
+                   .scales = {states.scales, num_scales},
+                   .owner = std::move(block)};
+  return states;
+}
+
+void require_finite(std::span<const float> values, std::size_t hidden_size) {
+  // An exponent of all ones; in integers so that no compiler flag can reason it away.
+  const auto is_finite = [](float value) {
+    return (std::bit_cast<std::uint32_t>(value) & 0x7f800000U) != 0x7f800000U;
+  };
+  bool all = true;
+  for (const float value : values) all &= is_finite(value);
+  if (all) return;
+  const auto found = std::find_if_not(values.begin(), values.end(), is_finite);
+  const auto index = static_cast<std::size_t>(found - values.begin());
+  fail("row " + std::to_string(index / hidden_size) + ", column " +
+       std::to_string(index % hidden_size) + ": expected a finite value, found " +
+       std::to_string(*found));
+}
+
+// The loops stand in always-inlined functions: each processor level compiles them for itself.
+[[gnu::always_inline]] inline void int8_to_float_loop(const std::int8_t* in, float scale,
+                                                      std::size_t count, float* out) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = scale * static_cast<float>(in[i]);
+}
+
+[[gnu::always_inline]] inline float largest_magnitude_loop(const float* in, std::size_t count) {
+  // As integers magnitudes compare alike, and an integer maximum needs no NaN rules.
+  std::uint32_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(in[i]) & 0x7fffffffU);
+  }
+  return std::bit_cast<float>(largest);
+}
+
+[[gnu::always_inline]] inline void float_to_int8_loop(const float* in, float scale,
+                                                      std::size_t count, std::int8_t* out) {
+  // Adding 1.5 * 2^23 leaves no bit behind the point: the sum is rounded to nearest even.
+  constexpr float kRound = 12582912.0F;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float clamped = std::clamp(in[i] / scale, -127.0F, 127.0F);
+    out[i] = static_cast<std::int8_t>((clamped + kRound) - kRound);
+  }
+}
+
+[[gnu::always_inline]] inline void float_to_half_loop(const float* in, std::size_t count,
+                                                      std::uint16_t* out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    out[i] = float_to_half(std::clamp(in[i], -kHalfMax, kHalfMax));
+  }
+}
+
+[[gnu::always_inline]] inline void half_to_float_loop(const std::uint16_t* in, std::size_t count,
+                                                      float* out) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = half_to_float(in[i]);
+}
+
+// What a row goes through.
+struct Kernels {
+  void (*int8_to_float)(const std::int8_t*, float, std::size_t, float*);
+  void (*half_to_float)(const std::uint16_t*, std::size_t, float*);
+  float (*largest_magnitude)(const float*, std::size_t);
+  void (*float_to_int8)(const float*, float, std::size_t, std::int8_t*);
+  void (*float_to_half)(const float*, std::size_t, std::uint16_t*);
+};
+
+constexpr Kernels kPortable{
+    [](const std::int8_t* in, float scale, std::size_t count, float* out) {
+      int8_to_float_loop(in, scale, count, out);
+    },
+    [](const std::uint16_t* in, std::size_t count, float* out) {
+      half_to_float_loop(in, count, out);
+    },
+    [](const float* in, std::size_t count) { return largest_magnitude_loop(in, count); },
+    [](const float* in, float scale, std::size_t count, std::int8_t* out) {
+      float_to_int8_loop(in, scale, count, out);
+    },
+    [](const float* in, std::size_t count, std::uint16_t* out) {
+      float_to_half_loop(in, count, out);
+    },
+};
+
+#if DEFORMER_X86_DISPATCH
+#define DEFORMER_AVX2 [[gnu::target("avx2,f16c")]]
+
+DEFORMER_AVX2 void int8_to_float_avx2(const std::int8_t* in, float scale, std::size_t count,
+                                      float* out) {
+  int8_to_float_loop(in, scale, count, out);
+}
+
+DEFORMER_AVX2 float largest_magnitude_avx2(const float* in, std::size_t count) {
+  return largest_magnitude_loop(in, count);
+}
+
+DEFORMER_AVX2 void float_to_int8_avx2(const float* in, float scale, std::size_t count,
+                                      std::int8_t* out) {
+  float_to_int8_loop(in, scale, count, out);
+}
+
+DEFORMER_AVX2 void half_to_float_avx2(const std::uint16_t* in, std::size_t count, float* out) {
+  std::size_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i));
+    _mm256_storeu_ps(out + i, _mm256_cvtph_ps(halves));
+  }
+  half_to_float_loop(in + i, count - i, out + i);
+}
+
+DEFORMER_AVX2 void float_to_half_avx2(const float* in, std::size_t count, std::uint16_t* out) {
+  const __m256 highest = _mm256_set1_ps(kHalfMax);
+  const __m256 lowest = _mm256_set1_ps(-kHalfMax);
+  std::size_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const __m256 values = _mm256_loadu_ps(in + i);
+    const __m256 clamped = _mm256_max_ps(lowest, _mm256_min_ps(highest, values));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i),
+                     _mm256_cvtps_ph(clamped, _MM_FROUND_TO_NEAREST_INT));
+  }
+  float_to_half_loop(in + i, count - i, out + i);
+}
+
+constexpr Kernels kAvx2{int8_to_float_avx2, half_to_float_avx2, largest_magnitude_avx2,
+                        float_to_int8_avx2, float_to_half_avx2};
+#endif
+
+const Kernels& kernels() noexcept {
+#if DEFORMER_X86_DISPATCH
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) return kAvx2;
+#endif
+  return kPortable;
+}
+
+void encode_int8(std::span<const float> values, const MutableStates& states) {
+  const std::size_t width = states.hidden.hidden_size;
+  auto* out = reinterpret_cast<std::int8_t*>(states.values);
+  for (std::size_t row = 0; row < states.hidden.rows; ++row) {
+    const float* in = values.data() + row * width;
+    const float scale = kernels().largest_magnitude(in, width) / 127.0F;
+    states.scales[row] = scale;
+    if (scale > 0) {
+      kernels().float_to_int8(in, scale, width, out + row * width);
+    } else {
+      std::memset(out + row * width, 0, width);
+    }
+  }
+}
+
+}  // namespace
+
+void validate_hidden(const HiddenStates& hidden) {
+  const std::size_t bytes =
+      checked_product(checked_product(hidden.rows, hidden.hidden_size), value_bytes(hidden.codec));
+  if (hidden.values.size() != bytes) {
+    fail("[" + std::to_string(hidden.rows) + ", " + std::to_string(hidden.hidden_size) + "] " +
+         to_string(hidden.codec) + ": expected " + std::to_string(bytes) + " bytes, found " +
+         std::to_string(hidden.values.size()));
+  }
+  const std::size_t num_scales = hidden.codec == HiddenCodec::kInt8 ? hidden.rows : 0;
+  if (hidden.scales.size() != num_scales) {
+    fail("expected " + std::to_string(num_scales) + " scales, found " +
+         std::to_string(hidden.scales.size()));
+  }
+}
+
+HiddenStates encode_hidden(std::span<const float> values, std::size_t rows, std::size_t hidden_size,
+                           HiddenCodec codec) {
+  if (values.size() != checked_product(rows, hidden_size)) {
+    fail("expected " + std::to_string(rows) + " x " + std::to_string(hidden_size) +
+         " values, found " + std::to_string(values.size()));
+  }
+  require_finite(values, hidden_size);
+  MutableStates states = allocate(rows, hidden_size, codec);
+  switch (codec) {
+    case HiddenCodec::kFp32:
+      if (!values.empty()) std::memcpy(states.values, values.data(), values.size_bytes());
+      break;
+    case HiddenCodec::kFp16:
+      kernels().float_to_half(values.data(), values.size(),
+                              reinterpret_cast<std::uint16_t*>(states.values));
+      break;
+    case HiddenCodec::kInt8:
+      encode_int8(values, states);
+      break;
+  }
+  return std::move(states.hidden);
+}
+
+void decode_hidden(const HiddenStates& hidden, std::size_t first_row, std::size_t num_rows,
+                   std::span<float> out) {
+  if (first_row > hidden.rows || num_rows > hidden.rows - first_row) {
+    fail("expected rows within [0, " + std::to_string(hidden.rows) + "), found " +
+         std::to_string(num_rows) + " rows from " + std::to_string(first_row));
+  }
+  const std::size_t count = num_rows * hidden.hidden_size;
+  if (out.size() != count) {
+    fail("expected room for " + std::to_string(count) + " values, found " +
+         std::to_string(out.size()));
+  }
+  if (count == 0) return;
+  const std::size_t first = first_row * hidden.hidden_size;
+  const std::byte* values = hidden.values.data() + first * value_bytes(hidden.codec);
+  switch (hidden.codec) {
+    case HiddenCodec::kFp32:
+      std::memcpy(out.data(), values, out.size_bytes());
+      break;
+    case HiddenCodec::kFp16:
+      kernels().half_to_float(reinterpret_cast<const std::uint16_t*>(values), count, out.data());
+      break;
+    case HiddenCodec::kInt8:
+      for (std::size_t row = 0; row < num_rows; ++row) {
+        const std::size_t at = row * hidden.hidden_size;
+        kernels().int8_to_float(reinterpret_cast<const std::int8_t*>(values) + at,
+                                hidden.scales[first_row + row], hidden.hidden_size,
+                                out.data() + at);
+      }
+      break;
+  }
+}
+
+HiddenStates copy_hidden(const HiddenStates& hidden) {
+  validate_hidden(hidden);
+  MutableStates states = allocate(hidden.rows, hidden.hidden_size, hidden.codec);
+  if (!hidden.values.empty()) {
+    std::memcpy(states.values, hidden.values.data(), hidden.values.size());
+  }
+  if (!hidden.scales.empty()) {
+    std::memcpy(states.scales, hidden.scales.data(), hidden.scales.size_bytes());
+  }
+  return std::move(states.hidden);
+}
+
+}  // namespace deformer

@@ -1,0 +1,125 @@
+#include "store/lmdb_files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_accessible(const fs::path& path, int mode) {
+  return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
+}
+
+bool is_there(const fs::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+[[noreturn]] void fail(ErrorCode code, const fs::path& path, const std::string& message) {
+  throw Error(code, "lmdb:" + path.string() + ": " + message);
+}
+
+void make_directory(const fs::path& directory) {
+  if (::mkdir(directory.c_str(), 0777) == 0 || errno == EEXIST) return;
+  fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, directory,
+       std::string("cannot create the directory: ") + std::strerror(errno));
+}
+
+// Makes a file when it is absent; room for `bytes` without a change of its length.
+void make_file(const fs::path& path, std::size_t bytes) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  // A file system without fallocate is left to its luck.
+  const bool failed = descriptor < 0 || (bytes > 0 &&
+                                         ::fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0,
+                                                     static_cast<off_t>(bytes)) != 0 &&
+                                         errno != EOPNOTSUPP && errno != ENOSYS);
+  const int error = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (!failed) return;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kIo,
+              path.string() + ": cannot create: " + std::strerror(error));
+}
+
+}  // namespace
+
+LmdbFiles::LmdbFiles(fs::path directory, bool create) : directory_(std::move(directory)) {
+  struct stat status {};
+  const bool found = ::stat(directory_.c_str(), &status) == 0;
+  if (!found && errno != ENOENT) fail(ErrorCode::kIo, directory_, std::strerror(errno));
+  if (found && !S_ISDIR(status.st_mode)) {
+    fail(ErrorCode::kIncompatible, directory_, "expected a directory, found another file");
+  }
+  if (found && is_there(data())) return;
+  if (!create) fail(ErrorCode::kNotFound, directory_, "expected a passage store, found none");
+  if (found) {
+    require_no_other_files();
+  } else {
+    make_directory(directory_);
+  }
+}
+
+void LmdbFiles::require_no_other_files() const {
+  std::error_code error;
+  for (fs::directory_iterator at(directory_, error), end; !error && at != end;
+       at.increment(error)) {
+    const fs::path& path = at->path();
+    if (path == lock() || path == writer_lock() || path == data()) continue;
+    fail(ErrorCode::kIncompatible, directory_,
+         "expected a passage store or an empty directory, found " + path.filename().string());
+  }
+  if (error) fail(ErrorCode::kIo, directory_, error.message());
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> LmdbFiles::key() const {
+  struct stat status {};
+  if (::stat(data().c_str(), &status) != 0) return std::nullopt;
+  return std::pair<std::uint64_t, std::uint64_t>(status.st_dev, status.st_ino);
+}
+
+std::string LmdbFiles::why_read_only() const {
+  if (!is_accessible(directory_, W_OK | X_OK)) return std::strerror(errno);
+  if (is_there(data()) && !is_accessible(data(), R_OK | W_OK)) return std::strerror(errno);
+  return {};
+}
+
+bool LmdbFiles::can_lock() const {
+  if (is_there(lock())) return is_accessible(lock(), R_OK | W_OK);
+  return is_accessible(directory_, W_OK | X_OK);
+}
+
+bool LmdbFiles::has_writer_lock() const {
+  return is_there(writer_lock());
+}
+
+void LmdbFiles::make_lock_files(std::size_t bytes) const {
+  make_file(lock(), bytes);
+  make_file(writer_lock(), 0);
+}
+
+bool LmdbFiles::is_disk_full() const {
+  constexpr std::uint64_t kLittle = std::uint64_t{1} << 20;
+  struct statvfs status {};
+  return ::statvfs(directory_.c_str(), &status) == 0 &&
+         std::uint64_t{status.f_bavail} * status.f_frsize < kLittle;
+}
+
+bool can_reserve_addresses(std::size_t bytes) {
+  void* range =
+      ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (range == MAP_FAILED) return false;
+  ::munmap(range, bytes);
+  return true;
+}
+
+}  // namespace deformer

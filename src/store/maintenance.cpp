@@ -1,0 +1,130 @@
+#include <algorithm>
+
+#include "deformer/error.h"
+#include "deformer/store_maintenance.h"
+#include "store/record.h"
+#include "store/store_entry.h"
+
+namespace deformer {
+namespace {
+
+using Passages = std::vector<std::shared_ptr<const EncodedPassage>>;
+
+// Ids are short and listing may be dear; passages are large.
+constexpr std::size_t kIdsOfPage = 4096;
+constexpr std::size_t kScannedBatch = 64;
+
+// Calls `visit` with successive groups of at most `group` ids, until it returns false.
+template <typename Visit>
+void for_each_group(const PassageStore& store, std::size_t group, Visit&& visit) {
+  std::string after;
+  for (bool more = true; more;) {
+    const std::vector<std::string> page = store.list_ids(after, kIdsOfPage);
+    more = page.size() == kIdsOfPage;
+    for (std::size_t begin = 0; begin < page.size(); begin += group) {
+      const std::size_t count = std::min(group, page.size() - begin);
+      if (!visit(std::span(page).subspan(begin, count))) return;
+    }
+    if (more) after = page.back();
+  }
+}
+
+void add(StoreScan& scan, const EncodedPassage& passage) {
+  ++scan.passages;
+  scan.windows += passage.windows.size();
+  scan.tokens += passage.spans.size();
+  scan.rows += passage.hidden.rows;
+  scan.text_bytes += passage.text.size();
+  scan.vector_bytes += passage.hidden.values.size() + passage.hidden.scales.size_bytes();
+  scan.record_bytes += RecordWriter(passage).size();
+  ++scan.passages_of_codec.at(static_cast<std::size_t>(passage.hidden.codec));
+}
+
+bool is_fault_of_record(const Error& error) {
+  return error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kIncompatible;
+}
+
+void scan_one(const PassageStore& store, const std::string& id, StoreScan& scan) {
+  try {
+    const Passages passages = store.get(std::span(&id, 1));
+    if (passages[0]) add(scan, *passages[0]);
+  } catch (const Error& error) {
+    if (!is_fault_of_record(error)) throw;
+    scan.bad.push_back({id, error.what()});
+  }
+}
+
+void scan_group(const PassageStore& store, std::span<const std::string> ids, StoreScan& scan) {
+  Passages passages;
+  try {
+    passages = store.get(ids);
+  } catch (const Error& error) {
+    if (!is_fault_of_record(error)) throw;
+    for (const std::string& id : ids) scan_one(store, id, scan);
+    return;
+  }
+  for (const auto& passage : passages) {
+    if (passage) add(scan, *passage);
+  }
+}
+
+// The ids that the copy has to read, given what the target holds.
+std::vector<std::string> wanted(std::span<const std::string> ids, const PassageStore& target,
+                                const CopyOptions& options) {
+  if (options.existing == ExistingPassage::kReplace) return {ids.begin(), ids.end()};
+  const auto held = target.text_hashes(ids);
+  std::vector<std::string> missing;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!held[i]) missing.push_back(ids[i]);
+  }
+  return missing;
+}
+
+}  // namespace
+
+StoreScan scan_passage_store(const PassageStore& store, const ScanOptions& options) {
+  const std::size_t total = store.size();
+  StoreScan scan;
+  std::size_t done = 0;
+  for_each_group(store, kScannedBatch, [&](std::span<const std::string> ids) {
+    if (options.max_passages > 0) {
+      ids = ids.first(std::min(ids.size(), options.max_passages - done));
+    }
+    scan_group(store, ids, scan);
+    done += ids.size();
+    if (options.progress) options.progress(done, std::max(done, total));
+    return options.max_passages == 0 || done < options.max_passages;
+  });
+  return scan;
+}
+
+CopyReport copy_passages(const PassageStore& source, PassageStore& target,
+                         const CopyOptions& options) {
+  if (&source == &target) {
+    throw Error(ErrorCode::kInvalidArgument, "copy: expected two stores, found one");
+  }
+  if (options.batch_passages == 0) {
+    throw Error(ErrorCode::kInvalidArgument, "copy: expected a batch of at least one passage");
+  }
+  require_fingerprint(source.fingerprint(), target.fingerprint(), "copy: " + source.info().uri);
+  const std::size_t total = source.size();
+  CopyReport report;
+  for_each_group(source, options.batch_passages, [&](std::span<const std::string> ids) {
+    const std::vector<std::string> missing = wanted(ids, target, options);
+    std::vector<EncodedPassage> batch;
+    for (const auto& passage : source.get(missing)) {
+      if (passage) batch.push_back(*passage);
+    }
+    if (!batch.empty()) target.put(batch);
+    report.copied += batch.size();
+    report.kept += ids.size() - missing.size();
+    if (options.progress) {
+      const std::size_t done = report.copied + report.kept;
+      options.progress(done, std::max(done, total));
+    }
+    return true;
+  });
+  return report;
+}
+
+}  // namespace deformer

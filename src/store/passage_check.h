@@ -1,0 +1,43 @@
+// What every engine demands of passages before it takes them, so that all refuse the same.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "deformer/passage_store.h"
+
+namespace deformer {
+
+inline constexpr std::size_t kMaxIdBytes = 500;
+inline constexpr std::size_t kMaxHiddenSize = std::size_t{1} << 20;
+
+/// `"p1"`, fit for a one-line message: unprintable bytes as \xNN, a long id cut.
+[[nodiscard]] std::string quote_id(std::string_view id);
+
+/// Whether the id can be a key at all; others are never present.
+[[nodiscard]] inline bool is_valid_id(std::string_view id) noexcept {
+  return !id.empty() && id.size() <= kMaxIdBytes;
+}
+
+/// What is wrong with windows or spans, or nothing.
+[[nodiscard]] std::optional<std::string> find_window_fault(std::span<const Window> windows,
+                                                           std::size_t num_tokens);
+[[nodiscard]] std::optional<std::string> find_span_fault(std::span<const ByteSpan> spans,
+                                                         std::size_t text_bytes);
+
+/// Rows that follow each window's tokens, from the number of rows. Throws kInvalidArgument when it
+/// is not a whole number.
+[[nodiscard]] std::uint32_t special_tokens_of(const EncodedPassage& passage);
+
+/// Throws kInvalidArgument naming the id and the first fault: id empty or too long, text longer
+/// than 4 GiB - 1, spans, windows or hidden states that contradict each other.
+void validate_passage(const EncodedPassage& passage);
+
+/// validate_passage() for each, and each id once.
+void validate_batch(std::span<const EncodedPassage> passages);
+
+}  // namespace deformer

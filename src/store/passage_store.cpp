@@ -1,0 +1,106 @@
+#include "deformer/passage_store.h"
+
+#include <array>
+#include <charconv>
+
+#include "base/hash.h"
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+constexpr std::size_t kHexDigits = 16;
+
+std::string to_hex(std::uint64_t value) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text(kHexDigits, '0');
+  for (std::size_t i = 0; i < kHexDigits; ++i) text[i] = kDigits[value >> (60 - 4 * i) & 15];
+  return text;
+}
+
+std::optional<std::uint64_t> parse_hex(std::string_view digits) {
+  std::uint64_t value = 0;
+  const char* end = digits.data() + digits.size();
+  const auto parsed = std::from_chars(digits.data(), end, value, 16);
+  // One spelling only: from_chars would take capitals too.
+  if (parsed.ec != std::errc() || parsed.ptr != end || to_hex(value) != digits) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::string to_string(HiddenCodec codec) {
+  switch (codec) {
+    case HiddenCodec::kFp32:
+      return "fp32";
+    case HiddenCodec::kFp16:
+      return "fp16";
+    case HiddenCodec::kInt8:
+      return "int8";
+  }
+  return "unknown";
+}
+
+HiddenCodec parse_hidden_codec(std::string_view name) {
+  if (name == "fp32") return HiddenCodec::kFp32;
+  if (name == "fp16") return HiddenCodec::kFp16;
+  if (name == "int8") return HiddenCodec::kInt8;
+  throw Error(ErrorCode::kInvalidArgument,
+              "codec: expected fp32, fp16 or int8, found \"" + std::string(name) + "\"");
+}
+
+std::size_t value_bytes(HiddenCodec codec) noexcept {
+  switch (codec) {
+    case HiddenCodec::kFp32:
+      return 4;
+    case HiddenCodec::kFp16:
+      return 2;
+    case HiddenCodec::kInt8:
+      break;
+  }
+  return 1;
+}
+
+std::string to_string(const Fingerprint& fingerprint) {
+  return to_hex(fingerprint.high) + to_hex(fingerprint.low);
+}
+
+Fingerprint parse_fingerprint(std::string_view text) {
+  if (text.size() == 2 * kHexDigits) {
+    const auto high = parse_hex(text.substr(0, kHexDigits));
+    const auto low = parse_hex(text.substr(kHexDigits));
+    if (high && low) return {*high, *low};
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              "fingerprint: expected 32 lower-case hexadecimal digits, found \"" +
+                  std::string(text.substr(0, 80)) + "\"");
+}
+
+std::vector<std::optional<std::uint64_t>> PassageStore::text_hashes(
+    std::span<const std::string> ids) const {
+  std::vector<std::optional<std::uint64_t>> hashes;
+  hashes.reserve(ids.size());
+  for (const std::string& id : ids) {
+    // One by one: a batch of any size needs the memory of one passage.
+    const auto found = get(std::span(&id, 1));
+    hashes.push_back(found[0] ? std::optional(hash64(found[0]->text)) : std::nullopt);
+  }
+  return hashes;
+}
+
+std::vector<std::string> PassageStore::list_ids(std::string_view, std::size_t) const {
+  throw Error(ErrorCode::kUnsupported, "this passage store cannot list its ids");
+}
+
+StoreInfo PassageStore::info() const {
+  StoreInfo info;
+  info.fingerprint = fingerprint();
+  info.passages = size();
+  return info;
+}
+
+void PassageStore::set_note(std::string_view) {
+  throw Error(ErrorCode::kUnsupported, "this passage store keeps no note");
+}
+
+}  // namespace deformer

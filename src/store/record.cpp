@@ -1,0 +1,359 @@
+#include "store/record.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "deformer/error.h"
+#include "store/hidden_codec.h"
+#include "store/passage_check.h"
+#include "store/span_code.h"
+
+namespace deformer {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "records are little-endian");
+
+constexpr std::uint32_t kMagic = 0x52504644;  // "DFPR"
+constexpr std::size_t kVectorAlignment = 64;
+constexpr std::size_t kChecksumBytes = 8;
+
+// As it lies on disk; every field is at its natural offset.
+struct Header {
+  std::uint32_t magic = kMagic;
+  std::uint16_t version = kRecordVersion;
+  std::uint8_t codec = 0;
+  std::uint8_t reserved = 0;
+  std::uint64_t record_bytes = 0;
+  std::uint64_t text_hash = 0;
+  std::uint32_t text_bytes = 0;
+  std::uint32_t num_tokens = 0;
+  std::uint32_t num_windows = 0;
+  std::uint32_t special_tokens = 0;
+  std::uint32_t hidden_size = 0;
+  std::uint32_t spans_bytes = 0;
+  std::uint16_t id_bytes = 0;
+  std::uint8_t reserved_tail[14] = {};
+};
+static_assert(sizeof(Header) == kRecordHeaderBytes);
+static_assert(sizeof(Window) == 8);
+
+// Offsets of the sections. In 64 bits nothing here can overflow before it exceeds a record's size:
+// the factors are checked one by one.
+struct Layout {
+  std::uint64_t id = kRecordHeaderBytes;
+  std::uint64_t text = 0;
+  std::uint64_t windows = 0;
+  std::uint64_t spans = 0;
+  std::uint64_t spans_end = 0;
+  std::uint64_t values = 0;
+  std::uint64_t values_end = 0;
+  std::uint64_t scales = 0;
+  std::uint64_t scales_end = 0;
+  std::uint64_t checksum = 0;
+  std::uint64_t end = 0;
+};
+
+constexpr std::uint64_t round_up(std::uint64_t offset, std::uint64_t multiple) {
+  return (offset + multiple - 1) / multiple * multiple;
+}
+
+// Nothing when the size does not fit in 63 bits.
+std::optional<Layout> layout_of(const Header& header, std::uint64_t rows) {
+  const auto codec = static_cast<HiddenCodec>(header.codec);
+  Layout layout;
+  layout.text = layout.id + header.id_bytes;
+  layout.windows = layout.text + header.text_bytes;
+  layout.spans = layout.windows + std::uint64_t{header.num_windows} * sizeof(Window);
+  layout.spans_end = layout.spans + header.spans_bytes;
+  layout.values = round_up(layout.spans_end, kVectorAlignment);
+  std::uint64_t vector_bytes = 0;
+  if (__builtin_mul_overflow(rows, header.hidden_size * value_bytes(codec), &vector_bytes) ||
+      vector_bytes > std::uint64_t{1} << 62) {
+    return std::nullopt;
+  }
+  layout.values_end = layout.values + vector_bytes;
+  layout.scales = round_up(layout.values_end, sizeof(float));
+  layout.scales_end = layout.scales + (codec == HiddenCodec::kInt8 ? rows * sizeof(float) : 0);
+  layout.checksum = round_up(layout.scales_end, kChecksumBytes);
+  layout.end = layout.checksum + kChecksumBytes;
+  return layout;
+}
+
+Header header_of(const EncodedPassage& passage, std::size_t spans_bytes,
+                 std::uint32_t special_tokens) {
+  Header header;
+  header.codec = static_cast<std::uint8_t>(passage.hidden.codec);
+  header.text_bytes = static_cast<std::uint32_t>(passage.text.size());
+  header.num_tokens = static_cast<std::uint32_t>(passage.spans.size());
+  header.num_windows = static_cast<std::uint32_t>(passage.windows.size());
+  header.special_tokens = special_tokens;
+  header.hidden_size = static_cast<std::uint32_t>(passage.hidden.hidden_size);
+  header.spans_bytes = static_cast<std::uint32_t>(spans_bytes);
+  header.id_bytes = static_cast<std::uint16_t>(passage.id.size());
+  return header;
+}
+
+// One record under examination. Each step relies on those before it, in the order that
+// docs/store_format.md gives.
+class RecordReader {
+ public:
+  RecordReader(std::span<const std::byte> bytes, std::string_view where)
+      : bytes_(bytes), where_(where) {}
+
+  void read_header();
+  void check_record_bytes() const;
+  void read_layout();
+  void check_checksum() const;
+  void check_padding() const;
+  [[nodiscard]] EncodedPassage passage(std::shared_ptr<const void> owner) const;
+  [[nodiscard]] const Header& header() const { return header_; }
+
+ private:
+  [[noreturn]] void fail(const std::string& message) const {
+    throw Error(ErrorCode::kCorrupt, std::string(where_) + ": " + message);
+  }
+  void require(bool condition, const char* what) const {
+    if (!condition) fail(std::string("the record's header is damaged: ") + what);
+  }
+  void require_zeros(std::uint64_t begin, std::uint64_t end) const;
+  [[nodiscard]] std::string_view text_at(std::uint64_t begin, std::uint64_t end) const {
+    return {reinterpret_cast<const char*>(bytes_.data()) + begin, end - begin};
+  }
+  void read_windows();
+  [[nodiscard]] std::vector<ByteSpan> spans() const;
+  [[nodiscard]] HiddenStates hidden(std::shared_ptr<const void> owner) const;
+  void check_scales() const;
+
+  std::span<const std::byte> bytes_;
+  std::string_view where_;
+  Header header_;
+  Layout layout_;
+  std::vector<Window> windows_;
+  std::uint64_t rows_ = 0;
+};
+
+void RecordReader::read_header() {
+  if (bytes_.size() < kRecordHeaderBytes + kChecksumBytes) {
+    fail("expected a record of at least " + std::to_string(kRecordHeaderBytes + kChecksumBytes) +
+         " bytes, found " + std::to_string(bytes_.size()));
+  }
+  std::memcpy(&header_, bytes_.data(), sizeof header_);
+  if (header_.magic != kMagic) fail("expected a passage record, found other data");
+  if (header_.version > kRecordVersion) {
+    throw Error(ErrorCode::kIncompatible,
+                std::string(where_) + ": expected a record of version " +
+                    std::to_string(kRecordVersion) + " or older, found version " +
+                    std::to_string(header_.version) + " (written by a newer program)");
+  }
+  require(header_.version > 0, "version 0");
+  require(header_.codec <= static_cast<std::uint8_t>(HiddenCodec::kInt8), "unknown codec");
+  require(header_.id_bytes >= 1 && header_.id_bytes <= kMaxIdBytes, "id length");
+  require(header_.hidden_size <= kMaxHiddenSize, "hidden size");
+  require(header_.num_windows == 0 || header_.hidden_size > 0, "hidden size 0");
+  require((header_.num_windows == 0) == (header_.num_tokens == 0), "number of windows");
+  require(header_.num_windows > 0 || header_.special_tokens == 0, "special tokens");
+  require(header_.reserved == 0, "reserved byte");
+  require(std::all_of(std::begin(header_.reserved_tail), std::end(header_.reserved_tail),
+                      [](std::uint8_t byte) { return byte == 0; }),
+          "reserved bytes");
+}
+
+void RecordReader::check_record_bytes() const {
+  if (header_.record_bytes == bytes_.size()) return;
+  fail("expected a record of " + std::to_string(header_.record_bytes) + " bytes, found " +
+       std::to_string(bytes_.size()));
+}
+
+// The windows come first: without them the number of rows is unknown.
+void RecordReader::read_windows() {
+  const std::uint64_t begin =
+      kRecordHeaderBytes + header_.id_bytes + std::uint64_t{header_.text_bytes};
+  const std::uint64_t size = std::uint64_t{header_.num_windows} * sizeof(Window);
+  require(begin <= bytes_.size() && size <= bytes_.size() - begin, "windows beyond the end");
+  windows_.resize(header_.num_windows);
+  if (size > 0) std::memcpy(windows_.data(), bytes_.data() + begin, size);
+  for (const Window& window : windows_) {
+    rows_ += std::uint64_t{window.num_tokens} + header_.special_tokens;
+    // A row takes a byte at least.
+    if (rows_ > bytes_.size()) fail("the record is damaged: more rows than bytes");
+  }
+}
+
+void RecordReader::read_layout() {
+  read_windows();
+  const auto layout = layout_of(header_, rows_);
+  if (!layout || layout->end != bytes_.size()) {
+    fail("the record is damaged: its sections do not fill its " + std::to_string(bytes_.size()) +
+         " bytes");
+  }
+  layout_ = *layout;
+}
+
+void RecordReader::check_checksum() const {
+  std::uint64_t expected = 0;
+  std::memcpy(&expected, bytes_.data() + layout_.checksum, sizeof expected);
+  if (hash64(bytes_.first(layout_.checksum)) != expected) {
+    fail("the record is damaged: its checksum does not match");
+  }
+}
+
+void RecordReader::require_zeros(std::uint64_t begin, std::uint64_t end) const {
+  const auto padding = bytes_.subspan(begin, end - begin);
+  if (std::any_of(padding.begin(), padding.end(),
+                  [](std::byte byte) { return byte != std::byte{}; })) {
+    fail("expected zeros as padding, found other bytes");
+  }
+}
+
+void RecordReader::check_padding() const {
+  require_zeros(layout_.spans_end, layout_.values);
+  require_zeros(layout_.values_end, layout_.scales);
+  require_zeros(layout_.scales_end, layout_.checksum);
+}
+
+std::vector<ByteSpan> RecordReader::spans() const {
+  auto spans = decode_spans(bytes_.subspan(layout_.spans, header_.spans_bytes), header_.num_tokens);
+  if (!spans) fail("expected the spans of " + std::to_string(header_.num_tokens) + " tokens");
+  if (const auto fault = find_span_fault(*spans, header_.text_bytes)) fail(*fault);
+  return std::move(*spans);
+}
+
+void RecordReader::check_scales() const {
+  for (std::uint64_t at = layout_.scales; at < layout_.scales_end; at += sizeof(float)) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, bytes_.data() + at, sizeof bits);
+    // Positive and finite in one comparison: sign and an exponent of all ones make it greater.
+    if (bits >= 0x7f800000U) fail("expected finite scales that are not negative");
+  }
+}
+
+HiddenStates RecordReader::hidden(std::shared_ptr<const void> owner) const {
+  const std::byte* values = bytes_.data() + layout_.values;
+  const std::size_t num_scales = (layout_.scales_end - layout_.scales) / sizeof(float);
+  HiddenStates states{.codec = static_cast<HiddenCodec>(header_.codec),
+                      .rows = rows_,
+                      .hidden_size = header_.hidden_size,
+                      .values = {values, layout_.values_end - layout_.values},
+                      .scales = {},
+                      .owner = std::move(owner)};
+  if (reinterpret_cast<std::uintptr_t>(values) % alignof(float) == 0) {
+    states.scales = {reinterpret_cast<const float*>(bytes_.data() + layout_.scales), num_scales};
+    return states;
+  }
+  // The scales follow the values, so one copy moves both to an aligned place.
+  const std::size_t size = layout_.scales_end - layout_.values;
+  auto copy = std::make_shared<std::vector<float>>((size + sizeof(float) - 1) / sizeof(float));
+  if (size > 0) std::memcpy(copy->data(), values, size);
+  const auto* base = reinterpret_cast<const std::byte*>(copy->data());
+  states.values = {base, states.values.size()};
+  states.scales = {copy->data() + (layout_.scales - layout_.values) / sizeof(float), num_scales};
+  states.owner = std::move(copy);
+  return states;
+}
+
+EncodedPassage RecordReader::passage(std::shared_ptr<const void> owner) const {
+  if (const auto fault = find_window_fault(windows_, header_.num_tokens)) fail(*fault);
+  EncodedPassage passage;
+  passage.id = text_at(layout_.id, layout_.text);
+  passage.text = text_at(layout_.text, layout_.windows);
+  if (hash64(passage.text) != header_.text_hash) fail("the hash of its text does not match");
+  passage.spans = spans();
+  passage.windows = windows_;
+  check_scales();
+  passage.hidden = hidden(std::move(owner));
+  return passage;
+}
+
+// Fills a buffer front to back; what it skips becomes zeros.
+class SectionWriter {
+ public:
+  explicit SectionWriter(std::span<std::byte> out) : out_(out) {}
+
+  void put(std::uint64_t at, const void* data, std::size_t size) {
+    std::memset(out_.data() + end_, 0, at - end_);
+    if (size > 0) std::memcpy(out_.data() + at, data, size);
+    end_ = at + size;
+  }
+
+ private:
+  std::span<std::byte> out_;
+  std::uint64_t end_ = 0;
+};
+
+}  // namespace
+
+RecordWriter::RecordWriter(const EncodedPassage& passage) : passage_(&passage) {
+  validate_passage(passage);
+  spans_ = encode_spans(passage.spans);
+  special_tokens_ = special_tokens_of(passage);
+  const Header header = header_of(passage, spans_.size(), special_tokens_);
+  const auto layout = layout_of(header, passage.hidden.rows);
+  if (!layout || spans_.size() > UINT32_MAX || passage.windows.size() > UINT32_MAX) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "passage " + quote_id(passage.id) + ": too large for one record");
+  }
+  size_ = layout->end;
+}
+
+void RecordWriter::write(std::span<std::byte> out) const {
+  DEFORMER_CHECK(out.size() == size_);
+  Header header = header_of(*passage_, spans_.size(), special_tokens_);
+  header.record_bytes = size_;
+  header.text_hash = hash64(passage_->text);
+  const auto layout = layout_of(header, passage_->hidden.rows);
+  SectionWriter writer(out);
+  writer.put(0, &header, sizeof header);
+  writer.put(layout->id, passage_->id.data(), passage_->id.size());
+  writer.put(layout->text, passage_->text.data(), passage_->text.size());
+  writer.put(layout->windows, passage_->windows.data(), passage_->windows.size() * sizeof(Window));
+  writer.put(layout->spans, spans_.data(), spans_.size());
+  writer.put(layout->values, passage_->hidden.values.data(), passage_->hidden.values.size());
+  writer.put(layout->scales, passage_->hidden.scales.data(), passage_->hidden.scales.size_bytes());
+  writer.put(layout->checksum, nullptr, 0);
+  const std::uint64_t checksum = hash64(out.first(layout->checksum));
+  writer.put(layout->checksum, &checksum, sizeof checksum);
+}
+
+std::string encode_record(const EncodedPassage& passage) {
+  const RecordWriter writer(passage);
+  std::string record(writer.size(), '\0');
+  writer.write(std::as_writable_bytes(std::span(record)));
+  return record;
+}
+
+EncodedPassage decode_record(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                             std::string_view where) {
+  RecordReader reader(bytes, where);
+  reader.read_header();
+  reader.check_record_bytes();
+  reader.read_layout();
+  reader.check_checksum();
+  reader.check_padding();
+  return reader.passage(std::move(owner));
+}
+
+std::shared_ptr<const EncodedPassage> read_record(std::span<const std::byte> bytes,
+                                                  std::shared_ptr<const void> owner,
+                                                  std::string_view id, std::string_view store) {
+  const std::string where = std::string(store) + ": passage " + quote_id(id);
+  auto passage =
+      std::make_shared<const EncodedPassage>(decode_record(bytes, std::move(owner), where));
+  if (passage->id != id) {
+    throw Error(ErrorCode::kCorrupt,
+                where + ": expected its record, found that of passage " + quote_id(passage->id));
+  }
+  return passage;
+}
+
+std::uint64_t record_text_hash(std::span<const std::byte> bytes, std::string_view where) {
+  RecordReader reader(bytes, where);
+  reader.read_header();
+  return reader.header().text_hash;
+}
+
+}  // namespace deformer

@@ -1,0 +1,57 @@
+// The stored form of one passage: record version 1 of docs/store_format.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deformer/passage_store.h"
+
+namespace deformer {
+
+inline constexpr std::uint16_t kRecordVersion = 1;
+inline constexpr std::size_t kRecordHeaderBytes = 64;
+
+/// Writes a passage as a record. A view: the passage must outlive it.
+class RecordWriter {
+ public:
+  /// Throws kInvalidArgument as validate_passage() does.
+  explicit RecordWriter(const EncodedPassage& passage);
+
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  /// Fills `out`, which has exactly size() bytes at any alignment.
+  void write(std::span<std::byte> out) const;
+
+ private:
+  const EncodedPassage* passage_;
+  std::vector<std::byte> spans_;
+  std::uint32_t special_tokens_ = 0;
+  std::size_t size_ = 0;
+};
+
+[[nodiscard]] std::string encode_record(const EncodedPassage& passage);
+
+/// Reads and checks a whole record. The hidden states are a view of `bytes`, kept alive by `owner`,
+/// when the vectors lie on a multiple of 4, else a copy. `where` names the record in errors.
+/// Throws kCorrupt, and kIncompatible for a record of a newer version.
+[[nodiscard]] EncodedPassage decode_record(std::span<const std::byte> bytes,
+                                           std::shared_ptr<const void> owner,
+                                           std::string_view where);
+
+/// decode_record() of the passage `id` of the store `store`, both named in errors; kCorrupt as well
+/// when the record is another passage's.
+[[nodiscard]] std::shared_ptr<const EncodedPassage> read_record(std::span<const std::byte> bytes,
+                                                                std::shared_ptr<const void> owner,
+                                                                std::string_view id,
+                                                                std::string_view store);
+
+/// Hash of the text, from the header alone: `bytes` may be cut after it, and the checksum is not
+/// looked at. Throws as decode_record().
+[[nodiscard]] std::uint64_t record_text_hash(std::span<const std::byte> bytes,
+                                             std::string_view where);
+
+}  // namespace deformer

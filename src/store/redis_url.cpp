@@ -1,0 +1,134 @@
+#include "store/redis_url.h"
+
+#include <charconv>
+#include <optional>
+
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+[[noreturn]] void fail(const std::string& message) {
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      "store: " + message + "; the form is redis://[user:password@]host[:port][/prefix][?options]");
+}
+
+// What stands before `mark`, which is taken out of `text`; nothing when there is no mark.
+std::optional<std::string_view> take_until(std::string_view& text, char mark) {
+  const std::size_t at = text.find(mark);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view before = text.substr(0, at);
+  text.remove_prefix(at + 1);
+  return before;
+}
+
+int parse_number(std::string_view text, int lowest, int highest, const char* what) {
+  int number = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec != std::errc() || parsed.ptr != end || number < lowest || number > highest) {
+    fail(std::string("expected ") + what + " from " + std::to_string(lowest) + " to " +
+         std::to_string(highest) + ", found \"" + std::string(text) + "\"");
+  }
+  return number;
+}
+
+std::string percent_decoded(std::string_view text, const char* what) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    unsigned value = 0;
+    const char* digits = text.data() + i + 1;
+    if (i + 2 >= text.size() || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2) {
+      fail(std::string("expected two hexadecimal digits after % in the ") + what);
+    }
+    decoded += static_cast<char>(value);
+    i += 2;
+  }
+  return decoded;
+}
+
+void read_credentials(std::string_view credentials, RedisOptions& options) {
+  const auto user = take_until(credentials, ':');
+  if (!user) fail("expected user:password before the @");
+  options.user = percent_decoded(*user, "user");
+  options.password = percent_decoded(credentials, "password");
+  if (options.password.empty()) fail("expected a password before the @");
+}
+
+RedisEndpoint parse_endpoint(std::string_view text) {
+  RedisEndpoint endpoint;
+  std::string_view port;
+  if (text.starts_with('[')) {
+    text.remove_prefix(1);
+    const auto host = take_until(text, ']');
+    if (!host || !(text.empty() || text.starts_with(':'))) fail("expected [address]:port");
+    endpoint.host = *host;
+    port = text;
+  } else {
+    const std::size_t colon = text.find(':');
+    endpoint.host = text.substr(0, colon);
+    port = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
+  }
+  if (endpoint.host.empty()) fail("expected a host");
+  if (!port.empty()) endpoint.port = parse_number(port.substr(1), 1, 65535, "a port");
+  return endpoint;
+}
+
+void read_option(std::string_view option, RedisOptions& options) {
+  constexpr int kDay = 24 * 60 * 60 * 1000;
+  const std::string_view value = option.substr(std::min(option.find('=') + 1, option.size()));
+  if (option.starts_with("timeout_ms=")) {
+    options.timeout = std::chrono::milliseconds(parse_number(value, 1, kDay, "timeout_ms"));
+  } else if (option.starts_with("connect_timeout_ms=")) {
+    options.connect_timeout =
+        std::chrono::milliseconds(parse_number(value, 1, kDay, "connect_timeout_ms"));
+  } else if (option.starts_with("retries=")) {
+    options.retries = parse_number(value, 0, 100, "retries");
+  } else {
+    fail("expected the options timeout_ms, connect_timeout_ms and retries, found \"" +
+         std::string(option) + "\"");
+  }
+}
+
+}  // namespace
+
+std::string to_string(const RedisEndpoint& endpoint) {
+  const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? "[" + endpoint.host + "]" : endpoint.host;
+  return host + ":" + std::to_string(endpoint.port);
+}
+
+std::string to_string(const RedisUrl& url) {
+  return "redis://" + to_string(url.endpoint) + "/" + url.prefix;
+}
+
+RedisUrl parse_redis_url(std::string_view rest) {
+  if (!rest.starts_with("//")) fail("expected //host after redis:");
+  rest.remove_prefix(2);
+  RedisUrl url;
+  std::string_view options;
+  if (const auto before = take_until(rest, '?')) {
+    options = rest;
+    rest = *before;
+  }
+  // The last @: one inside a password need not be escaped.
+  if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
+    read_credentials(rest.substr(0, at), url.options);
+    rest.remove_prefix(at + 1);
+  }
+  if (const auto before = take_until(rest, '/')) {
+    if (!rest.empty()) url.prefix = percent_decoded(rest, "prefix");
+    rest = *before;
+  }
+  url.endpoint = parse_endpoint(rest);
+  while (const auto option = take_until(options, '&')) read_option(*option, url.options);
+  if (!options.empty()) read_option(options, url.options);
+  return url;
+}
+
+}  // namespace deformer

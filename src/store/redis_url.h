@@ -1,0 +1,43 @@
+// redis://[user:password@]host[:port][/prefix][?options]
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <string>
+#include <string_view>
+
+namespace deformer {
+
+struct RedisEndpoint {
+  std::string host;
+  int port = 6379;
+
+  friend auto operator<=>(const RedisEndpoint&, const RedisEndpoint&) = default;
+};
+
+/// "host:port", an IPv6 address in brackets.
+[[nodiscard]] std::string to_string(const RedisEndpoint& endpoint);
+
+/// How to speak to each server.
+struct RedisOptions {
+  std::string user;      ///< empty: the server's default user
+  std::string password;  ///< empty: no AUTH
+  std::chrono::milliseconds connect_timeout{2000};
+  std::chrono::milliseconds timeout{10000};  ///< of one read or write
+  int retries = 4;                           ///< after a lost connection, with growing pauses
+};
+
+struct RedisUrl {
+  RedisEndpoint endpoint;
+  std::string prefix = "deformer";
+  RedisOptions options;
+};
+
+/// Parses what follows "redis:", that is "//host...". User, password and prefix are
+/// percent-decoded. Throws kInvalidArgument; the message never shows the password.
+[[nodiscard]] RedisUrl parse_redis_url(std::string_view rest);
+
+/// The URL without user and password, for messages.
+[[nodiscard]] std::string to_string(const RedisUrl& url);
+
+}  // namespace deformer

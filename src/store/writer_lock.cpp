@@ -1,0 +1,72 @@
+#include "store/writer_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+std::string directory_of(const std::filesystem::path& path) {
+  return path.parent_path().string();
+}
+
+}  // namespace
+
+WriterLock::WriterLock(const std::filesystem::path& path, Mode mode) {
+  const int flags = mode == Mode::kWriter ? O_RDWR | O_CREAT : O_RDONLY;
+  descriptor_ = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) {
+    throw Error(ErrorCode::kIo, path.string() + ": cannot open: " + std::strerror(errno));
+  }
+  const int operation = mode == Mode::kWriter ? LOCK_EX : LOCK_SH;
+  int result = 0;
+  do {
+    result = ::flock(descriptor_, operation | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    const int error = errno;
+    if (error == EWOULDBLOCK) fail_busy(path, mode);
+    ::close(descriptor_);
+    throw Error(ErrorCode::kIo, path.string() + ": cannot lock: " + std::strerror(error));
+  }
+  if (mode == Mode::kWriter) leave_process_number();
+}
+
+WriterLock::~WriterLock() {
+  ::close(descriptor_);
+}
+
+void WriterLock::fail_busy(const std::filesystem::path& path, Mode mode) const {
+  std::array<char, 32> number{};
+  const ssize_t size = ::pread(descriptor_, number.data(), number.size() - 1, 0);
+  // Whoever can share the lock proves that its holder only reads.
+  const bool held_by_readers =
+      mode == Mode::kWriter && ::flock(descriptor_, LOCK_SH | LOCK_NB) == 0;
+  ::close(descriptor_);
+  const std::string store = "lmdb:" + directory_of(path) + ": ";
+  if (held_by_readers) {
+    throw Error(ErrorCode::kIo, store + "cannot write while another process reads the store " +
+                                    "without write access to its directory");
+  }
+  const std::string holder = size > 0 ? "process " + std::string(number.data()) : "another process";
+  throw Error(ErrorCode::kIo, store + (mode == Mode::kWriter
+                                           ? "cannot write: " + holder + " is writing to the store"
+                                           : "cannot read without write access to lock.mdb while " +
+                                                 holder + " is writing to the store"));
+}
+
+void WriterLock::leave_process_number() const {
+  // Only ever read for an error message: a failure here changes nothing.
+  const std::string number = std::to_string(::getpid());
+  if (::ftruncate(descriptor_, 0) != 0) return;
+  if (::pwrite(descriptor_, number.data(), number.size(), 0) < 0) return;
+}
+
+}  // namespace deformer

@@ -1,0 +1,31 @@
+// One process at a time writes to a store on disk.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace deformer {
+
+/// An advisory lock (`flock`) on a file, held until the object goes or the process ends, however it
+/// ends. The file itself stays. Not safe for concurrent calls.
+class WriterLock {
+ public:
+  enum class Mode { kWriter, kReader };
+
+  /// Takes the lock at once or throws kIo. A writer makes the file when it is absent, excludes
+  /// everyone and leaves its process number in the file; its error says who is there. A reader
+  /// excludes writers only.
+  WriterLock(const std::filesystem::path& path, Mode mode);
+  ~WriterLock();
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+
+ private:
+  [[noreturn]] void fail_busy(const std::filesystem::path& path, Mode mode) const;
+  void leave_process_number() const;
+
+  int descriptor_ = -1;
+};
+
+}  // namespace deformer
