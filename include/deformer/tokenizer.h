@@ -21,8 +21,11 @@ struct ByteSpan {
 };
 
 /// `ids` and `spans` have equal length. spans[i] is the smallest byte range of the *original* text
-/// that token i was made from; ranges lie on code-point boundaries (an invalid byte counts as one
-/// code point) and never decrease. No special tokens are added.
+/// that token i was made from, never empty; ranges lie on code-point boundaries (an invalid byte
+/// counts as one code point), and neither begins nor ends ever decrease. What cleaning removes
+/// (control characters, combining accents, invalid bytes) belongs to a span only where it lies
+/// between characters of the token: "e\u0301" gives [0, 1). Tokens that are parts of one character
+/// (a Hangul syllable) share its range. No special tokens are added.
 struct TokenizedText {
   std::vector<std::int32_t> ids;
   std::vector<ByteSpan> spans;
@@ -41,8 +44,8 @@ class DEFORMER_EXPORT Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Any byte sequence up to 4 GiB - 1 is accepted: invalid UTF-8 counts as U+FFFD, byte by byte.
-  /// The name of a special token inside the text ("[SEP]") is plain text.
+  /// Any byte sequence up to 4 GiB - 1 is accepted (kInvalidArgument beyond): invalid UTF-8 counts
+  /// as U+FFFD, byte by byte. The name of a special token inside the text ("[SEP]") is plain text.
   [[nodiscard]] virtual TokenizedText tokenize(std::string_view text) const = 0;
 
   [[nodiscard]] virtual const SpecialTokens& special_tokens() const noexcept = 0;
@@ -55,9 +58,11 @@ class DEFORMER_EXPORT Tokenizer {
   [[nodiscard]] virtual std::uint64_t hash() const noexcept = 0;
 };
 
-/// Loads the tokenizer of a model directory: vocab.txt (WordPiece, with do_lower_case,
-/// strip_accents and tokenize_chinese_chars from tokenizer_config.json; defaults true, =
-/// do_lower_case, true). Throws kNotFound, kCorrupt.
+/// Loads the tokenizer of a model directory: vocab.txt (WordPiece; the ids and offsets of Hugging
+/// Face's BertTokenizer), with do_lower_case, strip_accents, tokenize_chinese_chars and the names
+/// of the special tokens from tokenizer_config.json; defaults true, = do_lower_case, true, [CLS]
+/// [SEP] [PAD] [UNK]. tokenizer.json is not read. Throws kNotFound (naming the files looked for),
+/// kCorrupt (also when a special token is not in the vocabulary), kIo.
 [[nodiscard]] DEFORMER_EXPORT std::unique_ptr<const Tokenizer> load_tokenizer(
     const std::filesystem::path& model_dir);
 

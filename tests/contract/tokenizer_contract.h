@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <random>
@@ -178,24 +179,22 @@ TEST_P(TokenizerContract, GivesTheSameWhenMadeAgain) {
 
 TEST_P(TokenizerContract, GivesTheSameInConcurrentCalls) {
   std::mt19937 random(5);
-  std::vector<std::string> texts;
-  std::vector<TokenizedText> expected;
-  for (int i = 0; i < 300; ++i) {
-    texts.push_back(random_text(random));
-    expected.push_back(tokenizer_->tokenize(texts.back()));
-  }
-  std::vector<int> equal(4);
+  std::vector<std::string> texts(300);
+  for (std::string& text : texts) text = random_text(random);
+  std::vector<TokenizedText> expected(texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) expected[i] = tokenizer_->tokenize(texts[i]);
+  const auto count_equal = [&](std::size_t& count) {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      const TokenizedText found = tokenizer_->tokenize(texts[i]);
+      count += found.ids == expected[i].ids && found.spans == expected[i].spans;
+    }
+  };
+  std::size_t equal[4] = {};
   std::vector<std::thread> threads;
-  for (int& count : equal) {
-    threads.emplace_back([&] {
-      for (std::size_t i = 0; i < texts.size(); ++i) {
-        const TokenizedText found = tokenizer_->tokenize(texts[i]);
-        count += found.ids == expected[i].ids && found.spans == expected[i].spans;
-      }
-    });
-  }
+  threads.reserve(std::size(equal));
+  for (std::size_t& count : equal) threads.emplace_back(count_equal, std::ref(count));
   for (std::thread& thread : threads) thread.join();
-  for (const int count : equal) EXPECT_EQ(count, 300);
+  for (const std::size_t count : equal) EXPECT_EQ(count, texts.size());
 }
 
 }  // namespace deformer::test

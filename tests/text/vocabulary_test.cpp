@@ -29,8 +29,8 @@ TEST(PieceTable, LeavesOutPiecesThatNoWordCanHold) {
 }
 
 TEST(PieceTable, FindsEachOfManyPieces) {
-  std::vector<std::string> texts;
-  for (int i = 0; i < 5000; ++i) texts.push_back(std::to_string(i * 7919) + "x");
+  std::vector<std::string> texts(5000);
+  for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = std::to_string(i * 7919) + "x";
   std::vector<PieceTable::Piece> pieces;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     pieces.push_back({texts[i], static_cast<std::int32_t>(i)});

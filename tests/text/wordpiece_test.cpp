@@ -138,19 +138,21 @@ class PublishedVocabulary : public testing::TestWithParam<const char*> {
     return {count, ids.value(), spans.value()};
   }
 
+  static std::vector<std::string> texts_of(const nlohmann::json& article) {
+    std::vector<std::string> texts;
+    for (const nlohmann::json& paragraph : article["paragraphs"]) {
+      texts.push_back(paragraph["context"]);
+      for (const nlohmann::json& question : paragraph["qas"]) texts.push_back(question["question"]);
+    }
+    return texts;
+  }
+
   void expect_equal_on_squad(const std::string& name) const {
     const auto path = test::shared_path("data/squad") / name;
     const nlohmann::json articles = nlohmann::json::parse(read_file(path))["data"];
     ASSERT_EQ(articles.size(), golden_[name].size());
     for (std::size_t i = 0; i < articles.size(); ++i) {
-      std::vector<std::string> texts;
-      for (const nlohmann::json& paragraph : articles[i]["paragraphs"]) {
-        texts.push_back(paragraph["context"]);
-        for (const nlohmann::json& question : paragraph["qas"]) {
-          texts.push_back(question["question"]);
-        }
-      }
-      EXPECT_EQ(digests(texts), golden_[name][i].get<std::vector<std::uint32_t>>())
+      EXPECT_EQ(digests(texts_of(articles[i])), golden_[name][i].get<std::vector<std::uint32_t>>())
           << articles[i]["title"];
     }
   }
