@@ -183,7 +183,7 @@ struct Best {
 // threshold can tell apart.
 Best find_best(const std::vector<Candidate>& candidates, double QuestionScore::*metric,
                std::size_t total) {
-  double sum = static_cast<double>(
+  auto sum = static_cast<double>(
       std::count_if(candidates.begin(), candidates.end(),
                     [](const Candidate& candidate) { return !candidate.score->has_answer; }));
   Best best{sum, 0};

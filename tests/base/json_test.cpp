@@ -155,7 +155,7 @@ class StringEvents : public JsonEvents {
 };
 
 TEST(JsonEvents, ComeInTheOrderOfTheText) {
-  StringEvents events("[\"b\", \"a\", \"b\"]", "file.json");
+  StringEvents events(R"(["b", "a", "b"])", "file.json");
   events.parse();
   EXPECT_EQ(events.strings, (std::vector<std::string>{"b", "a", "b"}));
   EXPECT_EQ(events.where(), "file.json");

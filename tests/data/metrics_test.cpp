@@ -227,7 +227,7 @@ std::string rule_answer(std::uint32_t hash, const SquadQuestion& question,
     const std::u32string decoded = to_utf32(text);
     return to_utf8(decoded.substr(from(decoded.size()), count));
   };
-  const std::string gold = question.answers.empty() ? "" : question.answers[0].text;
+  std::string gold = question.answers.empty() ? "" : question.answers[0].text;
   switch ((hash >> 20) % 8) {
     case 0:
       return "";
@@ -248,16 +248,16 @@ std::string rule_answer(std::uint32_t hash, const SquadQuestion& question,
 
 RuleAnswers answer_by_rule(const SquadDataset& dataset) {
   RuleAnswers answers;
-  std::uint32_t i = 0;
+  const auto answer = [&answers](const SquadQuestion& question, const std::string& context) {
+    const std::uint32_t hash = static_cast<std::uint32_t>(answers.scores.size()) * 2654435761U;
+    const bool has_gold = !question.answers.empty() && !question.answers[0].text.empty();
+    const std::uint32_t score = (hash >> 4) % 40 + (has_gold ? 0 : 20);
+    answers.predictions[question.id] = rule_answer(hash, question, context);
+    answers.scores.emplace_back(question.id, static_cast<double>(score) / 60);
+  };
   for (const SquadArticle& article : dataset.articles) {
     for (const SquadParagraph& paragraph : article.paragraphs) {
-      for (const SquadQuestion& question : paragraph.questions) {
-        const std::uint32_t hash = i++ * 2654435761U;
-        answers.predictions[question.id] = rule_answer(hash, question, paragraph.context);
-        const bool has_gold = !question.answers.empty() && !question.answers[0].text.empty();
-        const std::uint32_t score = (hash >> 4) % 40 + (has_gold ? 0 : 20);
-        answers.scores.emplace_back(question.id, static_cast<double>(score) / 60);
-      }
+      for (const auto& question : paragraph.questions) answer(question, paragraph.context);
     }
   }
   return answers;

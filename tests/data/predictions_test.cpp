@@ -20,7 +20,7 @@ using testing::UnorderedElementsAre;
 class PredictionFiles : public testing::Test {
  protected:
   std::filesystem::path file_with(const std::string& text) {
-    const std::filesystem::path path = directory_ / "answers.json";
+    std::filesystem::path path = directory_ / "answers.json";
     write_file(path, text);
     return path;
   }
@@ -53,7 +53,7 @@ TEST_F(PredictionFiles, NamesTheIdOfAValueOfAnotherType) {
   const auto expect_found = [this](const std::string& value, const std::string& found) {
     test::expect_error(
         ErrorCode::kCorrupt, "answers.json: \"q2\": expected a string, found " + found,
-        [&] { (void)load_predictions(file_with("{\"q1\": \"\", \"q2\": " + value + "}")); });
+        [&] { (void)load_predictions(file_with(R"({"q1": "", "q2": )" + value + "}")); });
   };
   expect_found("1", "a number");
   expect_found("-1", "a number");
@@ -61,7 +61,7 @@ TEST_F(PredictionFiles, NamesTheIdOfAValueOfAnotherType) {
   expect_found("null", "null");
   expect_found("true", "a boolean");
   expect_found("[\"a\"]", "an array");
-  expect_found("{\"text\": \"a\"}", "an object");
+  expect_found(R"({"text": "a"})", "an object");
   test::expect_error(ErrorCode::kCorrupt, "\"q\": expected a number, found a string",
                      [&] { (void)load_no_answer_scores(file_with(R"({"q": "0.5"})")); });
 }
@@ -76,7 +76,7 @@ TEST_F(PredictionFiles, RefusesWhatIsNoObject) {
 }
 
 TEST_F(PredictionFiles, RefusesAnIdThatOccursTwice) {
-  test::expect_error(ErrorCode::kCorrupt, "\"a\\nb\": expected one value, found two",
+  test::expect_error(ErrorCode::kCorrupt, R"("a\nb": expected one value, found two)",
                      [&] { (void)load_predictions(file_with(R"({"a\nb": "x", "a\nb": "y"})")); });
 }
 

@@ -91,7 +91,7 @@ TEST_F(SquadFile, NamesLineAndColumnOfBrokenJson) {
 
 TEST_F(SquadFile, NamesThePlaceOfMalformedUtf8) {
   expect_refused("{\"data\": [],\n\"version\": \"a\xFF\"}", "line 2, column 14: broken JSON: ");
-  expect_refused("{\"version\": \"\\ud800\"}", "line 1, column 20: broken JSON: ");
+  expect_refused(R"({"version": "\ud800"})", "line 1, column 20: broken JSON: ");
 }
 
 TEST_F(SquadFile, NamesAMissingField) {
