@@ -123,8 +123,29 @@ void expect_close(const at::Tensor& found, const at::Tensor& expected, const std
   EXPECT_LE((found - expected).abs().max().item<double>(), kTolerance) << what;
 }
 
-std::string layer_name(std::int64_t layer) {
-  return layer < 0 ? "embeddings" : std::to_string(layer);
+// Logits of each pair's rows, pair i being case i.
+void expect_logits(const GoldenModel& golden, const Model& model,
+                   const std::vector<GoldenCase>& cases, const Encoding& joint) {
+  ASSERT_EQ(joint.num_segments(), std::ssize(cases));
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const at::Tensor rows = rows_of(joint.hidden, joint, static_cast<std::int64_t>(i));
+    const at::Tensor logits = model.span_head()->logits(rows);
+    expect_close(logits.select(1, 0), golden.tensor(cases[i], "logits.start"), cases[i].name);
+    expect_close(logits.select(1, 1), golden.tensor(cases[i], "logits.end"), cases[i].name);
+  }
+}
+
+// Each layer's packed states, segment or pair i being case i.
+void expect_states(const GoldenModel& golden, const std::vector<GoldenCase>& cases,
+                   const std::map<std::int64_t, at::Tensor>& states, const Encoding& encoding,
+                   const std::string& prefix) {
+  for (const auto& [layer, packed] : states) {
+    const std::string name = prefix + (layer < 0 ? "embeddings" : std::to_string(layer));
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      expect_close(rows_of(packed, encoding, static_cast<std::int64_t>(i)),
+                   golden.tensor(cases[i], name), cases[i].name + "." + name);
+    }
+  }
 }
 
 std::vector<SegmentPair> one_to_one(std::size_t count) {
@@ -145,42 +166,42 @@ class BertGolden : public testing::TestWithParam<const char*> {
     }
     const Encoding lower_questions = check_lower(model, cases, questions, "lower.question.");
     const Encoding lower_passages = check_lower(model, cases, passages, "lower.passage.");
-    check_upper(model, cases, lower_questions, lower_passages);
+    States states;
+    const Encoding joint =
+        model.encoder().upper(lower_questions, lower_passages, one_to_one(cases.size()),
+                              JointRows::kAll, record_into(states));
+    const ModelConfig& config = model.config();
+    EXPECT_EQ(std::ssize(states), config.num_hidden_layers - config.split.split_layer);
+    expect_states(golden_, cases, states, joint, "upper.");
+    expect_logits(golden_, model, cases, joint);
   }
 
   Encoding check_lower(const Model& model, const std::vector<GoldenCase>& cases,
                        const std::vector<Segment>& segments, const std::string& prefix) {
     States states;
-    const Encoding encoding = model.encoder().lower(segments, record_into(states));
-    EXPECT_EQ(states.size(), model.config().split.split_layer + 1u);
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      for (const auto& [layer, packed] : states) {
-        const std::string name = prefix + layer_name(layer);
-        expect_close(rows_of(packed, encoding, static_cast<std::int64_t>(i)),
-                     golden_.tensor(cases[i], name), cases[i].name + "." + name);
-      }
-    }
+    Encoding encoding = model.encoder().lower(segments, record_into(states));
+    EXPECT_EQ(std::ssize(states), model.config().split.split_layer + 1);
+    expect_states(golden_, cases, states, encoding, prefix);
     return encoding;
   }
 
-  void check_upper(const Model& model, const std::vector<GoldenCase>& cases,
-                   const Encoding& questions, const Encoding& passages) {
-    States states;
-    const Encoding joint = model.encoder().upper(questions, passages, one_to_one(cases.size()),
-                                                 JointRows::kAll, record_into(states));
-    const ModelConfig& config = model.config();
-    EXPECT_EQ(std::ssize(states), config.num_hidden_layers - config.split.split_layer);
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      const auto index = static_cast<std::int64_t>(i);
-      for (const auto& [layer, packed] : states) {
-        const std::string name = "upper." + layer_name(layer);
-        expect_close(rows_of(packed, joint, index), golden_.tensor(cases[i], name),
-                     cases[i].name + "." + name);
-      }
-      const at::Tensor logits = model.span_head()->logits(rows_of(joint.hidden, joint, index));
-      expect_close(logits.select(1, 0), golden_.tensor(cases[i], "logits.start"), cases[i].name);
-      expect_close(logits.select(1, 1), golden_.tensor(cases[i], "logits.end"), cases[i].name);
-    }
+  // Rows that a head does not read are left out; the others do not change.
+  void check_selected_rows(const Model& model, const GoldenCase& golden) {
+    const Segment question = golden_.question(golden);
+    const Segment passage = golden_.passage(golden);
+    const Encoding questions = model.encoder().lower({&question, 1});
+    const Encoding passages = model.encoder().lower({&passage, 1});
+    const auto start_logits = [&](JointRows rows) {
+      const Encoding joint = model.encoder().upper(questions, passages, one_to_one(1), rows);
+      return model.span_head()->logits(joint.hidden).select(1, 0);
+    };
+    const at::Tensor all = golden_.tensor(golden, "logits.start");
+    const at::Tensor passage_rows = all.slice(0, questions.length(0));
+    const at::Tensor cls_row = all.slice(0, 0, 1);
+    expect_close(start_logits(JointRows::kPassage), passage_rows, golden.name);
+    expect_close(start_logits(JointRows::kCls), cls_row, golden.name);
+    expect_close(start_logits(JointRows::kPassageAndCls), at::cat({passage_rows, cls_row}),
+                 golden.name);
   }
 
   GoldenModel golden_{GetParam()};
@@ -201,27 +222,10 @@ TEST_P(BertGolden, EveryLayerAndLogitEqualsHuggingFaceOneByOne) {
   }
 }
 
-// Rows that a head does not read are left out; the others do not change.
 TEST_P(BertGolden, SelectedRowsGiveTheSameLogits) {
   for (const auto& [split_layer, cases] : golden_.cases_by_split()) {
     const auto model = golden_.load(split_layer);
-    for (const GoldenCase& golden : cases) {
-      const Segment question = golden_.question(golden);
-      const Encoding questions = model->encoder().lower({&question, 1});
-      const Segment passage = golden_.passage(golden);
-      const Encoding passages = model->encoder().lower({&passage, 1});
-      const auto start_logits = [&](JointRows rows) {
-        const Encoding joint = model->encoder().upper(questions, passages, one_to_one(1), rows);
-        return model->span_head()->logits(joint.hidden).select(1, 0);
-      };
-      const at::Tensor all = golden_.tensor(golden, "logits.start");
-      const at::Tensor passage_rows = all.slice(0, questions.length(0));
-      const at::Tensor cls_row = all.slice(0, 0, 1);
-      expect_close(start_logits(JointRows::kPassage), passage_rows, golden.name);
-      expect_close(start_logits(JointRows::kCls), cls_row, golden.name);
-      expect_close(start_logits(JointRows::kPassageAndCls), at::cat({passage_rows, cls_row}),
-                   golden.name);
-    }
+    for (const GoldenCase& golden : cases) check_selected_rows(*model, golden);
   }
 }
 
@@ -234,6 +238,15 @@ INSTANTIATE_TEST_SUITE_P(Models, BertGolden,
                            return name;
                          });
 
+// The index of an equal segment, which is added when there is none.
+std::int64_t index_of(std::vector<Segment>& segments, const Segment& segment) {
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (segments[i].ids == segment.ids) return static_cast<std::int64_t>(i);
+  }
+  segments.push_back(segment);
+  return std::ssize(segments) - 1;
+}
+
 // Each distinct segment goes through the lower layers once, whatever number of pairs it is in.
 TEST(BertGoldenSharing, PairsThatShareSegmentsEqualHuggingFace) {
   const GoldenModel golden("bert-split");
@@ -242,28 +255,16 @@ TEST(BertGoldenSharing, PairsThatShareSegmentsEqualHuggingFace) {
     std::vector<Segment> questions;
     std::vector<Segment> passages;
     std::vector<SegmentPair> pairs;
-    const auto index_of = [](std::vector<Segment>& segments, const Segment& segment) {
-      for (std::size_t i = 0; i < segments.size(); ++i) {
-        if (segments[i].ids == segment.ids) return static_cast<std::int64_t>(i);
-      }
-      segments.push_back(segment);
-      return std::ssize(segments) - 1;
-    };
     for (const GoldenCase& one : cases) {
       pairs.push_back(
           {index_of(questions, golden.question(one)), index_of(passages, golden.passage(one))});
     }
     ASSERT_LT(questions.size(), pairs.size());
     ASSERT_LT(passages.size(), pairs.size());
+    const Encoder& encoder = model->encoder();
     const Encoding joint =
-        model->encoder().upper(model->encoder().lower(questions), model->encoder().lower(passages),
-                               pairs, JointRows::kAll);
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      const at::Tensor logits =
-          model->span_head()->logits(rows_of(joint.hidden, joint, static_cast<std::int64_t>(i)));
-      expect_close(logits.select(1, 0), golden.tensor(cases[i], "logits.start"), cases[i].name);
-      expect_close(logits.select(1, 1), golden.tensor(cases[i], "logits.end"), cases[i].name);
-    }
+        encoder.upper(encoder.lower(questions), encoder.lower(passages), pairs, JointRows::kAll);
+    expect_logits(golden, *model, cases, joint);
   }
 }
 

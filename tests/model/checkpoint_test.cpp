@@ -24,6 +24,7 @@ std::filesystem::path golden(const std::string& name) {
 // One-element tensors under these names; equal names have equal values in every file.
 void write_names(const std::filesystem::path& path, const std::vector<std::string>& names) {
   std::vector<float> values;
+  values.reserve(names.size());
   for (const std::string& name : names) {
     values.push_back(static_cast<float>(hash64(canonical_name(name)) % 1000));
   }
@@ -132,7 +133,7 @@ TEST(Checkpoint, RefusesTwoSpellingsInTwoShards) {
   write_names(dir / "1.safetensors", {"x.LayerNorm.beta"});
   write_names(dir / "2.safetensors", {"x.LayerNorm.bias"});
   write_index(dir, R"({"x.LayerNorm.beta": "1.safetensors", "x.LayerNorm.bias": "2.safetensors"})");
-  expect_refused(ErrorCode::kIncompatible, "found \"x.LayerNorm.beta\" and \"x.LayerNorm.bias\"",
+  expect_refused(ErrorCode::kIncompatible, R"(found "x.LayerNorm.beta" and "x.LayerNorm.bias")",
                  dir);
 }
 
@@ -150,8 +151,8 @@ TEST(Checkpoint, IndexAndShardsMustAgree) {
   write_names(dir / "2.safetensors", {"c"});
   write_index(dir, R"({"a": "1.safetensors", "b": "1.safetensors", "c": "2.safetensors"})");
   expect_refused(ErrorCode::kIncompatible,
-                 "1 absent from their shards: \"b\" in 1.safetensors; 1 in a shard that weight_map "
-                 "does not name: \"extra\" in 1.safetensors",
+                 R"(1 absent from their shards: "b" in 1.safetensors; )"
+                 R"(1 in a shard that weight_map does not name: "extra" in 1.safetensors)",
                  dir);
 }
 

@@ -145,8 +145,8 @@ TEST_F(Safetensors, ChecksTheJson) {
   expect_corrupt("broken JSON at byte", file_bytes("{} x", 0));
   expect_corrupt("broken JSON at byte", file_bytes("{\"\xff\":1}", 0));
   expect_corrupt("a number in the header is out of range", file_bytes("{\"a\":1e999}", 0));
-  expect_corrupt("at most 3 levels of JSON", file_bytes("{\"a\":{\"shape\":[[", 0));
-  expect_corrupt("at most 3 levels of JSON", file_bytes("{\"a\":{\"b\":{\"c\":{\"d\":1}}}}", 0));
+  expect_corrupt("at most 3 levels of JSON", file_bytes(R"({"a":{"shape":[[)", 0));
+  expect_corrupt("at most 3 levels of JSON", file_bytes(R"({"a":{"b":{"c":{"d":1}}}})", 0));
   expect_corrupt("tensor \"a\": expected an object, found a number", file_bytes("{\"a\":1}", 0));
 }
 
@@ -160,9 +160,9 @@ TEST_F(Safetensors, RefusesNamesThatOccurTwice) {
 
 TEST_F(Safetensors, ChecksTheMetadata) {
   expect_corrupt("__metadata__: \"n\": expected a string, found a number",
-                 file_bytes("{\"__metadata__\":{\"n\":1}}", 0));
+                 file_bytes(R"({"__metadata__":{"n":1}})", 0));
   expect_corrupt("__metadata__: expected an object, found null",
-                 file_bytes("{\"__metadata__\":null}", 0));
+                 file_bytes(R"({"__metadata__":null})", 0));
 }
 
 TEST_F(Safetensors, ChecksTheDtype) {

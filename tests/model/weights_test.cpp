@@ -35,7 +35,7 @@ class Weights : public testing::Test {
     checkpoint_.emplace(Checkpoint::open(dir_.path()));
   }
 
-  void expect_finish_fails(const WeightLoader& loader, const std::string& text) {
+  static void expect_finish_fails(const WeightLoader& loader, const std::string& text) {
     expect_error(ErrorCode::kIncompatible, text, [&] { loader.finish(); });
   }
 
@@ -135,7 +135,7 @@ TEST_F(Weights, FinishListsEveryProblemInOneError) {
 TEST_F(Weights, UnexpectedTensorsAreRefusedUnlessIgnorable) {
   WeightLoader loader(*checkpoint_);
   (void)loader.take("a", {2, 2});
-  expect_finish_fails(loader, "found 2 unexpected: \"b\", \"n\"");
+  expect_finish_fails(loader, R"(found 2 unexpected: "b", "n")");
   EXPECT_NO_THROW(loader.finish({"b", "n"}));
 }
 
