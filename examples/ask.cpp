@@ -36,6 +36,7 @@ void ask(const std::string& model_dir, const std::string& text_file,
 
   // The answer step: all questions in one call, each on the stored passage.
   std::vector<deformer::QaRequest> requests;
+  requests.reserve(questions.size());
   for (const std::string& question : questions) {
     requests.push_back({.question = question, .passages = {{.id = "text", .text = {}}}});
   }

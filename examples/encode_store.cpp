@@ -23,18 +23,22 @@ struct Workload {
 };
 
 // Passages get the ids p0, p1, ...; a request names its passage by id, without the text.
+void add(const deformer::SquadParagraph& paragraph, Workload& work) {
+  const std::string passage_id = "p" + std::to_string(work.passages.size());
+  work.passages.push_back({.id = passage_id, .text = paragraph.context});
+  for (const deformer::SquadQuestion& question : paragraph.questions) {
+    work.requests.push_back({.id = question.id,
+                             .question = question.question,
+                             .passages = {{.id = passage_id, .text = {}}}});
+  }
+}
+
 Workload to_workload(const deformer::SquadDataset& dataset) {
   Workload work;
+  work.passages.reserve(dataset.num_paragraphs());
+  work.requests.reserve(dataset.num_questions());
   for (const deformer::SquadArticle& article : dataset.articles) {
-    for (const deformer::SquadParagraph& paragraph : article.paragraphs) {
-      const std::string passage_id = "p" + std::to_string(work.passages.size());
-      work.passages.push_back({.id = passage_id, .text = paragraph.context});
-      for (const deformer::SquadQuestion& question : paragraph.questions) {
-        work.requests.push_back({.id = question.id,
-                                 .question = question.question,
-                                 .passages = {{.id = passage_id, .text = {}}}});
-      }
-    }
+    for (const deformer::SquadParagraph& paragraph : article.paragraphs) add(paragraph, work);
   }
   return work;
 }
