@@ -205,7 +205,7 @@ TEXTS = '''
 the cat|The Cat sat on the mat|cat the|an apple a day|another|bathe|the-the|the.a.an|the'the|
 a.m.|A.M.|p.m. a|U.S.A.|"the"|(the)|the!|¡the!|the’s|the's|a's|‘a’|“the”|«the»|the—end|the–end|the…|
 a1|1a|1 a 1|the2|2the|a²|²a|aⅷ|½a|a½|a٣|the٣|१the|
-á|à la|a\u0301|a\u0301b|the\u0301|\u0301a|an\u0303|ańthe|éthe|theé|the\u200d|the\u200b|\u200bthe|\ufeffthe|
+á|à la|a\u0301|a\u0301b|the\u0301|\u0301a|an\u0303|ańthe|éthe|theé|the\u200d|the\u200b|\u200bthe|\ufeffthe|\ufffd|a\ufffd|\ufffdthe|\uffff|
 a\u00a0b|\u00a0the\u00a0|the\u3000end|\u3000|\u2003the\u2003|\u1680a|\u180ea\u180e|\u2028a\u2029|\x1ca\x1d|\x85|\x0b\x0c|
 \u202f\u205fa|\u2060a|\u00ada|th\u00ade|a\x00b|\x00the\x00|\x7f|tab\tthe\tend|line\nthe\nend|  a   lot   of   space  |
 İ|İstanbul|İA|Iı|ı|TİTLE THE|I\u0307|İ\u0307|ﬁ|ﬀ|STRASSE|Straße|ẞ|ǅ|Ǆ|ŉ|ǰ|ΐ|ᾳ|ᾼ|ᾈ|Ω|K|Å|
