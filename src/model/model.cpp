@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include <bit>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -70,7 +71,7 @@ Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& toke
   Hasher hasher;
   hasher.add(std::int64_t{1});
   hasher.add(to_string(config.architecture)).add(to_string(config.hidden_act));
-  hasher.add(config.num_attention_heads).add(std::to_string(config.layer_norm_eps));
+  hasher.add(config.num_attention_heads).add(std::bit_cast<std::int64_t>(config.layer_norm_eps));
   hasher.add(static_cast<std::int64_t>(tokenizer.hash()));
   const SplitConfig& split = config.split;
   hasher.add(to_string(split.layout)).add(std::int64_t{split.split_layer});

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/file.h"
 #include "deformer/error.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -140,6 +141,16 @@ TEST_F(PassageEncoderTest, FingerprintCoversTheLowerLayersOnly) {
   EXPECT_FALSE(fingerprint_of({.window_step = 20}) == base);
   EXPECT_FALSE(fingerprint_of({.extra_words = {"zebra"}}) == base);
   EXPECT_FALSE(fingerprint_of({.hidden_act = Activation::kGeluTanh}) == base);
+}
+
+// std::to_string() of 1e-12 and of 1e-7 is the same text.
+TEST_F(PassageEncoderTest, FingerprintTellsSmallLayerNormEpsilonsApart) {
+  const Fingerprint before = Model::load(dir_.path())->fingerprint();
+  std::string config = read_file(dir_ / "config.json");
+  const std::size_t at = config.find("1e-12");
+  ASSERT_NE(at, std::string::npos) << config;
+  write_file(dir_ / "config.json", config.replace(at, 5, "1e-07"));
+  EXPECT_FALSE(Model::load(dir_.path())->fingerprint() == before);
 }
 
 }  // namespace
