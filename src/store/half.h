@@ -17,7 +17,7 @@ inline constexpr float kHalfMax = 65504.0F;
   const std::uint32_t exponent = magnitude & kExponent;
   const std::uint32_t normal = magnitude + ((127U - 15U) << 23);
   const std::uint32_t infinite = normal + ((128U - 16U) << 23);
-  const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(
+  const auto subnormal = std::bit_cast<std::uint32_t>(
       std::bit_cast<float>(magnitude + ((127U - 14U) << 23)) - kSmallestNormal);
   const std::uint32_t finite = exponent == 0 ? subnormal : normal;
   const std::uint32_t sign = (half & 0x8000U) << 16;
@@ -27,7 +27,7 @@ inline constexpr float kHalfMax = 65504.0F;
 /// Rounds to nearest even. |value| must be at most kHalfMax.
 [[nodiscard]] inline std::uint16_t float_to_half(float value) noexcept {
   constexpr std::uint32_t kSmallestNormal = (127U - 14U) << 23;
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t magnitude = bits & 0x7fffffffU;
   // Adding half a unit less one, and one more when the kept part is odd, carries as rounding does.
   const std::uint32_t odd = (magnitude >> 13) & 1U;

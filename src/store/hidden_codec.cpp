@@ -66,25 +66,10 @@ MutableStates allocate(std::size_t rows, std::size_t hidden_size, HiddenCodec co
   states.hidden = {.codec = codec,
                    .rows = rows,
                    .hidden_size = hidden_size,
-                   .values = {block->data, value_size},
+                   .values = {states.values, value_size},
                    .scales = {states.scales, num_scales},
                    .owner = std::move(block)};
   return states;
-}
-
-void require_finite(std::span<const float> values, std::size_t hidden_size) {
-  // An exponent of all ones; in integers so that no compiler flag can reason it away.
-  const auto is_finite = [](float value) {
-    return (std::bit_cast<std::uint32_t>(value) & 0x7f800000U) != 0x7f800000U;
-  };
-  bool all = true;
-  for (const float value : values) all &= is_finite(value);
-  if (all) return;
-  const auto found = std::find_if_not(values.begin(), values.end(), is_finite);
-  const auto index = static_cast<std::size_t>(found - values.begin());
-  fail("row " + std::to_string(index / hidden_size) + ", column " +
-       std::to_string(index % hidden_size) + ": expected a finite value, found " +
-       std::to_string(*found));
 }
 
 // The loops stand in always-inlined functions: each processor level compiles them for itself.
@@ -194,9 +179,26 @@ constexpr Kernels kAvx2{int8_to_float_avx2, half_to_float_avx2, largest_magnitud
 
 const Kernels& kernels() noexcept {
 #if DEFORMER_X86_DISPATCH
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")) return kAvx2;
+  // Every processor with AVX2 has F16C, which is older.
+  if (__builtin_cpu_supports("avx2")) return kAvx2;
 #endif
   return kPortable;
+}
+
+void require_finite(std::span<const float> values, std::size_t hidden_size) {
+  // Infinity and NaN have magnitudes above all others, in integers: no compiler flag can reason
+  // that away.
+  constexpr std::uint32_t kInfinity = 0x7f800000U;
+  const auto magnitude = [](float value) {
+    return std::bit_cast<std::uint32_t>(value) & 0x7fffffffU;
+  };
+  if (magnitude(kernels().largest_magnitude(values.data(), values.size())) < kInfinity) return;
+  const auto found = std::find_if(values.begin(), values.end(),
+                                  [&](float value) { return magnitude(value) >= kInfinity; });
+  const auto index = static_cast<std::size_t>(found - values.begin());
+  fail("row " + std::to_string(index / hidden_size) + ", column " +
+       std::to_string(index % hidden_size) + ": expected a finite value, found " +
+       std::to_string(*found));
 }
 
 void encode_int8(std::span<const float> values, const MutableStates& states) {

@@ -24,9 +24,17 @@ constexpr std::size_t kSmallestMap = std::size_t{1} << 24;
 // LMDB may leave pages at the end unwritten that a transaction took and gave back.
 constexpr std::uint64_t kUnwrittenPages = 256;
 
-// Not errors yet: the caller grows or adopts the map and tries again.
-struct MapFull {};
-struct MapResized {};
+// Another process may enlarge the map more than once while this one adopts it, but not for ever.
+constexpr int kMostResizes = 100;
+
+// The map is full, or smaller than another process made it: the caller sees to that and tries
+// again.
+struct MapFull : Error {
+  using Error::Error;
+};
+struct MapResized : Error {
+  using Error::Error;
+};
 
 ErrorCode code_of(int code) {
   switch (code) {
@@ -270,23 +278,28 @@ void LmdbEnvironment::make_tables(const std::string& first_entry) {
 }
 
 std::shared_ptr<const LmdbSnapshot> LmdbEnvironment::snapshot() {
-  while (true) {
-    // Outlives the lock: the last holder's destructor takes it.
-    std::shared_ptr<const LmdbSnapshot> newest;
+  for (int attempt = 0;; ++attempt) {
     try {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return !resizing_; });
-      newest = newest_.lock();
-      if (newest && newest->number() == newest_number()) return newest;
-      newest = std::make_shared<const LmdbSnapshot>(shared_from_this());
-      ++live_snapshots_;
-      newest_ = newest;
-      return newest;
+      return try_snapshot();
     } catch (const MapResized&) {
-      const std::lock_guard lock(write_mutex_);
-      resize(0);
+      if (attempt == kMostResizes) throw;
     }
+    const std::lock_guard lock(write_mutex_);
+    resize(0);
   }
+}
+
+std::shared_ptr<const LmdbSnapshot> LmdbEnvironment::try_snapshot() {
+  // Outlives the lock, which its destructor takes when all other holders go meanwhile.
+  std::shared_ptr<const LmdbSnapshot> last;
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !resizing_; });
+  last = newest_.lock();
+  if (last && last->number() == newest_number()) return last;
+  auto snapshot = std::make_shared<const LmdbSnapshot>(shared_from_this());
+  ++live_snapshots_;
+  newest_ = snapshot;
+  return snapshot;
 }
 
 void LmdbEnvironment::release_snapshot() noexcept {
@@ -337,11 +350,12 @@ void LmdbEnvironment::become_writer() {
 void LmdbEnvironment::write(const std::function<void(LmdbWriter&)>& body) {
   const std::lock_guard lock(write_mutex_);
   become_writer();
-  while (true) {
+  for (int attempt = 0;; ++attempt) {
     try {
       if (write_once(body)) break;
       grow();
     } catch (const MapResized&) {
+      if (attempt == kMostResizes) throw;
       resize(0);
     }
   }
@@ -398,8 +412,9 @@ void LmdbEnvironment::fail(int code, const char* action) const {
 
 void LmdbEnvironment::check(int code, const char* action) const {
   if (code == MDB_SUCCESS) return;
-  if (code == MDB_MAP_FULL) throw MapFull();
-  if (code == MDB_MAP_RESIZED) throw MapResized();
+  const std::string message = name_ + ": cannot " + action + " the store: " + ::mdb_strerror(code);
+  if (code == MDB_MAP_FULL) throw MapFull(ErrorCode::kResourceExhausted, message);
+  if (code == MDB_MAP_RESIZED) throw MapResized(ErrorCode::kCorrupt, message);
   fail(code, action);
 }
 

@@ -136,6 +136,7 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
   void keep_length() const;
   void grow();
 
+  [[nodiscard]] std::shared_ptr<const LmdbSnapshot> try_snapshot();
   void resize(std::size_t map_bytes);
   void release_snapshot() noexcept;
   [[nodiscard]] MDB_txn* begin(unsigned flags) const;

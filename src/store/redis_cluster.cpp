@@ -5,6 +5,7 @@
 #include <chrono>
 #include <set>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "deformer/error.h"
@@ -35,6 +36,19 @@ std::size_t pipeline_length(std::span<const RedisCommand> commands,
     if (count > 0 && bytes > kBytesOfPipeline) break;
   }
   return count;
+}
+
+std::vector<RedisReply> send_pipeline(RedisConnection& connection,
+                                      std::span<const RedisCommand> commands,
+                                      std::span<const std::size_t> indices, bool asking) {
+  std::vector<RedisWords> words;
+  for (const std::size_t index : indices) {
+    if (asking) words.push_back({"ASKING"});
+    words.push_back(commands[index].words);
+  }
+  std::vector<RedisReply> replies = connection.run(words);
+  for (std::size_t i = 0; asking && i < indices.size(); ++i) replies[i] = replies[2 * i + 1];
+  return replies;
 }
 
 // "MOVED 3999 127.0.0.1:6381" or "ASK ...". An empty host stands for the one that answered.
@@ -91,7 +105,9 @@ struct RedisCluster::Target {
   RedisEndpoint endpoint;
   bool asking = false;
 
-  friend auto operator<=>(const Target&, const Target&) = default;
+  friend bool operator<(const Target& a, const Target& b) {
+    return std::tie(a.endpoint, a.asking) < std::tie(b.endpoint, b.asking);
+  }
 };
 
 // One call of run(): what is done, what is still to do, what has gone wrong.
@@ -140,16 +156,8 @@ void RedisCluster::send(Batch& batch, const Target& target, std::span<const std:
     auto connection = borrow(target.endpoint, batch.repeat);
     while (!indices.empty()) {
       const auto part = indices.first(pipeline_length(batch.commands, indices));
-      std::vector<RedisWords> words;
-      for (const std::size_t index : part) {
-        if (target.asking) words.push_back({"ASKING"});
-        words.push_back(batch.commands[index].words);
-      }
       sent = true;
-      std::vector<RedisReply> replies = connection->run(words);
-      if (target.asking) {
-        for (std::size_t i = 0; i < part.size(); ++i) replies[i] = replies[2 * i + 1];
-      }
+      const auto replies = send_pipeline(*connection, batch.commands, part, target.asking);
       sort_replies(batch, target.endpoint, part, replies);
       indices = indices.subspan(part.size());
     }

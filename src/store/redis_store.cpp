@@ -1,6 +1,8 @@
 #include "store/redis_store.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 #include "base/hash.h"
 #include "deformer/error.h"
@@ -14,12 +16,23 @@ namespace {
 constexpr std::size_t kBuckets = 16384;
 constexpr std::size_t kPutBytes = std::size_t{8} << 20;
 
-// Hash fields have no GETRANGE: the server cuts the record's header off for us.
-constexpr std::string_view kHeaderScript =
-    "local r = redis.call('HGET', KEYS[1], ARGV[1]) return r and string.sub(r, 1, 72)";
+// A passage is two fields of its bucket, written and removed by one command: the record, and the
+// hash of the text for those who need no more.
+constexpr char kRecordField = 'r';
+constexpr char kTextHashField = 'h';
+
+std::string field_of(char kind, std::string_view id) {
+  return kind + std::string(id);
+}
 
 std::size_t bucket_of(std::string_view id) {
   return hash64(id) % kBuckets;
+}
+
+// In the order of list_ids(): what shares the bucket of `after` and does not follow it.
+void erase_up_to(std::string_view after, std::vector<std::string>& ids) {
+  const std::size_t bucket = bucket_of(after);
+  std::erase_if(ids, [&](const std::string& id) { return bucket_of(id) == bucket && id <= after; });
 }
 
 std::span<const std::byte> bytes_of(std::string_view text) {
@@ -63,26 +76,23 @@ std::string RedisPassageStore::bucket_key(std::size_t bucket) const {
   return key;
 }
 
-std::vector<RedisReply> RedisPassageStore::ask_ids(
-    std::span<const std::string> ids,
-    const std::function<RedisWords(std::string_view, std::string_view)>& words,
-    RedisRepeat repeat) const {
-  std::vector<std::string> keys;
-  keys.reserve(ids.size());
-  for (const std::string& id : ids) keys.push_back(bucket_key(bucket_of(id)));
+std::vector<RedisReply> RedisPassageStore::ask_field(std::span<const std::string> ids,
+                                                     char kind) const {
+  std::vector<std::string> words;
+  words.reserve(2 * ids.size());
   std::vector<RedisCommand> commands;
   commands.reserve(ids.size());
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    commands.push_back({words(keys[i], ids[i]), keys[i]});
+  for (const std::string& id : ids) {
+    const std::string& key = words.emplace_back(bucket_key(bucket_of(id)));
+    const std::string& field = words.emplace_back(field_of(kind, id));
+    commands.push_back({{"HGET", key, field}, key});
   }
-  return servers_.run(commands, repeat);
+  return servers_.run(commands);
 }
 
 std::vector<std::shared_ptr<const EncodedPassage>> RedisPassageStore::get(
     std::span<const std::string> ids) const {
-  const auto replies = ask_ids(ids, [](std::string_view key, std::string_view id) {
-    return RedisWords{"HGET", key, id};
-  });
+  const auto replies = ask_field(ids, kRecordField);
   std::vector<std::shared_ptr<const EncodedPassage>> passages;
   passages.reserve(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -100,36 +110,43 @@ void RedisPassageStore::put(std::span<const EncodedPassage> passages) {
   validate_batch(passages);
   // In parts: the batch is in memory once already.
   while (!passages.empty()) {
-    std::vector<std::string> ids;
-    std::vector<std::string> records;
-    for (std::size_t bytes = 0; ids.size() < passages.size() && bytes < kPutBytes;) {
-      const EncodedPassage& passage = passages[ids.size()];
-      ids.push_back(passage.id);
-      records.push_back(encode_record(passage));
-      bytes += records.back().size();
+    std::vector<std::array<std::string, 5>> words;
+    for (std::size_t bytes = 0; words.size() < passages.size() && bytes < kPutBytes;) {
+      const EncodedPassage& passage = passages[words.size()];
+      const std::array<std::uint64_t, 1> hash{hash64(passage.text)};
+      words.push_back({bucket_key(bucket_of(passage.id)), field_of(kRecordField, passage.id),
+                       encode_record(passage), field_of(kTextHashField, passage.id),
+                       std::string(reinterpret_cast<const char*>(hash.data()), sizeof hash)});
+      bytes += words.back()[2].size();
     }
-    std::size_t next = 0;
-    const auto replies = ask_ids(ids, [&](std::string_view key, std::string_view id) {
-      return RedisWords{"HSET", key, id, records[next++]};
-    });
-    for (const RedisReply& reply : replies) {
+    std::vector<RedisCommand> commands;
+    commands.reserve(words.size());
+    for (const auto& [key, record_field, record, hash_field, hash] : words) {
+      commands.push_back({{"HSET", key, record_field, record, hash_field, hash}, key});
+    }
+    for (const RedisReply& reply : servers_.run(commands)) {
       if (!reply.is_integer()) fail_unexpected("HSET");
     }
-    passages = passages.subspan(ids.size());
+    passages = passages.subspan(words.size());
   }
 }
 
 std::size_t RedisPassageStore::erase(std::span<const std::string> ids) {
-  const auto replies = ask_ids(
-      ids,
-      [](std::string_view key, std::string_view id) {
-        return RedisWords{"HDEL", key, id};
-      },
-      RedisRepeat::kNever);
+  std::vector<std::array<std::string, 3>> words;
+  words.reserve(ids.size());
+  for (const std::string& id : ids) {
+    words.push_back(
+        {bucket_key(bucket_of(id)), field_of(kRecordField, id), field_of(kTextHashField, id)});
+  }
+  std::vector<RedisCommand> commands;
+  commands.reserve(ids.size());
+  for (const auto& [key, record_field, hash_field] : words) {
+    commands.push_back({{"HDEL", key, record_field, hash_field}, key});
+  }
   std::size_t erased = 0;
-  for (const RedisReply& reply : replies) {
+  for (const RedisReply& reply : servers_.run(commands, RedisRepeat::kNever)) {
     if (!reply.is_integer()) fail_unexpected("HDEL");
-    erased += static_cast<std::size_t>(reply.integer());
+    erased += reply.integer() > 0 ? 1 : 0;
   }
   return erased;
 }
@@ -151,7 +168,7 @@ std::size_t RedisPassageStore::size() const {
     if (!reply.is_integer()) fail_unexpected("HLEN");
     size += static_cast<std::size_t>(reply.integer());
   }
-  return size;
+  return size / 2;
 }
 
 std::vector<std::vector<std::string>> RedisPassageStore::ids_of_buckets(std::size_t first,
@@ -160,7 +177,10 @@ std::vector<std::vector<std::string>> RedisPassageStore::ids_of_buckets(std::siz
   for (const RedisReply& reply : ask_buckets("HKEYS", first, count)) {
     if (!reply.is_array()) fail_unexpected("HKEYS");
     std::vector<std::string>& ids = buckets.emplace_back();
-    for (std::size_t i = 0; i < reply.size(); ++i) ids.emplace_back(reply[i].text());
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+      const std::string_view field = reply[i].text();
+      if (field.starts_with(kRecordField)) ids.emplace_back(field.substr(1));
+    }
     std::sort(ids.begin(), ids.end());
   }
   return buckets;
@@ -174,29 +194,26 @@ std::vector<std::string> RedisPassageStore::list_ids(std::string_view after,
   for (std::size_t bucket = begin; bucket < kBuckets && ids.size() < limit; bucket += step) {
     // Few buckets where they are full, many where they are almost empty.
     if (bucket > begin) step = std::min<std::size_t>(step * 2, 1024);
-    const std::size_t count = std::min(step, kBuckets - bucket);
-    for (const auto& found : ids_of_buckets(bucket, count)) {
-      for (const std::string& id : found) {
-        const bool is_new = after.empty() || bucket_of(id) > begin || id > after;
-        if (is_new && ids.size() < limit) ids.push_back(id);
-      }
+    for (std::vector<std::string>& found :
+         ids_of_buckets(bucket, std::min(step, kBuckets - bucket))) {
+      std::move(found.begin(), found.end(), std::back_inserter(ids));
     }
+    if (bucket == begin) erase_up_to(after, ids);
   }
+  if (ids.size() > limit) ids.resize(limit);
   return ids;
 }
 
 std::vector<std::optional<std::uint64_t>> RedisPassageStore::text_hashes(
     std::span<const std::string> ids) const {
-  const auto replies = ask_ids(ids, [](std::string_view key, std::string_view id) {
-    return RedisWords{"EVAL", kHeaderScript, "1", key, id};
-  });
   std::vector<std::optional<std::uint64_t>> hashes;
   hashes.reserve(ids.size());
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const std::string where = name_ + ": passage " + quote_id(ids[i]);
-    hashes.push_back(replies[i].is_null()
-                         ? std::nullopt
-                         : std::optional(record_text_hash(bytes_of(replies[i].text()), where)));
+  for (const RedisReply& reply : ask_field(ids, kTextHashField)) {
+    std::array<std::uint64_t, 1> hash{};
+    const bool is_hash = reply.text().size() == sizeof hash;
+    if (!is_hash && !reply.is_null()) fail_unexpected("HGET");
+    if (is_hash) std::copy_n(reply.text().data(), sizeof hash, reinterpret_cast<char*>(&hash));
+    hashes.push_back(is_hash ? std::optional(hash[0]) : std::nullopt);
   }
   return hashes;
 }

@@ -1,7 +1,6 @@
 // Encoded passages on a server that speaks the Redis protocol (docs/store_format.md, 4).
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,10 +36,8 @@ class RedisPassageStore final : public PassageStore {
                                                                      std::size_t count) const;
   [[nodiscard]] std::vector<RedisReply> ask_buckets(const char* command, std::size_t first,
                                                     std::size_t count) const;
-  [[nodiscard]] std::vector<RedisReply> ask_ids(
-      std::span<const std::string> ids,
-      const std::function<RedisWords(std::string_view key, std::string_view id)>& words,
-      RedisRepeat repeat = RedisRepeat::kAllowed) const;
+  [[nodiscard]] std::vector<RedisReply> ask_field(std::span<const std::string> ids,
+                                                  char kind) const;
   [[nodiscard]] Fingerprint read_entry(const std::optional<Fingerprint>& expected) const;
   [[noreturn]] void fail_unexpected(const char* command) const;
 

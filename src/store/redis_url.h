@@ -2,9 +2,9 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 namespace deformer {
 
@@ -12,7 +12,10 @@ struct RedisEndpoint {
   std::string host;
   int port = 6379;
 
-  friend auto operator<=>(const RedisEndpoint&, const RedisEndpoint&) = default;
+  friend bool operator==(const RedisEndpoint&, const RedisEndpoint&) = default;
+  friend bool operator<(const RedisEndpoint& a, const RedisEndpoint& b) {
+    return std::tie(a.host, a.port) < std::tie(b.host, b.port);
+  }
 };
 
 /// "host:port", an IPv6 address in brackets.

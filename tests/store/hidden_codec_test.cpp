@@ -1,0 +1,201 @@
+#include "store/hidden_codec.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "store/half.h"
+#include "store/passages.h"
+#include "support/expect_error.h"
+
+namespace deformer::test {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// The compiler's own conversions, made by its run-time library or the processor.
+__extension__ using CompilerHalf = _Float16;
+
+float compiler_decode(std::uint16_t half) {
+  return static_cast<float>(std::bit_cast<CompilerHalf>(half));
+}
+
+std::uint16_t compiler_encode(float value) {
+  return std::bit_cast<std::uint16_t>(static_cast<CompilerHalf>(value));
+}
+
+std::vector<float> round_trip(std::span<const float> values, std::size_t rows, HiddenCodec codec) {
+  const HiddenStates hidden = encode_hidden(values, rows, values.size() / rows, codec);
+  std::vector<float> decoded(values.size());
+  decode_hidden(hidden, 0, rows, decoded);
+  return decoded;
+}
+
+TEST(Half, DecodesEveryPatternAsTheCompilerDoes) {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    const float expected = compiler_decode(half);
+    const float decoded = half_to_float(half);
+    if (std::isnan(expected)) {
+      ASSERT_TRUE(std::isnan(decoded)) << bits;
+    } else {
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(decoded), std::bit_cast<std::uint32_t>(expected))
+          << bits;
+    }
+  }
+}
+
+TEST(Half, EncodesAroundEveryHalfAsTheCompilerDoes) {
+  for (std::uint32_t bits = 0; bits < 0x7bff; ++bits) {
+    const float low = compiler_decode(static_cast<std::uint16_t>(bits));
+    const float high = compiler_decode(static_cast<std::uint16_t>(bits + 1));
+    const float middle = low + (high - low) / 2;
+    for (const float value : {low, std::nextafter(low, kInfinity), std::nextafter(middle, 0.0F),
+                              middle, std::nextafter(middle, kInfinity), high}) {
+      ASSERT_EQ(float_to_half(value), compiler_encode(value)) << value;
+      ASSERT_EQ(float_to_half(-value), compiler_encode(-value)) << -value;
+    }
+  }
+}
+
+TEST(Half, EncodesRandomBitsAsTheCompilerDoes) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 300000; ++i) {
+    const auto value = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+    if (!(std::fabs(value) <= kHalfMax)) continue;
+    ASSERT_EQ(float_to_half(value), compiler_encode(value)) << value;
+  }
+}
+
+// All processor levels of the library give what the plain functions give.
+TEST(HiddenCodec, Fp16EqualsThePlainConversion) {
+  std::vector<float> values = make_values(1003 * 3, 5);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= std::ldexp(1.0F, int(i % 40) - 26);
+  const HiddenStates hidden = encode_hidden(values, 3, 1003, HiddenCodec::kFp16);
+  std::vector<float> decoded(values.size());
+  decode_hidden(hidden, 0, 3, decoded);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, hidden.values.data() + 2 * i, 2);
+    ASSERT_EQ(half, float_to_half(values[i])) << values[i];
+    ASSERT_EQ(decoded[i], half_to_float(half)) << values[i];
+  }
+}
+
+TEST(HiddenCodec, DecodesEveryFp16Pattern) {
+  std::vector<std::uint16_t> halves(0x10000);
+  for (std::uint32_t i = 0; i < 0x10000; ++i) halves[i] = static_cast<std::uint16_t>(i);
+  HiddenStates hidden{.codec = HiddenCodec::kFp16,
+                      .rows = 256,
+                      .hidden_size = 256,
+                      .values = std::as_bytes(std::span(halves)),
+                      .scales = {},
+                      .owner = nullptr};
+  std::vector<float> decoded(halves.size());
+  decode_hidden(hidden, 0, 256, decoded);
+  for (std::uint32_t i = 0; i < 0x10000; ++i) {
+    const float expected = compiler_decode(halves[i]);
+    if (!std::isnan(expected)) {
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(decoded[i]), std::bit_cast<std::uint32_t>(expected))
+          << i;
+    } else {
+      ASSERT_TRUE(std::isnan(decoded[i])) << i;
+    }
+  }
+}
+
+TEST(HiddenCodec, Fp16KeepsLargeMagnitudesFinite) {
+  const std::vector<float> values{65504, 65519.9F, 65520, 1e30F, -1e30F, -65520, 3.4e38F, 0};
+  const std::vector<float> expected{65504, 65504, 65504, 65504, -65504, -65504, 65504, 0};
+  EXPECT_EQ(round_trip(values, 1, HiddenCodec::kFp16), expected);
+}
+
+TEST(HiddenCodec, Fp32IsExact) {
+  const std::vector<float> values{1e-45F, -0.0F, 3.4e38F, 0.1F};
+  const auto decoded = round_trip(values, 2, HiddenCodec::kFp32);
+  EXPECT_EQ(std::memcmp(decoded.data(), values.data(), 16), 0);
+}
+
+TEST(HiddenCodec, Int8StaysWithinHalfAStepOfEachRow) {
+  constexpr std::size_t kRows = 50;
+  constexpr std::size_t kWidth = 97;
+  std::vector<float> values = make_values(kRows * kWidth, 3);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] *= std::ldexp(1.0F, int(i / kWidth) * 4 - 100);
+  }
+  const HiddenStates hidden = encode_hidden(values, kRows, kWidth, HiddenCodec::kInt8);
+  const auto decoded = round_trip(values, kRows, HiddenCodec::kInt8);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float step = hidden.scales[i / kWidth];
+    ASSERT_LE(std::fabs(decoded[i] - values[i]), step * 0.50001F) << i;
+  }
+}
+
+TEST(HiddenCodec, Int8KeepsZeroRowsAndTheLargestValue) {
+  const std::vector<float> values{0, 0, 0, -2, 1, 2, 1e-45F, 0, 0};
+  const HiddenStates hidden = encode_hidden(values, 3, 3, HiddenCodec::kInt8);
+  EXPECT_EQ(hidden.scales[0], 0.0F);
+  EXPECT_EQ(hidden.scales[1], 2.0F / 127);
+  const auto decoded = round_trip(values, 3, HiddenCodec::kInt8);
+  EXPECT_EQ(decoded[0], 0.0F);
+  EXPECT_FLOAT_EQ(decoded[3], -2);
+  EXPECT_FLOAT_EQ(decoded[5], 2);
+  EXPECT_EQ(decoded[6], 0.0F) << "a row too small for a scale";
+}
+
+TEST(HiddenCodec, RefusesWhatIsNotFinite) {
+  for (const HiddenCodec codec : {HiddenCodec::kFp32, HiddenCodec::kFp16, HiddenCodec::kInt8}) {
+    for (const float bad : {kNan, kInfinity, -kInfinity}) {
+      std::vector<float> values(12, 1.0F);
+      values[7] = bad;
+      expect_error(ErrorCode::kInvalidArgument, "row 1, column 3",
+                   [&] { static_cast<void>(encode_hidden(values, 3, 4, codec)); });
+    }
+  }
+}
+
+TEST(HiddenCodec, DecodesAnyRangeOfRows) {
+  const std::vector<float> values = make_values(10 * 5, 1);
+  for (const HiddenCodec codec : {HiddenCodec::kFp32, HiddenCodec::kFp16, HiddenCodec::kInt8}) {
+    const HiddenStates hidden = encode_hidden(values, 10, 5, codec);
+    std::vector<float> all(50);
+    decode_hidden(hidden, 0, 10, all);
+    std::vector<float> part(15);
+    decode_hidden(hidden, 6, 3, part);
+    EXPECT_TRUE(std::equal(part.begin(), part.end(), all.begin() + 30)) << to_string(codec);
+    decode_hidden(hidden, 10, 0, {});
+  }
+}
+
+TEST(HiddenCodec, ChecksSizes) {
+  const std::vector<float> values(12);
+  const HiddenStates hidden = encode_hidden(values, 3, 4, HiddenCodec::kFp32);
+  std::vector<float> out(4);
+  const auto refuse = [&](const char* text, auto&& call) {
+    expect_error(ErrorCode::kInvalidArgument, text, call);
+  };
+  refuse("expected 3 x 5 values, found 12",
+         [&] { static_cast<void>(encode_hidden(values, 3, 5, HiddenCodec::kFp32)); });
+  refuse("overflow",
+         [&] { static_cast<void>(encode_hidden(values, SIZE_MAX / 2, 3, HiddenCodec::kFp32)); });
+  refuse("within [0, 3)", [&] { decode_hidden(hidden, 3, 1, out); });
+  refuse("within [0, 3)", [&] { decode_hidden(hidden, 1, SIZE_MAX, out); });
+  refuse("room for 8", [&] { decode_hidden(hidden, 0, 2, out); });
+}
+
+TEST(HiddenCodec, CopiesShareNothing) {
+  const HiddenStates hidden = encode_hidden(make_values(12, 1), 3, 4, HiddenCodec::kInt8);
+  const HiddenStates copy = copy_hidden(hidden);
+  EXPECT_NE(copy.owner, hidden.owner);
+  EXPECT_NE(copy.values.data(), hidden.values.data());
+  EXPECT_TRUE(std::equal(copy.values.begin(), copy.values.end(), hidden.values.begin()));
+  EXPECT_TRUE(std::equal(copy.scales.begin(), copy.scales.end(), hidden.scales.begin()));
+}
+
+}  // namespace
+}  // namespace deformer::test

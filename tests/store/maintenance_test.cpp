@@ -1,0 +1,128 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "deformer/store_maintenance.h"
+#include "store/passages.h"
+#include "support/expect_error.h"
+
+namespace deformer::test {
+namespace {
+
+std::shared_ptr<PassageStore> make_store(std::size_t count, const Fingerprint& model = kModel) {
+  auto store = open_passage_store("memory:", model);
+  std::vector<EncodedPassage> passages;
+  for (std::size_t i = 0; i < count; ++i) {
+    passages.push_back(make_passage("p" + std::to_string(i), 0, {.tokens = 1, .hidden_size = 1}));
+  }
+  store->put(passages);
+  return store;
+}
+
+// A store with one record that cannot be read.
+class DamagedStore final : public PassageStore {
+ public:
+  DamagedStore(std::shared_ptr<PassageStore> store, std::string bad, ErrorCode code)
+      : store_(std::move(store)), bad_(std::move(bad)), code_(code) {}
+  std::vector<std::shared_ptr<const EncodedPassage>> get(
+      std::span<const std::string> ids) const override {
+    for (const std::string& id : ids) {
+      if (id == bad_) throw Error(code_, "x: passage \"" + id + "\": damaged");
+    }
+    return store_->get(ids);
+  }
+  void put(std::span<const EncodedPassage> passages) override { store_->put(passages); }
+  std::size_t erase(std::span<const std::string> ids) override { return store_->erase(ids); }
+  std::size_t size() const override { return store_->size(); }
+  const Fingerprint& fingerprint() const noexcept override { return store_->fingerprint(); }
+  std::vector<std::string> list_ids(std::string_view after, std::size_t limit) const override {
+    return store_->list_ids(after, limit);
+  }
+
+ private:
+  std::shared_ptr<PassageStore> store_;
+  std::string bad_;
+  ErrorCode code_;
+};
+
+TEST(ScanPassageStore, ReadsMoreThanAPageOfIds) {
+  EXPECT_EQ(scan_passage_store(*make_store(5000)).passages, 5000U);
+  EXPECT_EQ(scan_passage_store(*make_store(0)).passages, 0U);
+}
+
+TEST(ScanPassageStore, StopsWhereItIsTold) {
+  const auto store = make_store(500);
+  for (const std::size_t most : {1U, 64U, 65U, 499U, 500U, 501U}) {
+    EXPECT_EQ(scan_passage_store(*store, {.max_passages = most}).passages,
+              std::min<std::size_t>(most, 500));
+  }
+}
+
+TEST(ScanPassageStore, ReportsProgressToTheEnd) {
+  std::vector<std::size_t> done;
+  const ScanOptions options{.progress = [&](std::size_t at, std::size_t total) {
+    EXPECT_EQ(total, 150U);
+    done.push_back(at);
+  }};
+  static_cast<void>(scan_passage_store(*make_store(150), options));
+  EXPECT_THAT(done, testing::ElementsAre(64, 128, 150));
+}
+
+TEST(ScanPassageStore, ListsDamagedPassagesAndGoesOn) {
+  for (const ErrorCode code : {ErrorCode::kCorrupt, ErrorCode::kIncompatible}) {
+    const DamagedStore store(make_store(300), "p77", code);
+    const StoreScan scan = scan_passage_store(store);
+    EXPECT_EQ(scan.passages, 299U);
+    ASSERT_EQ(scan.bad.size(), 1U);
+    EXPECT_EQ(scan.bad[0].id, "p77");
+    EXPECT_EQ(scan.bad[0].message, "x: passage \"p77\": damaged");
+  }
+  const DamagedStore unreachable(make_store(3), "p1", ErrorCode::kIo);
+  expect_error(ErrorCode::kIo, "damaged",
+               [&] { static_cast<void>(scan_passage_store(unreachable)); });
+}
+
+TEST(CopyPassages, MergesShards) {
+  const auto target = make_store(0);
+  std::size_t copied = 0;
+  for (int shard = 0; shard < 3; ++shard) {
+    const auto source = make_store(0);
+    for (int i = 0; i < 50; ++i) {
+      const EncodedPassage passage =
+          make_passage("s" + std::to_string(shard) + "-" + std::to_string(i));
+      source->put(std::span(&passage, 1));
+    }
+    copied += copy_passages(*source, *target, {.existing = ExistingPassage::kKeep}).copied;
+  }
+  EXPECT_EQ(copied, 150U);
+  EXPECT_EQ(target->size(), 150U);
+}
+
+TEST(CopyPassages, RefusesAnotherModelAndItself) {
+  const auto source = make_store(1);
+  expect_error(ErrorCode::kIncompatible, to_string(kOtherModel),
+               [&] { copy_passages(*source, *make_store(0, kOtherModel)); });
+  expect_error(ErrorCode::kInvalidArgument, "two stores", [&] { copy_passages(*source, *source); });
+  expect_error(ErrorCode::kInvalidArgument, "batch",
+               [&] { copy_passages(*source, *make_store(0), {.batch_passages = 0}); });
+}
+
+TEST(CopyPassages, NamesADamagedPassageOfTheSource) {
+  const DamagedStore source(make_store(300), "p99", ErrorCode::kCorrupt);
+  const auto target = make_store(0);
+  expect_error(ErrorCode::kCorrupt, "p99", [&] { copy_passages(source, *target); });
+  EXPECT_EQ(target->size() % 64, 0U) << "whole batches only";
+}
+
+TEST(CopyPassages, ReportsProgress) {
+  std::size_t last = 0;
+  const auto source = make_store(100);
+  copy_passages(*source, *make_store(0), {.progress = [&](std::size_t done, std::size_t total) {
+    EXPECT_EQ(total, 100U);
+    EXPECT_GT(done, last);
+    last = done;
+  }});
+  EXPECT_EQ(last, 100U);
+}
+
+}  // namespace
+}  // namespace deformer::test

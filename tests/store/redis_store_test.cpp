@@ -1,0 +1,391 @@
+#include "store/redis_store.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include "contract/passage_store_contract.h"
+#include "deformer/store_maintenance.h"
+#include "store/fake_server.h"
+#include "store/passages.h"
+#include "store/record.h"
+#include "store/redis_server.h"
+#include "support/expect_error.h"
+
+namespace deformer::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Started at the first use, one for all tests of this program.
+RedisServer& single() {
+  static RedisServer server;
+  return server;
+}
+
+RedisClusterServers& cluster() {
+  static RedisClusterServers servers;
+  return servers;
+}
+
+std::string new_prefix() {
+  static std::atomic<int> number{0};
+  return "test" + std::to_string(number++);
+}
+
+class ServerPlace final : public StorePlace {
+ public:
+  explicit ServerPlace(std::string uri) : uri_(std::move(uri)) {}
+  [[nodiscard]] std::string uri() const override { return uri_; }
+
+ private:
+  std::string uri_;
+};
+
+const StoreEngine kSingle{
+    .name = "redis",
+    .make_place = [] { return std::make_unique<ServerPlace>(single().uri(new_prefix())); },
+    .why_not = why_no_redis};
+const StoreEngine kCluster{
+    .name = "cluster",
+    .make_place = [] { return std::make_unique<ServerPlace>(cluster().uri(new_prefix())); },
+    .why_not = why_no_redis};
+
+INSTANTIATE_TEST_SUITE_P(Redis, PassageStoreContract, testing::Values(kSingle, kCluster),
+                         engine_name);
+
+std::vector<EncodedPassage> make_passages(std::size_t count) {
+  std::vector<EncodedPassage> passages;
+  for (std::size_t i = 0; i < count; ++i) {
+    passages.push_back(make_passage("p" + std::to_string(i)));
+  }
+  return passages;
+}
+
+std::vector<std::string> ids_of(const std::vector<EncodedPassage>& passages) {
+  std::vector<std::string> ids;
+  for (const EncodedPassage& passage : passages) ids.push_back(passage.id);
+  return ids;
+}
+
+void expect_all(const PassageStore& store, const std::vector<EncodedPassage>& passages) {
+  const auto found = store.get(ids_of(passages));
+  for (std::size_t i = 0; i < passages.size(); ++i) {
+    ASSERT_NE(found[i], nullptr) << i;
+    EXPECT_TRUE(is_same(*found[i], passages[i])) << i;
+  }
+}
+
+class RedisStore : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!why_no_redis().empty()) GTEST_SKIP() << why_no_redis();
+  }
+};
+
+TEST_F(RedisStore, KeepsStoresApartByPrefix) {
+  const auto one = open_passage_store(single().uri("apart-a"), kModel);
+  const auto other = open_passage_store(single().uri("apart-b"), kOtherModel);
+  one->put(make_passages(3));
+  EXPECT_EQ(other->size(), 0U);
+  EXPECT_EQ(get_one(*other, "p0"), nullptr);
+}
+
+TEST_F(RedisStore, LeavesNothingBehindWhenAllIsErased) {
+  const RedisServer server;
+  const auto store = open_passage_store(server.uri("x"), kModel);
+  const auto passages = make_passages(10);
+  store->put(passages);
+  EXPECT_EQ(server.run({"DBSIZE"}).integer(), 11);
+  store->erase(ids_of(passages));
+  EXPECT_EQ(server.run({"DBSIZE"}).integer(), 1) << "only the store's own entry";
+}
+
+TEST_F(RedisStore, UsesThePassword) {
+  const RedisServer server({"--requirepass", "s3cret@:/"});
+  const std::string address = server.address();
+  const auto store = open_passage_store("redis://:s3cret%40%3A%2F@" + address + "/x", kModel);
+  store->put(make_passages(2));
+  EXPECT_EQ(store->info().uri, "redis://" + address + "/x");
+  expect_error(ErrorCode::kIo, "refuses the password", [&] {
+    static_cast<void>(open_passage_store("redis://:wrong@" + address + "/x", kModel));
+  });
+  expect_error(ErrorCode::kIo, "NOAUTH",
+               [&] { static_cast<void>(open_passage_store("redis://" + address + "/x", kModel)); });
+}
+
+TEST_F(RedisStore, UsesTheNameOfAUser) {
+  const RedisServer server;
+  static_cast<void>(server.run({"ACL", "SETUSER", "reader", "on", ">pass", "~x:*", "+@read"}));
+  open_passage_store(server.uri("x"), kModel)->put(make_passages(2));
+  const auto store = open_existing_passage_store("redis://reader:pass@" + server.address() + "/x");
+  expect_holds(*store, make_passage("p1"));
+  expect_error(ErrorCode::kIo, "NOPERM", [&] { store->put(make_passages(1)); });
+}
+
+TEST_F(RedisStore, SaysWhenTheServerIsFull) {
+  const RedisServer server({"--maxmemory", "4mb", "--maxmemory-policy", "noeviction"});
+  const auto store = open_passage_store(server.uri("x"), kModel);
+  expect_error(ErrorCode::kResourceExhausted, "redis://" + server.address(), [&] {
+    for (std::uint64_t i = 0; i < 100; ++i) {
+      const EncodedPassage passage =
+          make_passage("p" + std::to_string(i), i, {.tokens = 500, .hidden_size = 256});
+      store->put(std::span(&passage, 1));
+    }
+  });
+  EXPECT_TRUE(scan_passage_store(*store).bad.empty());
+}
+
+TEST_F(RedisStore, RefusesWhatIsNotAStore) {
+  const RedisServer server;
+  static_cast<void>(server.run({"SET", "x:meta", "1"}));
+  static_cast<void>(server.run({"HSET", "y:meta", "store", "deformer-passage-store 9 0"}));
+  expect_error(ErrorCode::kIncompatible, "WRONGTYPE",
+               [&] { static_cast<void>(open_passage_store(server.uri("x"), kModel)); });
+  expect_error(ErrorCode::kIncompatible, "found version 9",
+               [&] { static_cast<void>(open_passage_store(server.uri("y"), kModel)); });
+}
+
+TEST_F(RedisStore, NamesTheDamagedPassage) {
+  const RedisServer server;
+  const auto store = open_passage_store(server.uri("x"), kModel);
+  const auto passages = make_passages(3);
+  store->put(passages);
+  // The bucket of p1, found as a stranger would: by looking into all keys.
+  const RedisReply keys = server.run({"KEYS", "x:p:*"});
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const RedisReply record = server.run({"HGET", keys[i].text(), "rp1"});
+    if (record.is_null()) continue;
+    std::string damaged(record.text());
+    damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] ^ 4);
+    static_cast<void>(server.run({"HSET", keys[i].text(), "rp1", damaged}));
+  }
+  expect_error(ErrorCode::kCorrupt, server.uri("x") + ": passage \"p1\"",
+               [&] { static_cast<void>(get_one(*store, "p1")); });
+  const StoreScan scan = scan_passage_store(*store);
+  EXPECT_EQ(scan.passages, 2U);
+  ASSERT_EQ(scan.bad.size(), 1U);
+  EXPECT_EQ(scan.bad[0].id, "p1");
+}
+
+TEST_F(RedisStore, MakesALostConnectionAnew) {
+  RedisServer server;
+  const auto store = open_passage_store(server.uri("x"), kModel);
+  const auto passages = make_passages(20);
+  store->put(passages);
+  static_cast<void>(server.run({"CLIENT", "KILL", "TYPE", "normal"}));
+  expect_all(*store, passages);
+  static_cast<void>(server.run({"CLIENT", "KILL", "TYPE", "normal"}));
+  store->put(passages);
+  static_cast<void>(server.run({"CLIENT", "KILL", "TYPE", "normal"}));
+  EXPECT_EQ(store->erase(ids_of(passages)), 20U) << "an idle connection that died is no loss";
+}
+
+TEST_F(RedisStore, WaitsForAServerThatComesBack) {
+  RedisServer server;
+  const auto store = open_passage_store(server.uri("x"), kModel);
+  store->put(make_passages(2));
+  server.kill();
+  auto found = std::async(std::launch::async, [&] { return get_one(*store, "p0"); });
+  std::this_thread::sleep_for(milliseconds(100));
+  server.start();
+  // Without its data: absent, not an error.
+  EXPECT_EQ(found.get(), nullptr);
+}
+
+TEST_F(RedisStore, SaysThatTheServerIsGone) {
+  RedisServer server;
+  const auto store = open_passage_store(server.uri("x") + "?retries=2", kModel);
+  store->put(make_passages(2));
+  server.kill();
+  const auto refuse = [&](auto&& call) {
+    expect_error(ErrorCode::kIo, "redis://" + server.address() + ": cannot connect", call);
+  };
+  refuse([&] { static_cast<void>(get_one(*store, "p0")); });
+  refuse([&] { store->put(make_passages(1)); });
+  refuse([&] { static_cast<void>(store->size()); });
+  refuse([&] { static_cast<void>(open_passage_store(server.uri("x"), kModel)); });
+}
+
+TEST_F(RedisStore, DoesNotWaitForeverForASilentServer) {
+  const RedisServer server;
+  const auto store = open_passage_store(server.uri("x") + "?timeout_ms=100", kModel);
+  const auto passages = make_passages(2);
+  store->put(passages);
+  server.stop();
+  const auto begin = std::chrono::steady_clock::now();
+  expect_error(ErrorCode::kIo, "no reply within 100 ms",
+               [&] { static_cast<void>(get_one(*store, "p0")); });
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(3000));
+  server.go_on();
+  // Not the late reply to the question before.
+  expect_all(*store, {passages[1], passages[0]});
+}
+
+TEST_F(RedisStore, DyingInMidBatchNeverGivesAWrongPassage) {
+  RedisServer server;
+  const auto passages = make_passages(300);
+  int errors = 0;
+  for (int round = 0; round < 6; ++round) {
+    const auto store = open_passage_store(server.uri("x") + "?retries=0", kModel);
+    store->put(passages);
+    std::thread killer([&] {
+      std::this_thread::sleep_for(milliseconds(2 + round * 3));
+      server.kill();
+    });
+    try {
+      for (int i = 0; i < 2000; ++i) {
+        if (round % 2 == 0) {
+          expect_all(*store, passages);
+        } else {
+          store->put(passages);
+        }
+      }
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kIo) << error.what();
+      EXPECT_NE(std::string(error.what()).find(server.address()), std::string::npos);
+      ++errors;
+    }
+    killer.join();
+    server.start();
+  }
+  EXPECT_EQ(errors, 6);
+}
+
+std::string bulk(const std::string& text) {
+  return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+}
+
+TEST_F(RedisStore, RefusesRepliesThatBreakOff) {
+  const std::string entry = "deformer-passage-store 1 " + to_string(kModel);
+  const std::string record = encode_record(make_passage("p"));
+  for (const std::string& answer :
+       {bulk(record).substr(0, record.size() / 2), std::string("$100000\r\n"),
+        std::string("?what\r\n"), std::string(), bulk(record.substr(0, record.size() / 2)),
+        bulk(encode_record(make_passage("other"))), std::string(":7\r\n"),
+        std::string("-ERR no\r\n"), std::string("*1\r\n:1\r\n")}) {
+    // HGET of the entry, then HGET of the passage, each on a connection of its own.
+    const FakeServer server({bulk(entry), answer});
+    const auto store = open_existing_passage_store(server.uri());
+    try {
+      static_cast<void>(get_one(*store, "p"));
+      ADD_FAILURE() << "expected an error";
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.code() == ErrorCode::kIo || error.code() == ErrorCode::kCorrupt)
+          << error.what();
+      EXPECT_NE(std::string(error.what()).find(std::to_string(server.port())), std::string::npos)
+          << error.what();
+    }
+  }
+}
+
+TEST_F(RedisStore, DoesNotFollowRedirectsWithoutEnd) {
+  const std::string entry = "deformer-passage-store 1 " + to_string(kModel);
+  const FakeServer server({bulk(entry), "-MOVED 1 :0\r\n"});
+  const auto store = open_existing_passage_store(server.uri());
+  expect_error(ErrorCode::kIo, "", [&] { static_cast<void>(get_one(*store, "p")); });
+}
+
+TEST_F(RedisStore, LeavesSigpipeAsItWas) {
+  RedisServer server;
+  const auto store = open_passage_store(server.uri("x") + "?retries=0", kModel);
+  server.kill();
+  // The default action would end this process.
+  ASSERT_EQ(::signal(SIGPIPE, SIG_DFL), SIG_DFL);
+  const std::vector<EncodedPassage> large{
+      make_passage("large", 0, {.tokens = 4000, .hidden_size = 512})};
+  for (int i = 0; i < 3; ++i) EXPECT_THROW(store->put(large), Error);
+  sigset_t blocked;
+  ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+  EXPECT_EQ(::sigismember(&blocked, SIGPIPE), 0);
+}
+
+TEST_F(RedisStore, ComputesSlotsAsTheServerDoes) {
+  for (const std::string key :
+       {"deformer:p:0000", "a{b}c", "{}x", "{{x}}", "x{", "日本", "a}b{c}"}) {
+    EXPECT_EQ(redis_slot(key), cluster().node(0).run({"CLUSTER", "KEYSLOT", key}).integer()) << key;
+  }
+}
+
+TEST_F(RedisStore, SpreadsOverTheCluster) {
+  const auto store = open_passage_store(cluster().uri("spread"), kModel);
+  const auto passages = make_passages(300);
+  store->put(passages);
+  long long total = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const RedisReply keys = cluster().node(i).run({"KEYS", "spread:p:*"});
+    EXPECT_GT(keys.size(), 50U) << i;
+    total += static_cast<long long>(keys.size());
+  }
+  EXPECT_GT(total, 250);
+  EXPECT_EQ(store->size(), 300U);
+}
+
+TEST_F(RedisStore, WorksFromAnyNodeOfTheCluster) {
+  const auto passages = make_passages(50);
+  open_passage_store(cluster().uri("any"), kModel)->put(passages);
+  for (std::size_t i = 0; i < 3; ++i) {
+    expect_all(*open_passage_store(cluster().node(i).uri("any"), kModel), passages);
+  }
+}
+
+// A slot on its way from one node to another: ASK for keys that have gone, MOVED when it is done.
+TEST_F(RedisStore, FollowsASlotThatMoves) {
+  const auto store = open_passage_store(cluster().uri("move"), kModel);
+  const auto passages = make_passages(30);
+  store->put(passages);
+  const RedisReply keys = cluster().node(0).run({"KEYS", "move:p:*"});
+  ASSERT_GT(keys.size(), 1U);
+  const std::string key(keys[0].text());
+  const std::string slot = std::to_string(redis_slot(key));
+  const std::string from = cluster().node_id(0);
+  const std::string to = cluster().node_id(1);
+  const auto run = [&](std::size_t node, const RedisWords& words) {
+    const RedisReply reply = cluster().node(node).run(words);
+    EXPECT_FALSE(reply.is_error()) << reply.text();
+  };
+  run(1, {"CLUSTER", "SETSLOT", slot, "IMPORTING", from});
+  run(0, {"CLUSTER", "SETSLOT", slot, "MIGRATING", to});
+  expect_all(*store, passages);
+  const std::string port = std::to_string(cluster().node(1).port());
+  run(0, {"MIGRATE", "127.0.0.1", port, key, "0", "5000"});
+  expect_all(*store, passages);
+  store->put(passages);
+  EXPECT_EQ(scan_passage_store(*store).passages, 30U);
+  run(1, {"CLUSTER", "SETSLOT", slot, "NODE", to});
+  run(0, {"CLUSTER", "SETSLOT", slot, "NODE", to});
+  expect_all(*store, passages);
+  store->put(passages);
+  EXPECT_EQ(store->erase(ids_of(passages)), 30U);
+}
+
+TEST_F(RedisStore, NamesTheNodeOfTheClusterThatIsGone) {
+  RedisClusterServers servers;
+  const auto store = open_passage_store(servers.uri("gone") + "?retries=1", kModel);
+  const auto passages = make_passages(100);
+  store->put(passages);
+  servers.node(2).kill();
+  std::size_t reached = 0;
+  std::size_t lost = 0;
+  for (const EncodedPassage& passage : passages) {
+    try {
+      const auto found = get_one(*store, passage.id);
+      ASSERT_NE(found, nullptr);
+      EXPECT_TRUE(is_same(*found, passage));
+      ++reached;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kIo) << error.what();
+      EXPECT_NE(std::string(error.what()).find("redis://127.0.0.1:"), std::string::npos);
+      ++lost;
+      if (lost == 3) break;
+    }
+  }
+  EXPECT_GT(lost, 0U);
+}
+
+}  // namespace
+}  // namespace deformer::test

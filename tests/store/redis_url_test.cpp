@@ -1,0 +1,69 @@
+#include "store/redis_url.h"
+
+#include <gtest/gtest.h>
+
+#include "store/redis_cluster.h"
+#include "support/expect_error.h"
+
+namespace deformer::test {
+namespace {
+
+TEST(RedisUrl, HasDefaults) {
+  const RedisUrl url = parse_redis_url("//localhost");
+  EXPECT_EQ(url.endpoint, (RedisEndpoint{"localhost", 6379}));
+  EXPECT_EQ(url.prefix, "deformer");
+  EXPECT_EQ(url.options.password, "");
+  EXPECT_EQ(to_string(url), "redis://localhost:6379/deformer");
+}
+
+TEST(RedisUrl, ReadsEveryPart) {
+  const RedisUrl url = parse_redis_url(
+      "//user:p%40ss:w/rd@x@10.0.0.1:7000/"
+      "wiki%2Fsmall?timeout_ms=5&retries=0&connect_timeout_ms=7");
+  EXPECT_EQ(url.endpoint, (RedisEndpoint{"10.0.0.1", 7000}));
+  EXPECT_EQ(url.options.user, "user");
+  EXPECT_EQ(url.options.password, "p@ss:w/rd@x");
+  EXPECT_EQ(url.prefix, "wiki/small");
+  EXPECT_EQ(url.options.timeout.count(), 5);
+  EXPECT_EQ(url.options.connect_timeout.count(), 7);
+  EXPECT_EQ(url.options.retries, 0);
+  EXPECT_EQ(parse_redis_url("//:pass@host/").options.password, "pass");
+  EXPECT_EQ(parse_redis_url("//:pass@host/").options.user, "");
+  EXPECT_EQ(parse_redis_url("//host/").prefix, "deformer");
+}
+
+TEST(RedisUrl, ReadsIpv6) {
+  const RedisUrl url = parse_redis_url("//[::1]:7001/x");
+  EXPECT_EQ(url.endpoint, (RedisEndpoint{"::1", 7001}));
+  EXPECT_EQ(to_string(url), "redis://[::1]:7001/x");
+  EXPECT_EQ(parse_redis_url("//[::1]").endpoint, (RedisEndpoint{"::1", 6379}));
+}
+
+TEST(RedisUrl, LeavesThePasswordOutOfItsText) {
+  EXPECT_EQ(to_string(parse_redis_url("//user:secret@host:1/p")), "redis://host:1/p");
+}
+
+TEST(RedisUrl, RefusesWhatIsNotOne) {
+  for (const char* rest :
+       {"host", "//", "//:1/", "//host:0", "//host:65536", "//host:x", "//host:", "//user@host",
+        "//user:@host", "//[::1", "//[::1]x", "//host/%2", "//host/%zz", "//host?timeout_ms=0",
+        "//host?retries=-1", "//host?x=1", "//host?retries"}) {
+    expect_error(ErrorCode::kInvalidArgument, "the form is redis://",
+                 [&] { static_cast<void>(parse_redis_url(rest)); });
+  }
+}
+
+// The values of the Redis Cluster specification and of `CLUSTER KEYSLOT`.
+TEST(RedisSlot, HashesTheTagOrTheKey) {
+  EXPECT_EQ(redis_slot("123456789"), 0x31c3 % 16384);
+  EXPECT_EQ(redis_slot("foo"), 12182);
+  EXPECT_EQ(redis_slot(""), 0);
+  EXPECT_EQ(redis_slot("{user1000}.following"), redis_slot("{user1000}.followers"));
+  EXPECT_EQ(redis_slot("{user1000}.following"), redis_slot("user1000"));
+  EXPECT_EQ(redis_slot("foo{{bar}}zap"), redis_slot("{bar"));
+  EXPECT_EQ(redis_slot("foo{bar}{zap}"), redis_slot("bar"));
+  EXPECT_NE(redis_slot("foo{}{bar}"), redis_slot("bar")) << "an empty tag is none";
+}
+
+}  // namespace
+}  // namespace deformer::test
