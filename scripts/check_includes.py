@@ -29,6 +29,7 @@ LAYERS: dict[str, set[str]] = {
 
 # Public header -> the layer that implements it. A source may include it where it may include that layer.
 PUBLIC_HEADERS: dict[str, str] = {
+    "content_id": "task",
     "dataset": "data",
     "device": "base",
     "encoder": "model",

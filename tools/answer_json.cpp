@@ -17,7 +17,7 @@ Json answer_object(const Answer& answer) {
   if (answer.no_answer) {
     object["no_answer"] = true;
   } else {
-    if (!answer.passage_id.empty()) object["passage_id"] = answer.passage_id;
+    object["passage_id"] = answer.passage_id;
     object["start"] = answer.start;
     object["end"] = answer.end;
     object["byte_start"] = answer.bytes.begin;

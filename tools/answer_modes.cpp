@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "deformer/content_id.h"
 #include "deformer/error.h"
 #include "deformer/predictions.h"
 #include "tools/answer_json.h"
@@ -118,7 +119,9 @@ void answer_jsonl_stream(const AnswerOptions& options) {
 void answer_passage(const AnswerOptions& options) {
   const Talk talk(options.quiet);
   Output output(options.output);
-  const Passage passage{"", read_passage(options.passage)};
+  Passage passage;
+  passage.text = read_passage(options.passage);
+  passage.id = content_id(passage.text);
   Reader reader(load_model(options.model), options.reader);
   std::vector<QaRequest> requests;
   for (std::size_t i = 0; i < options.questions.size(); ++i) {

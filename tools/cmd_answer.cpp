@@ -55,6 +55,11 @@ void add_outputs(CLI::App& verb, AnswerOptions& options) {
       ->type_name("FILE")
       ->capture_default_str()
       ->group(group);
+  verb.add_option("--top-k", options.reader.top_k,
+                  "Answers per question, best first, none overlapping (default 1)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->group(group);
   verb.add_option("--nbest", options.nbest, "Also write the --top-k best answers (20 by default)")
       ->type_name("FILE")
       ->needs(squad)

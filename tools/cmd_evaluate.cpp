@@ -79,18 +79,19 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
       ->required()
       ->type_name("FILE")
       ->group(group);
-  auto* predictions = verb->add_option("--predictions", options.predictions, "{\"id\": \"text\"}")
+  auto* predictions = verb->add_option("--predictions", options.predictions, R"({"id": "text"})")
                           ->type_name("FILE")
                           ->group(group);
   auto* model = verb->add_option("--model", options.model.model_dir, "Model that answers first")
                     ->type_name("DIR")
                     ->group(group);
   predictions->excludes(model);
-  auto* scores = verb->add_option("--na-scores", options.na_scores, "{\"id\": number}, SQuAD 2.0")
+  auto* scores = verb->add_option("--na-scores", options.na_scores, R"({"id": number}, SQuAD 2.0)")
                      ->needs(predictions)
                      ->type_name("FILE")
                      ->group(group);
-  verb->add_option("--na-threshold", options.na_threshold, "A higher score counts as \"no answer\"")
+  verb->add_option("--na-threshold", options.na_threshold,
+                   R"(A higher score counts as "no answer")")
       ->needs(scores)
       ->type_name("X")
       ->capture_default_str()

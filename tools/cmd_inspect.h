@@ -1,4 +1,4 @@
-// deformer inspect: what a model directory holds and what an answer costs.
+// deformer inspect: what a model directory or a passage store holds.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -10,9 +10,11 @@
 namespace deformer::tools {
 
 struct InspectOptions {
-  ModelOptions model;
+  ModelOptions model;  // model_dir: a directory or a store's URI
   FlopsSizes sizes;
+  bool verify = false;
   bool json = false;
+  bool quiet = false;
 };
 
 CLI::App* add_inspect(CLI::App& app, InspectOptions& options);

@@ -39,20 +39,25 @@ CLI::App* add_trace(CLI::App& app, TraceOptions& options) {
   CLI::App* verb = app.add_subcommand("trace", "Write all states of one question on one passage");
   add_model_options(*verb, options.model);
   const std::string group = "Input (texts or ids)";
-  auto* question = verb->add_option("--question", options.question, "Text")->group(group);
-  auto* passage = verb->add_option("--passage", options.passage, "Text")->group(group);
+  auto* question = verb->add_option("--question", options.question, "The question")
+                       ->type_name("TEXT")
+                       ->group(group);
+  auto* passage = verb->add_option("--passage", options.passage, "The passage")
+                      ->type_name("TEXT")
+                      ->group(group);
   auto* window = verb->add_option("--window", options.window, "Window of a long passage, from 0")
+                     ->type_name("N")
                      ->check(CLI::NonNegativeNumber)
                      ->capture_default_str()
                      ->group(group);
   auto* question_ids = verb->add_option("--question-ids", options.question_ids,
-                                        "Whole segment, special tokens included")
+                                        "The question's segment, special tokens included")
                            ->delimiter(',')
                            ->allow_extra_args(false)
                            ->type_name("ID,ID,...")
                            ->group(group);
   auto* passage_ids = verb->add_option("--passage-ids", options.passage_ids,
-                                       "Whole segment, special tokens included")
+                                       "The passage's segment, special tokens included")
                           ->delimiter(',')
                           ->allow_extra_args(false)
                           ->type_name("ID,ID,...")

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "deformer/content_id.h"
 #include "deformer/error.h"
 
 namespace deformer::tools {
@@ -48,10 +49,19 @@ std::string require_string(const Json& object, const char* key, const std::strin
   throw Error(ErrorCode::kCorrupt, where + ": expected a key \"" + key + "\", found none");
 }
 
-// A passage by text, by id, or both. One whose text is there but empty has nothing to read.
+// Null when absent.
+const Json* find_id(const Json& object, const std::string& where) {
+  const auto id = object.find("id");
+  if (id == object.end()) return nullptr;
+  if (!id->is_string() && !id->is_number()) fail_type(where + ": id", "a string or number", *id);
+  return &*id;
+}
+
+// A passage by text, by id, or both; one of them is there. One whose text is there but empty has
+// nothing to read.
 void add_passage(const std::string* id, const std::string* text, std::vector<Passage>& passages) {
   if (text != nullptr && text->empty()) return;
-  passages.push_back({id == nullptr ? "" : *id, text == nullptr ? "" : *text});
+  passages.push_back({id == nullptr ? content_id(*text) : *id, text == nullptr ? "" : *text});
 }
 
 void add_passages(const Json& list, const std::string& where, std::vector<Passage>& passages) {
@@ -72,11 +82,7 @@ void add_passages(const Json& list, const std::string& where, std::vector<Passag
 JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where) {
   const Json object = parse_object(line, where);
   JsonlRequest parsed;
-  const auto id = object.find("id");
-  if (id != object.end()) {
-    if (!id->is_string() && !id->is_number()) fail_type(where + ": id", "a string or number", *id);
-    parsed.id_json = id->dump();
-  }
+  if (const Json* const id = find_id(object, where)) parsed.id_json = id->dump();
   parsed.request.question = require_string(object, "question", where);
   const std::string* const text = find_string(object, "passage", where);
   const std::string* const passage_id = find_string(object, "passage_id", where);
@@ -93,6 +99,23 @@ JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where
     add_passages(*list, where + ": passages", parsed.request.passages);
   }
   return parsed;
+}
+
+Passage parse_jsonl_passage(std::string_view line, const std::string& where) {
+  const Json object = parse_object(line, where);
+  Passage passage;
+  passage.text = require_string(object, "text", where);
+  const Json* const id = find_id(object, where);
+  if (id == nullptr) {
+    passage.id = content_id(passage.text);
+  } else {
+    passage.id = id->is_string() ? id->get<std::string>() : id->dump();
+  }
+  return passage;
+}
+
+bool is_blank_line(std::string_view line) noexcept {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
 std::string jsonl_id(std::string_view line) noexcept {

@@ -1,4 +1,4 @@
-// One line of a JSON Lines stream of questions (docs/cli.md, "JSON Lines").
+// Lines of JSON Lines streams: questions and passages (docs/cli.md, "JSON Lines").
 #pragma once
 
 #include <string>
@@ -10,13 +10,21 @@ namespace deformer::tools {
 
 struct JsonlRequest {
   std::string id_json;  ///< the line's id as JSON text, to be given back; empty when it has none
-  QaRequest request;    ///< passages whose text is empty are left out
+  QaRequest request;    ///< passages whose text is empty are left out; one that has no id gets its
+                        ///< text's content id
 };
 
 /// `where` begins messages, e.g. "in.jsonl: line 7". Throws kCorrupt for broken JSON (with the
 /// column) and for a missing or mistyped field, kInvalidArgument for fields that contradict each
 /// other.
 [[nodiscard]] JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where);
+
+/// {"id", "text"}: a passage to be encoded. The id may be a string or a number; without one it is
+/// the text's content id. Throws kCorrupt as above.
+[[nodiscard]] Passage parse_jsonl_passage(std::string_view line, const std::string& where);
+
+/// A line of white space, which streams of JSON Lines may hold.
+[[nodiscard]] bool is_blank_line(std::string_view line) noexcept;
 
 /// The id of a line as JSON text, empty when there is none or the line is no JSON object.
 [[nodiscard]] std::string jsonl_id(std::string_view line) noexcept;

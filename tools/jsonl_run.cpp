@@ -20,10 +20,6 @@ bool is_fault_of_line(const Error& error) {
          error.code() == ErrorCode::kCorrupt;
 }
 
-bool is_blank(const std::string& text) {
-  return text.find_first_not_of(" \t\r") == std::string::npos;
-}
-
 // A line on its way from input to output.
 struct Slot {
   std::size_t number = 0;
@@ -44,7 +40,7 @@ class JsonlRunner {
   void run(const std::vector<LineReader::Line>& lines) {
     std::vector<Slot> slots;
     for (const LineReader::Line& line : lines) {
-      if (is_blank(line.text)) continue;
+      if (is_blank_line(line.text)) continue;
       slots.push_back(parse(line));
       if (slots.back().error && !keep_going_) break;
     }

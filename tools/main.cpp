@@ -4,17 +4,19 @@
 #include <unistd.h>
 
 #include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <csignal>
+#include <memory>
 #include <string>
 
 #include "deformer/version.h"
 #include "tools/cmd_answer.h"
+#include "tools/cmd_encode.h"
 #include "tools/cmd_evaluate.h"
 #include "tools/cmd_inspect.h"
+#include "tools/cmd_store.h"
 #include "tools/cmd_trace.h"
 #include "tools/failure.h"
+#include "tools/help.h"
 #include "tools/output.h"
 
 namespace deformer::tools {
@@ -44,8 +46,10 @@ void occupy_standard_streams() {
 
 struct Verbs {
   AnswerOptions answer;
+  EncodeVerbOptions encode;
   EvaluateOptions evaluate;
   InspectOptions inspect;
+  StoreOptions store;
   TraceOptions trace;
 };
 
@@ -67,12 +71,21 @@ void print(const std::string& text) {
   output.commit();
 }
 
+// The verb, or the verb's verb, whose help was asked for.
+const CLI::App* innermost(const CLI::App* app) {
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return app;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Answers questions from passages that were encoded once.", "deformer");
+  app.formatter(std::make_shared<HelpFormatter>());
   Verbs verbs;
   const CLI::App* const answer = add_answer(app, verbs.answer);
+  const CLI::App* const encode = add_encode(app, verbs.encode);
   const CLI::App* const evaluate = add_evaluate(app, verbs.evaluate);
   const CLI::App* const inspect = add_inspect(app, verbs.inspect);
+  const CLI::App* const store = add_store(app, verbs.store);
   const CLI::App* const trace = add_trace(app, verbs.trace);
   app.set_version_flag("--version", std::string("deformer ") + version());
   app.footer(kFooter);
@@ -84,13 +97,14 @@ int run(int argc, char** argv) {
     print(std::string(call.what()) + "\n");
     return kExitOk;
   } catch (const CLI::CallForHelp&) {
-    const auto parsed = app.get_subcommands();
-    print(parsed.empty() ? app.help() : parsed.front()->help());
+    print(innermost(&app)->help());
     return kExitOk;
   }
   if (answer->parsed()) run_answer(verbs.answer);
+  if (encode->parsed()) run_encode(verbs.encode);
   if (evaluate->parsed()) run_evaluate(verbs.evaluate);
   if (inspect->parsed()) run_inspect(verbs.inspect);
+  if (store->parsed()) run_store(*store, verbs.store);
   if (trace->parsed()) run_trace(verbs.trace);
   return kExitOk;
 }

@@ -17,15 +17,24 @@ const Answer* best_span(const QaResult& result) {
   return span == result.answers.end() ? nullptr : &*span;
 }
 
+std::shared_ptr<StoreView> open_store(const Model& model, const ReaderOptions& options) {
+  if (options.store.empty()) return nullptr;
+  // A mistyped name is to be an error, not a new and empty store.
+  auto store = open_existing_passage_store(options.store);
+  if (store->fingerprint() != model.fingerprint()) {
+    throw Error(ErrorCode::kIncompatible, options.store + ": expected the model's fingerprint " +
+                                              to_string(model.fingerprint()) + ", found " +
+                                              to_string(store->fingerprint()));
+  }
+  using Missing = StoreView::Missing;
+  return std::make_shared<StoreView>(std::move(store),
+                                     options.require_store ? Missing::kRefuse : Missing::kAllow);
+}
+
 }  // namespace
 
 void add_reader_options(CLI::App& verb, ReaderOptions& options) {
   const std::string group = "Answering";
-  verb.add_option("--top-k", options.top_k,
-                  "Answers per question, best first, none overlapping (default 1)")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber)
-      ->group(group);
   verb.add_option("--max-answer-tokens", options.max_answer_tokens,
                   "Longest answer; 0 = the model's own (30 as published)")
       ->type_name("N")
@@ -47,16 +56,27 @@ void add_reader_options(CLI::App& verb, ReaderOptions& options) {
       ->capture_default_str()
       ->group(group);
   verb.add_option("--long-questions", options.long_questions,
-                  "A question longer than the model reads: cut it, or stop with an error")
+                  "For a question longer than the model reads")
       ->type_name("cut|error")
       ->check(CLI::IsMember({"cut", "error"}))
       ->capture_default_str()
       ->group(group);
+  auto* store = verb.add_option("--store", options.store,
+                                "Take passages from this store (deformer encode) where it has them")
+                    ->type_name("URI")
+                    ->group("Passage store");
+  verb.add_flag("--require-store", options.require_store,
+                "Stop at a passage that the store lacks instead of encoding it")
+      ->needs(store)
+      ->group("Passage store");
   verb.add_flag("--timing", options.timing, "Say on stderr where the time went")->group(group);
 }
 
 Reader::Reader(std::shared_ptr<const Model> model, ReaderOptions options)
-    : model_(std::move(model)), qa_(model_), options_(std::move(options)) {}
+    : model_(std::move(model)),
+      options_(std::move(options)),
+      store_(open_store(*model_, options_)),
+      qa_(model_, store_) {}
 
 void Reader::check_question(std::string_view question, const std::string& where) const {
   const std::size_t tokens = model_->tokenizer().tokenize(question).ids.size();
@@ -85,6 +105,7 @@ std::vector<QaResult> Reader::answer(const std::vector<QaRequest>& requests,
     places.push_back(i);
     askable.push_back(requests[i]);
   }
+  if (store_) store_->expect(askable);
   SpanQaOptions options;
   options.top_k = options_.top_k.value_or(1);
   options.max_answer_tokens = options_.max_answer_tokens;
@@ -108,6 +129,10 @@ void Reader::report(const Talk& talk) const {
     talk.note(grouped(cut_) + " of " + grouped(answered_) + " questions were cut to " +
               std::to_string(model_->config().split.max_question_tokens) +
               " tokens (--long-questions)");
+  }
+  if (store_ && store_->missing() > 0) {
+    talk.note(grouped(store_->missing()) + " of " + grouped(store_->looked_up()) +
+              " passages were not in the store and were encoded");
   }
   if (options_.timing) report_timing(talk);
 }

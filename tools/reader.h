@@ -11,6 +11,7 @@
 
 #include "deformer/model.h"
 #include "deformer/span_qa.h"
+#include "tools/store_view.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {
@@ -23,11 +24,15 @@ struct ReaderOptions {
   std::size_t batch_tokens = 4096;
   std::string long_questions = "cut";
   bool timing = false;
+  std::string store;  // URI; empty: none
+  bool require_store = false;
 };
 
+/// Adds all but --top-k, which is for verbs that show several answers.
 void add_reader_options(CLI::App& verb, ReaderOptions& options);
 
-/// Answers requests by the options, checks questions, keeps count. Not safe for concurrent calls.
+/// Answers requests by the options (passages from --store where it has them), checks questions,
+/// keeps count. Not safe for concurrent calls.
 class Reader {
  public:
   Reader(std::shared_ptr<const Model> model, ReaderOptions options);
@@ -40,7 +45,8 @@ class Reader {
   [[nodiscard]] std::vector<QaResult> answer(const std::vector<QaRequest>& requests,
                                              const ProgressCallback& progress = nullptr);
 
-  /// What the run has to say at its end: cut questions, and stage times with --timing.
+  /// What the run has to say at its end: cut questions, passages that the store lacked, and stage
+  /// times with --timing.
   void report(const Talk& talk) const;
 
   [[nodiscard]] const ReaderOptions& options() const noexcept { return options_; }
@@ -52,8 +58,9 @@ class Reader {
   void report_timing(const Talk& talk) const;
 
   std::shared_ptr<const Model> model_;
-  SpanQa qa_;
   ReaderOptions options_;
+  std::shared_ptr<StoreView> store_;  // null without --store
+  SpanQa qa_;
   StageTimes times_;
   std::size_t answered_ = 0;
   std::size_t cut_ = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "deformer/content_id.h"
+
 namespace deformer::tools {
 namespace {
 
@@ -70,19 +72,14 @@ void keep_first_questions(SquadDataset& dataset, std::size_t count) {
   std::erase_if(dataset.articles, [](const auto& a) { return a.paragraphs.empty(); });
 }
 
-std::string squad_passage_id(const SquadArticle& article, std::size_t paragraph) {
-  return article.title + ":" + std::to_string(paragraph);
-}
-
 void answer_squad(Reader& reader, const SquadDataset& dataset, const std::string& file,
                   const Talk& talk, const SquadSink& sink) {
   check_questions(reader, dataset, file);
   Progress progress(talk, "answer", "questions", dataset.num_questions());
   SquadRunner runner(reader, sink, progress);
   for (const SquadArticle& article : dataset.articles) {
-    for (std::size_t i = 0; i < article.paragraphs.size(); ++i) {
-      const SquadParagraph& paragraph = article.paragraphs[i];
-      const Passage passage{squad_passage_id(article, i), paragraph.context};
+    for (const SquadParagraph& paragraph : article.paragraphs) {
+      const Passage passage{content_id(paragraph.context), paragraph.context};
       for (const SquadQuestion& question : paragraph.questions) runner.add(question, passage);
       runner.end_paragraph();
     }

@@ -15,14 +15,11 @@ namespace deformer::tools {
 /// Leaves the first `count` questions; paragraphs and articles without one go.
 void keep_first_questions(SquadDataset& dataset, std::size_t count);
 
-/// The id under which a paragraph's context is known, e.g. "Super_Bowl_50:3".
-[[nodiscard]] std::string squad_passage_id(const SquadArticle& article, std::size_t paragraph);
-
 /// Receives each question with its result, in the order of the file.
 using SquadSink = std::function<void(const SquadQuestion&, const QaResult&)>;
 
-/// Checks all questions first (Error names `file` and the question's id), then answers. An empty
-/// context gives results without answers.
+/// Checks all questions first (Error names `file` and the question's id), then answers. A passage's
+/// id is its content id. An empty context gives results without answers.
 void answer_squad(Reader& reader, const SquadDataset& dataset, const std::string& file,
                   const Talk& talk, const SquadSink& sink);
 

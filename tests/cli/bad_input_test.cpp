@@ -1,0 +1,227 @@
+// What people get wrong: each gives one line on stderr, the exit code of its kind, and no file.
+#include <functional>
+
+#include "cli/cli_fixture.h"
+
+namespace deformer::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+void replace_first(std::string& text, const std::string& from, const std::string& to) {
+  const std::size_t place = text.find(from);
+  ASSERT_NE(place, std::string::npos) << from;
+  text.replace(place, from.size(), to);
+}
+
+class BadInput : public CliTest {
+ protected:
+  BadInput() : squad(write_json("squad.json", small_squad())) {}
+
+  [[nodiscard]] ProcessResult answer(const std::string& model, const std::string& file,
+                                     const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments{"answer", "--model", model, "--squad", file};
+    if (more.empty()) arguments.insert(arguments.end(), {"--output", path("predictions.json")});
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  }
+
+  // A model whose file `name` has been changed.
+  void expect_bad_model(const std::string& name,
+                        const std::function<void(std::string& content)>& change, int status,
+                        const std::string& text) {
+    SCOPED_TRACE(text);
+    const std::string model = write_model("model-" + std::to_string(models_++));
+    const std::string file = model + "/" + name;
+    std::string content = read(file);
+    change(content);
+    std::ofstream(file, std::ios::binary) << content;
+    const ProcessResult result = answer(model, squad);
+    expect_failure(result, status, text);
+    EXPECT_THAT(result.err, testing::HasSubstr(model)) << "the message names the place";
+    EXPECT_FALSE(fs::exists(path("predictions.json")));
+  }
+  void expect_bad_config(const std::function<void(Json& config)>& change, int status,
+                         const std::string& text) {
+    expect_bad_model(
+        "config.json",
+        [&](std::string& content) {
+          Json config = Json::parse(content);
+          change(config);
+          content = config.dump();
+        },
+        status, text);
+  }
+  void expect_bad_squad(const std::string& content, int status, const std::string& text) {
+    SCOPED_TRACE(text);
+    const std::string file = write("bad.json", content);
+    if (model_.empty()) model_ = write_model();
+    expect_failure(answer(model_, file), status, text);
+    EXPECT_FALSE(fs::exists(path("predictions.json")));
+  }
+
+  std::string squad;
+
+ private:
+  int models_ = 0;
+  std::string model_;
+};
+
+TEST_F(BadInput, ModelFilesThatAreMissing) {
+  expect_failure(answer(path("nowhere"), squad), 3, "nowhere");
+  for (const std::string name : {"config.json", "model.safetensors", "vocab.txt"}) {
+    const std::string model = write_model("without-" + name);
+    fs::remove(model + "/" + name);
+    expect_failure(answer(model, squad), 3, name);
+  }
+  EXPECT_FALSE(fs::exists(path("predictions.json")));
+}
+
+TEST_F(BadInput, WeightsThatAreDamaged) {
+  const auto keep = [](std::size_t bytes) {
+    return [bytes](std::string& content) { content.resize(bytes); };
+  };
+  expect_bad_model("model.safetensors", keep(0), 4, "model.safetensors");
+  expect_bad_model("model.safetensors", keep(7), 4, "model.safetensors");
+  expect_bad_model("model.safetensors", keep(100), 4, "model.safetensors");
+  expect_bad_model(
+      "model.safetensors", [](std::string& content) { content.resize(content.size() - 1); }, 4,
+      "model.safetensors");
+  expect_bad_model(
+      "model.safetensors", [](std::string& content) { content[20] = '\x01'; }, 4,
+      "model.safetensors");
+}
+
+TEST_F(BadInput, WeightsThatDoNotFit) {
+  expect_bad_model(
+      "model.safetensors",
+      [](std::string& content) { replace_first(content, R"("dtype":"F32")", R"("dtype":"I32")"); },
+      5, "I32");
+  expect_bad_model(
+      "model.safetensors",
+      [](std::string& content) { replace_first(content, "[32,64]", "[64,32]"); }, 5, "[64, 32]");
+  expect_bad_model(
+      "model.safetensors",
+      [](std::string& content) { replace_first(content, "layer.1.output", "layer.7.output"); }, 5,
+      "layer.7.output");
+}
+
+TEST_F(BadInput, ConfigurationsThatAreWrong) {
+  expect_bad_config([](Json& config) { config.erase("hidden_size"); }, 4, "hidden_size");
+  expect_bad_config([](Json& config) { config["hidden_size"] = "wide"; }, 4, "hidden_size");
+  expect_bad_config([](Json& config) { config["num_attention_heads"] = 5; }, 5,
+                    "num_attention_heads");
+  expect_bad_config([](Json& config) { config["model_type"] = "gpt2"; }, 6, "gpt2");
+  expect_bad_config([](Json& config) { config["hidden_act"] = "swish"; }, 6, "swish");
+  expect_bad_config([](Json& config) { config["deformer"]["split_layer"] = 9; }, 5, "split_layer");
+  expect_bad_model(
+      "config.json", [](std::string& content) { content = "{\n  \"hidden_size\": ,\n}"; }, 4,
+      "config.json: line 2, column 18");
+}
+
+TEST_F(BadInput, AVocabularyThatDoesNotFit) {
+  expect_bad_model(
+      "vocab.txt", [](std::string& content) { content += "one\ntoo\nmany\n"; }, 5, "vocab");
+  expect_bad_model(
+      "vocab.txt", [](std::string& content) { replace_first(content, "[SEP]", "[XXX]"); }, 4,
+      "[SEP]");
+}
+
+TEST_F(BadInput, OptionsThatTheModelCannotFollow) {
+  const std::string model = write_model();
+  expect_failure(answer(model, squad, {"--split-layer", "3"}), 5, "split_layer");
+  expect_failure(answer(model, squad, {"--split-layer", "-1"}), 5, "split_layer");
+  expect_failure(answer(model, squad, {"--layout", "continue"}), 5, "continue");
+  expect_failure(answer(model, squad, {"--layout", "sideways"}), 2, "sideways");
+  expect_failure(answer(model, squad, {"--precision", "int1"}), 2, "int1");
+  expect_failure(answer(model, squad, {"--device", "abacus"}), 2, "abacus");
+}
+
+TEST_F(BadInput, AModelWithoutASpanHead) {
+  const std::string model = write_model("headless", {.span_head = false});
+  expect_failure(answer(model, squad), 5, "qa_outputs");
+  expect_failure(run({"trace", "--model", model, "--question", "a", "--passage", "b", "--output",
+                      path("t.safetensors")}),
+                 5, "span head");
+}
+
+TEST_F(BadInput, SquadFilesThatAreBroken) {
+  expect_failure(answer(write_model(), path("absent.json")), 3, "absent.json: cannot open");
+  expect_bad_squad("", 4, "bad.json: line 1, column 1");
+  expect_bad_squad("{\"data\": [\n  {]}", 4, "bad.json: line 2, column 4");
+  expect_bad_squad("[]", 4, "bad.json: expected an object");
+  expect_bad_squad("{}", 4, "\"data\"");
+}
+
+TEST_F(BadInput, SquadEntriesWithMissingOrMistypedFields) {
+  const auto without = [](const char* key) {
+    Json file = small_squad();
+    file["data"][0]["paragraphs"][0]["qas"][1].erase(key);
+    return file;
+  };
+  expect_bad_squad(without("id").dump(), 4, "data[0].paragraphs[0].qas[1]: expected a key \"id\"");
+  expect_bad_squad(without("question").dump(), 4, "qas[1]: expected a key \"question\"");
+  Json file = small_squad();
+  file["data"][0]["paragraphs"][1].erase("context");
+  expect_bad_squad(file.dump(), 4, "data[0].paragraphs[1]: expected a key \"context\"");
+  file = small_squad();
+  file["data"][0]["paragraphs"][0]["qas"][0]["id"] = 7;
+  expect_bad_squad(file.dump(), 4,
+                   "data[0].paragraphs[0].qas[0].id: expected a string, found a number");
+  file["data"][0]["paragraphs"][0]["qas"][0]["id"] = "q3";
+  expect_bad_squad(file.dump(), 4, "q3");
+}
+
+TEST_F(BadInput, OutputsThatCannotBeWritten) {
+  const std::string model = write_model();
+  const auto answer_to = [&](const std::string& output) {
+    return answer(model, squad, {"--output", output});
+  };
+  fs::create_directory(path("directory"));
+  expect_failure(answer_to(path("absent/p.json")), 3, "absent/p.json: cannot create: No such file");
+  expect_failure(answer_to(path("directory")), 8, "expected a file, found a directory");
+  expect_failure(answer_to(squad + "/p.json"), 8, "p.json: cannot create: Not a directory");
+  expect_failure(answer_to("/proc/p.json"), 3, "/proc/p.json: cannot create");
+  expect_failure(answer_to("/dev/full"), 7, "/dev/full: cannot write: No space left on device");
+}
+
+TEST_F(BadInput, AnUnwritableOutputIsToldBeforeTheWork) {
+  // The model does not exist either: the output is looked at first.
+  expect_failure(run({"answer", "--model", path("nowhere"), "--squad", squad, "--nbest",
+                      path("absent/n.json")}),
+                 3, "absent/n.json");
+  expect_failure(run({"evaluate", "--model", path("nowhere"), "--squad", squad, "--output",
+                      path("absent/p.json")}),
+                 3, "absent/p.json");
+  expect_failure(run({"trace", "--model", path("nowhere"), "--question", "a", "--passage", "b",
+                      "--output", path("absent/t.safetensors")}),
+                 3, "absent/t.safetensors");
+}
+
+TEST_F(BadInput, ADiskThatFillsUpLeavesTheOldFile) {
+  const std::string model = write_model();
+  const std::string output = write("out.json", "old");
+  const auto names = listing();
+  const ProcessOptions full{.file_size_limit = 20};
+  expect_failure(run({"answer", "--model", model, "--squad", squad, "--output", output}, full), 7,
+                 "out.json: cannot write: File too large");
+  expect_failure(
+      run({"trace", "--model", model, "--question", "a", "--passage", "b", "--output", output},
+          full),
+      7, "out.json");
+  EXPECT_EQ(read(output), "old");
+  EXPECT_EQ(listing(), names) << "nothing is left behind";
+}
+
+TEST_F(BadInput, AFullDiskBehindStandardOutput) {
+  const std::vector<std::string> arguments{"evaluate", "--squad", squad, "--predictions",
+                                           write("p.json", "{}")};
+  expect_failure(run(arguments, {.output_path = "/dev/full"}), 7, "standard output: cannot write");
+}
+
+TEST_F(BadInput, OutputsThatNameTheSamePlace) {
+  expect_failure(answer(path("model"), squad, {"--nbest", "-"}), 2, "different places");
+}
+
+}  // namespace
+}  // namespace deformer::test

@@ -1,0 +1,133 @@
+// deformer evaluate. Golden numbers: what the official scorers' rules give
+// (scripts/golden, tests/golden/metrics).
+#include "cli/cli_fixture.h"
+
+namespace deformer::test {
+namespace {
+
+using testing::HasSubstr;
+
+std::string golden(const std::string& name) {
+  return std::string(DEFORMER_SOURCE_DIR) + "/tests/golden/metrics/" + name;
+}
+
+class Evaluate : public CliTest {};
+
+TEST_F(Evaluate, GivesTheOfficialNumbersOfVersionOne) {
+  const Json expected = read_json(golden("squad_v1_expected.json"));
+  const std::vector<std::string> arguments{"evaluate", "--squad", golden("squad_v1.json"),
+                                           "--predictions", golden("squad_v1_predictions.json")};
+  auto json = arguments;
+  json.push_back("--json");
+  const Json scores = Json::parse(run_ok(json));
+  EXPECT_EQ(scores["exact"], expected["exact"]);
+  EXPECT_EQ(scores["f1"], expected["f1"]);
+  EXPECT_EQ(scores["total"], expected["total"]);
+  EXPECT_FALSE(scores.contains("HasAns_exact"));
+  EXPECT_THAT(run_ok(arguments), HasSubstr("all                   28     35.71     39.58\n"));
+}
+
+TEST_F(Evaluate, GivesTheOfficialNumbersOfVersionTwo) {
+  const Json expected = read_json(golden("squad_v2_expected.json"))["thresholds"][1];
+  const std::vector<std::string> arguments{"evaluate",
+                                           "--squad",
+                                           golden("squad_v2.json"),
+                                           "--predictions",
+                                           golden("squad_v2_predictions.json"),
+                                           "--na-scores",
+                                           golden("squad_v2_no_answer_scores.json"),
+                                           "--na-threshold",
+                                           expected["threshold"].dump()};
+  auto json = arguments;
+  json.push_back("--json");
+  const Json scores = Json::parse(run_ok(json));
+  EXPECT_EQ(scores["exact"], expected["overall"]["exact"]);
+  EXPECT_EQ(scores["HasAns_f1"], expected["has_answer"]["f1"]);
+  EXPECT_EQ(scores["HasAns_total"], expected["has_answer"]["total"]);
+  EXPECT_EQ(scores["NoAns_exact"], expected["no_answer"]["exact"]);
+  EXPECT_EQ(scores["best_exact"], expected["best"]["exact"]);
+  EXPECT_EQ(scores["best_exact_thresh"], expected["best"]["exact_threshold"]);
+  EXPECT_EQ(scores["best_f1"], expected["best"]["f1"]);
+  EXPECT_EQ(scores["best_f1_thresh"], expected["best"]["f1_threshold"]);
+  const std::string table = run_ok(arguments);
+  EXPECT_THAT(table, HasSubstr("\nwith answer "));
+  EXPECT_THAT(table, HasSubstr("\nno answer "));
+  EXPECT_THAT(table, HasSubstr("\nbest exact "));
+}
+
+TEST_F(Evaluate, CountsMissingPredictionsAsWrong) {
+  const std::string squad = write_json("squad.json", small_squad());
+  const std::string predictions = write("p.json", R"({"q1": "The Alps!"})");
+  const Json scores =
+      Json::parse(run_ok({"evaluate", "--squad", squad, "--predictions", predictions, "--json"}));
+  EXPECT_DOUBLE_EQ(scores["exact"], 100.0 / 3);
+  EXPECT_EQ(scores["missing"], 2);
+  EXPECT_THAT(run_ok({"evaluate", "--squad", squad, "--predictions", predictions}),
+              HasSubstr("2 questions have no prediction and count as wrong\n"));
+}
+
+TEST_F(Evaluate, AModelScoresAsItsPredictionsDo) {
+  const std::string model = write_model();
+  const std::string squad = write_json("squad.json", small_squad());
+  const Json with_model = Json::parse(run_ok(
+      {"evaluate", "--squad", squad, "--model", model, "--output", path("p.json"), "--json"}));
+  EXPECT_EQ(read(path("p.json")), run_ok({"answer", "--model", model, "--squad", squad}));
+  const Json from_file = Json::parse(
+      run_ok({"evaluate", "--squad", squad, "--predictions", path("p.json"), "--json"}));
+  for (const auto& entry : from_file.items()) {
+    EXPECT_EQ(with_model[entry.key()], entry.value()) << entry.key();
+  }
+  EXPECT_GT(with_model["ms_per_question"], 0);
+  EXPECT_GT(with_model["peak_rss_bytes"], 1 << 20);
+  EXPECT_THAT(run_ok({"evaluate", "--squad", squad, "--model", model}),
+              testing::ContainsRegex("answered 3 questions in [0-9.]+ s, [0-9.]+ ms per question; "
+                                     "peak memory [0-9,]+ MiB\n"));
+}
+
+// The spans go to the scorer whatever the threshold hides, so that its search can find a better
+// one.
+TEST_F(Evaluate, TheBestThresholdDoesNotDependOnTheThreshold) {
+  const std::string model = write_model();
+  const std::string squad = write_json(
+      "v2.json", squad_file({{"The Rhine rises in the Alps.",
+                              {squad_question("a", "Where does it rise?", "the Alps", 19),
+                               squad_question("b", "Who wrote it?", "")}},
+                             {"", {squad_question("c", "What is here?", "")}}}));
+  const auto scores = [&](const char* threshold) {
+    return Json::parse(run_ok({"evaluate", "--squad", squad, "--model", model, "--no-answer",
+                               "--no-answer-threshold", threshold, "--json"}));
+  };
+  const Json never = scores("1e8");
+  const Json always = scores("-1e8");
+  EXPECT_EQ(never["best_f1"], always["best_f1"]);
+  EXPECT_EQ(never["best_f1_thresh"], always["best_f1_thresh"]);
+  EXPECT_EQ(always["NoAns_exact"], 100.0);
+  EXPECT_EQ(always["HasAns_exact"], 0.0);
+  EXPECT_EQ(never["NoAns_exact"], 50.0) << "an empty context has no answer at any threshold";
+}
+
+TEST_F(Evaluate, ScoresOnlyTheQuestionsOfTheLimit) {
+  const std::string squad = write_json("squad.json", small_squad());
+  const std::string predictions = write("p.json", R"({"q1": "the alps", "q3": "x"})");
+  const Json scores = Json::parse(run_ok(
+      {"evaluate", "--squad", squad, "--predictions", predictions, "--limit", "1", "--json"}));
+  EXPECT_EQ(scores["exact"], 100.0);
+  EXPECT_EQ(scores["total"], 1);
+}
+
+TEST_F(Evaluate, RefusesBadPredictionFiles) {
+  const std::string squad = write_json("squad.json", small_squad());
+  const auto evaluate = [&](const std::string& predictions) {
+    return run({"evaluate", "--squad", squad, "--predictions", predictions});
+  };
+  expect_failure(evaluate(path("absent.json")), 3, "absent.json");
+  expect_failure(evaluate(write("broken.json", "{\"q1\": \n\"x\",}")), 4,
+                 "broken.json: line 2, column");
+  expect_failure(evaluate(write("number.json", "{\"q1\": 3}")), 4, "q1");
+  expect_failure(run({"evaluate", "--squad", squad}), 2, "expected --predictions or --model");
+  expect_failure(run({"evaluate", "--squad", squad, "--predictions", "p", "--model", "m"}), 2,
+                 "--model");
+}
+
+}  // namespace
+}  // namespace deformer::test

@@ -1,0 +1,80 @@
+#include "tools/input.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace deformer::tools {
+namespace {
+
+using test::expect_error;
+using test::TempDir;
+
+std::vector<std::string> texts(const std::vector<LineReader::Line>& lines) {
+  std::vector<std::string> texts;
+  for (const auto& line : lines) texts.push_back(line.text);
+  return texts;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(LineReader, CountsLinesAndKeepsTheLastWithoutALineFeed) {
+  const TempDir directory;
+  const std::string file = (directory / "lines").string();
+  std::ofstream(file) << "one\n\ntwo\r\nthree";
+  LineReader reader(file);
+  const auto lines = reader.next_batch(10);
+  EXPECT_EQ(texts(lines), (Texts{"one", "", "two\r", "three"}));
+  EXPECT_EQ(lines.back().number, 4u);
+  EXPECT_TRUE(reader.next_batch(10).empty());
+}
+
+TEST(LineReader, GivesNoMoreLinesThanAskedFor) {
+  const TempDir directory;
+  const std::string file = (directory / "lines").string();
+  std::ofstream(file) << "1\n2\n3\n";
+  LineReader reader(file);
+  EXPECT_EQ(texts(reader.next_batch(2)), (Texts{"1", "2"}));
+  EXPECT_EQ(texts(reader.next_batch(2)), (Texts{"3"}));
+  EXPECT_TRUE(reader.next_batch(2).empty());
+}
+
+TEST(LineReader, ReadsLinesLongerThanItsBuffer) {
+  const TempDir directory;
+  const std::string file = (directory / "lines").string();
+  const std::string longest(300'000, 'x');
+  std::ofstream(file) << longest << "\nend\n";
+  LineReader reader(file);
+  EXPECT_EQ(texts(reader.next_batch(10)), (Texts{longest, "end"}));
+}
+
+TEST(LineReader, DoesNotWaitForMoreThanOneLine) {
+  const TempDir directory;
+  const std::string fifo = (directory / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  // Opened for both, so that neither side waits for the other.
+  const int writer = ::open(fifo.c_str(), O_RDWR | O_CLOEXEC);
+  LineReader reader(fifo);
+  ASSERT_EQ(::write(writer, "one\ntwo\nhal", 11), 11);
+  EXPECT_EQ(texts(reader.next_batch(10)), (Texts{"one", "two"}));
+  ASSERT_EQ(::write(writer, "f\n", 2), 2);
+  EXPECT_EQ(texts(reader.next_batch(10)), (Texts{"half"}));
+  ::close(writer);
+  EXPECT_TRUE(reader.next_batch(10).empty());
+}
+
+TEST(Input, RefusesWhatIsNoFile) {
+  const TempDir directory;
+  expect_error(ErrorCode::kNotFound, "absent: cannot open",
+               [&] { Input((directory / "absent").string()); });
+  expect_error(ErrorCode::kIo, "found a directory", [&] { Input(directory.path().string()); });
+}
+
+}  // namespace
+}  // namespace deformer::tools

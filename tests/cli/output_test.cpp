@@ -1,0 +1,108 @@
+#include "tools/output.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace deformer::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using test::expect_error;
+using test::TempDir;
+
+std::string read(const fs::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+std::size_t count_entries(const fs::path& directory) {
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
+
+TEST(Output, AppearsAtCommitOnly) {
+  const TempDir directory;
+  const fs::path target = directory / "out";
+  Output output(target.string());
+  output.write("text");
+  output.flush();
+  EXPECT_EQ(count_entries(directory.path()), 0u) << "unfinished files have no name";
+  output.commit();
+  EXPECT_EQ(read(target), "text");
+  EXPECT_EQ(count_entries(directory.path()), 1u);
+}
+
+TEST(Output, WithoutCommitTheOldFileStays) {
+  const TempDir directory;
+  const fs::path target = directory / "out";
+  std::ofstream(target) << "old";
+  {
+    Output output(target.string());
+    output.write(std::string(1'000'000, 'x'));
+  }
+  EXPECT_EQ(read(target), "old");
+  EXPECT_EQ(count_entries(directory.path()), 1u);
+}
+
+TEST(Output, KeepsModeAndFollowsLinks) {
+  const TempDir directory;
+  const fs::path target = directory / "out";
+  const fs::path link = directory / "link";
+  std::ofstream(target) << "old";
+  fs::permissions(target, fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_symlink("out", link);
+  Output output(link.string());
+  output.write("new");
+  output.commit();
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(read(target), "new");
+  EXPECT_EQ(fs::status(target).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST(Output, NewFilesFollowTheUmask) {
+  const TempDir directory;
+  const mode_t old_mask = ::umask(027);
+  Output output((directory / "out").string());
+  output.commit();
+  ::umask(old_mask);
+  EXPECT_EQ(fs::status(directory / "out").permissions(), fs::perms(0640));
+}
+
+TEST(Output, WritesToAPlaceThatIsNoRegularFile) {
+  expect_error(ErrorCode::kResourceExhausted, "/dev/full: cannot write", [] {
+    Output output("/dev/full");
+    output.write("x");
+    output.commit();
+  });
+  Output null("/dev/null");
+  null.write("x");
+  null.commit();
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
+TEST(Output, RefusesPlacesThatCannotBeWritten) {
+  const TempDir directory;
+  expect_error(ErrorCode::kIo, "found a directory", [&] { Output(directory.path().string()); });
+  expect_error(ErrorCode::kNotFound, "absent/out: cannot create",
+               [&] { Output((directory / "absent/out").string()); });
+}
+
+TEST(Output, RefusesAWriteProtectedFile) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write everything";
+  const TempDir directory;
+  std::ofstream(directory / "out") << "old";
+  fs::permissions(directory / "out", fs::perms::owner_read);
+  expect_error(ErrorCode::kIo, "cannot write", [&] { Output((directory / "out").string()); });
+}
+
+}  // namespace
+}  // namespace deformer::tools

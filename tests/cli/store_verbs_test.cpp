@@ -1,0 +1,260 @@
+// deformer encode, store, inspect of a store, answer --store; on LMDB.
+#include <csignal>
+#include <thread>
+
+#include "cli/cli_fixture.h"
+
+namespace deformer::test {
+namespace {
+
+using testing::HasSubstr;
+
+class StoreVerbs : public CliTest {
+ protected:
+  StoreVerbs()
+      : model(write_model()),
+        squad(write_json("squad.json", small_squad())),
+        store("lmdb:" + path("store")) {}
+
+  Json encode(const std::string& uri, const std::vector<std::string>& more) const {
+    std::vector<std::string> arguments{"encode", "--model", model,    "--store",
+                                       uri,      "--json",  "--quiet"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Json::parse(run_ok(arguments));
+  }
+  [[nodiscard]] static Json inspect(const std::string& uri) {
+    return Json::parse(run_ok({"inspect", uri, "--verify", "--json"}));
+  }
+  // Many small passages, p0 to p<count - 1>.
+  [[nodiscard]] std::string write_passages(const std::string& name, int count) const {
+    std::string lines;
+    for (int i = 0; i < count; ++i) {
+      lines += R"({"id": "p)" + std::to_string(i) + R"(", "text": "passage number )" +
+               std::to_string(i) + " is about rivers\"}\n";
+    }
+    return write(name, lines);
+  }
+
+  std::string model;
+  std::string squad;
+  std::string store;
+};
+
+TEST_F(StoreVerbs, AnswersFromTheStoreEqualAnswersWithoutIt) {
+  const Json report = encode(store, {"--squad", squad});
+  EXPECT_EQ(report["encoded"], 2);
+  const std::vector<std::string> plain{"answer", "--model", model, "--squad", squad};
+  auto stored = plain;
+  stored.insert(stored.end(), {"--store", store, "--require-store"});
+  EXPECT_EQ(run_ok(stored), run_ok(plain));
+  EXPECT_THAT(run_ok({"evaluate", "--model", model, "--squad", squad, "--store", store}),
+              HasSubstr("answered 3 questions"));
+}
+
+TEST_F(StoreVerbs, EncodesOnceWhatComesTwice) {
+  Json twice = small_squad();
+  twice["data"].push_back(twice["data"][0]);
+  for (Json& paragraph : twice["data"][1]["paragraphs"]) paragraph["qas"] = Json::array();
+  EXPECT_EQ(encode(store, {"--squad", write_json("twice.json", twice)})["encoded"], 2);
+  const Json again = encode(store, {"--squad", squad, "--resume"});
+  EXPECT_EQ(again["encoded"], 0);
+  EXPECT_EQ(again["reused"], 2);
+}
+
+TEST_F(StoreVerbs, QuestionsMayNameAPassageById) {
+  const Json report = encode(store, {"--jsonl", write_passages("p.jsonl", 3)});
+  EXPECT_EQ(report["encoded"], 3);
+  const std::string out = run_ok({"answer", "--model", model, "--store", store, "--jsonl", "-"},
+                                 {.input = R"({"question": "what number?", "passage_id": "p1"})"
+                                           "\n"});
+  const Json answer = json_lines(out).at(0)["answers"][0];
+  EXPECT_EQ(answer["passage_id"], "p1");
+  EXPECT_THAT("passage number 1 is about rivers", HasSubstr(answer["text"].get<std::string>()));
+  expect_failure(run({"answer", "--model", model, "--store", store, "--jsonl", "-"},
+                     {.input = R"({"question": "what?", "passage_id": "p9"})"
+                               "\n"}),
+                 3, "line 1: passage \"p9\"");
+}
+
+TEST_F(StoreVerbs, MissingPassagesAreEncodedAndCountedOrRefused) {
+  encode(store, {"--squad", squad, "--shard", "1/2"});
+  const ProcessResult counted =
+      run({"answer", "--model", model, "--squad", squad, "--store", store});
+  EXPECT_EQ(counted.status, 0);
+  EXPECT_EQ(counted.out, run_ok({"answer", "--model", model, "--squad", squad}));
+  EXPECT_EQ(counted.err, "deformer: 1 of 2 passages were not in the store and were encoded\n");
+  expect_failure(run({"answer", "--model", model, "--squad", squad, "--store", store,
+                      "--require-store", "--output", path("p.json")}),
+                 3, "expected it in the store (--require-store), found none");
+  EXPECT_EQ(listing().count("p.json"), 0u);
+}
+
+TEST_F(StoreVerbs, AStaleTextCountsAsMissing) {
+  encode(store, {"--jsonl", write_passages("p.jsonl", 1)});
+  const std::string question =
+      R"({"question": "what?", "passage_id": "p0", "passage": "something else"})"
+      "\n";
+  const ProcessResult result =
+      run({"answer", "--model", model, "--store", store, "--jsonl", "-"}, {.input = question});
+  EXPECT_THAT("something else",
+              HasSubstr(json_lines(result.out).at(0)["answers"][0]["text"].get<std::string>()));
+  EXPECT_EQ(result.err, "deformer: 1 of 1 passages were not in the store and were encoded\n");
+  expect_failure(
+      run({"answer", "--model", model, "--store", store, "--jsonl", "-", "--require-store"},
+          {.input = question}),
+      3, "another text under its id");
+}
+
+TEST_F(StoreVerbs, ReadsADirectoryOfTexts) {
+  std::filesystem::create_directories(path("texts/deep"));
+  write("texts/b.txt", "the second");
+  write("texts/deep/a.txt", "the first");
+  EXPECT_EQ(encode(store, {"--text-dir", path("texts")})["encoded"], 2);
+  const std::string out = run_ok({"answer", "--model", model, "--store", store, "--jsonl", "-"},
+                                 {.input = R"({"question": "which?", "passage_id": "deep/a.txt"})"
+                                           "\n"});
+  EXPECT_EQ(json_lines(out).at(0)["answers"][0]["passage_id"], "deep/a.txt");
+  expect_failure(run({"encode", "--model", model, "--store", store, "--text-dir", path("absent")}),
+                 3, "absent: cannot list");
+}
+
+TEST_F(StoreVerbs, ShardsMergeIntoTheWhole) {
+  const std::string input = write_passages("p.jsonl", 10);
+  const std::string first = "lmdb:" + path("first");
+  const std::string second = "lmdb:" + path("second");
+  EXPECT_EQ(encode(first, {"--jsonl", input, "--shard", "1/3"})["encoded"], 4);
+  EXPECT_EQ(encode(second, {"--jsonl", input, "--shard", "2/3"})["encoded"], 3);
+  EXPECT_EQ(encode(second, {"--jsonl", input, "--shard", "3/3"})["encoded"], 3);
+  const Json merged =
+      Json::parse(run_ok({"store", "merge", first, second, "--into", store, "--json", "--quiet"}));
+  EXPECT_EQ(merged["copied"], 10);
+  encode("lmdb:" + path("whole"), {"--jsonl", input});
+  Json ours = inspect(store);
+  Json whole = inspect("lmdb:" + path("whole"));
+  EXPECT_EQ(ours["read"], whole["read"]);
+  EXPECT_EQ(ours["fingerprint"], whole["fingerprint"]);
+  EXPECT_EQ(ours["note"], whole["note"]);
+}
+
+TEST_F(StoreVerbs, ExportAndRemove) {
+  encode(store, {"--jsonl", write_passages("p.jsonl", 5)});
+  const std::string copy = "lmdb:" + path("copy");
+  const ProcessResult exported = run({"store", "export", store, copy});
+  EXPECT_EQ(exported.status, 0);
+  EXPECT_THAT(exported.err, HasSubstr("copied 5 passages"));
+  const Json some = Json::parse(
+      run_ok({"store", "rm", copy, "--id", "p1", "--id", "nobody", "--json", "--quiet"}));
+  EXPECT_EQ(some["removed"], 1);
+  EXPECT_EQ(some["left"], 4);
+  const Json listed = Json::parse(
+      run_ok({"store", "rm", copy, "--ids-from", "-", "--json", "--quiet"}, {.input = "p2\np3"}));
+  EXPECT_EQ(listed["left"], 2);
+  EXPECT_EQ(Json::parse(run_ok({"store", "rm", copy, "--all", "--json", "--quiet"}))["left"], 0);
+  EXPECT_EQ(inspect(store)["passages"], 5);
+  expect_failure(run({"store", "rm", store}), 2, "--all");
+}
+
+TEST_F(StoreVerbs, InspectTellsBytesAndCodec) {
+  for (const std::string codec : {"fp32", "fp16", "int8"}) {
+    const std::string uri = "lmdb:" + path(codec);
+    encode(uri, {"--squad", squad, "--codec", codec});
+    const Json report = inspect(uri);
+    EXPECT_EQ(report["engine"], "lmdb");
+    EXPECT_EQ(report["passages"], 2);
+    EXPECT_EQ(report["read"]["complete"], true);
+    EXPECT_EQ(report["read"]["codecs"][codec], 2);
+    const std::int64_t rows = report["read"]["rows"];
+    // Hidden size 32; int8 has a scale of 4 bytes a row.
+    const std::int64_t row_bytes = codec == "fp32" ? 128 : codec == "fp16" ? 64 : 36;
+    EXPECT_EQ(report["read"]["vector_bytes"], rows * row_bytes) << codec;
+    EXPECT_EQ(Json::parse(report["note"].get<std::string>())["codec"], codec);
+    EXPECT_EQ(report["fingerprint"],
+              Json::parse(run_ok({"inspect", model, "--json"}))["fingerprint"]);
+  }
+  EXPECT_THAT(run_ok({"inspect", "lmdb:" + path("fp16")}), HasSubstr("2 passages good, 0 damaged"));
+}
+
+TEST_F(StoreVerbs, SaysWhenCodecsMix) {
+  encode(store, {"--squad", squad, "--codec", "fp16"});
+  const ProcessResult result =
+      run({"encode", "--model", model, "--store", store, "--squad", squad, "--codec", "int8"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.err, HasSubstr("was written as fp16"));
+}
+
+TEST_F(StoreVerbs, ADamagedPassageIsFound) {
+  encode(store, {"--jsonl", write_passages("p.jsonl", 3)});
+  std::string file;
+  for (const auto& entry : std::filesystem::directory_iterator(path("store"))) {
+    if (entry.path().filename() == "data.mdb") file = entry.path().string();
+  }
+  ASSERT_FALSE(file.empty());
+  std::string bytes = read(file);
+  const std::size_t place = bytes.rfind("passage number 1 ");
+  ASSERT_NE(place, std::string::npos);
+  // Every copy: LMDB may keep an old page.
+  for (std::size_t at = bytes.find("passage number 1 "); at != std::string::npos;
+       at = bytes.find("passage number 1 ", at + 1)) {
+    bytes[at] = 'P';
+  }
+  write("store/data.mdb", bytes);
+  const ProcessResult result = run({"inspect", store, "--verify", "--json"});
+  EXPECT_EQ(result.status, 4);
+  expect_error_line(result.err, "1 damaged passages, the first: ");
+  EXPECT_EQ(Json::parse(result.out)["damaged"][0]["id"], "p1");
+}
+
+TEST_F(StoreVerbs, AKilledRunIsContinued) {
+  const std::string input = write_passages("p.jsonl", 400);
+  const std::vector<std::string> arguments{
+      "encode", "--model", model, "--store", store, "--jsonl", input, "--batch-tokens", "64"};
+  {
+    Process process(command(arguments));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+    ::kill(process.pid(), SIGKILL);
+    (void)process.wait();
+  }
+  const Json rest = encode(store, {"--jsonl", input});
+  EXPECT_EQ(rest["passages"], 400);
+  const std::string whole = "lmdb:" + path("whole");
+  encode(whole, {"--jsonl", input});
+  EXPECT_EQ(inspect(store)["read"], inspect(whole)["read"]);
+}
+
+TEST_F(StoreVerbs, RefusesAnotherModelsStore) {
+  encode(store, {"--squad", squad});
+  const std::string other =
+      write_model("other", {.positions = 96, .max_question_tokens = 40, .seed = 2});
+  expect_failure(run({"answer", "--model", other, "--squad", squad, "--store", store}), 5,
+                 "fingerprint");
+  expect_failure(run({"encode", "--model", other, "--store", store, "--squad", squad}), 5,
+                 "fingerprint");
+}
+
+TEST_F(StoreVerbs, RefusesBadArguments) {
+  const auto encode_with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"encode", "--model", model, "--store", store};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  };
+  expect_failure(encode_with({}), 2, "expected one of --squad, --jsonl, --text-dir");
+  expect_failure(encode_with({"--squad", squad, "--shard", "0/2"}), 2, "--shard: expected I/N");
+  expect_failure(encode_with({"--squad", squad, "--shard", "3/2"}), 2, "--shard: expected I/N");
+  expect_failure(encode_with({"--squad", squad, "--codec", "fp64"}), 2, "fp64");
+  expect_failure(encode_with({"--squad", path("absent.json")}), 3, "absent.json");
+  expect_failure(encode_with({"--jsonl", write("bad.jsonl", "{\"id\": \"a\"}\n")}), 4,
+                 "bad.jsonl: line 1: expected a key \"text\"");
+  expect_failure(run({"encode", "--model", model, "--store", "tape:7", "--squad", squad}), 2,
+                 "tape");
+  expect_failure(run({"inspect", "lmdb:" + path("nowhere")}), 3, "nowhere");
+  expect_failure(
+      run({"answer", "--model", model, "--squad", squad, "--store", "lmdb:" + path("nowhere")}), 3,
+      "nowhere");
+  expect_failure(run({"answer", "--model", model, "--squad", squad, "--require-store"}), 2,
+                 "--store");
+  expect_failure(run({"store"}), 2, "subcommand");
+  expect_failure(run({"store", "merge", store}), 2, "--into");
+}
+
+}  // namespace
+}  // namespace deformer::test

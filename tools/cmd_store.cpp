@@ -1,0 +1,149 @@
+#include "tools/cmd_store.h"
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "deformer/error.h"
+#include "deformer/passage_store.h"
+#include "deformer/store_maintenance.h"
+#include "tools/input.h"
+#include "tools/output.h"
+#include "tools/talk.h"
+
+namespace deformer::tools {
+namespace {
+
+constexpr std::size_t kEraseBatch = 1024;
+
+constexpr const char* kFooter = R"(Examples:
+  deformer store merge lmdb:shard-1 lmdb:shard-2 --into lmdb:passages
+  deformer store export lmdb:passages redis://localhost:6379/wiki
+  deformer store rm lmdb:passages --id p17 --id p18
+
+All stores of a merge or export belong to one model: another fingerprint is refused.)";
+
+std::string summary(const nlohmann::ordered_json& counts) {
+  return counts.dump() + "\n";
+}
+
+// The target is made when absent; it belongs to the model of the first source.
+CopyReport copy_all(const std::vector<std::string>& sources, const StoreOptions& options) {
+  CopyReport sum;
+  std::shared_ptr<PassageStore> target;
+  for (const std::string& uri : sources) {
+    const auto source = open_existing_passage_store(uri);
+    if (!target) {
+      target = open_passage_store(options.target, source->fingerprint());
+      if (target->size() == 0) target->set_note(source->info().note);
+    }
+    Progress progress(Talk(options.quiet), "copy " + uri, "passages", source->size());
+    CopyOptions copy;
+    copy.existing = options.keep ? ExistingPassage::kKeep : ExistingPassage::kReplace;
+    copy.progress = [&](std::size_t done, std::size_t) { progress.update(done); };
+    const CopyReport report = copy_passages(*source, *target, copy);
+    sum.copied += report.copied;
+    sum.kept += report.kept;
+  }
+  return sum;
+}
+
+void run_copy(const std::vector<std::string>& sources, const StoreOptions& options) {
+  Output output("-");
+  const CopyReport report = copy_all(sources, options);
+  Talk(options.quiet)
+      .note("copied " + grouped(report.copied) + " passages to " + options.target + ", " +
+            grouped(report.kept) + " were there and kept");
+  if (options.json) output.write(summary({{"copied", report.copied}, {"kept", report.kept}}));
+  output.commit();
+}
+
+std::size_t erase_all(PassageStore& store, const Talk& talk) {
+  Progress progress(talk, "rm", "passages", store.size());
+  std::size_t erased = 0;
+  while (true) {
+    const auto ids = store.list_ids("", kEraseBatch);
+    if (ids.empty()) return erased;
+    erased += store.erase(ids);
+    progress.update(erased);
+  }
+}
+
+std::size_t erase_listed(PassageStore& store, const StoreOptions& options) {
+  std::size_t erased = store.erase(options.ids);
+  if (options.ids_file.empty()) return erased;
+  LineReader lines(options.ids_file);
+  for (auto batch = lines.next_batch(kEraseBatch); !batch.empty();
+       batch = lines.next_batch(kEraseBatch)) {
+    std::vector<std::string> ids;
+    for (LineReader::Line& line : batch) {
+      if (!line.text.empty()) ids.push_back(std::move(line.text));
+    }
+    erased += store.erase(ids);
+  }
+  return erased;
+}
+
+void run_rm(const StoreOptions& options) {
+  if (!options.all && options.ids.empty() && options.ids_file.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "store rm: expected --id, --ids-from or --all, found none");
+  }
+  const Talk talk(options.quiet);
+  Output output("-");
+  const auto store = open_existing_passage_store(options.target);
+  const std::size_t erased = options.all ? erase_all(*store, talk) : erase_listed(*store, options);
+  talk.note("removed " + grouped(erased) + " passages, " + grouped(store->size()) + " are left");
+  if (options.json) output.write(summary({{"removed", erased}, {"left", store->size()}}));
+  output.commit();
+}
+
+void add_common(CLI::App& verb, StoreOptions& options) {
+  verb.add_flag("--json", options.json, "Print the summary as JSON on stdout");
+  verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr");
+  verb.footer(kFooter);
+}
+
+}  // namespace
+
+CLI::App* add_store(CLI::App& app, StoreOptions& options) {
+  CLI::App* verb = app.add_subcommand("store", "Look after passage stores: merge, export, rm");
+  verb->require_subcommand(1);
+  verb->footer(kFooter);
+  CLI::App* merge = verb->add_subcommand("merge", "Copy all passages of several stores into one");
+  merge->add_option("SOURCE", options.sources, "Stores to copy from")->required()->type_name("");
+  merge->add_option("--into", options.target, "Store to copy to; made when absent")
+      ->required()
+      ->type_name("URI");
+  CLI::App* copy = verb->add_subcommand("export", "Copy a store, also to another engine");
+  copy->add_option("SOURCE", options.source, "Store to copy from")->required()->type_name("");
+  copy->add_option("TARGET", options.target, "Store to copy to; made when absent")
+      ->required()
+      ->type_name("");
+  for (CLI::App* command : {merge, copy}) {
+    command->add_flag("--keep", options.keep, "Keep passages of the target, do not replace them");
+    add_common(*command, options);
+  }
+  CLI::App* remove = verb->add_subcommand("rm", "Remove passages");
+  remove->add_option("STORE", options.target, "The store")->required()->type_name("");
+  remove->add_option("--id", options.ids, "A passage; may be repeated")
+      ->type_name("ID")
+      ->allow_extra_args(false);
+  remove->add_option("--ids-from", options.ids_file, "Passages, an id a line; - = stdin")
+      ->type_name("FILE");
+  remove->add_flag("--all", options.all, "All passages");
+  add_common(*remove, options);
+  return verb;
+}
+
+void run_store(const CLI::App& verb, const StoreOptions& options) {
+  if (verb.got_subcommand("rm")) {
+    run_rm(options);
+  } else if (verb.got_subcommand("merge")) {
+    run_copy(options.sources, options);
+  } else {
+    run_copy({options.source}, options);
+  }
+}
+
+}  // namespace deformer::tools

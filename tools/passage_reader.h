@@ -1,0 +1,45 @@
+// Passages to be encoded: from a SQuAD file, JSON Lines, or a directory of texts.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "deformer/passage_store.h"
+
+namespace deformer::tools {
+
+/// Shard `index` of `count`, from 1.
+struct Shard {
+  std::size_t index = 1;
+  std::size_t count = 1;
+
+  /// True for every count-th passage of the input.
+  [[nodiscard]] bool has(std::size_t number) const { return number % count == index - 1; }
+};
+
+/// Parses "2/8". Throws Error (kInvalidArgument).
+[[nodiscard]] Shard parse_shard(const std::string& text);
+
+class PassageReader {
+ public:
+  virtual ~PassageReader() = default;
+
+  /// At most `most` further passages; empty at the end. Throws Error naming the place of a bad one.
+  [[nodiscard]] virtual std::vector<Passage> next(std::size_t most) = 0;
+  /// How many there are in all; 0 when that is not known.
+  [[nodiscard]] virtual std::size_t total() const = 0;
+};
+
+/// Each context once, under its content id.
+[[nodiscard]] std::unique_ptr<PassageReader> read_squad_passages(const std::string& path,
+                                                                 Shard shard);
+/// {"id", "text"} a line; without an id the text's content id. "-" is standard input.
+[[nodiscard]] std::unique_ptr<PassageReader> read_jsonl_passages(const std::string& path,
+                                                                 Shard shard);
+/// Every regular file below `directory`, by relative path, in the order of the names.
+[[nodiscard]] std::unique_ptr<PassageReader> read_text_files(const std::string& directory,
+                                                             Shard shard);
+
+}  // namespace deformer::tools

@@ -1,0 +1,133 @@
+#include "tools/store_report.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "deformer/version.h"
+
+namespace deformer::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double per(double value, std::size_t count) {
+  return count == 0 ? 0 : value / static_cast<double>(count);
+}
+
+std::string rate(std::size_t count, double seconds) {
+  return fixed(static_cast<double>(count) / std::max(seconds, 1e-9), 1);
+}
+
+std::string field(std::string name, const std::string& value) {
+  name.resize(14, ' ');
+  return name + value + "\n";
+}
+
+Json codecs(const StoreScan& scan) {
+  Json object = Json::object();
+  for (std::size_t i = 0; i < scan.passages_of_codec.size(); ++i) {
+    if (scan.passages_of_codec[i] == 0) continue;
+    object[to_string(static_cast<HiddenCodec>(i))] = scan.passages_of_codec[i];
+  }
+  return object;
+}
+
+// Empty when the note is none of ours.
+std::string noted_codec(const std::string& note) {
+  const Json object = Json::parse(note, nullptr, false);
+  return object.is_object() && object.contains("codec") && object["codec"].is_string()
+             ? object["codec"].get<std::string>()
+             : "";
+}
+
+}  // namespace
+
+std::string to_text(const EncodeRun& run) {
+  std::string text = "encoded " + grouped(run.encoded) + " passages (" + grouped(run.tokens) +
+                     " tokens) in " + fixed(run.seconds, 1) + " s";
+  if (run.encoded > 0) {
+    text += ", " + rate(run.encoded, run.seconds) + " passages/s, " +
+            rate(run.tokens, run.seconds) + " tokens/s";
+  }
+  return text + "; " + grouped(run.reused) + " were there already";
+}
+
+std::string to_json(const EncodeRun& run) {
+  Json object;
+  object["passages"] = run.passages;
+  object["encoded"] = run.encoded;
+  object["reused"] = run.reused;
+  object["tokens"] = run.tokens;
+  object["seconds"] = run.seconds;
+  return object.dump() + "\n";
+}
+
+void note_codec(PassageStore& store, const std::string& codec, const std::string& precision,
+                const Talk& talk) {
+  const StoreInfo info = store.info();
+  const std::string before = noted_codec(info.note);
+  if (info.passages > 0 && !before.empty() && before != codec) {
+    talk.note(info.uri + " was written as " + before +
+              "; what it holds stays so, new passages are " + codec);
+  }
+  if (info.passages > 0) return;
+  Json note;
+  note["codec"] = codec;
+  note["precision"] = precision;
+  note["program"] = std::string("deformer ") + version();
+  store.set_note(note.dump());
+}
+
+std::string to_text(const StoreReport& report) {
+  const StoreInfo& info = report.info;
+  const StoreScan& scan = report.scan;
+  std::string text = field("store", info.uri + ", format version " + std::to_string(info.version));
+  text += field("fingerprint", to_string(info.fingerprint));
+  if (!info.note.empty()) text += field("written as", info.note);
+  text += field("passages", grouped(info.passages));
+  if (info.file_bytes) text += field("on disk", grouped(*info.file_bytes) + " bytes");
+  text += field(report.complete ? "verified" : "read", grouped(scan.passages) + " passages good, " +
+                                                           grouped(scan.bad.size()) + " damaged");
+  const Json by_codec = codecs(scan);
+  for (const auto& entry : by_codec.items()) {
+    text += field("  " + entry.key(), entry.value().dump() + " passages");
+  }
+  text += field("  sizes", grouped(scan.windows) + " windows, " + grouped(scan.tokens) +
+                               " tokens, " + grouped(scan.rows) + " rows of states");
+  text += field("  bytes", fixed(per(static_cast<double>(scan.record_bytes), scan.rows), 1) +
+                               " a row, of which states " +
+                               fixed(per(static_cast<double>(scan.vector_bytes), scan.rows), 1));
+  for (const BadPassage& bad : scan.bad) text += field("  damaged", bad.message);
+  return text;
+}
+
+std::string to_json(const StoreReport& report) {
+  const StoreInfo& info = report.info;
+  const StoreScan& scan = report.scan;
+  Json object;
+  object["uri"] = info.uri;
+  object["engine"] = info.engine;
+  object["version"] = info.version;
+  object["fingerprint"] = to_string(info.fingerprint);
+  object["note"] = info.note;
+  object["passages"] = info.passages;
+  if (info.file_bytes) object["file_bytes"] = *info.file_bytes;
+  Json& read = object["read"];
+  read["complete"] = report.complete;
+  read["passages"] = scan.passages;
+  read["codecs"] = codecs(scan);
+  read["windows"] = scan.windows;
+  read["tokens"] = scan.tokens;
+  read["rows"] = scan.rows;
+  read["text_bytes"] = scan.text_bytes;
+  read["vector_bytes"] = scan.vector_bytes;
+  read["record_bytes"] = scan.record_bytes;
+  read["bytes_per_row"] = per(static_cast<double>(scan.record_bytes), scan.rows);
+  Json& damaged = object["damaged"] = Json::array();
+  for (const BadPassage& bad : scan.bad) {
+    damaged.push_back({{"id", bad.id}, {"message", bad.message}});
+  }
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace deformer::tools

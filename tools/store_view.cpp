@@ -1,0 +1,44 @@
+#include "tools/store_view.h"
+
+#include <algorithm>
+
+#include "deformer/error.h"
+
+namespace deformer::tools {
+
+void StoreView::expect(std::span<const QaRequest> requests) {
+  expected_.clear();
+  for (const QaRequest& request : requests) {
+    for (const Passage& passage : request.passages) {
+      if (passage.text.empty()) continue;
+      const auto [begin, end] = expected_.equal_range(passage.id);
+      const bool known =
+          std::any_of(begin, end, [&](const auto& entry) { return entry.second == passage.text; });
+      if (!known) expected_.emplace(passage.id, passage.text);
+    }
+  }
+}
+
+bool StoreView::is_fresh(const std::string& id, const EncodedPassage* found) const {
+  if (found == nullptr) return false;
+  const auto [begin, end] = expected_.equal_range(id);
+  return begin == end ||
+         std::any_of(begin, end, [&](const auto& entry) { return entry.second == found->text; });
+}
+
+std::vector<std::shared_ptr<const EncodedPassage>> StoreView::get(
+    std::span<const std::string> ids) const {
+  auto found = store_->get(ids);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    ++looked_up_;
+    if (is_fresh(ids[i], found[i].get())) continue;
+    ++missing_count_;
+    if (missing_ == Missing::kAllow) continue;
+    throw Error(ErrorCode::kNotFound, "passage \"" + ids[i] +
+                                          "\": expected it in the store (--require-store), found " +
+                                          (found[i] ? "another text under its id" : "none"));
+  }
+  return found;
+}
+
+}  // namespace deformer::tools

@@ -1,0 +1,52 @@
+// A passage store as one answering run sees it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "deformer/passage_store.h"
+#include "deformer/span_qa.h"
+
+namespace deformer::tools {
+
+/// Counts the passages that the store lacks, or holds with another text than the requests give, and
+/// refuses them when asked to. Reads from one thread at a time.
+class StoreView : public PassageStore {
+ public:
+  enum class Missing { kAllow, kRefuse };
+
+  StoreView(std::shared_ptr<PassageStore> store, Missing missing)
+      : store_(std::move(store)), missing_(missing) {}
+
+  /// The texts to expect under the requests' passage ids; until the next call.
+  void expect(std::span<const QaRequest> requests);
+
+  /// Throws kNotFound for the first missing passage with Missing::kRefuse.
+  [[nodiscard]] std::vector<std::shared_ptr<const EncodedPassage>> get(
+      std::span<const std::string> ids) const override;
+  void put(std::span<const EncodedPassage> passages) override { store_->put(passages); }
+  std::size_t erase(std::span<const std::string> ids) override { return store_->erase(ids); }
+  [[nodiscard]] std::size_t size() const override { return store_->size(); }
+  [[nodiscard]] const Fingerprint& fingerprint() const noexcept override {
+    return store_->fingerprint();
+  }
+
+  [[nodiscard]] std::size_t looked_up() const noexcept { return looked_up_; }
+  [[nodiscard]] std::size_t missing() const noexcept { return missing_count_; }
+
+ private:
+  [[nodiscard]] bool is_fresh(const std::string& id, const EncodedPassage* found) const;
+
+  std::shared_ptr<PassageStore> store_;
+  Missing missing_;
+  std::unordered_multimap<std::string, std::string> expected_;
+  // get() is const for its callers; what it counts is no part of the store.
+  mutable std::size_t looked_up_ = 0;
+  mutable std::size_t missing_count_ = 0;
+};
+
+}  // namespace deformer::tools
