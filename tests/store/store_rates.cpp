@@ -75,41 +75,55 @@ std::vector<std::string> shuffled_ids(const std::vector<EncodedPassage>& corpus)
   return ids;
 }
 
-void read_all(const PassageStore& store, const std::vector<std::string>& ids, bool decode) {
+// Median time per passage over batches: other programs disturb few of them.
+double read_all(const PassageStore& store, const std::vector<std::string>& ids, bool decode) {
   std::vector<float> out(151 * 384);
+  std::vector<double> times;
   for (std::size_t at = 0; at < ids.size(); at += kReadBatch) {
     const auto part = std::span(ids).subspan(at, std::min(kReadBatch, ids.size() - at));
-    for (const auto& passage : store.get(part)) {
-      if (!passage) std::abort();
-      if (decode) decode_hidden(passage->hidden, 0, passage->hidden.rows, out);
-    }
+    const double time = seconds([&] {
+      for (const auto& passage : store.get(part)) {
+        if (!passage) std::abort();
+        if (decode) decode_hidden(passage->hidden, 0, passage->hidden.rows, out);
+      }
+    });
+    times.push_back(time / static_cast<double>(part.size()));
   }
+  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
+  return times[times.size() / 2];
+}
+
+// Time of one passage, median over batches that are synced each.
+double put_all(PassageStore& store, const std::vector<EncodedPassage>& corpus) {
+  std::vector<double> times;
+  for (std::size_t at = 0; at < corpus.size(); at += kBatch) {
+    const auto part = std::span(corpus).subspan(at, std::min(kBatch, corpus.size() - at));
+    times.push_back(seconds([&] { store.put(part); }) / static_cast<double>(part.size()));
+  }
+  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
+  return times[times.size() / 2];
 }
 
 void measure_engine(const std::string& name, PassageStore& store,
                     const std::vector<EncodedPassage>& corpus) {
   const auto count = static_cast<double>(corpus.size());
-  const double megabytes = count * static_cast<double>(RecordWriter(corpus[0]).size()) / 1e6;
-  const double put = seconds([&] {
-    for (std::size_t at = 0; at < corpus.size(); at += kBatch) {
-      store.put(std::span(corpus).subspan(at, std::min(kBatch, corpus.size() - at)));
-    }
-  });
+  const double megabytes = static_cast<double>(RecordWriter(corpus[0]).size()) / 1e6;
+  const double put = put_all(store, corpus);
   const std::vector<std::string> ids = shuffled_ids(corpus);
-  read_all(store, ids, false);
-  const double get = best_seconds([&] { read_all(store, ids, false); });
-  const double decoded = best_seconds([&] { read_all(store, ids, true); });
+  static_cast<void>(read_all(store, ids, false));
+  const double get = read_all(store, ids, false);
+  const double decoded = read_all(store, ids, true);
   const double hashes = best_seconds([&] { static_cast<void>(store.text_hashes(ids)); });
   const double size = best_seconds([&] { static_cast<void>(store.size()); });
   const double list = best_seconds([&] { static_cast<void>(store.list_ids("", ids.size() + 1)); });
   std::printf(
-      "%s: put %.0f/s (%.0f MB/s), get %.0f/s (%.0f MB/s), get + decode %.0f/s (%.1f us each), "
-      "text hash %.0f/s, size %.1f ms, list %.1f ms\n",
-      name.c_str(), count / put, megabytes / put, count / get, megabytes / get, count / decoded,
-      decoded / count * 1e6, count / hashes, size * 1e3, list * 1e3);
+      "%s: put %.0f us (%.0f MB/s), get %.1f us (%.0f MB/s), get + decode %.1f us, "
+      "text hash %.2f us, size %.1f ms, list %.1f ms\n",
+      name.c_str(), put * 1e6, megabytes / put, get * 1e6, megabytes / get, decoded * 1e6,
+      hashes / count * 1e6, size * 1e3, list * 1e3);
   if (const auto bytes = store.info().file_bytes) {
     std::printf("%s: file %.1f MB for %.1f MB of records\n", name.c_str(),
-                static_cast<double>(*bytes) / 1e6, megabytes);
+                static_cast<double>(*bytes) / 1e6, megabytes * count);
   }
 }
 
