@@ -134,8 +134,8 @@ class DEFORMER_EXPORT PassageStore {
 
   [[nodiscard]] virtual StoreInfo info() const;
 
-  /// Keeps a free text (JSON by convention) that says how the store was written: precision, codec,
-  /// program. Throws kUnsupported where a store has no place for it.
+  /// Keeps a free text (JSON by convention, at most 64 KiB) that says how the store was written:
+  /// precision, codec, program. Throws kUnsupported where a store has no place for it.
   virtual void set_note(std::string_view note);
 };
 

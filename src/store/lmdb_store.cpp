@@ -8,8 +8,14 @@
 namespace deformer {
 namespace {
 
-std::string text_of(const std::optional<std::span<const std::byte>>& bytes) {
+// A length beyond what can have been written is a damaged page's; following it could leave the
+// file.
+std::string text_of(const LmdbSnapshot& snapshot, const char* key, const std::string& where) {
+  const auto bytes = snapshot.find(LmdbTable::kMeta, key);
   if (!bytes) return {};
+  if (bytes->size() > kMaxNoteBytes) {
+    throw Error(ErrorCode::kCorrupt, where + ": its entry \"" + key + "\" is damaged");
+  }
   return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
 }
 
@@ -23,7 +29,7 @@ LmdbPassageStore::LmdbPassageStore(const std::filesystem::path& directory,
                                    const std::optional<Fingerprint>& fingerprint,
                                    const LmdbOptions& options)
     : environment_(LmdbEnvironment::open(directory, first_entry(fingerprint), options)) {
-  const std::string entry = text_of(environment_->snapshot()->find(LmdbTable::kMeta, "store"));
+  const std::string entry = text_of(*environment_->snapshot(), "store", environment_->name());
   fingerprint_ = parse_store_entry(entry, environment_->name());
   require_fingerprint(fingerprint_, fingerprint, environment_->name());
 }
@@ -107,11 +113,12 @@ StoreInfo LmdbPassageStore::info() const {
   info.fingerprint = fingerprint_;
   info.passages = snapshot->count(LmdbTable::kPassages);
   info.file_bytes = environment_->file_bytes();
-  info.note = text_of(snapshot->find(LmdbTable::kMeta, "note"));
+  info.note = text_of(*snapshot, "note", environment_->name());
   return info;
 }
 
 void LmdbPassageStore::set_note(std::string_view note) {
+  validate_note(note);
   environment_->write([&](LmdbWriter& writer) { writer.put(LmdbTable::kMeta, "note", note); });
 }
 

@@ -74,6 +74,7 @@ StoreInfo MemoryPassageStore::info() const {
 }
 
 void MemoryPassageStore::set_note(std::string_view note) {
+  validate_note(note);
   const std::unique_lock lock(mutex_);
   note_ = note;
 }

@@ -230,6 +230,7 @@ StoreInfo RedisPassageStore::info() const {
 }
 
 void RedisPassageStore::set_note(std::string_view note) {
+  validate_note(note);
   static_cast<void>(servers_.run({{"HSET", meta_key_, "note", note}, meta_key_}));
 }
 

@@ -39,6 +39,13 @@ Fingerprint parse_store_entry(std::string_view entry, std::string_view where) {
   }
 }
 
+void validate_note(std::string_view note) {
+  if (note.size() <= kMaxNoteBytes) return;
+  throw Error(ErrorCode::kInvalidArgument, "store: expected a note of at most " +
+                                               std::to_string(kMaxNoteBytes) + " bytes, found " +
+                                               std::to_string(note.size()));
+}
+
 void require_fingerprint(const Fingerprint& found, const std::optional<Fingerprint>& expected,
                          std::string_view where) {
   if (!expected || found == *expected) return;

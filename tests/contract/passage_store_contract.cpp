@@ -271,6 +271,14 @@ TEST_P(PassageStoreContract, SaysWhatItIs) {
   EXPECT_TRUE(uri().starts_with(info.engine + ":")) << info.engine;
 }
 
+TEST_P(PassageStoreContract, LimitsItsNote) {
+  const auto store = open();
+  store->set_note(std::string(65536, 'x'));
+  EXPECT_EQ(store->info().note.size(), 65536U);
+  expect_error(ErrorCode::kInvalidArgument, "note of at most 65536 bytes",
+               [&] { store->set_note(std::string(65537, 'x')); });
+}
+
 TEST_P(PassageStoreContract, ScansClean) {
   const auto store = open();
   std::vector<EncodedPassage> passages = make_passages(100);
