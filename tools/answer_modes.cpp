@@ -113,7 +113,7 @@ void answer_jsonl_stream(const AnswerOptions& options) {
       talk, output);
   output.commit();
   reader.report(talk);
-  if (errors > 0) talk.note(grouped(errors) + " lines could not be answered");
+  if (errors > 0) talk.note("lines that could not be answered: " + grouped(errors));
 }
 
 void answer_passage(const AnswerOptions& options) {

@@ -61,9 +61,8 @@ void inspect_store(const InspectOptions& options, Output& output) {
   output.write(options.json ? to_json(report) : to_text(report));
   if (report.scan.bad.empty()) return;
   output.commit();
-  throw Error(ErrorCode::kCorrupt,
-              grouped(report.scan.bad.size()) +
-                  " damaged passages, the first: " + report.scan.bad.front().message);
+  throw Error(ErrorCode::kCorrupt, "damaged passages: " + grouped(report.scan.bad.size()) +
+                                       ", the first: " + report.scan.bad.front().message);
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ void run_copy(const std::vector<std::string>& sources, const StoreOptions& optio
   Output output("-");
   const CopyReport report = copy_all(sources, options);
   Talk(options.quiet)
-      .note("copied " + grouped(report.copied) + " passages to " + options.target + ", " +
-            grouped(report.kept) + " were there and kept");
+      .note("passages copied to " + options.target + ": " + grouped(report.copied) +
+            ", kept there: " + grouped(report.kept));
   if (options.json) output.write(summary({{"copied", report.copied}, {"kept", report.kept}}));
   output.commit();
 }
@@ -93,7 +93,7 @@ void run_rm(const StoreOptions& options) {
   Output output("-");
   const auto store = open_existing_passage_store(options.target);
   const std::size_t erased = options.all ? erase_all(*store, talk) : erase_listed(*store, options);
-  talk.note("removed " + grouped(erased) + " passages, " + grouped(store->size()) + " are left");
+  talk.note("passages removed: " + grouped(erased) + ", left: " + grouped(store->size()));
   if (options.json) output.write(summary({{"removed", erased}, {"left", store->size()}}));
   output.commit();
 }

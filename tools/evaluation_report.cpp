@@ -43,7 +43,8 @@ std::string to_table(const EvaluationReport& report) {
              fixed(scores.best->best_f1_threshold, 4) + "\n";
   }
   if (scores.missing > 0) {
-    table += grouped(scores.missing) + " questions have no prediction and count as wrong\n";
+    table +=
+        "questions without a prediction, which count as wrong: " + grouped(scores.missing) + "\n";
   }
   return report.run ? table + run_lines(*report.run) : table;
 }

@@ -90,7 +90,7 @@ JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where
   const bool has_one = text != nullptr || passage_id != nullptr;
   if (has_one == (list != object.end())) {
     throw Error(ErrorCode::kInvalidArgument,
-                where + ": expected either \"passages\" or \"passage\" and \"passage_id\", found " +
+                where + R"(: expected either "passages" or "passage" and "passage_id", found )" +
                     (has_one ? "both" : "neither"));
   }
   if (has_one) {

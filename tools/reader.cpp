@@ -126,13 +126,12 @@ std::vector<QaResult> Reader::answer(const std::vector<QaRequest>& requests,
 
 void Reader::report(const Talk& talk) const {
   if (cut_ > 0) {
-    talk.note(grouped(cut_) + " of " + grouped(answered_) + " questions were cut to " +
-              std::to_string(model_->config().split.max_question_tokens) +
-              " tokens (--long-questions)");
+    talk.note("questions cut to " + std::to_string(model_->config().split.max_question_tokens) +
+              " tokens (--long-questions): " + grouped(cut_) + " of " + grouped(answered_));
   }
   if (store_ && store_->missing() > 0) {
-    talk.note(grouped(store_->missing()) + " of " + grouped(store_->looked_up()) +
-              " passages were not in the store and were encoded");
+    talk.note("passages encoded because the store lacks them: " + grouped(store_->missing()) +
+              " of " + grouped(store_->looked_up()));
   }
   if (options_.timing) report_timing(talk);
 }

@@ -43,13 +43,13 @@ std::string noted_codec(const std::string& note) {
 }  // namespace
 
 std::string to_text(const EncodeRun& run) {
-  std::string text = "encoded " + grouped(run.encoded) + " passages (" + grouped(run.tokens) +
+  std::string text = "passages encoded: " + grouped(run.encoded) + " (" + grouped(run.tokens) +
                      " tokens) in " + fixed(run.seconds, 1) + " s";
   if (run.encoded > 0) {
     text += ", " + rate(run.encoded, run.seconds) + " passages/s, " +
             rate(run.tokens, run.seconds) + " tokens/s";
   }
-  return text + "; " + grouped(run.reused) + " were there already";
+  return text + "; there already: " + grouped(run.reused);
 }
 
 std::string to_json(const EncodeRun& run) {

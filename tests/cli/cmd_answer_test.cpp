@@ -151,7 +151,7 @@ TEST_F(Answer, LongQuestionsAreCutAndCounted) {
       write_json("long.json", squad_file({{"some text", {squad_question("long", words, "text")}}}));
   const ProcessResult cut = run({"answer", "--model", short_model, "--squad", file});
   EXPECT_EQ(cut.status, 0);
-  EXPECT_EQ(cut.err, "deformer: 1 of 1 questions were cut to 12 tokens (--long-questions)\n");
+  EXPECT_EQ(cut.err, "deformer: questions cut to 12 tokens (--long-questions): 1 of 1\n");
   expect_failure(
       run({"answer", "--model", short_model, "--squad", file, "--long-questions", "error"}), 2,
       "question long: expected a question of at most 12 tokens, found ");

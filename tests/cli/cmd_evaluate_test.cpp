@@ -63,7 +63,7 @@ TEST_F(Evaluate, CountsMissingPredictionsAsWrong) {
   EXPECT_DOUBLE_EQ(scores["exact"], 100.0 / 3);
   EXPECT_EQ(scores["missing"], 2);
   EXPECT_THAT(run_ok({"evaluate", "--squad", squad, "--predictions", predictions}),
-              HasSubstr("2 questions have no prediction and count as wrong\n"));
+              HasSubstr("questions without a prediction, which count as wrong: 2\n"));
 }
 
 TEST_F(Evaluate, AModelScoresAsItsPredictionsDo) {

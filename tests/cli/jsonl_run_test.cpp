@@ -120,7 +120,7 @@ TEST_F(JsonlRun, KeepGoingGivesAnErrorLineInPlace) {
       answer("nonsense\n" + unknown_passage + "\n" + empty_question + "\n" + kGood + "\n",
              {"--keep-going"});
   EXPECT_EQ(result.status, 0);
-  EXPECT_EQ(result.err, "deformer: 3 lines could not be answered\n");
+  EXPECT_EQ(result.err, "deformer: lines that could not be answered: 3\n");
   const auto lines = json_lines(result.out);
   ASSERT_EQ(lines.size(), 4u);
   EXPECT_EQ(lines[0]["line"], 1);

@@ -82,7 +82,7 @@ TEST_F(StoreVerbs, MissingPassagesAreEncodedAndCountedOrRefused) {
       run({"answer", "--model", model, "--squad", squad, "--store", store});
   EXPECT_EQ(counted.status, 0);
   EXPECT_EQ(counted.out, run_ok({"answer", "--model", model, "--squad", squad}));
-  EXPECT_EQ(counted.err, "deformer: 1 of 2 passages were not in the store and were encoded\n");
+  EXPECT_EQ(counted.err, "deformer: passages encoded because the store lacks them: 1 of 2\n");
   expect_failure(run({"answer", "--model", model, "--squad", squad, "--store", store,
                       "--require-store", "--output", path("p.json")}),
                  3, "expected it in the store (--require-store), found none");
@@ -98,7 +98,7 @@ TEST_F(StoreVerbs, AStaleTextCountsAsMissing) {
       run({"answer", "--model", model, "--store", store, "--jsonl", "-"}, {.input = question});
   EXPECT_THAT("something else",
               HasSubstr(json_lines(result.out).at(0)["answers"][0]["text"].get<std::string>()));
-  EXPECT_EQ(result.err, "deformer: 1 of 1 passages were not in the store and were encoded\n");
+  EXPECT_EQ(result.err, "deformer: passages encoded because the store lacks them: 1 of 1\n");
   expect_failure(
       run({"answer", "--model", model, "--store", store, "--jsonl", "-", "--require-store"},
           {.input = question}),
@@ -141,7 +141,7 @@ TEST_F(StoreVerbs, ExportAndRemove) {
   const std::string copy = "lmdb:" + path("copy");
   const ProcessResult exported = run({"store", "export", store, copy});
   EXPECT_EQ(exported.status, 0);
-  EXPECT_THAT(exported.err, HasSubstr("copied 5 passages"));
+  EXPECT_THAT(exported.err, HasSubstr("passages copied to " + copy + ": 5, kept there: 0"));
   const Json some = Json::parse(
       run_ok({"store", "rm", copy, "--id", "p1", "--id", "nobody", "--json", "--quiet"}));
   EXPECT_EQ(some["removed"], 1);
@@ -200,7 +200,7 @@ TEST_F(StoreVerbs, ADamagedPassageIsFound) {
   write("store/data.mdb", bytes);
   const ProcessResult result = run({"inspect", store, "--verify", "--json"});
   EXPECT_EQ(result.status, 4);
-  expect_error_line(result.err, "1 damaged passages, the first: ");
+  expect_error_line(result.err, "damaged passages: 1, the first: ");
   EXPECT_EQ(Json::parse(result.out)["damaged"][0]["id"], "p1");
 }
 
