@@ -2,10 +2,13 @@
 // LibTorch's tensor header; programs that only ask questions need span_qa.h, not this.
 #pragma once
 
+#include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -57,6 +60,17 @@ enum class JointRows : std::uint8_t {
 /// by absolute index.
 using LayerObserver = std::function<void(std::int64_t layer, const at::Tensor& hidden)>;
 
+/// How one forward pass runs. The default is inference.
+struct ForwardOptions {
+  LayerObserver observer = nullptr;
+  /// Probability with which training zeroes a value after the embeddings and after each sub-layer,
+  /// before the residual sum; 0 = off. Attention weights are never dropped: that would take
+  /// attention off its fused kernel.
+  double dropout = 0;
+  /// Source of the dropped positions; LibTorch's default generator of the device when absent.
+  std::optional<at::Generator> generator = {};
+};
+
 /// A tensor that training changes. Where the encoder keeps several tensors of the checkpoint as
 /// one, `names` has several: `value` is their concatenation along the first dimension, in equal
 /// parts.
@@ -75,7 +89,7 @@ class DEFORMER_EXPORT Encoder {
   /// Embeddings and layers [0, split_layer). Throws kInvalidArgument for an id or position out of
   /// range.
   [[nodiscard]] virtual Encoding lower(std::span<const Segment> segments,
-                                       const LayerObserver& observer = nullptr) const = 0;
+                                       const ForwardOptions& options = {}) const = 0;
 
   /// Layers [split_layer, n) over each pair's two segments. What does not depend on the partner
   /// (the first upper layer's projections) is computed once per segment. Result i belongs to
@@ -83,10 +97,16 @@ class DEFORMER_EXPORT Encoder {
   /// of the last those that `rows` names.
   [[nodiscard]] virtual Encoding upper(const Encoding& questions, const Encoding& passages,
                                        std::span<const SegmentPair> pairs, JointRows rows,
-                                       const LayerObserver& observer = nullptr) const = 0;
+                                       const ForwardOptions& options = {}) const = 0;
 
   /// All weights, each once. They share memory with the encoder.
   [[nodiscard]] virtual std::vector<Parameter> parameters() const = 0;
+
+  /// The same weights, shared and not copied, split elsewhere. Throws kInvalidArgument outside [0,
+  /// layers - 1]. The caller answers for the layout: a passage that continues after its question
+  /// allows split_layer 0 only.
+  [[nodiscard]] virtual std::unique_ptr<const Encoder> with_split_layer(
+      std::int64_t split_layer) const = 0;
 };
 
 }  // namespace deformer

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "deformer/error.h"
 #include "nn/activation.h"
+#include "nn/dropout.h"
 
 namespace deformer {
 namespace {
@@ -78,8 +79,12 @@ void append(std::vector<Parameter>& parameters, const Module& module,
   parameters.push_back(std::move(bias));
 }
 
-void notify(const LayerObserver& observer, std::int64_t layer, const at::Tensor& hidden) {
-  if (observer) observer(layer, hidden);
+void notify(const ForwardOptions& options, std::int64_t layer, const at::Tensor& hidden) {
+  if (options.observer) options.observer(layer, hidden);
+}
+
+at::Tensor drop(const at::Tensor& input, const ForwardOptions& options) {
+  return nn::dropout(input, options.dropout, options.generator);
 }
 
 }  // namespace
@@ -93,7 +98,8 @@ BertEmbeddings::BertEmbeddings(const ModelConfig& config, WeightScope scope)
           scope.take("token_type_embeddings.weight", {config.type_vocab_size, config.hidden_size})),
       norm_(make_norm(config, scope.sub("LayerNorm"))) {}
 
-at::Tensor BertEmbeddings::forward(std::span<const Segment> segments) const {
+at::Tensor BertEmbeddings::forward(std::span<const Segment> segments,
+                                   const ForwardOptions& options) const {
   std::size_t tokens = 0;
   for (const Segment& segment : segments) tokens += segment.ids.size();
   IndexColumn ids("token id", word_.size(0), tokens);
@@ -114,7 +120,7 @@ at::Tensor BertEmbeddings::forward(std::span<const Segment> segments) const {
   at::Tensor sum = at::embedding(word_, ids.tensor(device));
   sum = sum + at::embedding(position_, positions.tensor(device));
   sum = sum + at::embedding(type_, types.tensor(device));
-  return norm_.forward(sum);
+  return drop(norm_.forward(sum), options);
 }
 
 void BertEmbeddings::append_parameters(std::vector<Parameter>& parameters) const {
@@ -142,7 +148,8 @@ at::Tensor BertLayer::project(const at::Tensor& hidden) const {
 }
 
 at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projected,
-                              nn::Offsets offsets, const RowSelection* selection) const {
+                              nn::Offsets offsets, const RowSelection* selection,
+                              const ForwardOptions& options) const {
   const auto parts = projected.chunk(3, 1);
   at::Tensor query = parts[0];
   at::Tensor residual = hidden;
@@ -154,9 +161,9 @@ at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projec
   const at::Tensor context =
       nn::attend(query, parts[1], parts[2], query_offsets, offsets, num_heads_);
   const at::Tensor attended =
-      attention_norm_.forward(attention_output_.forward(context) + residual);
+      attention_norm_.forward(drop(attention_output_.forward(context), options) + residual);
   const at::Tensor expanded = nn::activate(activation_, intermediate_.forward(attended));
-  return output_norm_.forward(output_.forward(expanded) + attended);
+  return output_norm_.forward(drop(output_.forward(expanded), options) + attended);
 }
 
 void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
@@ -184,8 +191,20 @@ std::vector<Parameter> BertEncoder::parameters() const {
   return parameters;
 }
 
+std::unique_ptr<const Encoder> BertEncoder::with_split_layer(std::int64_t split_layer) const {
+  const auto layers = static_cast<std::int64_t>(layers_.size());
+  if (split_layer < 0 || split_layer >= layers) {
+    throw Error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to " +
+                                                 std::to_string(layers - 1) + ", found " +
+                                                 std::to_string(split_layer));
+  }
+  auto encoder = std::make_unique<BertEncoder>(*this);
+  encoder->split_layer_ = split_layer;
+  return encoder;
+}
+
 Encoding BertEncoder::lower(std::span<const Segment> segments,
-                            const LayerObserver& observer) const {
+                            const ForwardOptions& options) const {
   Encoding encoding;
   encoding.offsets.reserve(segments.size() + 1);
   encoding.offsets.push_back(0);
@@ -193,20 +212,20 @@ Encoding BertEncoder::lower(std::span<const Segment> segments,
     encoding.offsets.push_back(encoding.offsets.back() +
                                static_cast<std::int64_t>(segment.ids.size()));
   }
-  encoding.hidden = embeddings_.forward(segments);
-  notify(observer, -1, encoding.hidden);
+  encoding.hidden = embeddings_.forward(segments, options);
+  notify(options, -1, encoding.hidden);
   for (std::int64_t i = 0; i < split_layer_; ++i) {
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
-    encoding.hidden =
-        layer.forward(encoding.hidden, layer.project(encoding.hidden), encoding.offsets, nullptr);
-    notify(observer, i, encoding.hidden);
+    encoding.hidden = layer.forward(encoding.hidden, layer.project(encoding.hidden),
+                                    encoding.offsets, nullptr, options);
+    notify(options, i, encoding.hidden);
   }
   return encoding;
 }
 
 Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
                             std::span<const SegmentPair> pairs, JointRows rows,
-                            const LayerObserver& observer) const {
+                            const ForwardOptions& options) const {
   const JointPlan plan = plan_joint(questions, passages, pairs, kBertOrder);
   std::optional<RowSelection> selection;
   if (rows != JointRows::kAll) {
@@ -222,9 +241,9 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
     if (i > split_layer_) projected = layer.project(hidden);
     const bool last = i + 1 == count;
-    hidden =
-        layer.forward(hidden, projected, plan.offsets, last && selection ? &*selection : nullptr);
-    notify(observer, i, hidden);
+    hidden = layer.forward(hidden, projected, plan.offsets,
+                           last && selection ? &*selection : nullptr, options);
+    notify(options, i, hidden);
   }
   return {hidden, selection ? selection->offsets : plan.offsets};
 }

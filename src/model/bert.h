@@ -22,7 +22,8 @@ class BertEmbeddings {
   BertEmbeddings(const ModelConfig& config, WeightScope scope);
 
   /// Throws kInvalidArgument for an id, position or type outside its table.
-  [[nodiscard]] at::Tensor forward(std::span<const Segment> segments) const;  // [tokens, hidden]
+  [[nodiscard]] at::Tensor forward(std::span<const Segment> segments,
+                                   const ForwardOptions& options) const;  // [tokens, hidden]
 
   void append_parameters(std::vector<Parameter>& parameters) const;
 
@@ -47,7 +48,8 @@ class BertLayer {
   /// `hidden` [rows, hidden] and `projected` = project(hidden), sequences by `offsets`; `selection`
   /// (may be null) names the rows whose output is wanted. Returns [rows or selected rows, hidden].
   [[nodiscard]] at::Tensor forward(const at::Tensor& hidden, const at::Tensor& projected,
-                                   nn::Offsets offsets, const RowSelection* selection) const;
+                                   nn::Offsets offsets, const RowSelection* selection,
+                                   const ForwardOptions& options) const;
 
   void append_parameters(std::vector<Parameter>& parameters) const;
 
@@ -69,11 +71,13 @@ class BertEncoder final : public Encoder {
   BertEncoder(const ModelConfig& config, const WeightScope& scope);
 
   [[nodiscard]] Encoding lower(std::span<const Segment> segments,
-                               const LayerObserver& observer) const override;
+                               const ForwardOptions& options) const override;
   [[nodiscard]] Encoding upper(const Encoding& questions, const Encoding& passages,
                                std::span<const SegmentPair> pairs, JointRows rows,
-                               const LayerObserver& observer) const override;
+                               const ForwardOptions& options) const override;
   [[nodiscard]] std::vector<Parameter> parameters() const override;
+  [[nodiscard]] std::unique_ptr<const Encoder> with_split_layer(
+      std::int64_t split_layer) const override;
 
  private:
   std::int64_t split_layer_;

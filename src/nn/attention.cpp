@@ -9,13 +9,20 @@
 namespace deformer::nn {
 namespace {
 
-// Rows [begin, end) as LibTorch's attention wants them: [1, heads, length, head size]. A view.
-at::Tensor split_heads(const at::Tensor& rows, std::int64_t begin, std::int64_t end,
-                       std::int64_t num_heads) {
-  return rows.narrow(0, begin, end - begin)
-      .unflatten(1, {num_heads, -1})
-      .transpose(0, 1)
-      .unsqueeze(0);
+// [rows, hidden] as LibTorch's attention wants it: [1, heads, rows, head size]. A view.
+at::Tensor split_heads(const at::Tensor& rows, std::int64_t num_heads) {
+  return rows.unflatten(1, {num_heads, -1}).transpose(0, 1).unsqueeze(0);
+}
+
+// The rows of each sequence, as views. One split and not many slices: its gradient is one
+// concatenation, where each slice would add a tensor as large as all of them.
+std::vector<at::Tensor> split_rows(const at::Tensor& rows, Offsets offsets) {
+  std::vector<std::int64_t> lengths;
+  lengths.reserve(offsets.size());
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    lengths.push_back(offsets[i + 1] - offsets[i]);
+  }
+  return rows.split_with_sizes(lengths);
 }
 
 }  // namespace
@@ -23,13 +30,15 @@ at::Tensor split_heads(const at::Tensor& rows, std::int64_t begin, std::int64_t 
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   Offsets query_offsets, Offsets key_offsets, std::int64_t num_heads) {
   DEFORMER_CHECK(query_offsets.size() == key_offsets.size() && !query_offsets.empty());
+  const auto queries = split_rows(query, query_offsets);
+  const auto keys = split_rows(key, key_offsets);
+  const auto values = split_rows(value, key_offsets);
   std::vector<at::Tensor> outputs;
-  outputs.reserve(query_offsets.size() - 1);
-  for (std::size_t i = 0; i + 1 < query_offsets.size(); ++i) {
-    const at::Tensor output = at::scaled_dot_product_attention(
-        split_heads(query, query_offsets[i], query_offsets[i + 1], num_heads),
-        split_heads(key, key_offsets[i], key_offsets[i + 1], num_heads),
-        split_heads(value, key_offsets[i], key_offsets[i + 1], num_heads));
+  outputs.reserve(queries.size());
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    const at::Tensor output = at::scaled_dot_product_attention(split_heads(queries[i], num_heads),
+                                                               split_heads(keys[i], num_heads),
+                                                               split_heads(values[i], num_heads));
     outputs.push_back(output.squeeze(0).transpose(0, 1).flatten(1));
   }
   if (outputs.empty()) return at::empty_like(query);

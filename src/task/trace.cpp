@@ -50,11 +50,12 @@ Trace trace_segments(const Model& model, const Segment& question, const Segment&
   trace.passage_ids = passage.ids;
   const Encoder& encoder = model.encoder();
   const Encoding questions =
-      encoder.lower({&question, 1}, recorder(trace.tensors, "lower.question."));
-  const Encoding passages = encoder.lower({&passage, 1}, recorder(trace.tensors, "lower.passage."));
+      encoder.lower({&question, 1}, {.observer = recorder(trace.tensors, "lower.question.")});
+  const Encoding passages =
+      encoder.lower({&passage, 1}, {.observer = recorder(trace.tensors, "lower.passage.")});
   const SegmentPair pair;
   const Encoding joint = encoder.upper(questions, passages, {&pair, 1}, JointRows::kAll,
-                                       recorder(trace.tensors, "upper."));
+                                       {.observer = recorder(trace.tensors, "upper.")});
   const at::Tensor logits = head->logits(joint.hidden);  // [joint tokens, 2]
   trace.tensors.push_back(to_trace_tensor("logits.start", logits.select(1, 0)));
   trace.tensors.push_back(to_trace_tensor("logits.end", logits.select(1, 1)));

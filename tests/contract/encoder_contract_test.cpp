@@ -53,7 +53,7 @@ class EncoderContract : public testing::TestWithParam<EncoderCase> {
   [[nodiscard]] Encoding joint(const std::vector<SegmentPair>& pairs, JointRows rows,
                                const LayerObserver& observer = nullptr) const {
     return encoder().upper(encoder().lower(questions_), encoder().lower(passages_), pairs, rows,
-                           observer);
+                           {.observer = observer});
   }
 
   [[nodiscard]] static at::Tensor segment(const Encoding& encoding, std::int64_t index) {
@@ -112,11 +112,11 @@ TEST_P(EncoderContract, ObserverSeesEveryLayerOnce) {
   const LayerObserver observer = [&](std::int64_t layer, const at::Tensor& hidden) {
     EXPECT_TRUE(seen.emplace(layer, hidden.size(0)).second);
   };
-  const Encoding questions = encoder().lower(questions_, observer);
+  const Encoding questions = encoder().lower(questions_, {.observer = observer});
   EXPECT_EQ(seen.size(), static_cast<std::size_t>(GetParam().split_layer) + 1);
   EXPECT_EQ(seen.begin()->first, -1);
   static_cast<void>(encoder().upper(questions, encoder().lower(passages_), pairs_,
-                                    JointRows::kPassage, observer));
+                                    JointRows::kPassage, {.observer = observer}));
   EXPECT_EQ(seen.size(), static_cast<std::size_t>(kLayers) + 1);
   std::int64_t passage_rows = 0;
   for (const SegmentPair& pair : pairs_) {

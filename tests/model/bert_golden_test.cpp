@@ -169,7 +169,7 @@ class BertGolden : public testing::TestWithParam<const char*> {
     States states;
     const Encoding joint =
         model.encoder().upper(lower_questions, lower_passages, one_to_one(cases.size()),
-                              JointRows::kAll, record_into(states));
+                              JointRows::kAll, {.observer = record_into(states)});
     const ModelConfig& config = model.config();
     EXPECT_EQ(std::ssize(states), config.num_hidden_layers - config.split.split_layer);
     expect_states(golden_, cases, states, joint, "upper.");
@@ -179,7 +179,7 @@ class BertGolden : public testing::TestWithParam<const char*> {
   Encoding check_lower(const Model& model, const std::vector<GoldenCase>& cases,
                        const std::vector<Segment>& segments, const std::string& prefix) {
     States states;
-    Encoding encoding = model.encoder().lower(segments, record_into(states));
+    Encoding encoding = model.encoder().lower(segments, {.observer = record_into(states)});
     EXPECT_EQ(std::ssize(states), model.config().split.split_layer + 1);
     expect_states(golden_, cases, states, encoding, prefix);
     return encoding;

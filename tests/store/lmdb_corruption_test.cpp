@@ -12,7 +12,7 @@
 #include "deformer/passage_store.h"
 #include "store/child_process.h"
 #include "store/passages.h"
-#include "support/temp_dir.h"
+#include "store/scratch_dir.h"
 
 namespace deformer::test {
 namespace {
@@ -34,6 +34,33 @@ std::vector<EncodedPassage> make_passages() {
   return passages;
 }
 
+// A file with one byte changed, as long as the object.
+class ChangedByte {
+ public:
+  ChangedByte(std::filesystem::path path, const std::string& bytes, std::size_t at)
+      : path_(std::move(path)), bytes_(bytes), at_(at) {
+    write(static_cast<char>(bytes[at] ^ (1 << at % 8)));
+  }
+  ~ChangedByte() {
+    // A changed number of pages may have made the file longer.
+    std::filesystem::resize_file(path_, bytes_.size());
+    write(bytes_[at_]);
+  }
+  ChangedByte(const ChangedByte&) = delete;
+  ChangedByte& operator=(const ChangedByte&) = delete;
+
+ private:
+  void write(char byte) const {
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(at_));
+    file.put(byte);
+  }
+
+  std::filesystem::path path_;
+  const std::string& bytes_;
+  std::size_t at_;
+};
+
 Outcome read_all(const std::string& uri, const std::vector<EncodedPassage>& passages) {
   Outcome outcome = kRight;
   try {
@@ -50,7 +77,7 @@ Outcome read_all(const std::string& uri, const std::vector<EncodedPassage>& pass
 }
 
 TEST(LmdbCorruption, AChangedByteNeverGivesAWrongPassage) {
-  const TempDir directory;
+  const ScratchDir directory;
   const auto path = directory / "store";
   const std::vector<EncodedPassage> passages = make_passages();
   open_passage_store("lmdb:" + path.string(), kModel)->put(passages);
@@ -66,15 +93,13 @@ TEST(LmdbCorruption, AChangedByteNeverGivesAWrongPassage) {
       while (shared->next < bytes.size()) {
         const std::size_t at = shared->next;
         shared->next += step;
-        std::string damaged = bytes;
-        damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
-        const auto copy = directory / "copy";
-        std::filesystem::create_directory(copy);
-        std::ofstream(copy / "data.mdb", std::ios::binary) << damaged;
-        ++shared->outcomes[read_all("lmdb:" + copy.string(), passages)];
+        const ChangedByte changed(path / "data.mdb", bytes, at);
+        ++shared->outcomes[read_all("lmdb:" + path.string(), passages)];
       }
     });
-    if (!said.empty()) ++shared->outcomes[kCrashed];
+    if (said.empty()) continue;
+    ++shared->outcomes[kCrashed];
+    write_file(path / "data.mdb", bytes);
   }
   const auto outcomes = shared->outcomes;
   ::munmap(memory, sizeof(Shared));

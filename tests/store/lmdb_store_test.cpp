@@ -234,6 +234,7 @@ void write_with_lmdb(const fs::path& directory, const char* database, std::strin
   fs::create_directory(directory);
   ASSERT_EQ(mdb_env_create(&environment), 0);
   mdb_env_set_maxdbs(environment, 4);
+  mdb_env_set_mapsize(environment, std::size_t{1} << 24);
   ASSERT_EQ(mdb_env_open(environment, directory.c_str(), 0, 0644), 0);
   ASSERT_EQ(mdb_txn_begin(environment, nullptr, 0, &transaction), 0);
   ASSERT_EQ(mdb_dbi_open(transaction, database, database == nullptr ? 0 : MDB_CREATE, &handle), 0);
