@@ -42,6 +42,14 @@ bool holds_batch(const PassageStore& store, std::size_t number) {
   return found == kBatch;
 }
 
+void write_without_end(const std::string& uri, std::size_t first, const ChildProcess::Pipe& pipe) {
+  const auto store = open_passage_store(uri, kModel);
+  for (std::size_t batch = first;; ++batch) {
+    store->put(make_batch(batch));
+    pipe.send('a');
+  }
+}
+
 TEST(LmdbCrash, AKilledWriterLosesNothingAcknowledged) {
   const ScratchDir directory;
   const std::string uri = "lmdb:" + (directory / "store").string();
@@ -49,13 +57,8 @@ TEST(LmdbCrash, AKilledWriterLosesNothingAcknowledged) {
   std::size_t next = 0;
   const int kills = static_cast<int>(soak_seconds(1.0) * 20);
   for (int kill = 0; kill < kills; ++kill) {
-    ChildProcess writer([&](const ChildProcess::Pipe& pipe) {
-      const auto store = open_passage_store(uri, kModel);
-      for (std::size_t batch = next;; ++batch) {
-        store->put(make_batch(batch));
-        pipe.send('a');
-      }
-    });
+    ChildProcess writer(
+        [&](const ChildProcess::Pipe& pipe) { write_without_end(uri, next, pipe); });
     // After some batches, or none: then it may be in the middle of the creation.
     const std::size_t first = next;
     for (std::size_t wanted = random() % 5; wanted > 0; --wanted) {
@@ -123,13 +126,7 @@ class ReadingThreads {
  public:
   ReadingThreads(const RewrittenStore& place, std::size_t count) : errors_(count) {
     for (std::string& error : errors_) {
-      threads_.emplace_back([&] {
-        try {
-          place.read([] {});
-        } catch (const std::exception& thrown) {
-          error = thrown.what();
-        }
-      });
+      threads_.emplace_back([&place, &error] { error = read(place); });
     }
   }
   [[nodiscard]] std::vector<std::string> join() {
@@ -138,6 +135,15 @@ class ReadingThreads {
   }
 
  private:
+  static std::string read(const RewrittenStore& place) {
+    try {
+      place.read([] {});
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+    return {};
+  }
+
   std::vector<std::string> errors_;
   std::vector<std::thread> threads_;
 };
