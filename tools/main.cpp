@@ -5,7 +5,6 @@
 
 #include <CLI/App.hpp>
 #include <csignal>
-#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -44,13 +43,6 @@ void occupy_standard_streams() {
     const int mode = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
     if (::open("/dev/null", mode) != descriptor) ::_exit(kExitInternal);
   }
-}
-
-// LibTorch's oneDNN keeps compiled code for every shape it has met. Packed batches have ever new
-// shapes: on SQuAD dev that grew the process to 2 GB, and no slower without. Read when the first
-// operator runs; the caller's own setting wins.
-void bound_operator_cache() {
-  ::setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0", 0);
 }
 
 struct Verbs {
@@ -127,7 +119,6 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   deformer::tools::occupy_standard_streams();
   deformer::tools::ignore_write_signals();
-  deformer::tools::bound_operator_cache();
   try {
     return deformer::tools::run(argc, argv);
   } catch (...) {

@@ -148,6 +148,8 @@ void Reader::report_timing(const Talk& talk) const {
   add("lower", times_.lower);
   add("upper", times_.upper);
   add("decode", times_.decode);
+  const double stages = times_.tokenize + times_.read + times_.lower + times_.upper + times_.decode;
+  add("other", std::max(seconds_ - stages, 0.0));
   talk.note(line);
 }
 

@@ -405,8 +405,8 @@ unsigned LmdbEnvironment::handle(LmdbTable table) const noexcept {
 }
 
 void LmdbEnvironment::fail(int code, const char* action) const {
-  // LMDB reports a write that a full disk cut short as EIO.
-  if (code == EIO && files_.is_disk_full()) code = ENOSPC;
+  // LMDB reports a write that was cut short, for want of room, as EIO.
+  if (const int reason = code == EIO ? files_.why_no_room() : 0; reason != 0) code = reason;
   throw Error(code_of(code), name_ + ": cannot " + action + " the store: " + ::mdb_strerror(code));
 }
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -107,11 +108,19 @@ void LmdbFiles::make_lock_files(std::size_t bytes) const {
   make_file(writer_lock(), 0);
 }
 
-bool LmdbFiles::is_disk_full() const {
+int LmdbFiles::why_no_room() const {
   constexpr std::uint64_t kLittle = std::uint64_t{1} << 20;
-  struct statvfs status {};
-  return ::statvfs(directory_.c_str(), &status) == 0 &&
-         std::uint64_t{status.f_bavail} * status.f_frsize < kLittle;
+  struct statvfs disk {};
+  if (::statvfs(directory_.c_str(), &disk) == 0 &&
+      std::uint64_t{disk.f_bavail} * disk.f_frsize < kLittle) {
+    return ENOSPC;
+  }
+  struct rlimit limit {};
+  struct stat file {};
+  const bool at_limit = ::getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+                        ::stat(data().c_str(), &file) == 0 &&
+                        static_cast<rlim_t>(file.st_size) >= limit.rlim_cur;
+  return at_limit ? EFBIG : 0;
 }
 
 bool can_reserve_addresses(std::size_t bytes) {

@@ -32,8 +32,9 @@ class LmdbFiles {
   /// Makes lock files that are absent, with room on the disk for `bytes` of lock.mdb: LMDB writes
   /// there through a map, where a full disk would be a SIGBUS. Throws kResourceExhausted, kIo.
   void make_lock_files(std::size_t bytes) const;
-  /// Whether the disk has no room left to speak of.
-  [[nodiscard]] bool is_disk_full() const;
+  /// ENOSPC when the disk has no room left to speak of, EFBIG when the data file is as long as this
+  /// process may make a file (ulimit -f), else 0.
+  [[nodiscard]] int why_no_room() const;
 
  private:
   void require_no_other_files() const;

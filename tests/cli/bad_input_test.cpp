@@ -77,6 +77,17 @@ TEST_F(BadInput, ModelFilesThatAreMissing) {
   EXPECT_FALSE(fs::exists(path("predictions.json")));
 }
 
+TEST_F(BadInput, ShardsThatAreMissing) {
+  const std::string model = write_model();
+  fs::remove(model + "/model.safetensors");
+  write("model/model.safetensors.index.json",
+        R"({"weight_map": {"qa_outputs.bias": "model-00001-of-00001.safetensors"}})");
+  expect_failure(answer(model, squad), 3, "model-00001-of-00001.safetensors");
+  write("model/model.safetensors.index.json", "{\"weight_map\": {]");
+  expect_failure(answer(model, squad), 4, "model.safetensors.index.json: line 1, column 17");
+  EXPECT_FALSE(fs::exists(path("predictions.json")));
+}
+
 TEST_F(BadInput, WeightsThatAreDamaged) {
   const auto keep = [](std::size_t bytes) {
     return [bytes](std::string& content) { content.resize(bytes); };
@@ -125,6 +136,15 @@ TEST_F(BadInput, AVocabularyThatDoesNotFit) {
   expect_bad_model(
       "vocab.txt", [](std::string& content) { replace_first(content, "[SEP]", "[XXX]"); }, 4,
       "[SEP]");
+}
+
+TEST_F(BadInput, ATokenizerConfigurationThatIsBroken) {
+  expect_bad_model(
+      "tokenizer_config.json", [](std::string& content) { content = "{\n\"do_lower_case\" true}"; },
+      4, "tokenizer_config.json: line 2, column 20");
+  expect_bad_model(
+      "tokenizer_config.json",
+      [](std::string& content) { content = R"({"do_lower_case": "yes"})"; }, 4, "do_lower_case");
 }
 
 TEST_F(BadInput, OptionsThatTheModelCannotFollow) {
@@ -217,6 +237,18 @@ TEST_F(BadInput, AFullDiskBehindStandardOutput) {
   const std::vector<std::string> arguments{"evaluate", "--squad", squad, "--predictions",
                                            write("p.json", "{}")};
   expect_failure(run(arguments, {.output_path = "/dev/full"}), 7, "standard output: cannot write");
+}
+
+TEST_F(BadInput, StoresThatCannotBeMade) {
+  const std::string model = write_model();
+  const auto encode_into = [&](const std::string& place) {
+    return run({"encode", "--model", model, "--squad", squad, "--store", "lmdb:" + place});
+  };
+  expect_failure(encode_into(squad), 5, "expected a directory");
+  expect_failure(encode_into("/proc/store"), 3, "/proc/store");
+  fs::create_directory(path("other"));
+  write("other/data.mdb", "not a database at all");
+  expect_failure(encode_into(path("other")), 4, path("other"));
 }
 
 TEST_F(BadInput, OutputsThatNameTheSamePlace) {

@@ -1,8 +1,8 @@
 // deformer encode, store, inspect of a store, answer --store; on LMDB.
-#include <csignal>
-#include <thread>
+#include <unistd.h>
 
 #include "cli/cli_fixture.h"
+#include "deformer/passage_store.h"
 
 namespace deformer::test {
 namespace {
@@ -204,23 +204,6 @@ TEST_F(StoreVerbs, ADamagedPassageIsFound) {
   EXPECT_EQ(Json::parse(result.out)["damaged"][0]["id"], "p1");
 }
 
-TEST_F(StoreVerbs, AKilledRunIsContinued) {
-  const std::string input = write_passages("p.jsonl", 400);
-  const std::vector<std::string> arguments{
-      "encode", "--model", model, "--store", store, "--jsonl", input, "--batch-tokens", "64"};
-  {
-    Process process(command(arguments));
-    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
-    ::kill(process.pid(), SIGKILL);
-    (void)process.wait();
-  }
-  const Json rest = encode(store, {"--jsonl", input});
-  EXPECT_EQ(rest["passages"], 400);
-  const std::string whole = "lmdb:" + path("whole");
-  encode(whole, {"--jsonl", input});
-  EXPECT_EQ(inspect(store)["read"], inspect(whole)["read"]);
-}
-
 TEST_F(StoreVerbs, RefusesAnotherModelsStore) {
   encode(store, {"--squad", squad});
   const std::string other =
@@ -229,6 +212,43 @@ TEST_F(StoreVerbs, RefusesAnotherModelsStore) {
                  "fingerprint");
   expect_failure(run({"encode", "--model", other, "--store", store, "--squad", squad}), 5,
                  "fingerprint");
+}
+
+TEST_F(StoreVerbs, ASecondWriterIsTold) {
+  encode(store, {"--squad", squad});
+  const auto writer = open_existing_passage_store(store);
+  writer->set_note("mine");
+  const std::string more = write_passages("p.jsonl", 1);
+  expect_failure(run({"encode", "--model", model, "--store", store, "--jsonl", more, "--quiet"}), 8,
+                 "cannot write: process " + std::to_string(::getpid()) + " is writing");
+  const std::vector<std::string> reader{"answer", "--model", model, "--squad",
+                                        squad,    "--store", store, "--require-store"};
+  EXPECT_NE(run_ok(reader), "");
+}
+
+TEST_F(StoreVerbs, AFileAtItsSizeLimitIsSaidAndTheRunContinuedLater) {
+  const std::string input = write_passages("p.jsonl", 1000);
+  const std::vector<std::string> arguments{"encode", "--model", model,     "--store",
+                                           store,    "--jsonl", input,     "--batch-tokens",
+                                           "64",     "--quiet", "--resume"};
+  // More than LMDB's table of readers, which it makes first.
+  expect_failure(run(arguments, {.file_size_limit = 400'000}), 7,
+                 store + ": cannot write to the store: File too large");
+  const Json stopped = inspect(store);
+  EXPECT_GT(stopped["passages"], 0);
+  EXPECT_LT(stopped["passages"], 1000);
+  EXPECT_EQ(run_ok(arguments), "");
+  EXPECT_EQ(inspect(store)["passages"], 1000);
+}
+
+TEST_F(StoreVerbs, TimingCountsReadsOfTheStore) {
+  encode(store, {"--squad", squad});
+  const ProcessResult result =
+      run({"evaluate", "--model", model, "--squad", squad, "--store", store, "--timing"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.err, testing::MatchesRegex(
+                              "deformer: time [0-9.]+ s, tokenise [^,]+, read [^,]+, lower [^,]+, "
+                              "upper [^,]+, decode [^,]+, other [^,]+\n"));
 }
 
 TEST_F(StoreVerbs, RefusesBadArguments) {
