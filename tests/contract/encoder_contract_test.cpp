@@ -163,6 +163,48 @@ TEST_P(EncoderContract, ParametersHaveUniqueNamesAndNoGap) {
   EXPECT_EQ(count + head, model_->num_parameters());
 }
 
+TEST_P(EncoderContract, AnotherSplitOfTheSameWeightsEqualsLoadingItSo) {
+  for (int split_layer = 0; split_layer < kLayers; ++split_layer) {
+    const auto loaded = Model::load(dir_.path(), {.split_layer = split_layer});
+    const auto shared = encoder().with_split_layer(split_layer);
+    const auto run = [&](const Encoder& of) {
+      return of.upper(of.lower(questions_), of.lower(passages_), pairs_, JointRows::kAll).hidden;
+    };
+    EXPECT_EQ(largest_difference(run(loaded->encoder()), run(*shared)), 0.0);
+    EXPECT_TRUE(shared->parameters()[0].value.is_same(encoder().parameters()[0].value));
+  }
+  test::expect_error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to 2, found 3",
+                     [&] { static_cast<void>(encoder().with_split_layer(kLayers)); });
+}
+
+TEST_P(EncoderContract, JointRowsSayWhereASelectionStands) {
+  const Encoding questions = encoder().lower(questions_);
+  const Encoding passages = encoder().lower(passages_);
+  const Encoding all = encoder().upper(questions, passages, pairs_, JointRows::kAll);
+  for (const JointRows rows :
+       {JointRows::kAll, JointRows::kPassage, JointRows::kPassageAndCls, JointRows::kCls}) {
+    const Encoding some = encoder().upper(questions, passages, pairs_, rows);
+    const auto indices = encoder().joint_rows(questions, passages, pairs_, rows);
+    const at::Tensor picked = all.hidden.index_select(0, at::tensor(indices, at::kLong));
+    ASSERT_EQ(picked.sizes(), some.hidden.sizes());
+    EXPECT_LT(largest_difference(picked, some.hidden), kTolerance);
+  }
+}
+
+TEST_P(EncoderContract, DropoutChangesStatesByItsGeneratorAlone) {
+  const auto run = [&](double dropout, std::uint64_t seed) {
+    at::Generator generator = at::globalContext().defaultGenerator(at::kCPU).clone();
+    generator.set_current_seed(seed);
+    const ForwardOptions options{.dropout = dropout, .generator = generator};
+    const Encoding questions = encoder().lower(questions_, options);
+    const Encoding passages = encoder().lower(passages_, options);
+    return encoder().upper(questions, passages, pairs_, JointRows::kAll, options).hidden;
+  };
+  EXPECT_EQ(largest_difference(run(0, 1), run(0, 2)), 0.0);
+  EXPECT_EQ(largest_difference(run(0.2, 1), run(0.2, 1)), 0.0);
+  EXPECT_GT(largest_difference(run(0.2, 1), run(0.2, 2)), 0.01);
+}
+
 std::vector<EncoderCase> cases() {
   const auto bert = [](const std::filesystem::path& dir) {
     test::write_tiny_model(dir, {.layers = kLayers});

@@ -1,5 +1,6 @@
 #include "deformer/training.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -210,6 +211,20 @@ TEST_F(TrainerTest, ScoresHeldOutQuestionsAndKeepsTheBest) {
   ASSERT_TRUE(result.best.has_value());
   EXPECT_TRUE(fs::exists(directory_ / "out" / "model.safetensors"));
   EXPECT_TRUE(fs::exists(directory_ / "out" / "last" / "model.safetensors"));
+}
+
+TEST_F(TrainerTest, TrainsOnAGpuInEveryPrecision) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "needs a GPU and a LibTorch with CUDA";
+  train("cpu", options());
+  TrainingOptions training = options();
+  training.device = Device::kCuda;
+  for (const TrainingPrecision precision :
+       {TrainingPrecision::kFp32, TrainingPrecision::kTf32, TrainingPrecision::kBf16}) {
+    training.precision = precision;
+    EXPECT_TRUE(train("gpu", training).finished);
+    EXPECT_NEAR(log_of("gpu").at(1).at("loss").get<double>(),
+                log_of("cpu").at(1).at("loss").get<double>(), 0.1);
+  }
 }
 
 TEST_F(TrainerTest, ALossThatIsNoNumberStopsAndNamesTheQuestions) {
