@@ -16,6 +16,7 @@
 #include "tools/cmd_inspect.h"
 #include "tools/cmd_store.h"
 #include "tools/cmd_trace.h"
+#include "tools/cmd_train.h"
 #include "tools/failure.h"
 #include "tools/help.h"
 #include "tools/output.h"
@@ -59,6 +60,7 @@ struct Verbs {
   InspectOptions inspect;
   StoreOptions store;
   TraceOptions trace;
+  TrainVerbOptions train;
 };
 
 void require_known_verb(const CLI::App& app, int argc, char** argv) {
@@ -95,6 +97,7 @@ int run(int argc, char** argv) {
   const CLI::App* const inspect = add_inspect(app, verbs.inspect);
   const CLI::App* const store = add_store(app, verbs.store);
   const CLI::App* const trace = add_trace(app, verbs.trace);
+  const CLI::App* const train = add_train(app, verbs.train);
   app.set_version_flag("--version", std::string("deformer ") + version());
   app.footer(kFooter);
   app.require_subcommand(1);
@@ -114,6 +117,7 @@ int run(int argc, char** argv) {
   if (inspect->parsed()) run_inspect(verbs.inspect);
   if (store->parsed()) run_store(*store, verbs.store);
   if (trace->parsed()) run_trace(verbs.trace);
+  if (train->parsed()) return run_train(verbs.train);
   return kExitOk;
 }
 

@@ -66,7 +66,9 @@ std::string progress_line(const ProgressState& state, std::size_t columns) {
   std::string counts = grouped(state.done);
   if (state.total > 0) counts.append(" of ").append(grouped(state.total));
   counts.append(" ").append(state.unit);
-  if (state.seconds > 0 && state.done > 0) {
+  if (!state.details.empty()) {
+    counts.append(", ").append(state.details);
+  } else if (state.seconds > 0 && state.done > 0) {
     const double rate = static_cast<double>(state.done) / state.seconds;
     counts.append(", ").append(fixed(rate, rate < 100 ? 1 : 0)).append("/s");
     if (state.total >= state.done) {
@@ -100,14 +102,15 @@ Progress::~Progress() {
   if (drawn_) write_stderr("\r\x1b[K");
 }
 
-void Progress::update(std::size_t done) {
+void Progress::update(std::size_t done, std::string_view details) {
   const Clock::time_point now = Clock::now();
   if (!shown_ || (drawn_ && now - last_draw_ < kRedrawInterval && done != total_)) return;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   // The last column stays free: some terminals wrap when it is written.
   const std::size_t columns = terminal_columns() - 1;
   std::string line(1, '\r');
-  line.append(progress_line({verb_, unit_, done, total_, seconds}, columns)).append("\x1b[K");
+  line.append(progress_line({verb_, unit_, done, total_, seconds, details}, columns))
+      .append("\x1b[K");
   write_stderr(line);
   last_draw_ = now;
   drawn_ = true;

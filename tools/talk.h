@@ -16,6 +16,7 @@ struct ProgressState {
   std::size_t done = 0;
   std::size_t total = 0;
   double seconds = 0;
+  std::string_view details = {};  ///< in place of rate and time left, when not empty
 };
 [[nodiscard]] std::string progress_line(const ProgressState& state, std::size_t columns);
 
@@ -49,7 +50,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void update(std::size_t done);
+  void update(std::size_t done, std::string_view details = {});
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -99,6 +99,12 @@ class DEFORMER_EXPORT Encoder {
                                        std::span<const SegmentPair> pairs, JointRows rows,
                                        const ForwardOptions& options = {}) const = 0;
 
+  /// Where the rows that `rows` names stand among all joint rows (JointRows::kAll), pair by pair.
+  [[nodiscard]] virtual std::vector<std::int64_t> joint_rows(const Encoding& questions,
+                                                             const Encoding& passages,
+                                                             std::span<const SegmentPair> pairs,
+                                                             JointRows rows) const = 0;
+
   /// All weights, each once. They share memory with the encoder.
   [[nodiscard]] virtual std::vector<Parameter> parameters() const = 0;
 

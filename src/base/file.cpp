@@ -160,4 +160,13 @@ void write_file(const fs::path& path, std::string_view bytes) {
   file.commit();
 }
 
+void make_directories(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error && fs::is_directory(path, error)) return;
+  const std::string reason = error ? error.message() : "a file is in the way";
+  throw Error(error ? code_of(error.value()) : ErrorCode::kIo,
+              path.string() + ": cannot create the directory: " + reason);
+}
+
 }  // namespace deformer

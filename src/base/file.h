@@ -40,4 +40,8 @@ class AtomicFile {
 /// AtomicFile in one call.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
+/// Creates a directory and those above it; nothing to do where it exists. Throws kIo (also when a
+/// file stands there), kResourceExhausted.
+void make_directories(const std::filesystem::path& path);
+
 }  // namespace deformer

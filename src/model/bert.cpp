@@ -154,8 +154,9 @@ at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projec
   at::Tensor query = parts[0];
   at::Tensor residual = hidden;
   if (selection != nullptr) {
-    query = query.index_select(0, selection->rows);
-    residual = residual.index_select(0, selection->rows);
+    const at::Tensor rows = index_tensor(selection->rows, hidden.device());
+    query = query.index_select(0, rows);
+    residual = residual.index_select(0, rows);
   }
   const nn::Offsets query_offsets = selection != nullptr ? selection->offsets : offsets;
   const at::Tensor context =
@@ -189,6 +190,13 @@ std::vector<Parameter> BertEncoder::parameters() const {
   embeddings_.append_parameters(parameters);
   for (const BertLayer& layer : layers_) layer.append_parameters(parameters);
   return parameters;
+}
+
+std::vector<std::int64_t> BertEncoder::joint_rows(const Encoding& questions,
+                                                  const Encoding& passages,
+                                                  std::span<const SegmentPair> pairs,
+                                                  JointRows rows) const {
+  return select_rows(questions, passages, pairs, kBertOrder, rows).rows;
 }
 
 std::unique_ptr<const Encoder> BertEncoder::with_split_layer(std::int64_t split_layer) const {

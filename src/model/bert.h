@@ -75,6 +75,10 @@ class BertEncoder final : public Encoder {
   [[nodiscard]] Encoding upper(const Encoding& questions, const Encoding& passages,
                                std::span<const SegmentPair> pairs, JointRows rows,
                                const ForwardOptions& options) const override;
+  [[nodiscard]] std::vector<std::int64_t> joint_rows(const Encoding& questions,
+                                                     const Encoding& passages,
+                                                     std::span<const SegmentPair> pairs,
+                                                     JointRows rows) const override;
   [[nodiscard]] std::vector<Parameter> parameters() const override;
   [[nodiscard]] std::unique_ptr<const Encoder> with_split_layer(
       std::int64_t split_layer) const override;

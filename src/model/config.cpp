@@ -227,17 +227,9 @@ void refuse_unknown_keys(const JsonPlace& deformer) {
   }
 }
 
-// Default lengths shrink to what the position table holds; lengths that the file states do not.
-SplitConfig read_split(const JsonPlace& root, std::int64_t positions) {
-  const bool ordinary = !root.has("deformer");
-  const nlohmann::json nothing = nlohmann::json::object();
-  const JsonPlace deformer = ordinary ? JsonPlace(nothing, root.where()) : root.at("deformer");
-  refuse_unknown_keys(deformer);
-
-  SplitConfig split;
-  split.split_layer = length_or(deformer, "split_layer", 0);
-  split.layout = ordinary ? Layout::kContinue : read_layout(deformer);
-  const std::int64_t question = ordinary ? kOrdinaryMaxQuestionTokens : split.max_question_tokens;
+// Default lengths shrink to what the position table holds; lengths that the object states do not.
+SplitConfig read_lengths(const JsonPlace& deformer, SplitConfig split, std::int64_t question,
+                         std::int64_t positions) {
   split.max_question_tokens =
       length_or(deformer, "max_question_tokens",
                 std::min(question, std::max<std::int64_t>(1, positions / 4)));
@@ -250,6 +242,19 @@ SplitConfig read_split(const JsonPlace& root, std::int64_t positions) {
       length_or(deformer, "window_step", std::min(split.window_step, split.window_tokens));
   split.max_answer_tokens = length_or(deformer, "max_answer_tokens", split.max_answer_tokens);
   return split;
+}
+
+SplitConfig read_split(const JsonPlace& root, std::int64_t positions) {
+  const bool ordinary = !root.has("deformer");
+  const nlohmann::json nothing = nlohmann::json::object();
+  const JsonPlace deformer = ordinary ? JsonPlace(nothing, root.where()) : root.at("deformer");
+  refuse_unknown_keys(deformer);
+
+  SplitConfig split;
+  split.split_layer = length_or(deformer, "split_layer", 0);
+  split.layout = ordinary ? Layout::kContinue : read_layout(deformer);
+  const std::int64_t question = ordinary ? kOrdinaryMaxQuestionTokens : split.max_question_tokens;
+  return read_lengths(deformer, split, question, positions);
 }
 
 }  // namespace
@@ -290,6 +295,14 @@ ModelConfig load_model_config(const std::filesystem::path& model_dir) {
   config.split = read_split(root, config.max_position_embeddings);
   require_none(check_split(config), path.string() + ": ");
   return config;
+}
+
+SplitConfig default_split(const ModelConfig& config, Layout layout) {
+  const nlohmann::json nothing = nlohmann::json::object();
+  SplitConfig split;
+  split.layout = layout;
+  return read_lengths(JsonPlace(nothing, ""), split, split.max_question_tokens,
+                      config.max_position_embeddings);
 }
 
 void validate(const ModelConfig& config) {

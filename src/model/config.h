@@ -8,6 +8,10 @@
 
 namespace deformer {
 
+/// The published lengths (SplitConfig's defaults) with this layout, as far as the position table
+/// allows: what training makes of an ordinary checkpoint.
+[[nodiscard]] SplitConfig default_split(const ModelConfig& config, Layout layout);
+
 /// The text of a config.json that load_model_config() reads back as the same ModelConfig and that
 /// Hugging Face loads as a BertForQuestionAnswering; the split is in its `deformer` object.
 [[nodiscard]] std::string config_to_json(const ModelConfig& config);

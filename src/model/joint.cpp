@@ -5,15 +5,10 @@
 #include <numeric>
 #include <string>
 
-#include "base/check.h"
 #include "deformer/error.h"
 
 namespace deformer {
 namespace {
-
-at::Tensor index_tensor(const std::vector<std::int64_t>& values, const at::Device& device) {
-  return at::tensor(values, at::kLong).to(device);
-}
 
 void append_range(std::vector<std::int64_t>& values, std::int64_t begin, std::int64_t count) {
   const std::size_t size = values.size();
@@ -29,6 +24,10 @@ void require_index(std::int64_t index, const Encoding& encoding, const char* wha
 }
 
 }  // namespace
+
+at::Tensor index_tensor(const std::vector<std::int64_t>& values, const at::Device& device) {
+  return at::tensor(values, at::kLong).to(device);
+}
 
 JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
                      std::span<const SegmentPair> pairs, const JointOrder& order) {
@@ -56,25 +55,26 @@ JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
 RowSelection select_rows(const Encoding& questions, const Encoding& passages,
                          std::span<const SegmentPair> pairs, const JointOrder& order,
                          JointRows rows) {
-  DEFORMER_CHECK(rows != JointRows::kAll);
   RowSelection selection;
   selection.offsets.reserve(pairs.size() + 1);
   selection.offsets.push_back(0);
-  std::vector<std::int64_t> indices;
   std::int64_t pair_begin = 0;
   for (const SegmentPair& pair : pairs) {
     const std::int64_t question_length = questions.length(pair.question);
     const std::int64_t passage_length = passages.length(pair.passage);
     const std::int64_t question_begin = pair_begin + (order.passage_first ? passage_length : 0);
     const std::int64_t passage_begin = pair_begin + (order.passage_first ? 0 : question_length);
-    if (rows != JointRows::kCls) append_range(indices, passage_begin, passage_length);
-    if (rows != JointRows::kPassage) {
-      indices.push_back(question_begin + (order.cls_last ? question_length - 1 : 0));
+    const std::int64_t length = question_length + passage_length;
+    if (rows == JointRows::kAll) append_range(selection.rows, pair_begin, length);
+    if (rows == JointRows::kPassage || rows == JointRows::kPassageAndCls) {
+      append_range(selection.rows, passage_begin, passage_length);
     }
-    selection.offsets.push_back(static_cast<std::int64_t>(indices.size()));
-    pair_begin += question_length + passage_length;
+    if (rows == JointRows::kCls || rows == JointRows::kPassageAndCls) {
+      selection.rows.push_back(question_begin + (order.cls_last ? question_length - 1 : 0));
+    }
+    selection.offsets.push_back(static_cast<std::int64_t>(selection.rows.size()));
+    pair_begin += length;
   }
-  selection.rows = index_tensor(indices, questions.hidden.device());
   return selection;
 }
 

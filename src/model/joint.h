@@ -26,7 +26,7 @@ struct JointPlan {
 
 /// Some rows of the joint sequences.
 struct RowSelection {
-  at::Tensor rows;                    ///< [selected] int64 indices of joint rows
+  std::vector<std::int64_t> rows;     ///< [selected] indices of joint rows
   std::vector<std::int64_t> offsets;  ///< [pairs + 1] into `rows`
 };
 
@@ -34,9 +34,13 @@ struct RowSelection {
 [[nodiscard]] JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
                                    std::span<const SegmentPair> pairs, const JointOrder& order);
 
-/// The joint rows that `rows` names, pair by pair; not for JointRows::kAll.
+/// The joint rows that `rows` names, pair by pair.
 [[nodiscard]] RowSelection select_rows(const Encoding& questions, const Encoding& passages,
                                        std::span<const SegmentPair> pairs, const JointOrder& order,
                                        JointRows rows);
+
+/// `values` as an int64 tensor on the device.
+[[nodiscard]] at::Tensor index_tensor(const std::vector<std::int64_t>& values,
+                                      const at::Device& device);
 
 }  // namespace deformer

@@ -22,8 +22,6 @@
 namespace deformer {
 namespace {
 
-constexpr const char* kSpanHead = "qa_outputs";
-
 void require_supported(const LoadOptions& options) {
   if (options.device != Device::kCpu) {
     throw Error(ErrorCode::kUnsupported, "device " + to_string(options.device) +
@@ -118,7 +116,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     const c10::InferenceMode inference;
     WeightLoader weights(state->checkpoint);
     state->encoder = make_encoder(state->config, weights);
-    const WeightScope head(weights, kSpanHead);
+    const WeightScope head(weights, SpanHead::kName);
     if (head.has("weight")) {
       state->span_head = std::make_unique<const SpanHead>(state->config.hidden_size, head);
     }

@@ -3,6 +3,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <vector>
+
+#include "deformer/encoder.h"
 #include "model/weights.h"
 #include "nn/linear.h"
 
@@ -12,9 +16,16 @@ namespace deformer {
 /// for concurrent calls.
 class SpanHead {
  public:
+  /// The scope of these weights in a checkpoint.
+  static constexpr const char* kName = "qa_outputs";
+
   SpanHead(std::int64_t hidden_size, const WeightScope& scope);
+  /// weight [2, hidden], bias [2]
+  SpanHead(at::Tensor weight, at::Tensor bias);
 
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden) const;  // [rows, hidden] -> [rows, 2]
+
+  void append_parameters(std::vector<Parameter>& parameters) const;
 
  private:
   nn::Linear linear_;

@@ -77,15 +77,17 @@ at::Tensor WeightLoader::take(const std::string& name, at::IntArrayRef shape) {
     return stand_in();
   }
   taken_.insert(name);
-  const TensorView& view = stored->view;
-  const auto type = floating_type(view.dtype);
-  if (!type || at::IntArrayRef(view.shape) != shape) {
+  const TensorView& found = stored->view;
+  const auto type = floating_type(found.dtype);
+  if (!type || at::IntArrayRef(found.shape) != shape) {
     const std::span<const std::int64_t> expected(shape.data(), shape.size());
     misshapen_.add(name, " (expected F32, F16, BF16 or F64 " + shape_text(expected) + ", found " +
-                             to_string(view.dtype) + " " + shape_text(view.shape) + ")");
+                             to_string(found.dtype) + " " + shape_text(found.shape) + ")");
     return stand_in();
   }
-  return view_of(*stored, *type, shape).to(at::kFloat);
+  const at::Tensor view = view_of(*stored, *type, shape);
+  const bool copy = memory_.kind == WeightMemory::kOwned;
+  return view.to(memory_.device, at::kFloat, /*non_blocking=*/false, copy);
 }
 
 NameList WeightLoader::unexpected(const std::vector<std::string>& ignorable_prefixes) const {

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -15,16 +16,28 @@
 
 namespace deformer {
 
+/// Where the tensors of a WeightLoader live.
+struct WeightMemory {
+  enum Kind : std::uint8_t {
+    kMapped,  ///< on the mapped file where its bytes can be used as they are: for inference
+    kOwned,   ///< copies that may be written: for training
+  };
+  Kind kind = kMapped;
+  at::Device device = at::kCPU;
+};
+
 /// Hands out the weights of a checkpoint by canonical name and keeps account: what was missing,
 /// what had another shape, what nobody took. The checkpoint must outlive the loader; the tensors
 /// outlive both. Not safe for concurrent calls.
 class WeightLoader {
  public:
-  explicit WeightLoader(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
+  explicit WeightLoader(const Checkpoint& checkpoint,
+                        WeightMemory memory = {.kind = WeightMemory::kMapped})
+      : checkpoint_(checkpoint), memory_(memory) {}
 
-  /// An fp32 CPU tensor of exactly this shape, contiguous. Stored as F32 (and aligned): a view of
-  /// the mapped file, which stays mapped as long as the tensor. Stored as F16, BF16 or F64: a
-  /// converted copy. The mapping is read-only: never write a weight in place, train on a clone.
+  /// An fp32 tensor of exactly this shape, contiguous. Mapped and stored as F32 (and aligned): a
+  /// view of the mapped file, which stays mapped as long as the tensor. Stored as F16, BF16 or F64:
+  /// a converted copy. The mapping is read-only: never write such a weight in place.
   ///
   /// A tensor that is missing or misshapen is recorded for finish() and stands in as zeros that
   /// take no memory (strides 0). After 1,000 such tensors the error is thrown at once: the
@@ -43,6 +56,7 @@ class WeightLoader {
   [[noreturn]] void fail(const NameList& unexpected) const;
 
   const Checkpoint& checkpoint_;
+  WeightMemory memory_;
   std::set<std::string, std::less<>> taken_;
   NameList missing_;
   NameList misshapen_;

@@ -49,14 +49,15 @@ TEST_F(Joint, SelectsPassageRowsAndTheClsRow) {
     return select_rows(questions, passages, pairs, order, rows);
   };
   const RowSelection passage = select(kQuestionFirst, JointRows::kPassage);
-  EXPECT_EQ(values(passage.rows), (Rows{1, 2, 3, 6, 7}));
+  EXPECT_EQ(passage.rows, (Rows{1, 2, 3, 6, 7}));
   EXPECT_EQ(passage.offsets, (Rows{0, 3, 5}));
   const RowSelection both = select(kQuestionFirst, JointRows::kPassageAndCls);
-  EXPECT_EQ(values(both.rows), (Rows{1, 2, 3, 0, 6, 7, 4}));
+  EXPECT_EQ(both.rows, (Rows{1, 2, 3, 0, 6, 7, 4}));
   EXPECT_EQ(both.offsets, (Rows{0, 4, 7}));
-  EXPECT_EQ(values(select(kQuestionFirst, JointRows::kCls).rows), (Rows{0, 4}));
-  EXPECT_EQ(values(select(kPassageFirst, JointRows::kCls).rows), (Rows{3, 7}));
-  EXPECT_EQ(values(select(kPassageFirst, JointRows::kPassage).rows), (Rows{0, 1, 2, 4, 5}));
+  EXPECT_EQ(select(kQuestionFirst, JointRows::kAll).rows, (Rows{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(select(kQuestionFirst, JointRows::kCls).rows, (Rows{0, 4}));
+  EXPECT_EQ(select(kPassageFirst, JointRows::kCls).rows, (Rows{3, 7}));
+  EXPECT_EQ(select(kPassageFirst, JointRows::kPassage).rows, (Rows{0, 1, 2, 4, 5}));
 }
 
 TEST_F(Joint, NamesAnIndexOutOfRange) {

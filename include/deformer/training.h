@@ -1,0 +1,205 @@
+// Training readers: span extraction with the two distillation losses of the paper.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deformer/dataset.h"
+#include "deformer/device.h"
+#include "deformer/export.h"
+#include "deformer/model_config.h"
+
+namespace deformer {
+
+/// Weights of the three losses (Cao et al., 2020, section 3.2: gamma, alpha, beta).
+struct LossWeights {
+  double task = 1.0;  ///< cross-entropy of the answer's first and last token, averaged
+  double kd = 0.0;    ///< knowledge distillation: temperature^2 x KL(teacher || student) of the
+                      ///< start and end distributions, averaged
+  double lrs = 0.0;   ///< layerwise representation similarity: squared distance of the upper
+                      ///< layers' states to the teacher's, layers matched by absolute index
+};
+
+/// The paper's weights for BERT-base and XLNet on SQuAD (appendix).
+inline constexpr LossWeights kPaperLossWeights{.task = 0.7, .kd = 1.1, .lrs = 0.5};
+
+/// Parses "task=0.7,kd=1.1,lrs=0.5" (a weight that is not named is 0) or "paper". Throws
+/// kInvalidArgument for another form, a negative weight, or when all are 0.
+[[nodiscard]] DEFORMER_EXPORT LossWeights parse_loss_weights(std::string_view text);
+
+enum class LrsScale : std::uint8_t {
+  kRaw,      ///< mean squared difference, as published
+  kTeacher,  ///< the same divided by the mean square of the teacher's states of that layer, so that
+             ///< a weight means the same for every model
+};
+
+/// Windows of an answerable question that do not hold the answer.
+enum class Negatives : std::uint8_t {
+  kDrop,  ///< left out, as the original code does
+  kKeep,  ///< trained with [CLS] as the target, like unanswerable questions
+};
+
+/// With several split layers.
+enum class SplitSchedule : std::uint8_t {
+  kSum,        ///< every step runs all of them and averages their losses
+  kAlternate,  ///< steps take turns
+};
+
+enum class TrainingPrecision : std::uint8_t {
+  kFp32,
+  kTf32,  ///< CUDA only: fp32 with products in TF32
+  kBf16,  ///< CUDA only: products in bf16, weights and optimiser in fp32
+};
+
+enum class SaveFormat : std::uint8_t { kFp32, kFp16, kBf16 };
+
+struct TrainingOptions {
+  // ---- What is trained
+  /// Split layers that the weights are trained for; the last one is written to config.json. Empty:
+  /// the base model's own.
+  std::vector<int> split_layers = {};
+  Layout layout = Layout::kRestart;
+  LossWeights loss_weights = {};
+  double temperature = 2.0;  ///< of kd (reference code: kd_temperature)
+  LrsScale lrs_scale = LrsScale::kRaw;
+  Negatives negatives = Negatives::kDrop;
+  SplitSchedule split_schedule = SplitSchedule::kAlternate;
+
+  // ---- The optimiser: AdamW, linear warm-up, linear decay to 0
+  double epochs = 3.0;
+  std::optional<std::uint64_t> max_steps = {};  ///< in place of epochs
+  double learning_rate = 5e-5;                  ///< highest, reached at the end of the warm-up
+  double warmup = 0.15;                         ///< share of all steps
+  double weight_decay = 0.01;                   ///< not on biases and layer norms
+  double max_gradient_norm = 1.0;               ///< of all gradients together; 0 = no clipping
+  double dropout = 0.1;                         ///< see ForwardOptions::dropout
+
+  // ---- Batches
+  std::size_t batch_questions = 32;  ///< questions (with one window each) of one step
+  /// Most joint tokens of one pass; a step of more is run in several passes whose gradients add up
+  /// (gradient accumulation). Bounds memory, does not change the result beyond rounding and the
+  /// dropped positions.
+  std::size_t pass_tokens = 8192;
+  /// Questions of one window that go into a batch together, so that the window is encoded once. 1 =
+  /// each question by itself, the better mixture where nothing is saved (split_layer 0).
+  std::size_t questions_per_window = 4;
+  std::uint64_t seed = 1;
+
+  // ---- Watching
+  /// Questions set aside, by whole paragraphs, and never trained on. 0 = none.
+  std::size_t held_out_questions = 0;
+  std::uint64_t evaluate_every = 0;  ///< steps between evaluations of the held-out questions; 0 =
+                                     ///< only at the end
+  double checkpoint_minutes = 10;    ///< time between two checkpoints
+  bool resume = false;               ///< continue from the checkpoint of the output directory
+
+  // ---- How it runs
+  Device device = Device::kCpu;
+  TrainingPrecision precision = TrainingPrecision::kFp32;
+  int threads = 0;  ///< see Runtime::threads
+  SaveFormat save_format = SaveFormat::kFp32;
+};
+
+/// What became of the questions of the training files.
+struct TrainingDataReport {
+  std::size_t questions = 0;   ///< in the files
+  std::size_t held_out = 0;    ///< set aside
+  std::size_t paragraphs = 0;  ///< trained on
+  std::size_t windows = 0;     ///< of these paragraphs
+  std::size_t pairs = 0;       ///< question and window: what an epoch trains on
+  std::size_t pairs_no_answer = 0;
+  std::size_t moved_answers = 0;   ///< text was not at its start; the nearest occurrence is used
+  std::size_t lost_answers = 0;    ///< text is nowhere in the passage; question dropped
+  std::size_t without_answer = 0;  ///< no answer given and not marked impossible; dropped
+  std::size_t split_answers = 0;   ///< no window holds the whole answer; question dropped
+  std::size_t cut_questions = 0;   ///< longer than max_question_tokens
+};
+
+/// Mean losses of a step; a loss that is not computed is absent.
+struct StepLosses {
+  double total = 0;
+  std::optional<double> task;
+  std::optional<double> kd;
+  std::optional<double> lrs;
+};
+
+struct TrainingProgress {
+  std::uint64_t step = 0;   ///< done
+  std::uint64_t steps = 0;  ///< in all
+  double epoch = 0;
+  StepLosses losses;
+  double learning_rate = 0;
+  double tokens_per_second = 0;  ///< joint tokens, over the last steps
+  double seconds_left = 0;
+};
+
+/// Exact match and F1 (0..100) of the held-out questions.
+struct TrainingScore {
+  std::uint64_t step = 0;
+  int split_layer = 0;
+  double exact = 0;
+  double f1 = 0;
+};
+
+struct TrainingHooks {
+  std::function<void(const TrainingDataReport&)> on_data = nullptr;
+  std::function<void(const TrainingProgress&)> on_step = nullptr;
+  std::function<void(const TrainingScore&)> on_score = nullptr;
+  /// Set from a signal handler or another thread: training writes a checkpoint after the step under
+  /// way and returns.
+  const std::atomic<bool>* stop = nullptr;
+};
+
+struct TrainingResult {
+  bool finished = false;  ///< false: stopped early, to be continued with `resume`
+  std::uint64_t steps = 0;
+  double seconds = 0;  ///< of all runs together
+  TrainingDataReport data;
+  std::vector<TrainingScore> scores;  ///< of this run
+  std::optional<TrainingScore> best;  ///< of all runs
+};
+
+/// Trains a reader. Not safe for concurrent calls; one process trains one model, or several
+/// processes one model together (docs/training.md).
+///
+/// What it writes into the output directory:
+///   config.json, model.safetensors, tokenizer   the reader: the best of the evaluations where
+///                                               questions are held out (summed over the split
+///                                               layers), else the last
+///   last/                                       the reader as it was at the last evaluation or end
+///   training/state.safetensors                  weights, optimiser, position: what resume reads
+///   training/log.jsonl                          losses, rate, speed, scores (docs/training.md)
+/// All but the log are replaced as wholes.
+class DEFORMER_EXPORT Trainer {
+ public:
+  /// `base_dir`: a model directory; its span head may be absent and then starts at random.
+  /// `teacher_dir`: a reader of the same sizes and vocabulary, run at split layer 0; needed when kd
+  /// or lrs has a weight, else it must be empty. Throws kInvalidArgument for options that
+  /// contradict each other, kIncompatible for a teacher of another shape, kNotFound, kCorrupt,
+  /// kUnsupported.
+  Trainer(const std::filesystem::path& base_dir, const std::filesystem::path& teacher_dir,
+          std::filesystem::path output_dir, TrainingOptions options);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  /// Trains on all questions of `files` that have an answer or are marked impossible. Throws
+  /// kInvalidArgument when none is left or the loss stops being a number (naming step and
+  /// questions), kIncompatible when a checkpoint to resume from belongs to other options or data,
+  /// kIo and kResourceExhausted when something cannot be written: the last checkpoint stays.
+  TrainingResult run(const std::vector<SquadDataset>& files, const TrainingHooks& hooks = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace deformer

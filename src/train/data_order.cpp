@@ -1,0 +1,77 @@
+#include "train/data_order.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "train/random.h"
+
+namespace deformer {
+namespace {
+
+// Purposes of mix_seed().
+constexpr std::uint64_t kPairsOfWindow = 1;
+constexpr std::uint64_t kGroups = 2;
+
+}  // namespace
+
+DataOrder::DataOrder(const TrainingSet& set, const DataOrderOptions& options)
+    : set_(set),
+      options_(options),
+      steps_per_epoch_((set.pairs.size() + options.batch_questions - 1) / options.batch_questions) {
+  DEFORMER_CHECK(!set.pairs.empty() && options.batch_questions > 0);
+  DEFORMER_CHECK(options.questions_per_window > 0 && options.min_passes > 0);
+}
+
+std::size_t DataOrder::joint_tokens(std::uint32_t pair) const {
+  const TrainingPair& found = set_.pairs[pair];
+  return set_.questions[found.question].size() + set_.windows[found.window].size();
+}
+
+// Groups of at most questions_per_window pairs of one window, which differ from epoch to epoch, in
+// a random order.
+void DataOrder::shuffle_epoch(std::uint64_t epoch) {
+  if (epoch == epoch_) return;
+  std::vector<std::vector<std::uint32_t>> groups;
+  const auto count = static_cast<std::uint32_t>(set_.pairs.size());
+  for (std::uint32_t begin = 0; begin < count;) {
+    std::vector<std::uint32_t> of_window;
+    const std::uint32_t window = set_.pairs[begin].window;
+    while (begin < count && set_.pairs[begin].window == window) of_window.push_back(begin++);
+    shuffle(of_window,
+            mix_seed(options_.seed, kPairsOfWindow, epoch ^ (std::uint64_t{window} << 32U)));
+    for (std::size_t i = 0; i < of_window.size(); i += options_.questions_per_window) {
+      const std::size_t end = std::min(i + options_.questions_per_window, of_window.size());
+      groups.emplace_back(of_window.begin() + static_cast<std::ptrdiff_t>(i),
+                          of_window.begin() + static_cast<std::ptrdiff_t>(end));
+    }
+  }
+  shuffle(groups, mix_seed(options_.seed, kGroups, epoch));
+  order_.clear();
+  for (const auto& group : groups) order_.insert(order_.end(), group.begin(), group.end());
+  epoch_ = epoch;
+}
+
+StepPlan DataOrder::plan(std::uint64_t step) {
+  shuffle_epoch(step / steps_per_epoch_);
+  const std::size_t begin = step % steps_per_epoch_ * options_.batch_questions;
+  const std::size_t end = std::min(begin + options_.batch_questions, order_.size());
+  StepPlan plan;
+  plan.pairs = end - begin;
+  for (std::size_t i = begin; i < end; ++i) plan.joint_tokens += joint_tokens(order_[i]);
+  const std::size_t by_memory =
+      (plan.joint_tokens + options_.pass_tokens - 1) / options_.pass_tokens;
+  const std::size_t passes = std::min(std::max(by_memory, options_.min_passes), plan.pairs);
+  // Passes of about equal work: a pair goes where its middle lies.
+  plan.passes.resize(passes);
+  std::size_t before = 0;
+  for (std::size_t i = begin; i < end; ++i) {
+    const std::size_t tokens = joint_tokens(order_[i]);
+    const std::size_t pass = (2 * before + tokens) * passes / (2 * plan.joint_tokens + 1);
+    plan.passes[std::min(pass, passes - 1)].push_back(order_[i]);
+    before += tokens;
+  }
+  std::erase_if(plan.passes, [](const auto& pass) { return pass.empty(); });
+  return plan;
+}
+
+}  // namespace deformer

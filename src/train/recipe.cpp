@@ -1,0 +1,150 @@
+#include "train/recipe.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+void require(bool condition, const std::string& name, const char* expected, double found) {
+  if (condition) return;
+  char number[32];
+  std::snprintf(number, sizeof(number), "%g", found);
+  throw Error(ErrorCode::kInvalidArgument, name + ": expected " + expected + ", found " + number);
+}
+
+std::string hex(std::uint64_t value) {
+  char digits[17];
+  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(value));
+  return digits;
+}
+
+std::string hash_of(const TrainingSet& set) {
+  Hasher hasher;
+  const auto add = [&](const std::vector<std::int32_t>& ids) {
+    hasher.add(std::as_bytes(std::span(ids)));
+  };
+  for (const auto& question : set.questions) add(question);
+  for (const auto& window : set.windows) add(window);
+  hasher.add(std::as_bytes(std::span(set.pairs)));
+  return hex(hasher.digest64());
+}
+
+std::string hash_of(const TrainReader& reader) {
+  Hasher hasher;
+  for (const auto& [name, weight] : named_weights(reader.parameters())) {
+    const at::Tensor values = weight.to(at::kCPU).contiguous();
+    hasher.add(name);
+    hasher.add({static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()});
+  }
+  return hex(hasher.digest64());
+}
+
+// "task=0.7" -> the weight that it names.
+double* weight_of(LossWeights& weights, std::string_view name) {
+  if (name == "task") return &weights.task;
+  if (name == "kd") return &weights.kd;
+  if (name == "lrs") return &weights.lrs;
+  return nullptr;
+}
+
+[[noreturn]] void refuse_weights(std::string_view text) {
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      "loss weights: expected \"paper\" or task=X,kd=X,lrs=X with numbers of 0 or more, not "
+      "all 0, found \"" +
+          std::string(text) + "\"");
+}
+
+}  // namespace
+
+LossWeights parse_loss_weights(std::string_view text) {
+  if (text == "paper") return kPaperLossWeights;
+  LossWeights weights{.task = 0, .kd = 0, .lrs = 0};
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view part = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+    const std::size_t equals = part.find('=');
+    if (equals == std::string_view::npos) refuse_weights(text);
+    double* const weight = weight_of(weights, part.substr(0, equals));
+    const std::string_view number = part.substr(equals + 1);
+    if (weight == nullptr) refuse_weights(text);
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), *weight);
+    if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size() ||
+        !(*weight >= 0 && *weight < 1e9)) {
+      refuse_weights(text);
+    }
+  }
+  if (weights.task + weights.kd + weights.lrs <= 0) refuse_weights(text);
+  return weights;
+}
+
+void validate(const TrainingOptions& options) {
+  const auto at_least_one = [](const char* name, std::size_t value) {
+    require(value >= 1, name, "at least 1", static_cast<double>(value));
+  };
+  at_least_one("batch_questions", options.batch_questions);
+  at_least_one("pass_tokens", options.pass_tokens);
+  at_least_one("questions_per_window", options.questions_per_window);
+  require(options.epochs > 0 && options.epochs < 1e6, "epochs", "above 0", options.epochs);
+  require(!options.max_steps || *options.max_steps >= 1, "max_steps", "at least 1", 0);
+  require(options.learning_rate > 0 && options.learning_rate < 1, "learning_rate",
+          "above 0 and below 1", options.learning_rate);
+  require(options.warmup >= 0 && options.warmup < 1, "warmup", "0 or more and below 1",
+          options.warmup);
+  require(options.weight_decay >= 0 && options.weight_decay < 1, "weight_decay",
+          "0 or more and below 1", options.weight_decay);
+  require(options.max_gradient_norm >= 0, "max_gradient_norm", "0 or more",
+          options.max_gradient_norm);
+  require(options.dropout >= 0 && options.dropout <= 0.9, "dropout", "0 to 0.9", options.dropout);
+  require(options.temperature > 0 && options.temperature < 1e3, "temperature", "above 0",
+          options.temperature);
+  require(options.checkpoint_minutes > 0, "checkpoint_minutes", "above 0",
+          options.checkpoint_minutes);
+  require(options.threads >= 0, "threads", "0 or more", options.threads);
+  if (options.device == Device::kCpu && options.precision != TrainingPrecision::kFp32) {
+    throw Error(ErrorCode::kUnsupported,
+                "training precision: expected fp32 on a CPU, found tf32 or bf16");
+  }
+}
+
+std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
+                        const TrainReader& student, const TrainReader* teacher) {
+  nlohmann::ordered_json recipe;
+  recipe["split_layers"] = options.split_layers;
+  recipe["split_schedule"] = options.split_schedule == SplitSchedule::kSum ? "sum" : "alternate";
+  recipe["layout"] = to_string(options.layout);
+  recipe["loss_weights"] = {{"task", options.loss_weights.task},
+                            {"kd", options.loss_weights.kd},
+                            {"lrs", options.loss_weights.lrs}};
+  recipe["temperature"] = options.temperature;
+  recipe["lrs_scale"] = options.lrs_scale == LrsScale::kRaw ? "raw" : "teacher";
+  recipe["negatives"] = options.negatives == Negatives::kDrop ? "drop" : "keep";
+  if (options.max_steps) {
+    recipe["max_steps"] = *options.max_steps;
+  } else {
+    recipe["epochs"] = options.epochs;
+  }
+  recipe["learning_rate"] = options.learning_rate;
+  recipe["warmup"] = options.warmup;
+  recipe["weight_decay"] = options.weight_decay;
+  recipe["max_gradient_norm"] = options.max_gradient_norm;
+  recipe["dropout"] = options.dropout;
+  recipe["batch_questions"] = options.batch_questions;
+  recipe["pass_tokens"] = options.pass_tokens;
+  recipe["questions_per_window"] = options.questions_per_window;
+  recipe["seed"] = options.seed;
+  recipe["parameters"] = named_weights(student.parameters()).size();
+  recipe["data"] = hash_of(set);
+  if (teacher != nullptr) recipe["teacher"] = hash_of(*teacher);
+  return recipe.dump();
+}
+
+}  // namespace deformer

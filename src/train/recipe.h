@@ -1,0 +1,19 @@
+// What makes two runs the same run.
+#pragma once
+
+#include <string>
+
+#include "train/train_reader.h"
+#include "train/training_set.h"
+
+namespace deformer {
+
+/// Throws kInvalidArgument naming the first option that is out of range or contradicts another.
+void validate(const TrainingOptions& options);
+
+/// Canonical JSON of all that the weights after a step depend on: options, data, teacher. Two runs
+/// with one recipe on one kind of processor end in the same weights.
+[[nodiscard]] std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
+                                      const TrainReader& student, const TrainReader* teacher);
+
+}  // namespace deformer

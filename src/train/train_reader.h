@@ -1,0 +1,58 @@
+// A reader whose weights can be changed: what Model is for answering, without its mapped files.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "deformer/encoder.h"
+#include "deformer/model_config.h"
+#include "deformer/tokenizer.h"
+#include "deformer/training.h"
+#include "model/segment_layout.h"
+#include "model/span_head.h"
+#include "model/weights.h"
+
+namespace deformer {
+
+/// Everything a training pass needs. Weights own their memory, fp32, on `device`.
+struct TrainReader {
+  ModelConfig config;
+  std::unique_ptr<const Tokenizer> tokenizer;
+  std::unique_ptr<const SegmentLayout> layout;
+  std::unique_ptr<const Encoder> encoder;
+  std::unique_ptr<const SpanHead> span_head;
+
+  /// Of encoder and head, each once; they share memory with them.
+  [[nodiscard]] std::vector<Parameter> parameters() const;
+};
+
+struct TrainReaderOptions {
+  Layout layout = Layout::kRestart;
+  std::optional<int> split_layer = {};  ///< in place of the file's
+  at::Device device = at::kCPU;
+  std::uint64_t seed = 1;  ///< of a span head that the directory lacks
+  bool trainable = true;   ///< gradients are wanted
+};
+
+/// Loads a model directory. One without a `deformer` object (an ordinary checkpoint) gets the
+/// published window and question lengths, as far as its position table allows. Throws as
+/// Model::load, and kIncompatible when the layout does not allow the split.
+[[nodiscard]] TrainReader load_train_reader(const std::filesystem::path& model_dir,
+                                            const TrainReaderOptions& options);
+
+/// Throws kIncompatible naming what differs: the two must give one joint sequence the same rows.
+void require_same_shape(const TrainReader& student, const TrainReader& teacher);
+
+/// Weights by the checkpoint's names.
+[[nodiscard]] NamedTensors named_weights(const std::vector<Parameter>& parameters);
+
+/// Writes a complete model directory: tokenizer files are copied from `tokenizer_dir`. Creates the
+/// directory. Throws kIo, kResourceExhausted, kInvalidArgument for a weight that the format cannot
+/// hold.
+void save_reader(const TrainReader& reader, const std::filesystem::path& tokenizer_dir,
+                 const std::filesystem::path& model_dir, SaveFormat format);
+
+}  // namespace deformer

@@ -1,0 +1,300 @@
+#include "deformer/training.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "base/file.h"
+#include "deformer/content_id.h"
+#include "deformer/error.h"
+#include "deformer/metrics.h"
+#include "deformer/model.h"
+#include "deformer/span_qa.h"
+#include "nn/guard.h"
+#include "train/data_order.h"
+#include "train/optimizer.h"
+#include "train/recipe.h"
+#include "train/train_reader.h"
+#include "train/training_log.h"
+#include "train/training_state.h"
+#include "train/training_step.h"
+
+namespace deformer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+at::Device device_of(Device device) {
+  if (device == Device::kCpu) return at::kCPU;
+  if (!at::hasCUDA()) {
+    throw Error(ErrorCode::kUnsupported,
+                "device cuda: expected a LibTorch with CUDA and a GPU, found none");
+  }
+  return at::kCUDA;
+}
+
+// Speed over the last steps: what the progress line shows.
+class Speedometer {
+ public:
+  void add(double seconds, std::size_t tokens) {
+    // About the last 30 steps.
+    constexpr double kKeep = 1.0 - 1.0 / 30;
+    seconds_ = seconds_ * kKeep + seconds;
+    tokens_ = tokens_ * kKeep + static_cast<double>(tokens);
+    steps_ = steps_ * kKeep + 1;
+  }
+  [[nodiscard]] double tokens_per_second() const { return seconds_ > 0 ? tokens_ / seconds_ : 0; }
+  [[nodiscard]] double seconds_per_step() const { return steps_ > 0 ? seconds_ / steps_ : 0; }
+
+ private:
+  double seconds_ = 0;
+  double tokens_ = 0;
+  double steps_ = 0;
+};
+
+SquadEvaluation evaluate_reader(const std::filesystem::path& model_dir, int split_layer,
+                                const SquadDataset& dataset) {
+  const auto model = Model::load(model_dir, {.split_layer = split_layer});
+  const SpanQa reader(model);
+  Predictions predictions;
+  const bool no_answer = dataset.has_unanswerable();
+  for (const SquadArticle& article : dataset.articles) {
+    std::vector<QaRequest> requests;
+    for (const SquadParagraph& paragraph : article.paragraphs) {
+      const Passage passage{content_id(paragraph.context), paragraph.context};
+      for (const SquadQuestion& question : paragraph.questions) {
+        requests.push_back({question.id, question.question, {passage}});
+      }
+    }
+    for (const QaResult& result : reader.answer(requests, {.allow_no_answer = no_answer})) {
+      predictions.emplace(result.id, result.answers.empty() ? "" : result.answers.front().text);
+    }
+  }
+  return evaluate_squad(dataset, predictions);
+}
+
+}  // namespace
+
+struct Trainer::State {
+  State(const std::filesystem::path& base, const std::filesystem::path& teacher_dir,
+        std::filesystem::path output, TrainingOptions training_options);
+
+  // Data, order and schedule of this run; continues at the checkpoint when asked to.
+  void prepare(std::vector<SquadDataset> files, const TrainingHooks& hooks);
+  void train(const TrainingHooks& hooks);
+  TrainingResult finish(const TrainingHooks& hooks);
+
+  void run_step(const TrainingHooks& hooks);
+  void evaluate(const TrainingHooks& hooks);
+  void keep_best(double exact, double f1);
+  void checkpoint();
+  [[nodiscard]] bool stop_wanted(const TrainingHooks& hooks) const {
+    return hooks.stop != nullptr && hooks.stop->load();
+  }
+  [[nodiscard]] double seconds() const { return earlier_seconds + seconds_since(start); }
+  [[nodiscard]] std::filesystem::path state_path() const {
+    return output_dir / "training" / "state.safetensors";
+  }
+
+  TrainingOptions options;
+  std::filesystem::path base_dir;
+  std::filesystem::path output_dir;
+  TrainReader student;
+  std::optional<TrainReader> teacher;
+
+  SquadDataset held_out;
+  TrainingSet set;
+  std::optional<DataOrder> order;
+  std::optional<Adamw> optimizer;
+  std::optional<StepRunner> runner;
+  std::optional<TrainingLog> log;
+  TrainingPosition position;
+  std::uint64_t steps = 0;
+  std::uint64_t evaluated_step = 0;
+  double earlier_seconds = 0;
+  Clock::time_point start;
+  Clock::time_point last_checkpoint;
+  Speedometer speed;
+  TrainingResult result;
+};
+
+Trainer::State::State(const std::filesystem::path& base, const std::filesystem::path& teacher_dir,
+                      std::filesystem::path output, TrainingOptions training_options)
+    : options(std::move(training_options)), base_dir(base), output_dir(std::move(output)) {
+  validate(options);
+  const bool needs_teacher = options.loss_weights.kd > 0 || options.loss_weights.lrs > 0;
+  if (needs_teacher != !teacher_dir.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                needs_teacher
+                    ? "teacher: expected one, as kd or lrs has a weight, found none"
+                    : "teacher: expected none, as neither kd nor lrs has a weight, found one");
+  }
+  const at::Device device = device_of(options.device);
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  TrainReaderOptions load{.layout = options.layout, .device = device, .seed = options.seed};
+  if (!options.split_layers.empty()) load.split_layer = options.split_layers.back();
+  student = load_train_reader(base, load);
+  if (options.split_layers.empty()) {
+    options.split_layers.push_back(student.config.split.split_layer);
+  }
+  if (needs_teacher) {
+    load.split_layer = 0;
+    load.trainable = false;
+    teacher = load_train_reader(teacher_dir, load);
+    require_same_shape(student, *teacher);
+  }
+}
+
+void Trainer::State::prepare(std::vector<SquadDataset> files, const TrainingHooks& hooks) {
+  make_directories(output_dir / "training");
+  if (options.held_out_questions > 0) {
+    held_out = take_held_out(files, options.held_out_questions, options.seed);
+  }
+  set = make_training_set(files, *student.tokenizer, student.config.split, options.negatives);
+  set.report.held_out = held_out.num_questions();
+  set.report.questions += set.report.held_out;
+  if (hooks.on_data) hooks.on_data(set.report);
+
+  const bool grouped =
+      *std::max_element(options.split_layers.begin(), options.split_layers.end()) > 0;
+  order.emplace(set, DataOrderOptions{
+                         .batch_questions = options.batch_questions,
+                         .pass_tokens = options.pass_tokens,
+                         .questions_per_window = grouped ? options.questions_per_window : 1,
+                         .seed = options.seed,
+                     });
+  steps = options.max_steps.value_or(static_cast<std::uint64_t>(
+      std::ceil(options.epochs * static_cast<double>(order->steps_per_epoch()))));
+  optimizer.emplace(student.parameters(), AdamwOptions{.weight_decay = options.weight_decay});
+  runner.emplace(student, teacher ? &*teacher : nullptr, set, options);
+
+  position = {};
+  position.recipe = make_recipe(options, set, student, teacher ? &*teacher : nullptr);
+  if (options.resume) {
+    position = load_training_state(state_path(), position.recipe, *optimizer);
+    earlier_seconds = position.seconds;
+    evaluated_step = position.step;
+  }
+  log.emplace(output_dir / "training" / "log.jsonl", position.step);
+  log->start(position.recipe, set.report, steps);
+}
+
+void Trainer::State::run_step(const TrainingHooks& hooks) {
+  const Clock::time_point begin = Clock::now();
+  const StepPlan plan = order->plan(position.step);
+  const std::uint64_t step = position.step + 1;
+  StepOutcome outcome = runner->run(plan, step);
+  const double norm = gradient_norm(optimizer->parameters());
+  if (options.max_gradient_norm > 0 && norm > options.max_gradient_norm) {
+    scale_gradients(optimizer->parameters(), options.max_gradient_norm / norm);
+  }
+  const double rate = scheduled_rate(options.learning_rate, step, steps, options.warmup);
+  optimizer->step(rate, step);
+  position.step = step;
+  speed.add(seconds_since(begin), outcome.joint_rows);
+
+  const double epoch = static_cast<double>(step) / static_cast<double>(order->steps_per_epoch());
+  log->step({.step = step,
+             .epoch = epoch,
+             .questions = plan.pairs,
+             .tokens = outcome.joint_rows,
+             .seconds = seconds(),
+             .learning_rate = rate,
+             .gradient_norm = norm,
+             .tokens_per_second = speed.tokens_per_second(),
+             .split_layer = outcome.split_layer,
+             .losses = outcome.losses});
+  if (hooks.on_step) {
+    hooks.on_step({.step = step,
+                   .steps = steps,
+                   .epoch = epoch,
+                   .losses = outcome.losses,
+                   .learning_rate = rate,
+                   .tokens_per_second = speed.tokens_per_second(),
+                   .seconds_left = speed.seconds_per_step() * static_cast<double>(steps - step)});
+  }
+}
+
+void Trainer::State::train(const TrainingHooks& hooks) {
+  start = last_checkpoint = Clock::now();
+  while (position.step < steps && !stop_wanted(hooks)) {
+    run_step(hooks);
+    const bool due = options.evaluate_every > 0 && position.step % options.evaluate_every == 0;
+    if (due && position.step < steps) evaluate(hooks);
+    if (seconds_since(last_checkpoint) > options.checkpoint_minutes * 60) checkpoint();
+  }
+}
+
+void Trainer::State::checkpoint() {
+  position.seconds = seconds();
+  save_training_state(state_path(), *optimizer, position);
+  last_checkpoint = Clock::now();
+}
+
+void Trainer::State::evaluate(const TrainingHooks& hooks) {
+  save_reader(student, base_dir, output_dir / "last", options.save_format);
+  evaluated_step = position.step;
+  if (held_out.num_questions() == 0) return;
+  double exact = 0;
+  double f1 = 0;
+  for (const int split_layer : options.split_layers) {
+    const SquadScore score = evaluate_reader(output_dir / "last", split_layer, held_out).overall;
+    const TrainingScore record{position.step, split_layer, score.exact, score.f1};
+    log->score(record, seconds(), score.total);
+    result.scores.push_back(record);
+    if (hooks.on_score) hooks.on_score(record);
+    exact += score.exact;
+    f1 += score.f1;
+  }
+  const auto count = static_cast<double>(options.split_layers.size());
+  keep_best(exact / count, f1 / count);
+}
+
+void Trainer::State::keep_best(double exact, double f1) {
+  if (position.best && position.best->f1 >= f1) return;
+  position.best = TrainingScore{position.step, options.split_layers.back(), exact, f1};
+  save_reader(student, base_dir, output_dir, options.save_format);
+  checkpoint();
+}
+
+TrainingResult Trainer::State::finish(const TrainingHooks& hooks) {
+  result.finished = position.step >= steps;
+  if (result.finished && (evaluated_step != position.step || !position.best)) evaluate(hooks);
+  checkpoint();
+  if (result.finished && !position.best) {
+    save_reader(student, base_dir, output_dir, options.save_format);
+  }
+  result.steps = position.step;
+  result.seconds = position.seconds;
+  result.data = set.report;
+  result.best = position.best;
+  log->end(position.step, position.seconds, result.finished);
+  return std::move(result);
+}
+
+Trainer::Trainer(const std::filesystem::path& base_dir, const std::filesystem::path& teacher_dir,
+                 std::filesystem::path output_dir, TrainingOptions options)
+    : state_(nn::guarded([&] {
+        return std::make_unique<State>(base_dir, teacher_dir, std::move(output_dir),
+                                       std::move(options));
+      })) {}
+
+Trainer::~Trainer() = default;
+
+TrainingResult Trainer::run(const std::vector<SquadDataset>& files, const TrainingHooks& hooks) {
+  return nn::guarded([&] {
+    state_->prepare(files, hooks);
+    state_->train(hooks);
+    return state_->finish(hooks);
+  });
+}
+
+}  // namespace deformer

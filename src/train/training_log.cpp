@@ -1,0 +1,115 @@
+#include "train/training_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+// Lines of an earlier run up to `last_step`. A line that a crash cut short ends them.
+std::string kept_lines(const std::filesystem::path& path, std::uint64_t last_step) {
+  if (last_step == 0 || !std::filesystem::exists(path)) return "";
+  const std::string text = read_file(path);
+  std::string kept;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    if (end == std::string::npos) break;
+    const std::string line = text.substr(begin, end - begin + 1);
+    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) break;
+    if (json.value("step", std::uint64_t{0}) <= last_step && json.value("event", "") != "end") {
+      kept += line;
+    }
+    begin = end + 1;
+  }
+  return kept;
+}
+
+void add_losses(nlohmann::ordered_json& line, const StepLosses& losses) {
+  line["loss"] = losses.total;
+  if (losses.task) line["task"] = *losses.task;
+  if (losses.kd) line["kd"] = *losses.kd;
+  if (losses.lrs) line["lrs"] = *losses.lrs;
+}
+
+}  // namespace
+
+TrainingLog::TrainingLog(std::filesystem::path path, std::uint64_t last_step)
+    : path_(std::move(path)) {
+  write_file(path_, kept_lines(path_, last_step));
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (descriptor_ < 0) {
+    throw Error(ErrorCode::kIo, path_.string() + ": cannot open: " + std::strerror(errno));
+  }
+}
+
+TrainingLog::~TrainingLog() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void TrainingLog::start(const std::string& recipe, const TrainingDataReport& data,
+                        std::uint64_t steps) {
+  nlohmann::ordered_json line;
+  line["event"] = "start";
+  line["steps"] = steps;
+  line["recipe"] = nlohmann::ordered_json::parse(recipe);
+  line["questions"] = data.questions;
+  line["held_out"] = data.held_out;
+  line["pairs"] = data.pairs;
+  line["windows"] = data.windows;
+  write(line.dump());
+}
+
+void TrainingLog::step(const StepRecord& record) {
+  nlohmann::ordered_json line;
+  line["event"] = "step";
+  line["step"] = record.step;
+  line["epoch"] = record.epoch;
+  line["questions"] = record.questions;
+  line["tokens"] = record.tokens;
+  line["seconds"] = record.seconds;
+  line["learning_rate"] = record.learning_rate;
+  add_losses(line, record.losses);
+  line["gradient_norm"] = record.gradient_norm;
+  line["tokens_per_second"] = record.tokens_per_second;
+  line["split_layer"] = record.split_layer;
+  write(line.dump());
+}
+
+void TrainingLog::score(const TrainingScore& score, double seconds, std::size_t questions) {
+  nlohmann::ordered_json line;
+  line["event"] = "evaluation";
+  line["step"] = score.step;
+  line["seconds"] = seconds;
+  line["split_layer"] = score.split_layer;
+  line["exact"] = score.exact;
+  line["f1"] = score.f1;
+  line["questions"] = questions;
+  write(line.dump());
+}
+
+void TrainingLog::end(std::uint64_t step, double seconds, bool finished) {
+  nlohmann::ordered_json line;
+  line["event"] = "end";
+  line["step"] = step;
+  line["seconds"] = seconds;
+  line["finished"] = finished;
+  write(line.dump());
+}
+
+void TrainingLog::write(const std::string& line) {
+  const std::string text = line + "\n";
+  if (::write(descriptor_, text.data(), text.size()) == static_cast<ssize_t>(text.size())) return;
+  throw Error(errno == ENOSPC ? ErrorCode::kResourceExhausted : ErrorCode::kIo,
+              path_.string() + ": cannot write: " + std::strerror(errno));
+}
+
+}  // namespace deformer

@@ -1,0 +1,124 @@
+#include "train/training_pass.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/grad_mode.h>
+
+#include <map>
+#include <utility>
+
+#include "base/check.h"
+#include "model/joint.h"
+
+namespace deformer {
+namespace {
+
+// What a forward pass leaves for the losses.
+struct PassStates {
+  at::Tensor logits;               // [2, pairs, candidates]
+  std::vector<at::Tensor> layers;  // upper layers from the first compared one on, all joint rows
+};
+
+PassStates forward(const ReaderView& reader, const PassBatch& batch, std::int64_t first_layer,
+                   bool keep_layers, ForwardOptions options) {
+  PassStates states;
+  const Encoding questions = reader.encoder.lower(batch.questions, options);
+  const Encoding windows = reader.encoder.lower(batch.windows, options);
+  if (keep_layers) {
+    options.observer = [&](std::int64_t layer, const at::Tensor& hidden) {
+      if (layer >= first_layer) states.layers.push_back(hidden);
+    };
+  }
+  // A span head reads the passage's rows and [CLS]; to compare states takes all of them.
+  const JointRows wanted = JointRows::kPassageAndCls;
+  const JointRows computed = keep_layers ? JointRows::kAll : wanted;
+  const Encoding joint = reader.encoder.upper(questions, windows, batch.pairs, computed, options);
+  at::Tensor rows = joint.hidden;
+  if (keep_layers) {
+    const auto indices = reader.encoder.joint_rows(questions, windows, batch.pairs, wanted);
+    rows = rows.index_select(0, index_tensor(indices, rows.device()));
+  }
+  std::vector<std::int64_t> offsets{0};
+  for (const SegmentPair& pair : batch.pairs) {
+    offsets.push_back(offsets.back() + windows.length(pair.passage) + 1);
+  }
+  const Candidates candidates =
+      make_candidates(offsets, batch.passage_tokens, batch.no_answer, rows.device());
+  states.logits = candidate_logits(reader.head.logits(rows), candidates);
+  return states;
+}
+
+at::Tensor target_tensor(const PassBatch& batch, const at::Device& device) {
+  return at::stack({index_tensor(batch.first, device), index_tensor(batch.last, device)});
+}
+
+// Finds or adds; windows are shared by all pairs whose segment would be the same.
+template <typename Key, typename Make>
+std::int64_t index_of(std::map<Key, std::int64_t>& indices, const Key& key,
+                      std::vector<Segment>& segments, Make&& make) {
+  const auto [entry, added] = indices.emplace(key, static_cast<std::int64_t>(segments.size()));
+  if (added) segments.push_back(make());
+  return entry->second;
+}
+
+}  // namespace
+
+std::int64_t PassBatch::joint_rows() const {
+  std::int64_t rows = 0;
+  for (const SegmentPair& pair : pairs) {
+    rows += std::ssize(questions[static_cast<std::size_t>(pair.question)].ids) +
+            std::ssize(windows[static_cast<std::size_t>(pair.passage)].ids);
+  }
+  return rows;
+}
+
+PassBatch make_pass_batch(const TrainingSet& set, std::span<const std::uint32_t> indices,
+                          const SegmentLayout& layout) {
+  PassBatch batch;
+  batch.no_answer = set.no_answer;
+  std::map<std::uint32_t, std::int64_t> questions;
+  std::map<std::pair<std::uint32_t, std::size_t>, std::int64_t> windows;
+  for (const std::uint32_t index : indices) {
+    const TrainingPair& pair = set.pairs[index];
+    const std::int64_t question = index_of(questions, pair.question, batch.questions, [&] {
+      return layout.question(set.questions[pair.question]);
+    });
+    const std::size_t question_rows =
+        batch.questions[static_cast<std::size_t>(question)].ids.size();
+    const std::pair key(pair.window,
+                        layout.passage_depends_on_question() ? question_rows : std::size_t{0});
+    const auto& tokens = set.windows[pair.window];
+    const std::int64_t window = index_of(windows, key, batch.windows, [&] {
+      return layout.passage(tokens, static_cast<std::int64_t>(question_rows));
+    });
+    batch.pairs.push_back({.question = question, .passage = window});
+    batch.passage_tokens.push_back(std::ssize(tokens));
+    DEFORMER_CHECK(pair.has_answer() || set.no_answer);
+    batch.first.push_back(pair.has_answer() ? pair.first : std::ssize(tokens));
+    batch.last.push_back(pair.has_answer() ? pair.last : std::ssize(tokens));
+  }
+  return batch;
+}
+
+PassLosses run_pass(const ReaderView& student, const ReaderView* teacher,
+                    std::int64_t first_upper_layer, const PassBatch& batch,
+                    const PassOptions& options) {
+  const bool with_kd = options.weights.kd > 0;
+  const bool with_lrs = options.weights.lrs > 0;
+  DEFORMER_CHECK(teacher != nullptr || (!with_kd && !with_lrs));
+  PassStates target;
+  if (with_kd || with_lrs) {
+    const torch::autograd::AutoGradMode no_gradient(false);
+    target = forward(*teacher, batch, first_upper_layer, with_lrs, {});
+  }
+  const PassStates states = forward(student, batch, first_upper_layer, with_lrs,
+                                    {.dropout = options.dropout, .generator = options.generator});
+  PassLosses losses;
+  losses.task = span_loss(states.logits, target_tensor(batch, states.logits.device()));
+  if (with_kd) {
+    losses.kd = distillation_loss(states.logits, target.logits, options.temperature);
+  }
+  if (with_lrs) losses.lrs = representation_loss(states.layers, target.layers, options.lrs_scale);
+  return losses;
+}
+
+}  // namespace deformer

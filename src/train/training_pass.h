@@ -1,0 +1,66 @@
+// One forward pass of a batch and its losses.
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "deformer/encoder.h"
+#include "deformer/training.h"
+#include "model/segment_layout.h"
+#include "model/span_head.h"
+#include "train/losses.h"
+#include "train/training_set.h"
+
+namespace deformer {
+
+/// Segments of a pass, each once, and who meets whom.
+struct PassBatch {
+  std::vector<Segment> questions;
+  std::vector<Segment> windows;
+  std::vector<SegmentPair> pairs;
+  std::vector<std::int64_t> passage_tokens;  ///< by pair: its window's own tokens
+  std::vector<std::int64_t> first;           ///< by pair: place among the candidates
+  std::vector<std::int64_t> last;
+  bool no_answer = false;  ///< [CLS] is the last candidate of every pair, and the target of pairs
+                           ///< without an answer
+
+  [[nodiscard]] std::int64_t joint_rows() const;
+};
+
+/// The pairs of `indices`, which stand window by window.
+[[nodiscard]] PassBatch make_pass_batch(const TrainingSet& set,
+                                        std::span<const std::uint32_t> indices,
+                                        const SegmentLayout& layout);
+
+struct PassLosses {
+  LossTerm task;
+  std::optional<LossTerm> kd;
+  std::optional<LossTerm> lrs;
+};
+
+struct PassOptions {
+  LossWeights weights;  ///< a loss without weight is not computed, the task's loss always is
+  double temperature = 2.0;
+  LrsScale lrs_scale = LrsScale::kRaw;
+  double dropout = 0;  ///< the student's; the teacher always sees all values
+  std::optional<at::Generator> generator = {};
+};
+
+/// An encoder with its head.
+struct ReaderView {
+  const Encoder& encoder;
+  const SpanHead& head;
+};
+
+/// `teacher`: at split layer 0; null when neither kd nor lrs has a weight. `first_upper_layer`: the
+/// student's split layer; the layers from there on are compared.
+[[nodiscard]] PassLosses run_pass(const ReaderView& student, const ReaderView* teacher,
+                                  std::int64_t first_upper_layer, const PassBatch& batch,
+                                  const PassOptions& options);
+
+}  // namespace deformer

@@ -1,0 +1,275 @@
+#include "train/training_set.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "base/hash.h"
+#include "deformer/error.h"
+#include "deformer/passage_store.h"
+#include "text/utf8.h"
+#include "text/windows.h"
+
+namespace deformer {
+namespace {
+
+// Tokens [first, last] of a passage.
+struct TokenRange {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+
+// The occurrence of `answer` that begins nearest to `start`.
+std::optional<std::size_t> nearest_occurrence(std::string_view text, std::string_view answer,
+                                              std::size_t start) {
+  std::optional<std::size_t> best;
+  const auto distance = [&](std::size_t at) { return at > start ? at - start : start - at; };
+  for (std::size_t at = text.find(answer); at != std::string_view::npos;
+       at = text.find(answer, at + 1)) {
+    if (!best || distance(at) < distance(*best)) best = at;
+  }
+  return best;
+}
+
+class SetBuilder {
+ public:
+  SetBuilder(const Tokenizer& tokenizer, const SplitConfig& split, Negatives negatives)
+      : tokenizer_(tokenizer), split_(split), negatives_(negatives) {}
+
+  void add(const SquadParagraph& paragraph) {
+    TrainingDataReport& report = set_.report;
+    report.questions += paragraph.questions.size();
+    const TokenizedText tokens = tokenizer_.tokenize(paragraph.context);
+    const auto windows = make_windows(tokens.ids.size(), split_.window_tokens, split_.window_step);
+    const auto base = static_cast<std::uint32_t>(set_.windows.size());
+    for (const Window& window : windows) {
+      const auto* first = tokens.ids.data() + window.first_token;
+      set_.windows.emplace_back(first, first + window.num_tokens);
+    }
+    std::vector<std::vector<TrainingPair>> by_window(windows.size());
+    for (const SquadQuestion& question : paragraph.questions) {
+      add_question(question, paragraph.context, tokens, windows, base, by_window);
+    }
+    for (const auto& pairs : by_window) {
+      set_.pairs.insert(set_.pairs.end(), pairs.begin(), pairs.end());
+    }
+    ++report.paragraphs;
+  }
+
+  TrainingSet finish() {
+    TrainingDataReport& report = set_.report;
+    report.windows = set_.windows.size();
+    report.pairs = set_.pairs.size();
+    report.pairs_no_answer = static_cast<std::size_t>(
+        std::count_if(set_.pairs.begin(), set_.pairs.end(),
+                      [](const TrainingPair& pair) { return !pair.has_answer(); }));
+    set_.no_answer = report.pairs_no_answer > 0;
+    if (set_.pairs.empty()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "training data: expected questions with answers, found " +
+                      std::to_string(report.questions) + " questions of which none can be used (" +
+                      std::to_string(report.without_answer) + " without an answer, " +
+                      std::to_string(report.lost_answers) + " whose answer is not in the passage)");
+    }
+    return std::move(set_);
+  }
+
+ private:
+  using PairsByWindow = std::vector<std::vector<TrainingPair>>;
+
+  void add_question(const SquadQuestion& question, const std::string& context,
+                    const TokenizedText& tokens, const std::vector<Window>& windows,
+                    std::uint32_t base, PairsByWindow& by_window) {
+    const bool impossible = question.is_impossible;
+    if (question.answers.empty() && !impossible) {
+      ++set_.report.without_answer;
+      return;
+    }
+    std::optional<TokenRange> answer;
+    if (!impossible) {
+      answer = locate(question.answers.front(), context, tokens);
+      if (!answer) return;
+    }
+    std::vector<std::pair<std::size_t, TrainingPair>> pairs;
+    bool found = impossible;
+    for (std::size_t i = 0; i < windows.size(); ++i) {
+      const auto pair = pair_of(windows[i], answer);
+      if (!pair) continue;
+      found = found || pair->has_answer();
+      pairs.emplace_back(i, *pair);
+    }
+    if (!found) {
+      ++set_.report.split_answers;
+      return;
+    }
+    const std::uint32_t index = add_tokens(question);
+    for (auto& [window, pair] : pairs) {
+      pair.question = index;
+      pair.window = base + static_cast<std::uint32_t>(window);
+      by_window[window].push_back(pair);
+    }
+  }
+
+  std::uint32_t add_tokens(const SquadQuestion& question) {
+    auto ids = tokenizer_.tokenize(question.question).ids;
+    const auto limit = static_cast<std::size_t>(split_.max_question_tokens);
+    if (ids.size() > limit) {
+      ++set_.report.cut_questions;
+      ids.resize(limit);
+    }
+    set_.questions.push_back(std::move(ids));
+    set_.question_ids.push_back(question.id);
+    return static_cast<std::uint32_t>(set_.questions.size() - 1);
+  }
+
+  std::optional<TokenRange> locate(const SquadAnswer& answer, const std::string& context,
+                                   const TokenizedText& tokens) {
+    const CodePointIndex index(context);
+    const std::size_t begin =
+        index.byte_of(std::min(static_cast<std::size_t>(answer.start), index.size()));
+    const auto place =
+        answer.text.empty() ? std::nullopt : nearest_occurrence(context, answer.text, begin);
+    if (place) {
+      const auto range = tokens_of(tokens, *place, *place + answer.text.size());
+      if (range) {
+        if (*place != begin) ++set_.report.moved_answers;
+        return range;
+      }
+    }
+    ++set_.report.lost_answers;
+    return std::nullopt;
+  }
+
+  // All tokens that share a byte with [begin, end).
+  static std::optional<TokenRange> tokens_of(const TokenizedText& tokens, std::size_t begin,
+                                             std::size_t end) {
+    const auto& spans = tokens.spans;
+    const auto first = std::partition_point(
+        spans.begin(), spans.end(), [&](const ByteSpan& span) { return span.end <= begin; });
+    const auto after = std::partition_point(first, spans.end(),
+                                            [&](const ByteSpan& span) { return span.begin < end; });
+    if (first == after) return std::nullopt;
+    return TokenRange{static_cast<std::uint32_t>(first - spans.begin()),
+                      static_cast<std::uint32_t>(after - spans.begin() - 1)};
+  }
+
+  // Nothing when the window is not trained on. No `answer`: the question is unanswerable.
+  [[nodiscard]] std::optional<TrainingPair> pair_of(const Window& window,
+                                                    const std::optional<TokenRange>& answer) const {
+    TrainingPair pair;
+    if (!answer) return pair;
+    const std::uint32_t end = window.first_token + window.num_tokens;
+    if (answer->first >= window.first_token && answer->last < end) {
+      pair.first = static_cast<std::int32_t>(answer->first - window.first_token);
+      pair.last = static_cast<std::int32_t>(answer->last - window.first_token);
+      return pair;
+    }
+    const bool overlaps = answer->first < end && answer->last >= window.first_token;
+    if (overlaps || negatives_ == Negatives::kDrop) return std::nullopt;
+    return pair;
+  }
+
+  const Tokenizer& tokenizer_;
+  const SplitConfig& split_;
+  Negatives negatives_;
+  TrainingSet set_;
+};
+
+std::size_t count_questions(const std::vector<SquadDataset>& files) {
+  std::size_t count = 0;
+  for (const SquadDataset& file : files) count += file.num_questions();
+  return count;
+}
+
+// Hashes of the texts to be held out: those with the smallest keys.
+std::set<std::uint64_t> choose_texts(const std::vector<SquadDataset>& files, std::size_t questions,
+                                     std::uint64_t seed) {
+  std::unordered_map<std::uint64_t, std::size_t> questions_of;
+  for (const SquadDataset& file : files) {
+    for (const SquadArticle& article : file.articles) {
+      for (const SquadParagraph& paragraph : article.paragraphs) {
+        questions_of[hash64(paragraph.context)] += paragraph.questions.size();
+      }
+    }
+  }
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> order;
+  for (const auto& [hash, count] : questions_of) {
+    Hasher hasher;
+    hasher.add(static_cast<std::int64_t>(seed)).add(static_cast<std::int64_t>(hash));
+    order.emplace_back(hasher.digest64(), hash);
+  }
+  std::sort(order.begin(), order.end());
+  std::set<std::uint64_t> chosen;
+  std::size_t taken = 0;
+  for (const auto& [key, hash] : order) {
+    if (taken >= questions) break;
+    chosen.insert(hash);
+    taken += questions_of[hash];
+  }
+  return chosen;
+}
+
+// What can be scored: every question has a gold answer or is impossible, and, as two files may use
+// one id, its own id.
+void make_scorable(SquadDataset& dataset) {
+  std::set<std::string> seen;
+  for (SquadArticle& article : dataset.articles) {
+    for (SquadParagraph& paragraph : article.paragraphs) {
+      std::erase_if(paragraph.questions, [](const SquadQuestion& question) {
+        return question.answers.empty() && !question.is_impossible;
+      });
+      for (SquadQuestion& question : paragraph.questions) {
+        const std::string id = question.id;
+        for (int copy = 2; !seen.insert(question.id).second; ++copy) {
+          question.id = id + "#" + std::to_string(copy);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TrainingSet make_training_set(const std::vector<SquadDataset>& files, const Tokenizer& tokenizer,
+                              const SplitConfig& split, Negatives negatives) {
+  SetBuilder builder(tokenizer, split, negatives);
+  for (const SquadDataset& file : files) {
+    for (const SquadArticle& article : file.articles) {
+      for (const SquadParagraph& paragraph : article.paragraphs) builder.add(paragraph);
+    }
+  }
+  return builder.finish();
+}
+
+SquadDataset take_held_out(std::vector<SquadDataset>& files, std::size_t questions,
+                           std::uint64_t seed) {
+  const auto chosen = choose_texts(files, questions, seed);
+  const auto is_chosen = [&](const SquadParagraph& paragraph) {
+    return chosen.contains(hash64(paragraph.context));
+  };
+  SquadDataset held_out;
+  for (SquadDataset& file : files) {
+    for (SquadArticle& article : file.articles) {
+      const auto kept = std::stable_partition(
+          article.paragraphs.begin(), article.paragraphs.end(),
+          [&](const SquadParagraph& paragraph) { return !is_chosen(paragraph); });
+      if (kept == article.paragraphs.end()) continue;
+      SquadArticle& part = held_out.articles.emplace_back();
+      part.title = article.title;
+      std::move(kept, article.paragraphs.end(), std::back_inserter(part.paragraphs));
+      article.paragraphs.erase(kept, article.paragraphs.end());
+    }
+  }
+  if (count_questions(files) == 0) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "held-out questions: expected fewer than the training data has, found " +
+                    std::to_string(questions));
+  }
+  make_scorable(held_out);
+  return held_out;
+}
+
+}  // namespace deformer

@@ -1,0 +1,48 @@
+// Questions, windows and answers as token ids: what an epoch runs over.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "deformer/dataset.h"
+#include "deformer/model_config.h"
+#include "deformer/tokenizer.h"
+#include "deformer/training.h"
+
+namespace deformer {
+
+/// A question on one window. Tokens [first, last] of the window (both included) are the answer;
+/// both -1: the window has none.
+struct TrainingPair {
+  std::uint32_t question = 0;
+  std::uint32_t window = 0;
+  std::int32_t first = -1;
+  std::int32_t last = -1;
+
+  [[nodiscard]] bool has_answer() const noexcept { return first >= 0; }
+};
+
+/// Ids without special tokens, questions cut to max_question_tokens.
+struct TrainingSet {
+  std::vector<std::vector<std::int32_t>> questions;
+  std::vector<std::string> question_ids;  ///< for messages
+  std::vector<std::vector<std::int32_t>> windows;
+  std::vector<TrainingPair> pairs;  ///< those of one window stand together
+  bool no_answer = false;           ///< some pair has none: [CLS] is a candidate
+  TrainingDataReport report;
+};
+
+/// The first answer of a question counts, as in the original code. A window that holds a part of
+/// the answer only is left out. Throws kInvalidArgument when no pair is left.
+[[nodiscard]] TrainingSet make_training_set(const std::vector<SquadDataset>& files,
+                                            const Tokenizer& tokenizer, const SplitConfig& split,
+                                            Negatives negatives);
+
+/// Moves whole paragraphs with about `questions` questions out of `files` into one data set.
+/// Paragraphs with one text move together; the choice depends on texts and seed alone. Question ids
+/// of the result are unique. Throws kInvalidArgument when nothing would be left to train on.
+[[nodiscard]] SquadDataset take_held_out(std::vector<SquadDataset>& files, std::size_t questions,
+                                         std::uint64_t seed);
+
+}  // namespace deformer

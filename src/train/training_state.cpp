@@ -1,0 +1,136 @@
+#include "train/training_state.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/grad_mode.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "deformer/error.h"
+#include "model/safetensors.h"
+
+namespace deformer {
+namespace {
+
+constexpr const char* kFormat = "deformer training state";
+constexpr const char* kVersion = "1";
+
+// The three tensors of a parameter.
+struct StateTensor {
+  std::string name;
+  at::Tensor tensor;
+};
+
+std::vector<StateTensor> state_tensors(const Adamw& optimizer) {
+  std::vector<StateTensor> tensors;
+  for (std::size_t i = 0; i < optimizer.parameters().size(); ++i) {
+    const Parameter& parameter = optimizer.parameters()[i];
+    const Adamw::Moments& moments = optimizer.moments()[i];
+    // A fused tensor goes under the first of its names.
+    const std::string& name = parameter.names.front();
+    tensors.push_back({"weight." + name, parameter.value.detach()});
+    tensors.push_back({"first_moment." + name, moments.first});
+    tensors.push_back({"second_moment." + name, moments.second});
+  }
+  return tensors;
+}
+
+nlohmann::json to_json(const TrainingPosition& position) {
+  nlohmann::json json;
+  json["step"] = position.step;
+  json["seconds"] = position.seconds;
+  json["recipe"] = position.recipe;
+  if (position.best) {
+    json["best"] = {{"step", position.best->step},
+                    {"split_layer", position.best->split_layer},
+                    {"exact", position.best->exact},
+                    {"f1", position.best->f1}};
+  }
+  return json;
+}
+
+TrainingPosition from_json(const std::string& text, const std::string& where) {
+  const nlohmann::json document = parse_json(text, where);
+  const JsonPlace root(document, where);
+  TrainingPosition position;
+  position.step = static_cast<std::uint64_t>(root.at("step").as_integer());
+  position.seconds = root.at("seconds").as_number();
+  position.recipe = root.at("recipe").as_string();
+  if (root.has("best")) {
+    const JsonPlace best = root.at("best");
+    position.best = TrainingScore{static_cast<std::uint64_t>(best.at("step").as_integer()),
+                                  static_cast<int>(best.at("split_layer").as_integer()),
+                                  best.at("exact").as_number(), best.at("f1").as_number()};
+  }
+  return position;
+}
+
+const std::string& metadata_value(const SafetensorsFile& file, const char* key,
+                                  const std::string& where) {
+  const auto found = file.metadata().find(key);
+  if (found != file.metadata().end()) return found->second;
+  throw Error(ErrorCode::kIncompatible,
+              where + ": expected a training state, found a file without \"" + key + "\"");
+}
+
+void copy_into(const at::Tensor& target, const TensorView& view, const std::string& where) {
+  if (view.dtype != Dtype::kF32 || at::IntArrayRef(view.shape) != target.sizes()) {
+    throw Error(ErrorCode::kIncompatible,
+                where + ": tensor " + quoted_name(view.name) + ": expected F32 " +
+                    shape_text({target.sizes().data(), target.sizes().size()}) + ", found " +
+                    to_string(view.dtype) + " " + shape_text(view.shape));
+  }
+  at::Tensor values = at::empty(target.sizes(), at::kFloat);
+  std::memcpy(values.data_ptr(), view.bytes.data(), view.bytes.size());
+  target.copy_(values);
+}
+
+}  // namespace
+
+void save_training_state(const std::filesystem::path& path, const Adamw& optimizer,
+                         const TrainingPosition& position) {
+  std::vector<at::Tensor> kept;
+  std::vector<TensorView> views;
+  for (const StateTensor& state : state_tensors(optimizer)) {
+    kept.push_back(state.tensor.to(at::kCPU).contiguous());
+    const at::Tensor& tensor = kept.back();
+    views.push_back({state.name,
+                     Dtype::kF32,
+                     tensor.sizes().vec(),
+                     {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
+  }
+  write_safetensors(
+      path, views,
+      {{"format", kFormat}, {"version", kVersion}, {"state", to_json(position).dump()}});
+}
+
+TrainingPosition load_training_state(const std::filesystem::path& path, const std::string& recipe,
+                                     Adamw& optimizer) {
+  const torch::autograd::AutoGradMode no_gradient(false);
+  const std::string where = path.string();
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  if (metadata_value(file, "format", where) != kFormat ||
+      metadata_value(file, "version", where) != kVersion) {
+    throw Error(ErrorCode::kIncompatible, where + ": expected a training state of version " +
+                                              kVersion + ", found another format or version");
+  }
+  TrainingPosition position = from_json(metadata_value(file, "state", where), where);
+  if (position.recipe != recipe) {
+    throw Error(ErrorCode::kIncompatible, where + ": expected the state of a run with " + recipe +
+                                              ", found one with " + position.recipe);
+  }
+  for (const StateTensor& state : state_tensors(optimizer)) {
+    const TensorView* view = file.find(state.name);
+    if (view == nullptr) {
+      throw Error(ErrorCode::kIncompatible,
+                  where + ": expected tensor " + quoted_name(state.name) + ", found none");
+    }
+    copy_into(state.tensor, *view, where);
+  }
+  return position;
+}
+
+}  // namespace deformer

@@ -1,0 +1,143 @@
+#include "train/training_step.h"
+
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+
+#include <cmath>
+#include <string>
+
+#include "deformer/error.h"
+#include "train/random.h"
+
+namespace deformer {
+namespace {
+
+constexpr std::uint64_t kDropoutSeed = 3;  // a purpose of mix_seed()
+constexpr std::size_t kNamedQuestions = 4;
+
+// A generator of the device's kind that begins at `seed`.
+at::Generator make_generator(const at::Device& device, std::uint64_t seed) {
+  at::Generator generator = at::globalContext().defaultGenerator(device).clone();
+  generator.set_current_seed(seed);
+  return generator;
+}
+
+// Products on a GPU in TF32 or bf16 while it lives; nothing for fp32.
+class ReducedPrecision {
+ public:
+  explicit ReducedPrecision(TrainingPrecision precision)
+      : bf16_(precision == TrainingPrecision::kBf16) {
+    if (precision == TrainingPrecision::kTf32) at::globalContext().setAllowTF32CuBLAS(true);
+    if (!bf16_) return;
+    at::autocast::set_autocast_enabled(at::kCUDA, true);
+    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
+    at::autocast::increment_nesting();
+  }
+  ~ReducedPrecision() {
+    if (!bf16_) return;
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCUDA, false);
+  }
+  ReducedPrecision(const ReducedPrecision&) = delete;
+  ReducedPrecision& operator=(const ReducedPrecision&) = delete;
+
+ private:
+  bool bf16_;
+};
+
+// Adds a term's part of the step's mean and gives its weighted tensor.
+at::Tensor add_term(const LossTerm& term, double count, double weight, std::optional<double>& sum) {
+  const at::Tensor mean = term.sum / count;
+  sum = sum.value_or(0) + mean.item<double>();
+  return mean * weight;
+}
+
+}  // namespace
+
+// What the means of a step divide by.
+struct StepRunner::Counts {
+  double pairs = 0;
+  double rows = 0;
+  double splits = 1;  // that run in this step
+};
+
+StepRunner::StepRunner(const TrainReader& student, const TrainReader* teacher,
+                       const TrainingSet& set, const TrainingOptions& options)
+    : student_(student), teacher_(teacher), set_(set), options_(options) {
+  for (const int layer : options.split_layers) {
+    splits_.push_back({layer, student.encoder->with_split_layer(layer)});
+  }
+}
+
+StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step) {
+  std::vector<PassBatch> batches;
+  std::int64_t rows = 0;
+  for (const auto& pairs : plan.passes) {
+    batches.push_back(make_pass_batch(set_, pairs, *student_.layout));
+    rows += batches.back().joint_rows();
+  }
+  std::span<const Split> active(splits_);
+  if (options_.split_schedule == SplitSchedule::kAlternate) {
+    active = active.subspan((step - 1) % splits_.size(), 1);
+  }
+  const Counts counts{static_cast<double>(plan.pairs), static_cast<double>(rows),
+                      static_cast<double>(active.size())};
+  StepOutcome outcome;
+  PassOptions pass{.weights = options_.loss_weights,
+                   .temperature = options_.temperature,
+                   .lrs_scale = options_.lrs_scale,
+                   .dropout = options_.dropout};
+  const at::Device device = student_.parameters().front().value.device();
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    for (const Split& split : active) {
+      const auto index = static_cast<std::uint64_t>(i * splits_.size()) +
+                         static_cast<std::uint64_t>(&split - splits_.data());
+      pass.generator =
+          make_generator(device, mix_seed(options_.seed, kDropoutSeed, (step << 20U) + index));
+      const at::Tensor loss = pass_loss(split, batches[i], pass, counts, outcome.losses);
+      const double value = loss.item<double>();
+      if (!std::isfinite(value)) refuse_loss(plan.passes[i], step, value);
+      outcome.losses.total += value;
+      loss.backward();
+    }
+  }
+  outcome.joint_rows = static_cast<std::size_t>(rows) * active.size();
+  outcome.split_layer = active.size() == 1 ? active.front().layer : -1;
+  return outcome;
+}
+
+at::Tensor StepRunner::pass_loss(const Split& split, const PassBatch& batch,
+                                 const PassOptions& pass, const Counts& counts,
+                                 StepLosses& losses) const {
+  const ReducedPrecision precision(options_.precision);
+  const ReaderView student{*split.encoder, *student_.span_head};
+  std::optional<ReaderView> teacher;
+  if (teacher_ != nullptr) teacher.emplace(ReaderView{*teacher_->encoder, *teacher_->span_head});
+  const PassLosses terms =
+      run_pass(student, teacher ? &*teacher : nullptr, split.layer, batch, pass);
+  const LossWeights& weights = pass.weights;
+  const double pairs = counts.pairs * counts.splits;
+  at::Tensor loss = add_term(terms.task, pairs, weights.task, losses.task);
+  if (terms.kd) loss = loss + add_term(*terms.kd, pairs, weights.kd, losses.kd);
+  if (terms.lrs) {
+    loss = loss + add_term(*terms.lrs, counts.rows * counts.splits, weights.lrs, losses.lrs);
+  }
+  return loss;
+}
+
+void StepRunner::refuse_loss(std::span<const std::uint32_t> pairs, std::uint64_t step,
+                             double loss) const {
+  std::string names;
+  for (std::size_t i = 0; i < pairs.size() && i < kNamedQuestions; ++i) {
+    names += (names.empty() ? "" : ", ") + set_.question_ids[set_.pairs[pairs[i]].question];
+  }
+  if (pairs.size() > kNamedQuestions) {
+    names += " and " + std::to_string(pairs.size() - kNamedQuestions) + " more";
+  }
+  throw Error(ErrorCode::kInvalidArgument, "training step " + std::to_string(step) +
+                                               ": expected a finite loss, found " +
+                                               std::to_string(loss) + " on the questions " + names +
+                                               "; a lower learning rate may help");
+}
+
+}  // namespace deformer

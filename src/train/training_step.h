@@ -1,0 +1,54 @@
+// The gradients of one step, pass by pass.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "train/data_order.h"
+#include "train/train_reader.h"
+#include "train/training_pass.h"
+
+namespace deformer {
+
+struct StepOutcome {
+  StepLosses losses;
+  std::size_t joint_rows = 0;  ///< of all passes, special tokens included, each split layer counted
+  int split_layer = -1;        ///< -1: several
+};
+
+/// Not safe for concurrent calls. Reader, teacher (may be null), set and options must outlive it.
+class StepRunner {
+ public:
+  StepRunner(const TrainReader& student, const TrainReader* teacher, const TrainingSet& set,
+             const TrainingOptions& options);
+
+  /// Adds the gradients of the step's mean loss to the student's parameters. `step` counts from 1;
+  /// the dropped positions depend on seed, step and pass alone. Throws kInvalidArgument naming step
+  /// and questions when a loss is not finite.
+  [[nodiscard]] StepOutcome run(const StepPlan& plan, std::uint64_t step);
+
+ private:
+  struct Split {
+    int layer = 0;
+    std::unique_ptr<const Encoder> encoder;
+  };
+  struct Counts;
+
+  // The pass's part of the step's mean loss; adds its parts to `losses`.
+  [[nodiscard]] at::Tensor pass_loss(const Split& split, const PassBatch& batch,
+                                     const PassOptions& pass, const Counts& counts,
+                                     StepLosses& losses) const;
+  [[noreturn]] void refuse_loss(std::span<const std::uint32_t> pairs, std::uint64_t step,
+                                double loss) const;
+
+  const TrainReader& student_;
+  const TrainReader* teacher_;
+  const TrainingSet& set_;
+  const TrainingOptions& options_;
+  std::vector<Split> splits_;
+};
+
+}  // namespace deformer

@@ -1,0 +1,228 @@
+#include "tools/cmd_train.h"
+
+#include <malloc.h>
+
+#include <csignal>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "deformer/dataset.h"
+#include "deformer/error.h"
+#include "tools/failure.h"
+#include "tools/output.h"
+#include "tools/talk.h"
+#include "tools/train_report.h"
+
+namespace deformer::tools {
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  A teacher: the ordinary joint reader, in the layout of decomposed ones
+    deformer train --model BASE --squad train.json --split-layer 0 --output teacher
+  A decomposed reader, distilled from it with the paper's losses
+    deformer train --model teacher --teacher teacher --squad train.json --split-layer 3
+        --loss-weights paper --output student
+  The same run after Ctrl-C, a kill or a crash
+    deformer train ... --output student --resume
+
+The output directory is itself a model directory: the best reader by the held-out questions, or the
+last where none are held out. docs/training.md tells what else it holds, and how several processes
+train one model.)";
+
+// Set by a signal, read between steps.
+std::atomic<bool> stop_requested{false};
+volatile std::sig_atomic_t stop_signal = 0;
+
+extern "C" void request_stop(int signal) {
+  stop_signal = signal;
+  stop_requested.store(true);
+  // A second signal ends the program at once.
+  std::signal(signal, SIG_DFL);
+}
+
+// Training allocates and frees the same big blocks at every step; giving them back to the system
+// and taking them anew costs a page fault per 4 KiB.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_MAX, 0);
+  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
+}
+
+template <typename Value>
+Value choice(const char* option, const std::string& name,
+             const std::vector<std::pair<const char*, Value>>& choices) {
+  std::string known;
+  for (const auto& [spelling, value] : choices) {
+    if (name == spelling) return value;
+    known += (known.empty() ? "" : ", ") + std::string(spelling);
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              std::string(option) + ": expected one of " + known + ", found \"" + name + "\"");
+}
+
+TrainingOptions training_options(const TrainVerbOptions& options) {
+  TrainingOptions training = options.training;
+  if (options.split_layer) {
+    if (!training.split_layers.empty()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "train: expected --split-layer or --split-layers, found both");
+    }
+    training.split_layers = {*options.split_layer};
+  }
+  training.loss_weights = parse_loss_weights(options.loss_weights);
+  training.layout = parse_layout(options.layout);
+  training.device = parse_device(options.device);
+  training.lrs_scale = choice<LrsScale>("--lrs-scale", options.lrs_scale,
+                                        {{"raw", LrsScale::kRaw}, {"teacher", LrsScale::kTeacher}});
+  training.negatives = choice<Negatives>("--negatives", options.negatives,
+                                         {{"drop", Negatives::kDrop}, {"keep", Negatives::kKeep}});
+  training.split_schedule = choice<SplitSchedule>(
+      "--split-schedule", options.split_schedule,
+      {{"alternate", SplitSchedule::kAlternate}, {"sum", SplitSchedule::kSum}});
+  training.precision = choice<TrainingPrecision>("--precision", options.precision,
+                                                 {{"fp32", TrainingPrecision::kFp32},
+                                                  {"tf32", TrainingPrecision::kTf32},
+                                                  {"bf16", TrainingPrecision::kBf16}});
+  training.save_format = choice<SaveFormat>(
+      "--save-format", options.save_format,
+      {{"fp32", SaveFormat::kFp32}, {"fp16", SaveFormat::kFp16}, {"bf16", SaveFormat::kBf16}});
+  return training;
+}
+
+void add_data(CLI::App& verb, TrainVerbOptions& options) {
+  const std::string group = "Data";
+  TrainingOptions& training = options.training;
+  verb.add_option("--squad", options.squad, "SQuAD files to train on, one or more")
+      ->required()
+      ->type_name("FILE...")
+      ->group(group);
+  verb.add_option("--held-out", training.held_out_questions,
+                  "Questions set aside for evaluation, by whole paragraphs")
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  verb.add_option("--negatives", options.negatives,
+                  "Windows without the answer: drop, or keep as \"no answer\"")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void add_losses(CLI::App& verb, TrainVerbOptions& options) {
+  const std::string group = "Split and losses";
+  TrainingOptions& training = options.training;
+  verb.add_option("--split-layer", options.split_layer, "Number of lower layers to train for")
+      ->type_name("K")
+      ->group(group);
+  verb.add_option("--split-layers", training.split_layers,
+                  "Several, for one set of weights; the last one is written to config.json")
+      ->delimiter(',')
+      ->type_name("K,K...")
+      ->group(group);
+  verb.add_option("--split-schedule", options.split_schedule,
+                  "Several splits: alternate from step to step, or sum in every step")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+  verb.add_option("--loss-weights", options.loss_weights,
+                  "task=X,kd=X,lrs=X, or paper (0.7, 1.1, 0.5); kd and lrs need --teacher")
+      ->type_name("LIST")
+      ->capture_default_str()
+      ->group(group);
+  verb.add_option("--temperature", training.temperature, "Of the distillation")
+      ->type_name("X")
+      ->capture_default_str()
+      ->group(group);
+  verb.add_option("--lrs-scale", options.lrs_scale,
+                  "raw squared distance, or divided by the teacher's mean square: teacher")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+  verb.add_option("--layout", options.layout, "Passage positions: restart or continue")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void add_optimizer(CLI::App& verb, TrainingOptions& training) {
+  const std::string group = "Optimiser (AdamW, linear warm-up and decay)";
+  const auto number = [&](const char* name, auto& value, const char* text) {
+    verb.add_option(name, value, text)->type_name("X")->capture_default_str()->group(group);
+  };
+  number("--epochs", training.epochs, "Passes over the data");
+  verb.add_option("--max-steps", training.max_steps, "Steps, in place of --epochs")
+      ->type_name("N")
+      ->group(group);
+  number("--learning-rate", training.learning_rate, "Highest rate");
+  number("--warmup", training.warmup, "Share of the steps until the highest rate");
+  number("--weight-decay", training.weight_decay, "Not on biases and layer norms");
+  number("--clip", training.max_gradient_norm, "Highest norm of the gradient; 0 = none");
+  number("--dropout", training.dropout, "After embeddings and sub-layers");
+  number("--batch-questions", training.batch_questions, "Questions of one step");
+  number("--pass-tokens", training.pass_tokens,
+         "Most tokens at once; a larger step runs in several passes");
+  number("--questions-per-window", training.questions_per_window,
+         "Questions of a step that share one window");
+  number("--seed", training.seed, "Of new weights, order and dropout");
+}
+
+void add_run(CLI::App& verb, TrainVerbOptions& options) {
+  const std::string group = "Run";
+  TrainingOptions& training = options.training;
+  const auto option = [&](const char* name, auto& value, const char* type, const char* text) {
+    verb.add_option(name, value, text)->type_name(type)->capture_default_str()->group(group);
+  };
+  option("--evaluate-every", training.evaluate_every, "N", "Steps; 0 = only at the end");
+  option("--checkpoint-minutes", training.checkpoint_minutes, "X", "Time between two checkpoints");
+  verb.add_flag("--resume", training.resume, "Continue from the checkpoint in --output")
+      ->group(group);
+  option("--device", options.device, "NAME", "cpu or cuda");
+  option("--precision", options.precision, "NAME", "fp32; on cuda also tf32, bf16");
+  option("--threads", training.threads, "N", "CPU threads; 0 = LibTorch's own choice");
+  option("--save-format", options.save_format, "NAME", "Weights written: fp32, fp16 or bf16");
+  verb.add_flag("--json", options.json, "Print the summary as JSON on stdout")->group(group);
+  verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group(group);
+}
+
+}  // namespace
+
+CLI::App* add_train(CLI::App& app, TrainVerbOptions& options) {
+  CLI::App* verb = app.add_subcommand("train", "Train a reader for its split");
+  verb->add_option("--model", options.model, "Where the weights start: a model directory")
+      ->required()
+      ->type_name("DIR");
+  verb->add_option("--teacher", options.teacher, "Reader to distil from; run at split layer 0")
+      ->type_name("DIR");
+  verb->add_option("--output", options.output, "Directory of the trained reader")
+      ->required()
+      ->type_name("DIR");
+  add_data(*verb, options);
+  add_losses(*verb, options);
+  add_optimizer(*verb, options.training);
+  add_run(*verb, options);
+  verb->footer(kFooter);
+  return verb;
+}
+
+int run_train(const TrainVerbOptions& options) {
+  const Talk talk(options.quiet);
+  keep_freed_memory();
+  Output output("-");
+  Trainer trainer(options.model, options.teacher, options.output, training_options(options));
+  std::vector<SquadDataset> files;
+  for (const std::string& file : options.squad) files.push_back(load_squad(file));
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  TrainingDisplay display(talk);
+  TrainingHooks hooks = display.hooks();
+  hooks.stop = &stop_requested;
+  const TrainingResult result = trainer.run(files, hooks);
+  talk.note(to_text(result));
+  if (options.json) output.write(to_json(result));
+  output.commit();
+  return result.finished ? kExitOk : 128 + stop_signal;
+}
+
+}  // namespace deformer::tools

@@ -1,0 +1,96 @@
+#include "tools/train_report.h"
+
+#include <nlohmann/json.hpp>
+
+namespace deformer::tools {
+namespace {
+
+std::string losses_text(const StepLosses& losses) {
+  std::string text = "loss " + fixed(losses.total, 3);
+  const auto part = [&](const char* name, const std::optional<double>& loss) {
+    if (loss) text.append(", ").append(name).append(" ").append(fixed(*loss, 3));
+  };
+  if (losses.kd || losses.lrs) {
+    part("task", losses.task);
+    part("kd", losses.kd);
+    part("lrs", losses.lrs);
+  }
+  return text;
+}
+
+std::string score_text(const TrainingScore& score) {
+  return "exact " + fixed(score.exact, 2) + ", F1 " + fixed(score.f1, 2) + " (split layer " +
+         std::to_string(score.split_layer) + ", step " + grouped(score.step) + ")";
+}
+
+nlohmann::ordered_json score_json(const TrainingScore& score) {
+  nlohmann::ordered_json json;
+  json["step"] = score.step;
+  json["split_layer"] = score.split_layer;
+  json["exact"] = score.exact;
+  json["f1"] = score.f1;
+  return json;
+}
+
+}  // namespace
+
+TrainingHooks TrainingDisplay::hooks() {
+  return {.on_data = [this](const TrainingDataReport& data) { show_data(data); },
+          .on_step = [this](const TrainingProgress& progress) { show_step(progress); },
+          .on_score = [this](const TrainingScore& score) { show_score(score); }};
+}
+
+void TrainingDisplay::show_data(const TrainingDataReport& data) {
+  talk_.note(grouped(data.questions) + " questions, " + grouped(data.held_out) +
+             " of them held out; " + grouped(data.pairs) + " pairs with " + grouped(data.windows) +
+             " windows of " + grouped(data.paragraphs) + " paragraphs");
+  const auto note = [&](std::size_t count, const char* what) {
+    if (count > 0) talk_.note(grouped(count) + " " + what);
+  };
+  note(data.moved_answers, "answers were not at their start: the nearest occurrence is used");
+  note(data.lost_answers, "answers are not in their passage: questions left out");
+  note(data.without_answer, "questions have no answer and are not marked impossible: left out");
+  note(data.split_answers, "answers lie in no single window: questions left out");
+  note(data.cut_questions, "questions are longer than the model allows: cut");
+}
+
+void TrainingDisplay::show_step(const TrainingProgress& progress) {
+  if (!progress_) progress_.emplace(talk_, "train", "steps", progress.steps);
+  progress_->update(progress.step,
+                    losses_text(progress.losses) + ", " +
+                        grouped(static_cast<std::size_t>(progress.tokens_per_second)) +
+                        " tokens/s, " + duration(progress.seconds_left) + " left");
+}
+
+void TrainingDisplay::show_score(const TrainingScore& score) {
+  progress_.reset();
+  talk_.note("held out: " + score_text(score));
+}
+
+std::string to_text(const TrainingResult& result) {
+  std::string text = (result.finished ? "trained " : "stopped after ") + grouped(result.steps) +
+                     " steps in " + duration(result.seconds);
+  if (result.best) text += "; best " + score_text(*result.best);
+  if (!result.finished) text += "; --resume continues";
+  return text;
+}
+
+std::string to_json(const TrainingResult& result) {
+  nlohmann::ordered_json json;
+  json["finished"] = result.finished;
+  json["steps"] = result.steps;
+  json["seconds"] = result.seconds;
+  json["questions"] = result.data.questions;
+  json["held_out"] = result.data.held_out;
+  json["pairs"] = result.data.pairs;
+  json["moved_answers"] = result.data.moved_answers;
+  json["lost_answers"] = result.data.lost_answers;
+  json["without_answer"] = result.data.without_answer;
+  json["split_answers"] = result.data.split_answers;
+  json["scores"] = nlohmann::ordered_json::array();
+  for (const TrainingScore& score : result.scores) json["scores"].push_back(score_json(score));
+  if (result.best) json["best"] = score_json(*result.best);
+  return json.dump() + "\n";
+}
+
+}  // namespace deformer::tools
