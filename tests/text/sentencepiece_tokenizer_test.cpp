@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "deformer/error.h"
 #include "support/expect_error.h"
 #include "support/shared_data.h"
 #include "support/temp_dir.h"
@@ -94,6 +95,22 @@ TEST(SentencePieceTokenizer, NamesABrokenModel) {
     test::expect_error(ErrorCode::kCorrupt, "spiece.model: expected a SentencePiece model",
                        [&] { (void)load_tokenizer(dir.path()); });
   }
+}
+
+TEST(SentencePieceTokenizer, ATruncatedModelIsRefusedOrWorks) {
+  const std::string model = read_file(test::xlnet_golden_path("spiece.model"));
+  std::size_t refused = 0;
+  for (std::size_t size = 0; size < model.size(); size += 61) {
+    try {
+      const SentencePieceTokenizer tokenizer(std::string_view(model).substr(0, size),
+                                             xlnet_tokenizer_defaults(), "m");
+      EXPECT_NO_THROW((void)tokenizer.tokenize("the river, 1990, \u00E9"));
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kCorrupt) << error.what();
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 0u);
 }
 
 TEST(SentencePieceTokenizer, LoadsADirectory) {
