@@ -44,14 +44,14 @@ void TrainingDisplay::show_data(const TrainingDataReport& data) {
   talk_.note(grouped(data.questions) + " questions, " + grouped(data.held_out) +
              " of them held out; " + grouped(data.pairs) + " pairs with " + grouped(data.windows) +
              " windows of " + grouped(data.paragraphs) + " paragraphs");
-  const auto note = [&](std::size_t count, const char* what) {
-    if (count > 0) talk_.note(grouped(count) + " " + what);
+  const auto note = [&](const char* what, std::size_t count) {
+    if (count > 0) talk_.note(std::string(what) + ": " + grouped(count));
   };
-  note(data.moved_answers, "answers were not at their start: the nearest occurrence is used");
-  note(data.lost_answers, "answers are not in their passage: questions left out");
-  note(data.without_answer, "questions have no answer and are not marked impossible: left out");
-  note(data.split_answers, "answers lie in no single window: questions left out");
-  note(data.cut_questions, "questions are longer than the model allows: cut");
+  note("answers not at their start, taken from the nearest occurrence", data.moved_answers);
+  note("questions left out, answer not in the passage", data.lost_answers);
+  note("questions left out, no answer and not marked impossible", data.without_answer);
+  note("questions left out, answer in no single window", data.split_answers);
+  note("questions cut, longer than the model allows", data.cut_questions);
 }
 
 void TrainingDisplay::show_step(const TrainingProgress& progress) {

@@ -16,7 +16,9 @@
 #include "deformer/span_qa.h"
 #include "nn/guard.h"
 #include "train/data_order.h"
+#include "train/gradient_sum.h"
 #include "train/optimizer.h"
+#include "train/process_group.h"
 #include "train/recipe.h"
 #include "train/train_reader.h"
 #include "train/training_log.h"
@@ -39,6 +41,25 @@ at::Device device_of(Device device) {
                 "device cuda: expected a LibTorch with CUDA and a GPU, found none");
   }
   return at::kCUDA;
+}
+
+// Losses of all ranks, added up with their gradients, and whether any of them is to stop.
+struct Shared {
+  StepLosses losses;
+  bool stop = false;
+};
+
+Shared share_step(const std::vector<Parameter>& parameters, const StepLosses& losses, bool stop,
+                  ProcessGroup& group) {
+  std::vector<double> numbers{losses.total, losses.task.value_or(0), losses.kd.value_or(0),
+                              losses.lrs.value_or(0), stop ? 1.0 : 0.0};
+  sum_gradients(parameters, numbers, group);
+  Shared shared{losses, numbers[4] > 0};
+  shared.losses.total = numbers[0];
+  shared.losses.task = numbers[1];
+  if (losses.kd) shared.losses.kd = numbers[2];
+  if (losses.lrs) shared.losses.lrs = numbers[3];
+  return shared;
 }
 
 // Speed over the last steps: what the progress line shows.
@@ -96,7 +117,11 @@ struct Trainer::State {
   void evaluate(const TrainingHooks& hooks);
   void keep_best(double exact, double f1);
   void checkpoint();
-  [[nodiscard]] bool stop_wanted(const TrainingHooks& hooks) const {
+  void report_step(const TrainingHooks& hooks, const StepPlan& plan, const StepOutcome& outcome,
+                   double rate, double norm);
+  // One of several processes writes, evaluates and talks.
+  [[nodiscard]] bool leads() const { return !group || group->rank() == 0; }
+  [[nodiscard]] static bool stop_wanted(const TrainingHooks& hooks) {
     return hooks.stop != nullptr && hooks.stop->load();
   }
   [[nodiscard]] double seconds() const { return earlier_seconds + seconds_since(start); }
@@ -109,6 +134,7 @@ struct Trainer::State {
   std::filesystem::path output_dir;
   TrainReader student;
   std::optional<TrainReader> teacher;
+  std::unique_ptr<ProcessGroup> group;  // null: this process alone
 
   SquadDataset held_out;
   TrainingSet set;
@@ -122,6 +148,7 @@ struct Trainer::State {
   double earlier_seconds = 0;
   Clock::time_point start;
   Clock::time_point last_checkpoint;
+  bool stopping = false;
   Speedometer speed;
   TrainingResult result;
 };
@@ -151,6 +178,7 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
     teacher = load_train_reader(teacher_dir, load);
     require_same_shape(student, *teacher);
   }
+  group = ProcessGroup::from_environment();
 }
 
 void Trainer::State::prepare(std::vector<SquadDataset> files, const TrainingHooks& hooks) {
@@ -161,7 +189,7 @@ void Trainer::State::prepare(std::vector<SquadDataset> files, const TrainingHook
   set = make_training_set(files, *student.tokenizer, student.config.split, options.negatives);
   set.report.held_out = held_out.num_questions();
   set.report.questions += set.report.held_out;
-  if (hooks.on_data) hooks.on_data(set.report);
+  if (leads() && hooks.on_data) hooks.on_data(set.report);
 
   const bool grouped =
       *std::max_element(options.split_layers.begin(), options.split_layers.end()) > 0;
@@ -169,6 +197,7 @@ void Trainer::State::prepare(std::vector<SquadDataset> files, const TrainingHook
                          .batch_questions = options.batch_questions,
                          .pass_tokens = options.pass_tokens,
                          .questions_per_window = grouped ? options.questions_per_window : 1,
+                         .min_passes = group ? group->size() : 1,
                          .seed = options.seed,
                      });
   steps = options.max_steps.value_or(static_cast<std::uint64_t>(
@@ -183,6 +212,7 @@ void Trainer::State::prepare(std::vector<SquadDataset> files, const TrainingHook
     earlier_seconds = position.seconds;
     evaluated_step = position.step;
   }
+  if (!leads()) return;
   log.emplace(output_dir / "training" / "log.jsonl", position.step);
   log->start(position.recipe, set.report, steps);
 }
@@ -191,7 +221,14 @@ void Trainer::State::run_step(const TrainingHooks& hooks) {
   const Clock::time_point begin = Clock::now();
   const StepPlan plan = order->plan(position.step);
   const std::uint64_t step = position.step + 1;
-  StepOutcome outcome = runner->run(plan, step);
+  const PassShare share = group ? PassShare{group->rank(), group->size()} : PassShare{};
+  StepOutcome outcome = runner->run(plan, step, share);
+  if (group) {
+    const Shared shared =
+        share_step(optimizer->parameters(), outcome.losses, stop_wanted(hooks), *group);
+    outcome.losses = shared.losses;
+    stopping = shared.stop;
+  }
   const double norm = gradient_norm(optimizer->parameters());
   if (options.max_gradient_norm > 0 && norm > options.max_gradient_norm) {
     scale_gradients(optimizer->parameters(), options.max_gradient_norm / norm);
@@ -200,7 +237,13 @@ void Trainer::State::run_step(const TrainingHooks& hooks) {
   optimizer->step(rate, step);
   position.step = step;
   speed.add(seconds_since(begin), outcome.joint_rows);
+  if (leads()) report_step(hooks, plan, outcome, rate, norm);
+  if (!group) stopping = stop_wanted(hooks);
+}
 
+void Trainer::State::report_step(const TrainingHooks& hooks, const StepPlan& plan,
+                                 const StepOutcome& outcome, double rate, double norm) {
+  const std::uint64_t step = position.step;
   const double epoch = static_cast<double>(step) / static_cast<double>(order->steps_per_epoch());
   log->step({.step = step,
              .epoch = epoch,
@@ -212,21 +255,21 @@ void Trainer::State::run_step(const TrainingHooks& hooks) {
              .tokens_per_second = speed.tokens_per_second(),
              .split_layer = outcome.split_layer,
              .losses = outcome.losses});
-  if (hooks.on_step) {
-    hooks.on_step({.step = step,
-                   .steps = steps,
-                   .epoch = epoch,
-                   .losses = outcome.losses,
-                   .learning_rate = rate,
-                   .tokens_per_second = speed.tokens_per_second(),
-                   .seconds_left = speed.seconds_per_step() * static_cast<double>(steps - step)});
-  }
+  if (!hooks.on_step) return;
+  hooks.on_step({.step = step,
+                 .steps = steps,
+                 .epoch = epoch,
+                 .losses = outcome.losses,
+                 .learning_rate = rate,
+                 .tokens_per_second = speed.tokens_per_second(),
+                 .seconds_left = speed.seconds_per_step() * static_cast<double>(steps - step)});
 }
 
 void Trainer::State::train(const TrainingHooks& hooks) {
   start = last_checkpoint = Clock::now();
-  while (position.step < steps && !stop_wanted(hooks)) {
+  while (position.step < steps && !stopping) {
     run_step(hooks);
+    if (!leads()) continue;
     const bool due = options.evaluate_every > 0 && position.step % options.evaluate_every == 0;
     if (due && position.step < steps) evaluate(hooks);
     if (seconds_since(last_checkpoint) > options.checkpoint_minutes * 60) checkpoint();
@@ -267,16 +310,21 @@ void Trainer::State::keep_best(double exact, double f1) {
 
 TrainingResult Trainer::State::finish(const TrainingHooks& hooks) {
   result.finished = position.step >= steps;
+  result.steps = position.step;
+  result.data = set.report;
+  if (!leads()) {
+    group->leave();
+    return std::move(result);
+  }
   if (result.finished && (evaluated_step != position.step || !position.best)) evaluate(hooks);
   checkpoint();
   if (result.finished && !position.best) {
     save_reader(student, base_dir, output_dir, options.save_format);
   }
-  result.steps = position.step;
   result.seconds = position.seconds;
-  result.data = set.report;
   result.best = position.best;
   log->end(position.step, position.seconds, result.finished);
+  if (group) group->leave();
   return std::move(result);
 }
 

@@ -44,7 +44,7 @@ struct PassLosses {
 };
 
 struct PassOptions {
-  LossWeights weights;  ///< a loss without weight is not computed, the task's loss always is
+  LossWeights weights = {};  ///< a loss without weight is not computed, the task's loss always is
   double temperature = 2.0;
   LrsScale lrs_scale = LrsScale::kRaw;
   double dropout = 0;  ///< the student's; the teacher always sees all values

@@ -69,7 +69,7 @@ StepRunner::StepRunner(const TrainReader& student, const TrainReader* teacher,
   }
 }
 
-StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step) {
+StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const PassShare& share) {
   std::vector<PassBatch> batches;
   std::int64_t rows = 0;
   for (const auto& pairs : plan.passes) {
@@ -88,7 +88,7 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step) {
                    .lrs_scale = options_.lrs_scale,
                    .dropout = options_.dropout};
   const at::Device device = student_.parameters().front().value.device();
-  for (std::size_t i = 0; i < batches.size(); ++i) {
+  for (std::size_t i = share.rank; i < batches.size(); i += share.size) {
     for (const Split& split : active) {
       const auto index = static_cast<std::uint64_t>(i * splits_.size()) +
                          static_cast<std::uint64_t>(&split - splits_.data());

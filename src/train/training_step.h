@@ -13,10 +13,17 @@
 
 namespace deformer {
 
+/// Which passes of a step a process runs: those whose index is `rank` modulo `size`.
+struct PassShare {
+  std::uint64_t rank = 0;
+  std::uint64_t size = 1;
+};
+
 struct StepOutcome {
-  StepLosses losses;
-  std::size_t joint_rows = 0;  ///< of all passes, special tokens included, each split layer counted
-  int split_layer = -1;        ///< -1: several
+  StepLosses losses;  ///< of the passes that were run: their part of the step's means
+  std::size_t joint_rows =
+      0;                 ///< of the whole step, special tokens included, each split layer counted
+  int split_layer = -1;  ///< -1: several
 };
 
 /// Not safe for concurrent calls. Reader, teacher (may be null), set and options must outlive it.
@@ -25,10 +32,12 @@ class StepRunner {
   StepRunner(const TrainReader& student, const TrainReader* teacher, const TrainingSet& set,
              const TrainingOptions& options);
 
-  /// Adds the gradients of the step's mean loss to the student's parameters. `step` counts from 1;
+  /// Adds the gradients of a process's part of the step's mean loss to the student's parameters;
+  /// the parts of all processes add up to the gradient of the mean. `step` counts from 1;
   /// the dropped positions depend on seed, step and pass alone. Throws kInvalidArgument naming step
   /// and questions when a loss is not finite.
-  [[nodiscard]] StepOutcome run(const StepPlan& plan, std::uint64_t step);
+  [[nodiscard]] StepOutcome run(const StepPlan& plan, std::uint64_t step,
+                                const PassShare& share = {});
 
  private:
   struct Split {

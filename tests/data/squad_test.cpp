@@ -1,12 +1,15 @@
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "base/file.h"
 #include "deformer/dataset.h"
 #include "support/expect_error.h"
 #include "support/shared_data.h"
 #include "support/temp_dir.h"
+#include "text/utf8.h"
 
 namespace deformer {
 namespace {
@@ -152,6 +155,59 @@ TEST_F(SquadFile, NamesAFileThatCannotBeRead) {
                      [&] { (void)load_squad(directory_ / "absent.json"); });
   test::expect_error(ErrorCode::kIo, "expected a file, found a directory",
                      [&] { (void)load_squad(directory_.path()); });
+}
+
+SquadDataset load_example(const std::string& name) {
+  return load_squad(std::filesystem::path(DEFORMER_SOURCE_DIR) / "examples" / name);
+}
+
+// The text of the answer's length at the answer's start; empty where the passage ends before it.
+std::string_view text_at(const std::string& passage, const SquadAnswer& answer) {
+  const CodePointIndex index(passage);
+  const auto start = static_cast<std::size_t>(answer.start);
+  const std::size_t end = start + count_code_points(answer.text);
+  if (end > index.size()) return {};
+  const std::size_t first_byte = index.byte_of(start);
+  return std::string_view(passage).substr(first_byte, index.byte_of(end) - first_byte);
+}
+
+void expect_answers_in_place(const SquadParagraph& paragraph) {
+  for (const SquadQuestion& question : paragraph.questions) {
+    EXPECT_FALSE(question.answers.empty()) << question.id;
+    for (const SquadAnswer& answer : question.answers) {
+      EXPECT_EQ(text_at(paragraph.context, answer), answer.text) << question.id;
+    }
+  }
+}
+
+void expect_answers_in_place(const SquadDataset& dataset) {
+  for (const SquadArticle& article : dataset.articles) {
+    EXPECT_FALSE(article.title.empty());
+    for (const SquadParagraph& paragraph : article.paragraphs) expect_answers_in_place(paragraph);
+  }
+}
+
+void insert_ids(const SquadDataset& dataset, std::set<std::string>& ids) {
+  for (const SquadArticle& article : dataset.articles) {
+    for (const SquadParagraph& paragraph : article.paragraphs) {
+      for (const SquadQuestion& question : paragraph.questions) ids.insert(question.id);
+    }
+  }
+}
+
+TEST(SquadFiles, TheExamplesHaveTheirAnswersInPlaceAndIdsOfTheirOwn) {
+  const SquadDataset small = load_example("sample.json");
+  const SquadDataset large = load_example("squad-sample.json");
+  EXPECT_EQ(small.version, "1.1");
+  EXPECT_EQ(large.version, "1.1");
+  EXPECT_EQ(large.num_paragraphs(), 21U);
+  EXPECT_EQ(large.num_questions(), 112U);
+  expect_answers_in_place(small);
+  expect_answers_in_place(large);
+  std::set<std::string> ids;
+  insert_ids(small, ids);
+  insert_ids(large, ids);
+  EXPECT_EQ(ids.size(), small.num_questions() + large.num_questions());
 }
 
 TEST(SquadFiles, TheDevelopmentSetsLoadWhole) {

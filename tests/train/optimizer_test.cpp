@@ -1,0 +1,73 @@
+#include "train/optimizer.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace deformer {
+namespace {
+
+TEST(ScheduledRate, RisesLinearlyThenFallsToAlmostNothing) {
+  EXPECT_DOUBLE_EQ(scheduled_rate(1.0, 1, 100, 0.1), 0.1);
+  EXPECT_DOUBLE_EQ(scheduled_rate(1.0, 10, 100, 0.1), 1.0);
+  EXPECT_NEAR(scheduled_rate(1.0, 55, 100, 0.1), 46.0 / 91.0, 1e-12);
+  EXPECT_GT(scheduled_rate(1.0, 100, 100, 0.1), 0.0);
+  EXPECT_LT(scheduled_rate(1.0, 100, 100, 0.1), 0.02);
+}
+
+TEST(ScheduledRate, BeginsAtTheTopWithoutWarmUp) {
+  EXPECT_DOUBLE_EQ(scheduled_rate(3.0, 1, 10, 0.0), 3.0 * 10 / 11);
+  EXPECT_DOUBLE_EQ(scheduled_rate(3.0, 1, 1, 0.0), 1.5);
+}
+
+// The published update, one number at a time.
+struct PlainAdamw {
+  double first = 0;
+  double second = 0;
+
+  double step(double value, double gradient, double rate, double decay, int step) {
+    first = 0.9 * first + 0.1 * gradient;
+    second = 0.999 * second + 0.001 * gradient * gradient;
+    const double corrected = first / (1 - std::pow(0.9, step));
+    const double scale = std::sqrt(second / (1 - std::pow(0.999, step))) + 1e-6;
+    return value - rate * decay * value - rate * corrected / scale;
+  }
+};
+
+TEST(Adamw, FollowsThePublishedUpdateAndDecaysOnlyMatrices) {
+  const at::Tensor matrix = at::full({1, 1}, 2.0f).set_requires_grad(true);
+  const at::Tensor bias = at::full({1}, 2.0f).set_requires_grad(true);
+  Adamw optimizer({{matrix, {"m"}}, {bias, {"b"}}}, {.weight_decay = 0.1});
+  PlainAdamw for_matrix;
+  PlainAdamw for_bias;
+  double matrix_value = 2.0;
+  double bias_value = 2.0;
+  const double gradients[] = {0.5, -0.25, 3.0};
+  for (int step = 1; step <= 3; ++step) {
+    const double gradient = gradients[step - 1];
+    matrix.mutable_grad() = at::full({1, 1}, gradient);
+    bias.mutable_grad() = at::full({1}, gradient);
+    optimizer.step(0.01, static_cast<std::uint64_t>(step));
+    matrix_value = for_matrix.step(matrix_value, gradient, 0.01, 0.1, step);
+    bias_value = for_bias.step(bias_value, gradient, 0.01, 0.0, step);
+    EXPECT_NEAR(matrix.item<float>(), matrix_value, 1e-6);
+    EXPECT_NEAR(bias.item<float>(), bias_value, 1e-6);
+    EXPECT_FALSE(matrix.grad().defined());
+  }
+}
+
+TEST(GradientNorm, IsThatOfAllParametersTogether) {
+  const at::Tensor a = at::zeros({2}).set_requires_grad(true);
+  const at::Tensor b = at::zeros({1, 1}).set_requires_grad(true);
+  const at::Tensor unused = at::zeros({4}).set_requires_grad(true);
+  a.mutable_grad() = at::full({2}, 2.0f);
+  b.mutable_grad() = at::full({1, 1}, 1.0f);
+  const std::vector<Parameter> all{{a, {"a"}}, {b, {"b"}}, {unused, {"c"}}};
+  EXPECT_NEAR(gradient_norm(all), 3.0, 1e-6);
+  scale_gradients(all, 0.5);
+  EXPECT_NEAR(gradient_norm(all), 1.5, 1e-6);
+}
+
+}  // namespace
+}  // namespace deformer

@@ -1,0 +1,275 @@
+#include "deformer/training.h"
+
+#include <ATen/Parallel.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "deformer/model.h"
+#include "deformer/span_qa.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+
+// Eight passages "<colour> <animal> lives in <place>" with two questions each: learnable by heart,
+// and by reading.
+SquadDataset toy_dataset() {
+  const std::vector<std::string> animals{"cat", "dog", "fox", "owl", "bee", "elk", "hen", "ape"};
+  const std::vector<std::string> places{"rome", "oslo", "kiel", "lyon",
+                                        "bonn", "graz", "bern", "nice"};
+  SquadDataset data;
+  data.articles.emplace_back();
+  for (std::size_t i = 0; i < animals.size(); ++i) {
+    SquadParagraph paragraph;
+    paragraph.context = "the " + animals[i] + " is in " + places[i];
+    const auto place_start = static_cast<std::int64_t>(paragraph.context.find(places[i]));
+    paragraph.questions.push_back({.id = "where" + std::to_string(i),
+                                   .question = "where",
+                                   .answers = {{places[i], place_start}}});
+    paragraph.questions.push_back(
+        {.id = "who" + std::to_string(i), .question = "who", .answers = {{animals[i], 4}}});
+    data.articles[0].paragraphs.push_back(paragraph);
+  }
+  return data;
+}
+
+class TrainerTest : public testing::Test {
+ protected:
+  TrainerTest() { at::set_num_threads(1); }
+
+  // Small weights, so that training has a start to go from.
+  [[nodiscard]] fs::path base(const std::string& name = "base", std::uint64_t seed = 1,
+                              bool head = true) const {
+    fs::create_directories(directory_ / name);
+    test::write_tiny_model(
+        directory_ / name,
+        {.split_layer = 0, .span_head = head, .seed = seed, .weight_scale = 0.08f});
+    return directory_ / name;
+  }
+
+  [[nodiscard]] static TrainingOptions options() {
+    TrainingOptions options;
+    options.split_layers = {1};
+    options.batch_questions = 6;
+    options.pass_tokens = 60;
+    options.max_steps = 8;
+    options.learning_rate = 3e-3;
+    options.warmup = 0.1;
+    return options;
+  }
+
+  TrainingResult train(const std::string& output, const TrainingOptions& options,
+                       const TrainingHooks& hooks = {}, const fs::path& teacher = {}) const {
+    Trainer trainer(base(), teacher, directory_ / output, options);
+    return trainer.run({toy_dataset()}, hooks);
+  }
+
+  [[nodiscard]] std::string weights(const std::string& output) const {
+    return read_file(directory_ / output / "model.safetensors");
+  }
+
+  [[nodiscard]] std::vector<nlohmann::json> log_of(const std::string& output) const {
+    std::vector<nlohmann::json> lines;
+    std::ifstream file(directory_ / output / "training" / "log.jsonl");
+    for (std::string line; std::getline(file, line);) lines.push_back(nlohmann::json::parse(line));
+    return lines;
+  }
+
+  test::TempDir directory_;
+};
+
+TEST_F(TrainerTest, LearnsToAnswerItsTrainingQuestions) {
+  TrainingOptions training = options();
+  training.max_steps = 150;
+  training.dropout = 0;
+  train("out", training);
+  const auto model = Model::load(directory_ / "out");
+  EXPECT_EQ(model->config().split.split_layer, 1);
+  const SpanQa reader(model);
+  std::size_t right = 0;
+  const SquadDataset data = toy_dataset();
+  for (const SquadParagraph& paragraph : data.articles[0].paragraphs) {
+    for (const SquadQuestion& question : paragraph.questions) {
+      const std::vector<QaRequest> request{
+          {question.id, question.question, {{"p", paragraph.context}}}};
+      right += reader.answer(request)[0].answers[0].text == question.answers[0].text ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(right, 16U);
+}
+
+TEST_F(TrainerTest, TwoRunsWithOneSeedAreBitEqual) {
+  train("a", options());
+  train("b", options());
+  EXPECT_EQ(weights("a"), weights("b"));
+  TrainingOptions other = options();
+  other.seed = 2;
+  train("c", other);
+  EXPECT_NE(weights("a"), weights("c"));
+}
+
+TEST_F(TrainerTest, AResumedRunEndsInTheWeightsOfAnUninterruptedOne) {
+  TrainingOptions training = options();
+  training.loss_weights = kPaperLossWeights;
+  training.split_layers = {0, 1};
+  const fs::path teacher = base("teacher", 7);
+  train("whole", training, {}, teacher);
+
+  std::atomic<bool> stop{false};
+  TrainingHooks hooks;
+  hooks.stop = &stop;
+  hooks.on_step = [&](const TrainingProgress& progress) { stop = progress.step == 3; };
+  const TrainingResult stopped = train("parts", training, hooks, teacher);
+  EXPECT_FALSE(stopped.finished);
+  EXPECT_EQ(stopped.steps, 3U);
+  EXPECT_FALSE(fs::exists(directory_ / "parts" / "model.safetensors"));
+  training.resume = true;
+  const TrainingResult resumed = train("parts", training, {}, teacher);
+  EXPECT_TRUE(resumed.finished);
+  EXPECT_EQ(weights("whole"), weights("parts"));
+
+  std::vector<std::uint64_t> steps;
+  for (const auto& line : log_of("parts")) {
+    if (line.at("event") == "step") steps.push_back(line.at("step"));
+  }
+  EXPECT_THAT(steps, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+}
+
+TEST_F(TrainerTest, RefusesToResumeARunWithOtherOptions) {
+  train("out", options());
+  TrainingOptions other = options();
+  other.resume = true;
+  other.learning_rate = 1e-3;
+  test::expect_error(ErrorCode::kIncompatible, "\"learning_rate\":0.001",
+                     [&] { train("out", other); });
+}
+
+TEST_F(TrainerTest, HasNothingToResumeInAnEmptyDirectory) {
+  TrainingOptions training = options();
+  training.resume = true;
+  test::expect_error(ErrorCode::kNotFound, "state.safetensors", [&] { train("out", training); });
+}
+
+TEST_F(TrainerTest, PassesOfAStepAddUpToItsGradient) {
+  TrainingOptions training = options();
+  training.dropout = 0;
+  training.loss_weights = kPaperLossWeights;
+  const fs::path teacher = base("teacher", 7);
+  training.pass_tokens = 1000;
+  train("one", training, {}, teacher);
+  training.pass_tokens = 20;
+  train("many", training, {}, teacher);
+  const auto losses = [&](const std::string& output) {
+    std::vector<double> values;
+    for (const auto& line : log_of(output)) {
+      if (line.at("event") == "step") values.push_back(line.at("loss"));
+    }
+    return values;
+  };
+  EXPECT_THAT(losses("one"), testing::Pointwise(testing::DoubleNear(1e-4), losses("many")));
+}
+
+TEST_F(TrainerTest, AStudentThatIsItsTeacherHasNothingToLearnFromIt) {
+  TrainingOptions training = options();
+  training.split_layers = {0};
+  training.dropout = 0;
+  training.loss_weights = {.task = 0, .kd = 1, .lrs = 1};
+  train("out", training, {}, base());
+  const auto step = log_of("out").at(1);
+  EXPECT_EQ(step.at("event"), "step");
+  EXPECT_NEAR(step.at("kd").get<double>(), 0.0, 1e-6);
+  EXPECT_NEAR(step.at("lrs").get<double>(), 0.0, 1e-9);
+}
+
+TEST_F(TrainerTest, StartsASpanHeadThatTheBaseLacks) {
+  Trainer trainer(base("headless", 1, /*head=*/false), {}, directory_ / "out", options());
+  EXPECT_TRUE(trainer.run({toy_dataset()}).finished);
+  EXPECT_NE(Model::load(directory_ / "out")->span_head(), nullptr);
+}
+
+TEST_F(TrainerTest, ScoresHeldOutQuestionsAndKeepsTheBest) {
+  TrainingOptions training = options();
+  training.held_out_questions = 4;
+  training.evaluate_every = 3;
+  training.split_layers = {0, 1};
+  const TrainingResult result = train("out", training);
+  EXPECT_EQ(result.data.held_out, 4U);
+  EXPECT_EQ(result.data.pairs, 12U);
+  std::vector<std::uint64_t> steps;
+  for (const TrainingScore& score : result.scores) steps.push_back(score.step);
+  EXPECT_THAT(steps, ElementsAre(3, 3, 6, 6, 8, 8));
+  ASSERT_TRUE(result.best.has_value());
+  EXPECT_TRUE(fs::exists(directory_ / "out" / "model.safetensors"));
+  EXPECT_TRUE(fs::exists(directory_ / "out" / "last" / "model.safetensors"));
+}
+
+TEST_F(TrainerTest, ALossThatIsNoNumberStopsAndNamesTheQuestions) {
+  TrainingOptions training = options();
+  training.learning_rate = 0.9;
+  training.max_gradient_norm = 0;
+  training.max_steps = 400;
+  training.weight_decay = 0.9;
+  fs::create_directories(directory_ / "wild");
+  test::write_tiny_model(directory_ / "wild", {.split_layer = 0, .weight_scale = 1e18f});
+  Trainer trainer(directory_ / "wild", {}, directory_ / "out", training);
+  test::expect_error(ErrorCode::kInvalidArgument, "training step 1: expected a finite loss, found",
+                     [&] { static_cast<void>(trainer.run({toy_dataset()})); });
+}
+
+TEST_F(TrainerTest, RefusesATeacherOfAnotherShape) {
+  fs::create_directories(directory_ / "wide");
+  test::write_tiny_model(directory_ / "wide", {.hidden = 64, .split_layer = 0});
+  TrainingOptions training = options();
+  training.loss_weights = kPaperLossWeights;
+  test::expect_error(ErrorCode::kIncompatible,
+                     "teacher: expected hidden_size 32 as the model has, found 64",
+                     [&] { train("out", training, {}, directory_ / "wide"); });
+  test::expect_error(ErrorCode::kInvalidArgument, "teacher: expected one",
+                     [&] { train("out", training); });
+}
+
+TEST_F(TrainerTest, RefusesASplitThatTheModelCannotHave) {
+  TrainingOptions training = options();
+  training.split_layers = {3};
+  test::expect_error(ErrorCode::kIncompatible, "split_layer", [&] { train("out", training); });
+  training.split_layers = {1, 7, 0};
+  test::expect_error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to 2, found 7",
+                     [&] { train("out", training); });
+}
+
+TEST_F(TrainerTest, ChecksItsOptions) {
+  const auto refuses = [&](const char* text, auto&& change) {
+    TrainingOptions training = options();
+    change(training);
+    test::expect_error(ErrorCode::kInvalidArgument, text, [&] { train("out", training); });
+  };
+  refuses("learning_rate: expected above 0", [](auto& o) { o.learning_rate = 0; });
+  refuses("epochs: expected above 0", [](auto& o) { o.epochs = -1; });
+  refuses("batch_questions: expected at least 1", [](auto& o) { o.batch_questions = 0; });
+  refuses("dropout: expected 0 to 0.9, found 1", [](auto& o) { o.dropout = 1; });
+}
+
+TEST(LossWeights, AreParsedByName) {
+  const LossWeights weights = parse_loss_weights("kd=2,task=0.5");
+  EXPECT_EQ(weights.task, 0.5);
+  EXPECT_EQ(weights.kd, 2.0);
+  EXPECT_EQ(weights.lrs, 0.0);
+  EXPECT_EQ(parse_loss_weights("paper").kd, 1.1);
+  for (const char* bad : {"", "task", "task=", "task=x", "task=-1", "size=1", "task=0", "task=nan",
+                          "task=1 ,kd=1", "kd=1e99"}) {
+    test::expect_error(ErrorCode::kInvalidArgument, "loss weights: expected",
+                       [&] { static_cast<void>(parse_loss_weights(bad)); });
+  }
+}
+
+}  // namespace
+}  // namespace deformer

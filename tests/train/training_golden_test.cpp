@@ -1,0 +1,130 @@
+// Losses and gradients against an independent PyTorch computation
+// (scripts/golden/make_golden_training.py).
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "model/safetensors.h"
+#include "train/train_reader.h"
+#include "train/training_pass.h"
+
+namespace deformer {
+namespace {
+
+// Of values near 1; the expected ones are rounded to fp32 once, ours at every operation.
+constexpr double kTolerance = 1e-5;
+
+std::filesystem::path golden_dir() {
+  return std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests/golden/training";
+}
+
+Segment segment(const nlohmann::json& ids, SegmentRole role) {
+  Segment segment{.role = role,
+                  .ids = ids.get<std::vector<std::int32_t>>(),
+                  .type_id = role == SegmentRole::kPassage ? 1 : 0};
+  for (std::size_t i = 0; i < segment.ids.size(); ++i) {
+    segment.positions.push_back(static_cast<std::int32_t>(i));
+  }
+  return segment;
+}
+
+PassBatch batch_of(const nlohmann::json& golden) {
+  PassBatch batch;
+  batch.no_answer = golden.at("no_answer_candidate");
+  for (const auto& ids : golden.at("questions")) {
+    batch.questions.push_back(segment(ids, SegmentRole::kQuestion));
+  }
+  for (const auto& ids : golden.at("windows")) {
+    batch.windows.push_back(segment(ids, SegmentRole::kPassage));
+  }
+  for (const auto& pair : golden.at("pairs")) {
+    batch.pairs.push_back({.question = pair.at("question"), .passage = pair.at("window")});
+    const auto window = static_cast<std::size_t>(batch.pairs.back().passage);
+    const std::int64_t tokens = std::ssize(batch.windows[window].ids) - 1;
+    batch.passage_tokens.push_back(tokens);
+    const auto& answer = pair.at("answer");
+    batch.first.push_back(answer.is_null() ? tokens : answer[0].get<std::int64_t>());
+    batch.last.push_back(answer.is_null() ? tokens : answer[1].get<std::int64_t>());
+  }
+  return batch;
+}
+
+struct Golden {
+  nlohmann::json document = load_json(golden_dir() / "cases.json");
+  SafetensorsFile expected = SafetensorsFile::open(golden_dir() / "expected.safetensors");
+};
+
+// One case: runs the pass with one loss weighted and compares value and gradients.
+class GoldenTraining : public testing::TestWithParam<int> {
+ protected:
+  GoldenTraining() : case_(golden_.document.at("cases").at(static_cast<std::size_t>(GetParam()))) {}
+
+  [[nodiscard]] TrainReader load(const std::string& name, int split_layer, bool trainable) const {
+    return load_train_reader(golden_dir() / name,
+                             {.split_layer = split_layer, .trainable = trainable});
+  }
+
+  void expect_loss(const std::string& loss) {
+    const int split_layer = case_.at("split_layer");
+    const TrainReader student = load(case_.at("student"), split_layer, true);
+    const TrainReader teacher = load("teacher", 0, false);
+    PassOptions options{.temperature = golden_.document.at("temperature")};
+    options.weights = {.task = 0, .kd = 0, .lrs = 0};
+    if (loss == "kd") options.weights.kd = 1;
+    if (loss.starts_with("lrs")) options.weights.lrs = 1;
+    options.lrs_scale = loss == "lrs_normalised" ? LrsScale::kTeacher : LrsScale::kRaw;
+    const ReaderView view{*teacher.encoder, *teacher.span_head};
+    const PassLosses losses = run_pass({*student.encoder, *student.span_head}, &view, split_layer,
+                                       batch_of(case_), options);
+    const LossTerm& term = loss == "task" ? losses.task : loss == "kd" ? *losses.kd : *losses.lrs;
+    const at::Tensor mean = term.sum / term.count;
+    const double expected = case_.at("values").at(loss);
+    EXPECT_NEAR(mean.item<double>(), expected, kTolerance * std::max(1.0, expected));
+    mean.backward();
+    expect_gradients(student, case_.at("name").get<std::string>() + "." + loss + ".");
+  }
+
+  void expect_gradients(const TrainReader& student, const std::string& prefix) {
+    for (const Parameter& parameter : student.parameters()) {
+      const at::Tensor gradient = parameter.value.grad().defined()
+                                      ? parameter.value.grad()
+                                      : at::zeros_like(parameter.value.detach());
+      const auto parts = gradient.chunk(static_cast<std::int64_t>(parameter.names.size()), 0);
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        const TensorView* view = golden_.expected.find(prefix + parameter.names[i]);
+        ASSERT_NE(view, nullptr) << prefix + parameter.names[i];
+        at::Tensor expected = at::empty(view->shape, at::kFloat);
+        std::memcpy(expected.data_ptr(), view->bytes.data(), view->bytes.size());
+        const double scale = std::max(1.0, expected.abs().max().item<double>());
+        EXPECT_LE((parts[i] - expected).abs().max().item<double>(), kTolerance * scale)
+            << prefix + parameter.names[i];
+      }
+    }
+  }
+
+  Golden golden_;
+  nlohmann::json case_;
+};
+
+TEST_P(GoldenTraining, TaskLossAndGradients) {
+  expect_loss("task");
+}
+TEST_P(GoldenTraining, DistillationLossAndGradients) {
+  expect_loss("kd");
+}
+TEST_P(GoldenTraining, RepresentationLossAndGradients) {
+  expect_loss("lrs");
+}
+TEST_P(GoldenTraining, NormalisedRepresentationLossAndGradients) {
+  expect_loss("lrs_normalised");
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenTraining, testing::Range(0, 4));
+
+}  // namespace
+}  // namespace deformer
