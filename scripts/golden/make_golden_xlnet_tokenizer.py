@@ -7,7 +7,7 @@ SHARED is the directory with data/tokenizers and data/squad (default: `shared` b
 without it the digests of the published model and of SQuAD are left as they are.
 
 Needs transformers 4 (XLNetTokenizer in Python; that of transformers 5 cuts no commas off) and
-sentencepiece 0.1.97: later versions decide between equally good segmentations otherwise.
+sentencepiece 0.1.97, so that the small model can be made again byte for byte.
 
 Ids are those of XLNetTokenizer._tokenize, so that "<sep>" in a text is plain text. Spans come from
 no offsets of SentencePiece: each character of the text is normalised by itself, and the pieces are
