@@ -25,6 +25,7 @@ import unicodedata
 
 import sentencepiece
 from transformers import XLNetTokenizer
+from transformers.utils.sentencepiece_model_pb2_new import ModelProto
 
 from make_golden_tokenizer import (
     CODE_POINTS_PER_DIGEST,
@@ -91,7 +92,15 @@ def train(path):
             num_threads=1,
             minloglevel=2,
         )
-        path.write_bytes(pathlib.Path(prefix + ".model").read_bytes())
+        path.write_bytes(without_paths(pathlib.Path(prefix + ".model").read_bytes()))
+
+
+def without_paths(model):
+    """A model remembers the files that it was trained from."""
+    proto = ModelProto.FromString(model)
+    proto.trainer_spec.ClearField("model_prefix")
+    proto.normalizer_spec.ClearField("normalization_rule_tsv")
+    return proto.SerializeToString()
 
 
 def make_tokenizer(model, mode):
