@@ -31,7 +31,8 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->type_name("N")
       ->group(group);
   verb.add_option("--layout", options.layout,
-                  "Passage positions: restart or continue; overrides the model's config.json")
+                  "Where question and passage stand (bert: restart, continue; xlnet: packed, slots,"
+                  " continue); overrides the model's config.json")
       ->type_name("NAME")
       ->group(group);
 }

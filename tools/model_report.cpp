@@ -34,6 +34,10 @@ std::string weights_text(const std::vector<WeightFormat>& weights) {
   return text;
 }
 
+std::string positions_text(std::int64_t positions) {
+  return positions > 0 ? number(positions) + " positions" : "positions relative, without limit";
+}
+
 std::string flops_text(const FlopsEstimate& flops) {
   const std::string lengths = std::to_string(flops.question_rows) + " + " +
                               std::to_string(flops.passage_rows) + " tokens with special ones";
@@ -61,7 +65,7 @@ std::string to_text(const ModelReport& report) {
                                std::to_string(split.window_tokens) + " every " +
                                std::to_string(split.window_step) + ", answer " +
                                std::to_string(split.max_answer_tokens) + " tokens; " +
-                               number(config.max_position_embeddings) + " positions");
+                               positions_text(config.max_position_embeddings));
   text += field("tokenizer", number(report.model.tokenizer().vocab_size()) +
                                  " tokens; embeddings " + number(config.vocab_size));
   text += field("parameters", number(report.model.num_parameters()));

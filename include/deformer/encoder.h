@@ -24,7 +24,7 @@ struct Segment {
   SegmentRole role = SegmentRole::kPassage;
   std::vector<std::int32_t> ids = {};
   std::vector<std::int32_t> positions = {};  ///< one per id
-  std::int32_t type_id = 0;                  ///< token type (BERT) of all ids
+  std::int32_t type_id = 0;                  ///< token type of all ids; XLNet goes by `role`
 };
 
 /// States of several segments, one after the other without padding.
@@ -50,8 +50,9 @@ struct SegmentPair {
 /// Which rows of a pair the last layer computes. Less is faster; the rows that are computed do not
 /// change.
 enum class JointRows : std::uint8_t {
-  kAll,            ///< both segments in the architecture's joint order (BERT: question, passage)
-  kPassage,        ///< the passage's rows: what a span head reads
+  kAll,      ///< both segments in the architecture's joint order (BERT: question, passage; XLNet:
+             ///< passage, question)
+  kPassage,  ///< the passage's rows: what a span head reads
   kPassageAndCls,  ///< the same, then the row of [CLS]: a span head with a no-answer candidate
   kCls,            ///< only the row of [CLS]: what a pooled head reads
 };
@@ -64,8 +65,9 @@ using LayerObserver = std::function<void(std::int64_t layer, const at::Tensor& h
 struct ForwardOptions {
   LayerObserver observer = nullptr;
   /// Probability with which training zeroes a value after the embeddings and after each sub-layer,
-  /// before the residual sum; 0 = off. Attention weights are never dropped: that would take
-  /// attention off its fused kernel.
+  /// before the residual sum; XLNet does so too with its sinusoids, after the activation and after
+  /// the last layer. 0 = off. Attention weights are never dropped: that would take attention off
+  /// its fused kernel.
   double dropout = 0;
   /// Source of the dropped positions; LibTorch's default generator of the device when absent.
   std::optional<at::Generator> generator = {};

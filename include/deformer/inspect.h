@@ -22,8 +22,10 @@ struct FlopsSizes {
 
 /// Floating-point operations, a multiply-add counting as two. A layer of width h with an inner
 /// width i over L rows costs 8 h^2 L (projections) + 4 h i L (feed-forward) + 4 h L^2 (attention);
-/// for i = 4 h that is the paper's 24 h^2 L + 4 h L^2. Embeddings, norms, activations and the head
-/// are not counted, nor is what the last layer saves by computing the passage's rows alone.
+/// for i = 4 h that is the paper's 24 h^2 L + 4 h L^2. XLNet's attention, which scores positions
+/// too, costs 6 h L^2. Embeddings, norms, activations and the head are not counted, nor XLNet's
+/// table of distances (made once), nor what the last layer saves by computing the passage's rows
+/// alone.
 struct FlopsEstimate {
   int question_rows = 0;      ///< with special tokens
   int passage_rows = 0;       ///< with special tokens

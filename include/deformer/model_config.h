@@ -10,24 +10,28 @@
 
 namespace deformer {
 
-enum class Architecture { kBert };
+enum class Architecture { kBert, kXlnet };
 
 /// Activation of the feed-forward layer. config.json: "gelu" is the erf form, "gelu_new" and
 /// "gelu_pytorch_tanh" the tanh approximation that the original DeFormer code and Google's
 /// TensorFlow BERT use.
 enum class Activation { kGeluErf, kGeluTanh, kRelu };
 
-/// Where the positions of a passage start.
+/// Where question and passage stand towards each other. Each architecture has its own layouts.
 enum class Layout {
-  kRestart,   ///< question and passage both count from 0, as the original DeFormer does; any
-              ///< split_layer
-  kContinue,  ///< passage continues after the question: an ordinary checkpoint; split_layer 0 only
+  kRestart,   ///< BERT: both count from 0, as the original DeFormer does; any split_layer
+  kContinue,  ///< an ordinary checkpoint. BERT: the passage continues after the question;
+              ///< split_layer 0 only. XLNet: as kPacked, but <cls> is a segment of its own
+  kPacked,    ///< XLNet: the question follows the passage's last token
+  kSlots,     ///< XLNet: the question begins at window_tokens + 1, however short the passage is, as
+              ///< in the original's padded rows
 };
 
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Architecture architecture);
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Activation activation);
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Layout layout);
-/// Parses "restart", "continue". Throws kInvalidArgument naming the accepted values.
+/// Parses "restart", "continue", "packed", "slots". Throws kInvalidArgument naming the accepted
+/// values.
 [[nodiscard]] DEFORMER_EXPORT Layout parse_layout(const std::string& name);
 
 /// The `deformer` object of config.json. Lengths are in tokens. Defaults are those of the original
@@ -38,12 +42,13 @@ struct SplitConfig {
       0;  ///< layers [0, split_layer) are lower, the rest upper; 0 = ordinary joint model
   Layout layout = Layout::kRestart;
   int max_question_tokens = 25;  ///< longer questions are cut; special tokens not counted
-  int window_tokens = 292;       ///< passage tokens of one window; the closing [SEP] not counted
-  int window_step = 128;         ///< distance between the starts of two windows
-  int max_answer_tokens = 30;    ///< longest answer span
+  int window_tokens = 292;     ///< passage tokens of one window; the closing separator not counted
+  int window_step = 128;       ///< distance between the starts of two windows
+  int max_answer_tokens = 30;  ///< longest answer span
 };
 
-/// Sizes of the encoder. Field names follow Hugging Face's BertConfig.
+/// Sizes of the encoder. Field names follow Hugging Face's BertConfig; XLNet's file spells some
+/// otherwise (docs/model_format.md).
 struct ModelConfig {
   Architecture architecture = Architecture::kBert;
   std::int64_t vocab_size = 0;
@@ -51,8 +56,8 @@ struct ModelConfig {
   std::int64_t num_hidden_layers = 0;
   std::int64_t num_attention_heads = 0;
   std::int64_t intermediate_size = 0;
-  std::int64_t max_position_embeddings = 0;
-  std::int64_t type_vocab_size = 2;
+  std::int64_t max_position_embeddings = 0;  ///< 0: positions are relative, without limit (XLNet)
+  std::int64_t type_vocab_size = 2;          ///< no meaning for XLNet
   Activation hidden_act = Activation::kGeluErf;
   double layer_norm_eps = 1e-12;
   double initializer_range =
@@ -71,8 +76,8 @@ struct ModelConfig {
 [[nodiscard]] DEFORMER_EXPORT ModelConfig load_model_config(const std::filesystem::path& model_dir);
 
 /// Throws kIncompatible with one line that names the first contradiction: split_layer outside [0,
-/// layers - 1], layout `continue` with split_layer > 0, windows or questions longer than the
-/// position table, sizes below 1.
+/// layers - 1], a layout of another architecture, BERT's layout `continue` with split_layer > 0,
+/// windows or questions longer than the position table, sizes below 1.
 DEFORMER_EXPORT void validate(const ModelConfig& config);
 
 }  // namespace deformer

@@ -58,11 +58,15 @@ class DEFORMER_EXPORT Tokenizer {
   [[nodiscard]] virtual std::uint64_t hash() const noexcept = 0;
 };
 
-/// Loads the tokenizer of a model directory: vocab.txt (WordPiece; the ids and offsets of Hugging
-/// Face's BertTokenizer), with do_lower_case, strip_accents, tokenize_chinese_chars and the names
-/// of the special tokens from tokenizer_config.json; defaults true, = do_lower_case, true, [CLS]
-/// [SEP] [PAD] [UNK]. tokenizer.json is not read. Throws kNotFound (naming the files looked for),
-/// kCorrupt (also when a special token is not in the vocabulary), kIo.
+/// Loads the tokenizer of a model directory. Options and the names of the special tokens come from
+/// tokenizer_config.json; tokenizer.json is not read.
+///   vocab.txt     WordPiece, the ids and offsets of Hugging Face's BertTokenizer. do_lower_case
+///                 (true), strip_accents (as do_lower_case), tokenize_chinese_chars (true); [CLS]
+///                 [SEP] [PAD] [UNK].
+///   spiece.model  SentencePiece, the ids of Hugging Face's XLNetTokenizer in Python. do_lower_case
+///                 (false), remove_space (true), keep_accents (false); <cls> <sep> <pad> <unk>.
+/// With both files vocab.txt counts. Throws kNotFound (naming the files looked for), kCorrupt (also
+/// when a special token is not in the vocabulary), kIo.
 [[nodiscard]] DEFORMER_EXPORT std::unique_ptr<const Tokenizer> load_tokenizer(
     const std::filesystem::path& model_dir);
 

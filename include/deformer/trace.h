@@ -31,7 +31,7 @@ struct Trace {
   ///   lower.question.embeddings, lower.question.<layer>   [question tokens, hidden]
   ///   lower.passage.embeddings, lower.passage.<layer>     [passage tokens, hidden]
   ///   upper.<layer>      [joint tokens, hidden], rows in the model's joint order (BERT: the
-  ///                      question's, then the passage's)
+  ///                      question's, then the passage's; XLNet: the other way round)
   ///   logits.start, logits.end                            [joint tokens], in the same order
   std::vector<TraceTensor> tensors;
   std::size_t windows = 1;    ///< of the whole passage; one of them is traced

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Makes tests/golden/models: tiny random BERT readers and what Hugging Face computes with them.
+XLNet's are make_golden_xlnet_models.py's.
 
 Development only; the product never runs Python. Needs torch, transformers and safetensors:
 
@@ -307,8 +308,8 @@ def make_all(root):
 
 def check(root):
     """Names of files that differ from the committed ones, byte for byte."""
-    files = {path.relative_to(tree) for tree in (root, ROOT)
-             for path in tree.rglob("*") if path.is_file()}
+    files = {path.relative_to(tree) for tree in (root, ROOT) for directory in root.iterdir()
+             for path in (tree / directory.name).rglob("*") if path.is_file()}
     same = [path for path in files if (root / path).is_file() and (ROOT / path).is_file()
             and (root / path).read_bytes() == (ROOT / path).read_bytes()]
     return sorted(str(path) for path in files - set(same))
@@ -327,8 +328,9 @@ def main():
         if arguments.check:
             different = check(fresh)
             raise SystemExit(f"different: {', '.join(different)}" if different else 0)
-        shutil.rmtree(ROOT, ignore_errors=True)
-        shutil.copytree(fresh, ROOT)
+        for directory in fresh.iterdir():
+            shutil.rmtree(ROOT / directory.name, ignore_errors=True)
+            shutil.copytree(directory, ROOT / directory.name)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 #include <string>
 #include <string_view>
 
-#include "data/python_text.h"
 #include "deformer/metrics.h"
+#include "text/python_text.h"
 
 namespace deformer {
 namespace {

@@ -6,6 +6,8 @@
 #include "model/bert.h"
 #include "model/bert_layout.h"
 #include "model/segment_layout.h"
+#include "model/xlnet.h"
+#include "model/xlnet_layout.h"
 
 namespace deformer {
 namespace {
@@ -15,12 +17,15 @@ struct WeightNames {
   std::string_view root;        // of the encoder
   std::string_view layers;      // prefix of the layers' numbers
   std::string_view embeddings;  // prefix of the embeddings
+  std::string_view shared;      // prefix of what all layers share; empty: nothing
 };
 
 WeightNames weight_names(Architecture architecture) {
   switch (architecture) {
     case Architecture::kBert:
-      return {"bert", "bert.encoder.layer.", "bert.embeddings."};
+      return {"bert", "bert.encoder.layer.", "bert.embeddings.", ""};
+    case Architecture::kXlnet:
+      return {"transformer", "transformer.layer.", "transformer.word_embedding.", "transformer.r_"};
   }
   DEFORMER_CHECK(false);
   return {};
@@ -33,6 +38,8 @@ std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, WeightLoa
   switch (config.architecture) {
     case Architecture::kBert:
       return std::make_unique<const BertEncoder>(config, scope);
+    case Architecture::kXlnet:
+      return std::make_unique<const XlnetEncoder>(config, scope);
   }
   DEFORMER_CHECK(false);
   return nullptr;
@@ -43,14 +50,28 @@ std::unique_ptr<const SegmentLayout> make_segment_layout(const ModelConfig& conf
   switch (config.architecture) {
     case Architecture::kBert:
       return std::make_unique<const BertLayout>(config.split.layout, special_tokens);
+    case Architecture::kXlnet:
+      return std::make_unique<const XlnetLayout>(special_tokens);
   }
   DEFORMER_CHECK(false);
   return nullptr;
 }
 
+int attention_products(Architecture architecture) {
+  switch (architecture) {
+    case Architecture::kBert:
+      return 2;
+    case Architecture::kXlnet:
+      return 3;
+  }
+  DEFORMER_CHECK(false);
+  return 0;
+}
+
 bool is_lower_weight(const ModelConfig& config, std::string_view name) {
   const WeightNames names = weight_names(config.architecture);
   if (name.starts_with(names.embeddings)) return true;
+  if (!names.shared.empty() && name.starts_with(names.shared)) return true;
   if (!name.starts_with(names.layers)) return false;
   name.remove_prefix(names.layers.size());
   int layer = 0;

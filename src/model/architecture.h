@@ -14,8 +14,12 @@ namespace deformer {
 [[nodiscard]] std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config,
                                                           WeightLoader& weights);
 
-/// True for the embeddings and the weights of layers [0, split_layer): what a stored hidden state
-/// depends on.
+/// Products of every row with every other one that a head of a layer makes: the scores of the
+/// contents, their use, and where positions are relative the scores of the positions.
+[[nodiscard]] int attention_products(Architecture architecture);
+
+/// True for the embeddings, for what all layers share and the weights of layers [0, split_layer):
+/// what a stored hidden state depends on.
 [[nodiscard]] bool is_lower_weight(const ModelConfig& config, std::string_view name);
 
 }  // namespace deformer

@@ -2,30 +2,18 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "base/check.h"
-#include "deformer/error.h"
+#include "model/encoder_parts.h"
 #include "nn/activation.h"
-#include "nn/dropout.h"
 
 namespace deformer {
 namespace {
 
 // BERT's joint sequence: [CLS] question [SEP] passage [SEP].
 constexpr JointOrder kBertOrder{.passage_first = false, .cls_last = false};
-
-nn::Linear make_linear(const WeightScope& scope, std::int64_t in, std::int64_t out) {
-  return {scope.take("weight", {out, in}), scope.take("bias", {out})};
-}
-
-nn::LayerNorm make_norm(const ModelConfig& config, const WeightScope& scope) {
-  return {scope.take("weight", {config.hidden_size}), scope.take("bias", {config.hidden_size}),
-          config.layer_norm_eps};
-}
 
 // query, key and value as one layer: one product over the rows instead of three.
 nn::Linear make_query_key_value(const WeightScope& scope, std::int64_t hidden) {
@@ -39,54 +27,6 @@ nn::Linear make_query_key_value(const WeightScope& scope, std::int64_t hidden) {
   return {at::cat(weights), at::cat(biases)};
 }
 
-// Index tensor of one field of all segments, checked against the table that it indexes.
-class IndexColumn {
- public:
-  IndexColumn(const char* what, std::int64_t limit, std::size_t size) : what_(what), limit_(limit) {
-    values_.reserve(size);
-  }
-
-  void add(std::int32_t value) {
-    if (value < 0 || value >= limit_) {
-      throw Error(ErrorCode::kInvalidArgument, std::string("segment: expected a ") + what_ +
-                                                   " below " + std::to_string(limit_) + ", found " +
-                                                   std::to_string(value));
-    }
-    values_.push_back(value);
-  }
-
-  [[nodiscard]] at::Tensor tensor(const at::Device& device) const {
-    return at::tensor(values_, at::kInt).to(device);
-  }
-
- private:
-  const char* what_;
-  std::int64_t limit_;
-  std::vector<std::int32_t> values_;
-};
-
-// One layer's weight and bias; several names where the layer holds several of the checkpoint's.
-template <typename Module>
-void append(std::vector<Parameter>& parameters, const Module& module,
-            const std::vector<std::string>& names) {
-  Parameter weight{module.weight(), {}};
-  Parameter bias{module.bias(), {}};
-  for (const std::string& name : names) {
-    weight.names.push_back(name + ".weight");
-    bias.names.push_back(name + ".bias");
-  }
-  parameters.push_back(std::move(weight));
-  parameters.push_back(std::move(bias));
-}
-
-void notify(const ForwardOptions& options, std::int64_t layer, const at::Tensor& hidden) {
-  if (options.observer) options.observer(layer, hidden);
-}
-
-at::Tensor drop(const at::Tensor& input, const ForwardOptions& options) {
-  return nn::dropout(input, options.dropout, options.generator);
-}
-
 }  // namespace
 
 BertEmbeddings::BertEmbeddings(const ModelConfig& config, WeightScope scope)
@@ -96,7 +36,7 @@ BertEmbeddings::BertEmbeddings(const ModelConfig& config, WeightScope scope)
                            {config.max_position_embeddings, config.hidden_size})),
       type_(
           scope.take("token_type_embeddings.weight", {config.type_vocab_size, config.hidden_size})),
-      norm_(make_norm(config, scope.sub("LayerNorm"))) {}
+      norm_(take_norm(scope.sub("LayerNorm"), config.hidden_size, config.layer_norm_eps)) {}
 
 at::Tensor BertEmbeddings::forward(std::span<const Segment> segments,
                                    const ForwardOptions& options) const {
@@ -106,12 +46,7 @@ at::Tensor BertEmbeddings::forward(std::span<const Segment> segments,
   IndexColumn positions("position", position_.size(0), tokens);
   IndexColumn types("token type", type_.size(0), tokens);
   for (const Segment& segment : segments) {
-    if (segment.ids.empty() || segment.ids.size() != segment.positions.size()) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  "segment: expected as many positions as ids and at least one, found " +
-                      std::to_string(segment.positions.size()) + " and " +
-                      std::to_string(segment.ids.size()));
-    }
+    require_rows(segment);
     for (const std::int32_t id : segment.ids) ids.add(id);
     for (const std::int32_t position : segment.positions) positions.add(position);
     for (std::size_t i = 0; i < segment.ids.size(); ++i) types.add(segment.type_id);
@@ -127,7 +62,7 @@ void BertEmbeddings::append_parameters(std::vector<Parameter>& parameters) const
   parameters.push_back({word_, {name_ + "word_embeddings.weight"}});
   parameters.push_back({position_, {name_ + "position_embeddings.weight"}});
   parameters.push_back({type_, {name_ + "token_type_embeddings.weight"}});
-  append(parameters, norm_, {name_ + "LayerNorm"});
+  append_module(parameters, norm_, {name_ + "LayerNorm"});
 }
 
 BertLayer::BertLayer(const ModelConfig& config, const WeightScope& scope)
@@ -136,12 +71,14 @@ BertLayer::BertLayer(const ModelConfig& config, const WeightScope& scope)
       activation_(config.hidden_act),
       query_key_value_(make_query_key_value(scope.sub("attention.self"), config.hidden_size)),
       attention_output_(
-          make_linear(scope.sub("attention.output.dense"), config.hidden_size, config.hidden_size)),
-      attention_norm_(make_norm(config, scope.sub("attention.output.LayerNorm"))),
-      intermediate_(make_linear(scope.sub("intermediate.dense"), config.hidden_size,
+          take_linear(scope.sub("attention.output.dense"), config.hidden_size, config.hidden_size)),
+      attention_norm_(take_norm(scope.sub("attention.output.LayerNorm"), config.hidden_size,
+                                config.layer_norm_eps)),
+      intermediate_(take_linear(scope.sub("intermediate.dense"), config.hidden_size,
                                 config.intermediate_size)),
-      output_(make_linear(scope.sub("output.dense"), config.intermediate_size, config.hidden_size)),
-      output_norm_(make_norm(config, scope.sub("output.LayerNorm"))) {}
+      output_(take_linear(scope.sub("output.dense"), config.intermediate_size, config.hidden_size)),
+      output_norm_(
+          take_norm(scope.sub("output.LayerNorm"), config.hidden_size, config.layer_norm_eps)) {}
 
 at::Tensor BertLayer::project(const at::Tensor& hidden) const {
   return query_key_value_.forward(hidden);
@@ -169,12 +106,12 @@ at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projec
 
 void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
   const std::string self = name_ + "attention.self.";
-  append(parameters, query_key_value_, {self + "query", self + "key", self + "value"});
-  append(parameters, attention_output_, {name_ + "attention.output.dense"});
-  append(parameters, attention_norm_, {name_ + "attention.output.LayerNorm"});
-  append(parameters, intermediate_, {name_ + "intermediate.dense"});
-  append(parameters, output_, {name_ + "output.dense"});
-  append(parameters, output_norm_, {name_ + "output.LayerNorm"});
+  append_module(parameters, query_key_value_, {self + "query", self + "key", self + "value"});
+  append_module(parameters, attention_output_, {name_ + "attention.output.dense"});
+  append_module(parameters, attention_norm_, {name_ + "attention.output.LayerNorm"});
+  append_module(parameters, intermediate_, {name_ + "intermediate.dense"});
+  append_module(parameters, output_, {name_ + "output.dense"});
+  append_module(parameters, output_norm_, {name_ + "output.LayerNorm"});
 }
 
 BertEncoder::BertEncoder(const ModelConfig& config, const WeightScope& scope)
@@ -200,12 +137,7 @@ std::vector<std::int64_t> BertEncoder::joint_rows(const Encoding& questions,
 }
 
 std::unique_ptr<const Encoder> BertEncoder::with_split_layer(std::int64_t split_layer) const {
-  const auto layers = static_cast<std::int64_t>(layers_.size());
-  if (split_layer < 0 || split_layer >= layers) {
-    throw Error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to " +
-                                                 std::to_string(layers - 1) + ", found " +
-                                                 std::to_string(split_layer));
-  }
+  require_split_layer(split_layer, layers_.size());
   auto encoder = std::make_unique<BertEncoder>(*this);
   encoder->split_layer_ = split_layer;
   return encoder;
@@ -213,13 +145,7 @@ std::unique_ptr<const Encoder> BertEncoder::with_split_layer(std::int64_t split_
 
 Encoding BertEncoder::lower(std::span<const Segment> segments,
                             const ForwardOptions& options) const {
-  Encoding encoding;
-  encoding.offsets.reserve(segments.size() + 1);
-  encoding.offsets.push_back(0);
-  for (const Segment& segment : segments) {
-    encoding.offsets.push_back(encoding.offsets.back() +
-                               static_cast<std::int64_t>(segment.ids.size()));
-  }
+  Encoding encoding{{}, packed_offsets(segments)};
   encoding.hidden = embeddings_.forward(segments, options);
   notify(options, -1, encoding.hidden);
   for (std::int64_t i = 0; i < split_layer_; ++i) {

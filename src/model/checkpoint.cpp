@@ -26,10 +26,25 @@ struct Rename {
 // TensorFlow's names, which files from before 2020 still carry.
 constexpr std::array<Rename, 2> kLegacySuffixes{
     {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}}};
-// Files saved from a bare BertModel lack the model's own prefix.
-constexpr std::array<std::string_view, 3> kBareModelPrefixes{"embeddings.", "encoder.", "pooler."};
-constexpr std::array<std::string_view, 4> kCommonlyUnused{
-    "bert.embeddings.position_ids", "bert.embeddings.token_type_ids", "bert.pooler.", "cls."};
+// Files saved from a bare BertModel or XLNetModel lack the model's own prefix.
+struct BareName {
+  std::string_view beginning;
+  std::string_view prefix;
+};
+constexpr std::array<BareName, 6> kBareNames{{{"embeddings.", "bert."},
+                                              {"encoder.", "bert."},
+                                              {"pooler.", "bert."},
+                                              {"word_embedding.", "transformer."},
+                                              {"layer.", "transformer."},
+                                              {"mask_emb", "transformer."}}};
+constexpr std::array<std::string_view, 8> kCommonlyUnused{"bert.embeddings.position_ids",
+                                                          "bert.embeddings.token_type_ids",
+                                                          "bert.pooler.",
+                                                          "cls.",
+                                                          "transformer.mask_emb",
+                                                          "lm_loss.",
+                                                          "sequence_summary.",
+                                                          "logits_proj."};
 
 using WeightMap = std::map<std::string, std::string>;   // stored name -> shard, as the index says
 using Shards = std::map<std::string, SafetensorsFile>;  // by file name
@@ -128,8 +143,8 @@ std::string canonical_name(std::string_view stored_name) {
       name.replace(name.size() - rename.from.size(), rename.from.size(), rename.to);
     }
   }
-  for (const std::string_view prefix : kBareModelPrefixes) {
-    if (name.starts_with(prefix)) return "bert." + name;
+  for (const BareName& bare : kBareNames) {
+    if (name.starts_with(bare.beginning)) return std::string(bare.prefix) + name;
   }
   return name;
 }

@@ -14,12 +14,13 @@
 
 namespace deformer {
 
-/// Hugging Face's present-day name of a BERT tensor: `LayerNorm.gamma` and `.beta` become `.weight`
-/// and `.bias`; `embeddings.`, `encoder.` and `pooler.` get their missing `bert.`.
+/// Hugging Face's present-day name of a tensor: `LayerNorm.gamma` and `.beta` become `.weight` and
+/// `.bias`; what was saved from a bare model gets its missing `bert.` or `transformer.`.
 [[nodiscard]] std::string canonical_name(std::string_view stored_name);
 
 /// True for what ordinary checkpoints carry beside the encoder and no reader needs: position-id
-/// buffers, pretraining heads (`cls.`), the pooler. Such a tensor may still be taken.
+/// buffers, pretraining and classification heads, the pooler, XLNet's mask embedding. Such a tensor
+/// may still be taken.
 [[nodiscard]] bool is_commonly_unused(std::string_view canonical_name);
 
 /// One tensor of one file. `owner` keeps the bytes alive.

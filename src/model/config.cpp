@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/file.h"
@@ -33,11 +34,66 @@ constexpr std::array<std::string_view, 6> kDeformerKeys{"split_layer",         "
                                                         "max_question_tokens", "window_tokens",
                                                         "window_step",         "max_answer_tokens"};
 
+// How an architecture's config.json spells what all architectures have, and what it is called.
+struct ArchitectureNames {
+  Architecture architecture;
+  const char* model_type;
+  const char* class_prefix;
+  const char* reader_class;
+  const char* hidden_size;
+  const char* num_hidden_layers;
+  const char* num_attention_heads;
+  const char* intermediate_size;
+  const char* hidden_act;
+};
+constexpr std::array<ArchitectureNames, 2> kArchitectures{
+    {{Architecture::kBert, "bert", "Bert", "BertForQuestionAnswering", "hidden_size",
+      "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act"},
+     {Architecture::kXlnet, "xlnet", "XLNet", "XLNetForQuestionAnsweringSimple", "d_model",
+      "n_layer", "n_head", "d_inner", "ff_activation"}}};
+
+const ArchitectureNames& names_of(Architecture architecture) {
+  return kArchitectures[static_cast<std::size_t>(architecture)];
+}
+
+struct LayoutName {
+  std::string_view name;
+  Layout layout;
+};
+constexpr std::array<LayoutName, 4> kLayoutNames{{{"restart", Layout::kRestart},
+                                                  {"continue", Layout::kContinue},
+                                                  {"packed", Layout::kPacked},
+                                                  {"slots", Layout::kSlots}}};
+
+// The first is the default of a `deformer` object.
+std::span<const Layout> layouts_of(Architecture architecture) {
+  static constexpr std::array kBertLayouts{Layout::kRestart, Layout::kContinue};
+  static constexpr std::array kXlnetLayouts{Layout::kPacked, Layout::kSlots, Layout::kContinue};
+  if (architecture == Architecture::kXlnet) return kXlnetLayouts;
+  return kBertLayouts;
+}
+
+bool has_layout(Architecture architecture, Layout layout) {
+  const std::span<const Layout> known = layouts_of(architecture);
+  return std::find(known.begin(), known.end(), layout) != known.end();
+}
+
+// "packed, slots or continue"
+std::string layout_list(Architecture architecture) {
+  const std::span<const Layout> known = layouts_of(architecture);
+  std::string list = to_string(known.front());
+  for (const Layout layout : known.subspan(1)) {
+    list += (layout == known.back() ? " or " : ", ") + to_string(layout);
+  }
+  return list;
+}
+
 using Contradiction = std::optional<std::string>;
 
 std::optional<Layout> find_layout(std::string_view name) {
-  if (name == "restart") return Layout::kRestart;
-  if (name == "continue") return Layout::kContinue;
+  for (const LayoutName& known : kLayoutNames) {
+    if (known.name == name) return known.layout;
+  }
   return std::nullopt;
 }
 
@@ -56,26 +112,32 @@ double number_or(const JsonPlace& object, const char* key, double fallback) {
 }
 
 // Configurations from before `model_type` existed name the class only.
-bool has_bert_class(const JsonPlace& root) {
-  if (!root.has("architectures")) return false;
+std::optional<Architecture> architecture_of_class(const JsonPlace& root) {
+  if (!root.has("architectures")) return std::nullopt;
   const JsonPlace classes = root.at("architectures");
   for (std::size_t i = 0; i < classes.size(); ++i) {
-    if (classes.at(i).as_string().starts_with("Bert")) return true;
+    for (const ArchitectureNames& known : kArchitectures) {
+      if (classes.at(i).as_string().starts_with(known.class_prefix)) return known.architecture;
+    }
   }
-  return false;
+  return std::nullopt;
 }
 
 Architecture read_architecture(const JsonPlace& root) {
-  if (!root.has("model_type") && has_bert_class(root)) return Architecture::kBert;
+  if (!root.has("model_type")) {
+    if (const auto found = architecture_of_class(root)) return *found;
+  }
   const JsonPlace place = root.at("model_type");
   const std::string& name = place.as_string();
-  if (name != "bert") unsupported(place, "bert", "\"" + name + "\"");
-  return Architecture::kBert;
+  for (const ArchitectureNames& known : kArchitectures) {
+    if (name == known.model_type) return known.architecture;
+  }
+  unsupported(place, "bert or xlnet", "\"" + name + "\"");
 }
 
-Activation read_activation(const JsonPlace& root) {
-  if (!root.has("hidden_act")) return Activation::kGeluErf;
-  const JsonPlace place = root.at("hidden_act");
+Activation read_activation(const JsonPlace& root, const char* key) {
+  if (!root.has(key)) return Activation::kGeluErf;
+  const JsonPlace place = root.at(key);
   const std::string& name = place.as_string();
   for (const ActivationName& known : kActivationNames) {
     if (known.name == name) return known.activation;
@@ -84,7 +146,7 @@ Activation read_activation(const JsonPlace& root) {
 }
 
 // Switches of Hugging Face's BertConfig that change what the layers compute.
-void refuse_other_variants(const JsonPlace& root) {
+void refuse_other_berts(const JsonPlace& root) {
   if (root.has("position_embedding_type")) {
     const JsonPlace place = root.at("position_embedding_type");
     if (place.as_string() != "absolute") {
@@ -103,17 +165,40 @@ void refuse_other_variants(const JsonPlace& root) {
   }
 }
 
+// The same of its XLNetConfig. What concerns memories and pretraining alone is left aside.
+void refuse_other_xlnets(const JsonPlace& root, const ModelConfig& config) {
+  if (root.has("attn_type")) {
+    const JsonPlace place = root.at("attn_type");
+    if (place.as_string() != "bi") unsupported(place, "bi", "\"" + place.as_string() + "\"");
+  }
+  if (root.has("bi_data") && root.at("bi_data").as_bool()) {
+    unsupported(root.at("bi_data"), "false", "true");
+  }
+  if (integer_or(root, "clamp_len", -1) > 0) {
+    unsupported(root.at("clamp_len"), "-1 (distances without limit)",
+                std::to_string(root.at("clamp_len").as_integer()));
+  }
+  const std::int64_t head_size = integer_or(root, "d_head", config.head_size());
+  if (head_size != config.head_size()) {
+    unsupported(root.at("d_head"), "d_model / n_head = " + std::to_string(config.head_size()),
+                std::to_string(head_size));
+  }
+}
+
 ModelConfig read_sizes(const JsonPlace& root) {
   ModelConfig config;
   config.architecture = read_architecture(root);
+  const ArchitectureNames& names = names_of(config.architecture);
   config.vocab_size = root.at("vocab_size").as_integer();
-  config.hidden_size = root.at("hidden_size").as_integer();
-  config.num_hidden_layers = root.at("num_hidden_layers").as_integer();
-  config.num_attention_heads = root.at("num_attention_heads").as_integer();
-  config.intermediate_size = root.at("intermediate_size").as_integer();
-  config.max_position_embeddings = integer_or(root, "max_position_embeddings", 512);
-  config.type_vocab_size = integer_or(root, "type_vocab_size", config.type_vocab_size);
-  config.hidden_act = read_activation(root);
+  config.hidden_size = root.at(names.hidden_size).as_integer();
+  config.num_hidden_layers = root.at(names.num_hidden_layers).as_integer();
+  config.num_attention_heads = root.at(names.num_attention_heads).as_integer();
+  config.intermediate_size = root.at(names.intermediate_size).as_integer();
+  if (config.architecture == Architecture::kBert) {
+    config.max_position_embeddings = integer_or(root, "max_position_embeddings", 512);
+    config.type_vocab_size = integer_or(root, "type_vocab_size", config.type_vocab_size);
+  }
+  config.hidden_act = read_activation(root, names.hidden_act);
   config.layer_norm_eps = number_or(root, "layer_norm_eps", config.layer_norm_eps);
   config.initializer_range = number_or(root, "initializer_range", config.initializer_range);
   return config;
@@ -126,23 +211,36 @@ Contradiction outside(std::string_view name, std::int64_t value, std::int64_t lo
          std::to_string(high) + ", found " + std::to_string(value);
 }
 
+// Tables of BERT's embeddings; XLNet's sinusoids come in pairs.
+Contradiction check_tables(const ModelConfig& config) {
+  if (config.architecture == Architecture::kXlnet) {
+    if (config.hidden_size % 2 == 0) return std::nullopt;
+    return "d_model: expected an even number, found " + std::to_string(config.hidden_size);
+  }
+  if (auto found =
+          outside("max_position_embeddings", config.max_position_embeddings, 1, kMaxSize)) {
+    return found;
+  }
+  // The question has type 0, the passage type 1.
+  return outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize);
+}
+
 Contradiction check_sizes(const ModelConfig& config) {
-  const std::array<std::pair<std::string_view, std::int64_t>, 6> sizes{
+  const ArchitectureNames& names = names_of(config.architecture);
+  const std::array<std::pair<std::string_view, std::int64_t>, 5> sizes{
       {{"vocab_size", config.vocab_size},
-       {"hidden_size", config.hidden_size},
-       {"num_hidden_layers", config.num_hidden_layers},
-       {"num_attention_heads", config.num_attention_heads},
-       {"intermediate_size", config.intermediate_size},
-       {"max_position_embeddings", config.max_position_embeddings}}};
+       {names.hidden_size, config.hidden_size},
+       {names.num_hidden_layers, config.num_hidden_layers},
+       {names.num_attention_heads, config.num_attention_heads},
+       {names.intermediate_size, config.intermediate_size}}};
   for (const auto& [name, value] : sizes) {
     if (auto found = outside(name, value, 1, kMaxSize)) return found;
   }
-  // The question has type 0, the passage type 1.
-  if (auto found = outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize)) return found;
+  if (auto found = check_tables(config)) return found;
   if (config.hidden_size % config.num_attention_heads != 0) {
-    return "hidden_size: expected a multiple of num_attention_heads (" +
-           std::to_string(config.num_attention_heads) + "), found " +
-           std::to_string(config.hidden_size);
+    return std::string(names.hidden_size) + ": expected a multiple of " +
+           names.num_attention_heads + " (" + std::to_string(config.num_attention_heads) +
+           "), found " + std::to_string(config.hidden_size);
   }
   if (!std::isfinite(config.layer_norm_eps) || config.layer_norm_eps <= 0) {
     return "layer_norm_eps: expected a number above 0, found " +
@@ -157,6 +255,7 @@ Contradiction check_sizes(const ModelConfig& config) {
 
 // Rows of the position table that the longest question and window reach, special tokens included.
 Contradiction check_positions(const ModelConfig& config) {
+  if (config.architecture == Architecture::kXlnet) return std::nullopt;
   const std::int64_t question = std::int64_t{config.split.max_question_tokens} + 2;
   const std::int64_t window = std::int64_t{config.split.window_tokens} + 1;
   const bool joint = config.split.layout == Layout::kContinue;
@@ -175,7 +274,12 @@ Contradiction check_split(const ModelConfig& config) {
           outside("deformer.split_layer", split.split_layer, 0, config.num_hidden_layers - 1)) {
     return found;
   }
-  if (split.layout == Layout::kContinue && split.split_layer > 0) {
+  if (!has_layout(config.architecture, split.layout)) {
+    return "deformer.layout: expected " + layout_list(config.architecture) + ", found " +
+           to_string(split.layout) + " (model_type " + to_string(config.architecture) + ")";
+  }
+  if (config.architecture == Architecture::kBert && split.layout == Layout::kContinue &&
+      split.split_layer > 0) {
     return "deformer.layout: expected restart with split_layer " +
            std::to_string(split.split_layer) +
            ", found continue (a passage's positions would depend on the question)";
@@ -206,12 +310,12 @@ int length_or(const JsonPlace& object, const char* key, std::int64_t fallback) {
   return static_cast<int>(value);
 }
 
-Layout read_layout(const JsonPlace& deformer) {
-  if (!deformer.has("layout")) return Layout::kRestart;
+Layout read_layout(const JsonPlace& deformer, Architecture architecture) {
+  if (!deformer.has("layout")) return layouts_of(architecture).front();
   const JsonPlace place = deformer.at("layout");
   const auto layout = find_layout(place.as_string());
-  if (!layout) unsupported(place, "restart or continue", "\"" + place.as_string() + "\"");
-  return *layout;
+  if (layout && has_layout(architecture, *layout)) return *layout;
+  unsupported(place, layout_list(architecture), "\"" + place.as_string() + "\"");
 }
 
 // A misspelt key would silently leave a default in force.
@@ -229,7 +333,9 @@ void refuse_unknown_keys(const JsonPlace& deformer) {
 
 // Default lengths shrink to what the position table holds; lengths that the object states do not.
 SplitConfig read_lengths(const JsonPlace& deformer, SplitConfig split, std::int64_t question,
-                         std::int64_t positions) {
+                         const ModelConfig& config) {
+  const std::int64_t positions =
+      config.max_position_embeddings > 0 ? config.max_position_embeddings : kMaxSize;
   split.max_question_tokens =
       length_or(deformer, "max_question_tokens",
                 std::min(question, std::max<std::int64_t>(1, positions / 4)));
@@ -244,7 +350,7 @@ SplitConfig read_lengths(const JsonPlace& deformer, SplitConfig split, std::int6
   return split;
 }
 
-SplitConfig read_split(const JsonPlace& root, std::int64_t positions) {
+SplitConfig read_split(const JsonPlace& root, const ModelConfig& config) {
   const bool ordinary = !root.has("deformer");
   const nlohmann::json nothing = nlohmann::json::object();
   const JsonPlace deformer = ordinary ? JsonPlace(nothing, root.where()) : root.at("deformer");
@@ -252,19 +358,15 @@ SplitConfig read_split(const JsonPlace& root, std::int64_t positions) {
 
   SplitConfig split;
   split.split_layer = length_or(deformer, "split_layer", 0);
-  split.layout = ordinary ? Layout::kContinue : read_layout(deformer);
+  split.layout = ordinary ? Layout::kContinue : read_layout(deformer, config.architecture);
   const std::int64_t question = ordinary ? kOrdinaryMaxQuestionTokens : split.max_question_tokens;
-  return read_lengths(deformer, split, question, positions);
+  return read_lengths(deformer, split, question, config);
 }
 
 }  // namespace
 
 std::string to_string(Architecture architecture) {
-  switch (architecture) {
-    case Architecture::kBert:
-      return "bert";
-  }
-  return "unknown";
+  return names_of(architecture).model_type;
 }
 
 std::string to_string(Activation activation) {
@@ -275,13 +377,16 @@ std::string to_string(Activation activation) {
 }
 
 std::string to_string(Layout layout) {
-  return layout == Layout::kRestart ? "restart" : "continue";
+  for (const LayoutName& known : kLayoutNames) {
+    if (known.layout == layout) return std::string(known.name);
+  }
+  return "unknown";
 }
 
 Layout parse_layout(const std::string& name) {
   if (const auto layout = find_layout(name)) return *layout;
   throw Error(ErrorCode::kInvalidArgument,
-              "layout: expected restart or continue, found \"" + name + "\"");
+              "layout: expected restart, continue, packed or slots, found \"" + name + "\"");
 }
 
 ModelConfig load_model_config(const std::filesystem::path& model_dir) {
@@ -290,9 +395,10 @@ ModelConfig load_model_config(const std::filesystem::path& model_dir) {
   const JsonPlace root(document, path.string());
   root.require_object();
   ModelConfig config = read_sizes(root);
-  refuse_other_variants(root);
   require_none(check_sizes(config), path.string() + ": ");
-  config.split = read_split(root, config.max_position_embeddings);
+  if (config.architecture == Architecture::kBert) refuse_other_berts(root);
+  if (config.architecture == Architecture::kXlnet) refuse_other_xlnets(root, config);
+  config.split = read_split(root, config);
   require_none(check_split(config), path.string() + ": ");
   return config;
 }
@@ -301,8 +407,7 @@ SplitConfig default_split(const ModelConfig& config, Layout layout) {
   const nlohmann::json nothing = nlohmann::json::object();
   SplitConfig split;
   split.layout = layout;
-  return read_lengths(JsonPlace(nothing, ""), split, split.max_question_tokens,
-                      config.max_position_embeddings);
+  return read_lengths(JsonPlace(nothing, ""), split, split.max_question_tokens, config);
 }
 
 void validate(const ModelConfig& config) {
@@ -311,20 +416,25 @@ void validate(const ModelConfig& config) {
 }
 
 std::string config_to_json(const ModelConfig& config) {
+  const ArchitectureNames& names = names_of(config.architecture);
   nlohmann::ordered_json root;
-  root["architectures"] = nlohmann::ordered_json::array({"BertForQuestionAnswering"});
-  root["model_type"] = to_string(config.architecture);
+  root["architectures"] = nlohmann::ordered_json::array({names.reader_class});
+  root["model_type"] = names.model_type;
   root["vocab_size"] = config.vocab_size;
-  root["hidden_size"] = config.hidden_size;
-  root["num_hidden_layers"] = config.num_hidden_layers;
-  root["num_attention_heads"] = config.num_attention_heads;
-  root["intermediate_size"] = config.intermediate_size;
-  root["hidden_act"] = to_string(config.hidden_act);
-  root["max_position_embeddings"] = config.max_position_embeddings;
-  root["type_vocab_size"] = config.type_vocab_size;
+  root[names.hidden_size] = config.hidden_size;
+  root[names.num_hidden_layers] = config.num_hidden_layers;
+  root[names.num_attention_heads] = config.num_attention_heads;
+  root[names.intermediate_size] = config.intermediate_size;
+  root[names.hidden_act] = to_string(config.hidden_act);
+  if (config.architecture == Architecture::kBert) {
+    root["max_position_embeddings"] = config.max_position_embeddings;
+    root["type_vocab_size"] = config.type_vocab_size;
+    root["position_embedding_type"] = "absolute";
+  } else {
+    root["d_head"] = config.head_size();
+  }
   root["layer_norm_eps"] = config.layer_norm_eps;
   root["initializer_range"] = config.initializer_range;
-  root["position_embedding_type"] = "absolute";
   nlohmann::ordered_json& deformer = root["deformer"];
   deformer["split_layer"] = config.split.split_layer;
   deformer["layout"] = to_string(config.split.layout);

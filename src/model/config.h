@@ -13,7 +13,8 @@ namespace deformer {
 [[nodiscard]] SplitConfig default_split(const ModelConfig& config, Layout layout);
 
 /// The text of a config.json that load_model_config() reads back as the same ModelConfig and that
-/// Hugging Face loads as a BertForQuestionAnswering; the split is in its `deformer` object.
+/// Hugging Face loads as a BertForQuestionAnswering or XLNetForQuestionAnsweringSimple; the split
+/// is in its `deformer` object.
 [[nodiscard]] std::string config_to_json(const ModelConfig& config);
 
 /// validate(), then writes MODEL_DIR/config.json as a whole or not at all. The directory must

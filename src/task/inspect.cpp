@@ -16,7 +16,8 @@ double layer_flops(const ModelConfig& config, int rows) {
   const auto width = static_cast<double>(config.hidden_size);
   const auto inner = static_cast<double>(config.intermediate_size);
   const double length = rows;
-  return (8 * width * width + 4 * width * inner) * length + 4 * width * length * length;
+  const double products = attention_products(config.architecture);
+  return (8 * width * width + 4 * width * inner) * length + 2 * products * width * length * length;
 }
 
 void require_length(const char* name, int tokens) {

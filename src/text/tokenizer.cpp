@@ -1,6 +1,7 @@
 #include "deformer/tokenizer.h"
 
 #include "deformer/error.h"
+#include "text/sentencepiece_tokenizer.h"
 #include "text/wordpiece.h"
 
 namespace deformer {
@@ -14,6 +15,7 @@ struct Kind {
 // The first kind whose file the model directory holds is the model's tokenizer.
 constexpr Kind kKinds[] = {
     {"vocab.txt", load_wordpiece_tokenizer},
+    {"spiece.model", load_sentencepiece_tokenizer},
 };
 
 }  // namespace

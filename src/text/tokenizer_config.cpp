@@ -24,8 +24,9 @@ std::string token_or(const JsonPlace& config, const char* key, const std::string
 
 }  // namespace
 
-TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir) {
-  TokenizerConfig config;
+TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir,
+                                      const TokenizerConfig& defaults) {
+  TokenizerConfig config = defaults;
   const std::filesystem::path path = model_dir / "tokenizer_config.json";
   std::error_code ignored;  // an unreadable file is load_json's to report
   if (std::filesystem::status(path, ignored).type() == std::filesystem::file_type::not_found) {
@@ -35,9 +36,11 @@ TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir) {
   const JsonPlace root(document, path.string());
   root.require_object();
   config.do_lower_case = find_bool(root, "do_lower_case").value_or(config.do_lower_case);
-  config.strip_accents = find_bool(root, "strip_accents");
+  if (const auto strip = find_bool(root, "strip_accents")) config.strip_accents = strip;
   config.tokenize_chinese_chars =
       find_bool(root, "tokenize_chinese_chars").value_or(config.tokenize_chinese_chars);
+  config.remove_space = find_bool(root, "remove_space").value_or(config.remove_space);
+  config.keep_accents = find_bool(root, "keep_accents").value_or(config.keep_accents);
   config.cls_token = token_or(root, "cls_token", config.cls_token);
   config.sep_token = token_or(root, "sep_token", config.sep_token);
   config.pad_token = token_or(root, "pad_token", config.pad_token);

@@ -7,20 +7,24 @@
 
 namespace deformer {
 
-/// Keys that are absent or null keep these defaults (those of Hugging Face's BertTokenizer).
+/// The defaults are those of Hugging Face's BertTokenizer, and of its XLNetTokenizer for the keys
+/// that SentencePiece models have.
 struct TokenizerConfig {
   bool do_lower_case = true;
   std::optional<bool> strip_accents = std::nullopt;  ///< absent: as do_lower_case
   bool tokenize_chinese_chars = true;
+  bool remove_space = true;   ///< SentencePiece only: squeeze white space
+  bool keep_accents = false;  ///< SentencePiece only
   std::string cls_token = "[CLS]";
   std::string sep_token = "[SEP]";
   std::string pad_token = "[PAD]";
   std::string unk_token = "[UNK]";
 };
 
-/// Reads MODEL_DIR/tokenizer_config.json; a missing file means all defaults. Special tokens are
-/// strings or objects with "content". Throws kCorrupt (broken JSON, wrong type: place, expected,
-/// found).
-[[nodiscard]] TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir);
+/// Reads MODEL_DIR/tokenizer_config.json; keys that are absent or null, or a missing file, leave
+/// `defaults`. Special tokens are strings or objects with "content". Throws kCorrupt (broken JSON,
+/// wrong type: place, expected, found).
+[[nodiscard]] TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir,
+                                                    const TokenizerConfig& defaults = {});
 
 }  // namespace deformer

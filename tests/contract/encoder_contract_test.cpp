@@ -1,5 +1,6 @@
 // What every Encoder promises, run over each architecture: a new one adds a line at the end.
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -137,6 +138,40 @@ TEST_P(EncoderContract, TheQuestionChangesThePassageOnlyAboveTheSplit) {
   EXPECT_GT(largest_difference(upper_with(0), upper_with(1)), 1e-3);
 }
 
+// Segments that were computed before other, longer ones give the same after them.
+TEST_P(EncoderContract, AResultDoesNotDependOnWhatWasComputedBefore) {
+  const std::vector<Segment> longer{model_->segment_layout().passage(ids(300, 3), 0)};
+  const Encoding before = encoder().lower(std::span(passages_).first(1));
+  if (model_->config().max_position_embeddings == 0) {
+    static_cast<void>(encoder().lower(longer));
+  }
+  const Encoding after = encoder().lower(std::span(passages_).first(1));
+  EXPECT_LT(largest_difference(before.hidden, after.hidden), kTolerance);
+}
+
+TEST_P(EncoderContract, SharedWeightsSplitElsewhereEqualTheModelLoadedSo) {
+  for (const int split_layer : {0, 1, 2}) {
+    const auto other = Model::load(dir_.path(), {.split_layer = split_layer});
+    const auto shared = encoder().with_split_layer(split_layer);
+    const auto run = [&](const Encoder& one) {
+      return one.upper(one.lower(questions_), one.lower(passages_), pairs_, JointRows::kAll).hidden;
+    };
+    EXPECT_LT(largest_difference(run(*shared), run(other->encoder())), kTolerance);
+  }
+}
+
+TEST_P(EncoderContract, DropoutChangesStatesAsTheGeneratorSays) {
+  const auto run = [&](std::uint64_t seed) {
+    at::Generator generator = at::detail::createCPUGenerator(seed);
+    const ForwardOptions options{.observer = {}, .dropout = 0.1, .generator = generator};
+    const Encoding questions = encoder().lower(questions_, options);
+    const Encoding passages = encoder().lower(passages_, options);
+    return encoder().upper(questions, passages, pairs_, JointRows::kAll, options).hidden;
+  };
+  EXPECT_TRUE(at::equal(run(1), run(1)));
+  EXPECT_GT(largest_difference(run(1), run(2)), 1e-2);
+}
+
 TEST_P(EncoderContract, NamesATokenIdOutOfRange) {
   std::vector<Segment> bad{passages_[0]};
   bad[0].ids[1] = static_cast<std::int32_t>(model_->config().vocab_size);
@@ -209,9 +244,19 @@ std::vector<EncoderCase> cases() {
   const auto bert = [](const std::filesystem::path& dir) {
     test::write_tiny_model(dir, {.layers = kLayers});
   };
+  const auto xlnet = [](Layout layout) {
+    return [layout](const std::filesystem::path& dir) {
+      test::write_tiny_model(
+          dir, {.architecture = Architecture::kXlnet, .layers = kLayers, .layout = layout});
+    };
+  };
   std::vector<EncoderCase> all;
   for (const int split_layer : {0, 1, 2}) {
-    all.push_back({"Bert" + std::to_string(split_layer), bert, split_layer});
+    const std::string number = std::to_string(split_layer);
+    all.push_back({"Bert" + number, bert, split_layer});
+    all.push_back({"XlnetPacked" + number, xlnet(Layout::kPacked), split_layer});
+    all.push_back({"XlnetSlots" + number, xlnet(Layout::kSlots), split_layer});
+    all.push_back({"XlnetContinue" + number, xlnet(Layout::kContinue), split_layer});
   }
   return all;
 }

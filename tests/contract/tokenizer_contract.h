@@ -1,8 +1,4 @@
-// What every Tokenizer promises, whatever its kind. An implementation runs the suite with
-//
-//   INSTANTIATE_TEST_SUITE_P(WordPiece, TokenizerContract,
-//                            testing::Values(TokenizerCase{"uncased", make_uncased}),
-//                            TokenizerCase::name);
+// What every Tokenizer promises, whatever its kind; tokenizer_contract_test.cpp lists them.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "data/golden.h"
-#include "data/python_text.h"
+#include "text/python_text.h"
 #include "support/expect_error.h"
 #include "support/shared_data.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "data/golden.h"
-#include "data/python_text.h"
+#include "text/python_text.h"
 #include "deformer/metrics.h"
 #include "support/expect_error.h"
 

@@ -209,7 +209,7 @@ TEST(ModelConfig, MissingKeysAndWrongTypesNameTheKey) {
 }
 
 TEST(ModelConfig, OtherVariantsAreUnsupported) {
-  expect_refused(ErrorCode::kUnsupported, "model_type: expected bert, found \"roberta\"",
+  expect_refused(ErrorCode::kUnsupported, "model_type: expected bert or xlnet, found \"roberta\"",
                  with("/model_type", "roberta"));
   expect_refused(ErrorCode::kUnsupported,
                  "position_embedding_type: expected absolute, found \"relative_key\"",
@@ -320,11 +320,106 @@ TEST(ModelConfig, SaveRefusesAContradictionAndWritesNothing) {
   EXPECT_FALSE(std::filesystem::exists(dir / "config.json"));
 }
 
+// What xlnet-base-cased's config.json says.
+nlohmann::json xlnet_config() {
+  return nlohmann::json::parse(R"({
+    "architectures": ["XLNetLMHeadModel"], "attn_type": "bi", "bi_data": false, "bos_token_id": 1,
+    "clamp_len": -1, "d_head": 64, "d_inner": 3072, "d_model": 768, "dropout": 0.1,
+    "end_n_top": 5, "eos_token_id": 2, "ff_activation": "gelu", "initializer_range": 0.02,
+    "layer_norm_eps": 1e-12, "mem_len": null, "model_type": "xlnet", "n_head": 12, "n_layer": 12,
+    "pad_token_id": 5, "reuse_len": null, "same_length": false, "start_n_top": 5,
+    "untie_r": true, "vocab_size": 32000})");
+}
+
+nlohmann::json xlnet_with(const std::string& pointer, const nlohmann::json& value) {
+  nlohmann::json document = xlnet_config();
+  document[nlohmann::json::json_pointer(pointer)] = value;
+  return document;
+}
+
+TEST(XlnetConfig, ReadsAnOrdinaryCheckpointAsAJointModel) {
+  const ModelConfig config = load(xlnet_config());
+  EXPECT_EQ(config.architecture, Architecture::kXlnet);
+  EXPECT_EQ(config.vocab_size, 32000);
+  EXPECT_EQ(config.hidden_size, 768);
+  EXPECT_EQ(config.num_hidden_layers, 12);
+  EXPECT_EQ(config.num_attention_heads, 12);
+  EXPECT_EQ(config.intermediate_size, 3072);
+  EXPECT_EQ(config.max_position_embeddings, 0);
+  EXPECT_EQ(config.hidden_act, Activation::kGeluErf);
+  EXPECT_EQ(config.split.split_layer, 0);
+  EXPECT_EQ(config.split.layout, Layout::kContinue);
+  EXPECT_EQ(config.split.max_question_tokens, 64);
+  EXPECT_EQ(config.split.window_tokens, 292);
+}
+
+TEST(XlnetConfig, ReadsTheDeformerObject) {
+  const ModelConfig packed = load(xlnet_with("/deformer/split_layer", 8));
+  EXPECT_EQ(packed.split.layout, Layout::kPacked);
+  EXPECT_EQ(packed.split.max_question_tokens, 25);
+  const ModelConfig slots =
+      load(xlnet_with("/deformer", {{"layout", "slots"}, {"window_tokens", 1600}}));
+  EXPECT_EQ(slots.split.layout, Layout::kSlots);
+  EXPECT_EQ(slots.split.window_tokens, 1600) << "relative positions have no table to fit";
+  EXPECT_EQ(
+      load(xlnet_with("/deformer", {{"layout", "continue"}, {"split_layer", 8}})).split.split_layer,
+      8);
+}
+
+TEST(XlnetConfig, OtherVariantsAreUnsupported) {
+  expect_refused(ErrorCode::kUnsupported, "attn_type: expected bi, found \"uni\"",
+                 xlnet_with("/attn_type", "uni"));
+  expect_refused(ErrorCode::kUnsupported, "bi_data: expected false", xlnet_with("/bi_data", true));
+  expect_refused(ErrorCode::kUnsupported, "clamp_len: expected -1", xlnet_with("/clamp_len", 400));
+  expect_refused(ErrorCode::kUnsupported, "d_head: expected d_model / n_head = 64, found 32",
+                 xlnet_with("/d_head", 32));
+  expect_refused(ErrorCode::kUnsupported, "ff_activation: expected gelu",
+                 xlnet_with("/ff_activation", "swish"));
+  expect_refused(ErrorCode::kUnsupported,
+                 "deformer.layout: expected packed, slots or continue, found \"restart\"",
+                 xlnet_with("/deformer/layout", "restart"));
+}
+
+TEST(XlnetConfig, ContradictionsAreNamedAsTheFileSpellsThem) {
+  expect_refused(ErrorCode::kIncompatible, "d_model: expected a multiple of n_head (12), found 770",
+                 xlnet_with("/d_model", 770));
+  expect_refused(ErrorCode::kIncompatible, "n_layer: expected a value from 1",
+                 xlnet_with("/n_layer", 0));
+  expect_refused(ErrorCode::kCorrupt, "expected a key \"d_inner\", found none", [] {
+    nlohmann::json document = xlnet_config();
+    document.erase("d_inner");
+    return document;
+  }());
+  ModelConfig config = load(xlnet_config());
+  config.split.layout = Layout::kRestart;
+  expect_error(ErrorCode::kIncompatible,
+               "deformer.layout: expected packed, slots or continue, found restart (model_type "
+               "xlnet)",
+               [&] { validate(config); });
+  config.hidden_size = 9;
+  config.num_attention_heads = 3;
+  expect_error(ErrorCode::kIncompatible, "d_model: expected an even number, found 9",
+               [&] { validate(config); });
+}
+
+TEST(XlnetConfig, SavedConfigurationsLoadAsTheSame) {
+  const TempDir dir;
+  const ModelConfig config =
+      load(xlnet_with("/deformer", {{"layout", "slots"}, {"split_layer", 8}}));
+  save_model_config(config, dir.path());
+  expect_equal(config, load_model_config(dir.path()));
+  const nlohmann::json document = nlohmann::json::parse(config_to_json(config));
+  EXPECT_EQ(document["architectures"], nlohmann::json::array({"XLNetForQuestionAnsweringSimple"}));
+  EXPECT_EQ(document["d_model"], 768);
+}
+
 TEST(Layout, ParsesWhatItPrints) {
-  for (const Layout layout : {Layout::kRestart, Layout::kContinue}) {
+  for (const Layout layout :
+       {Layout::kRestart, Layout::kContinue, Layout::kPacked, Layout::kSlots}) {
     EXPECT_EQ(parse_layout(to_string(layout)), layout);
   }
-  expect_error(ErrorCode::kInvalidArgument, "expected restart or continue, found \"Restart\"",
+  expect_error(ErrorCode::kInvalidArgument,
+               "expected restart, continue, packed or slots, found \"Restart\"",
                [] { (void)parse_layout("Restart"); });
 }
 

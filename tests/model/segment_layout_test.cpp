@@ -42,5 +42,35 @@ TEST(BertLayout, ContinueCountsThePassageFromTheQuestionsEnd) {
   EXPECT_TRUE(layout->passage_depends_on_question());
 }
 
+std::unique_ptr<const SegmentLayout> xlnet_layout(Layout layout) {
+  ModelConfig config;
+  config.architecture = Architecture::kXlnet;
+  config.split.layout = layout;
+  return make_segment_layout(config, {.cls = 3, .sep = 4, .pad = 5, .unk = 0});
+}
+
+TEST(XlnetLayout, PutsSeparatorAndClsAfterTheQuestion) {
+  for (const Layout name : {Layout::kPacked, Layout::kSlots, Layout::kContinue}) {
+    const Segment segment = xlnet_layout(name)->question(kQuestion);
+    EXPECT_EQ(segment.role, SegmentRole::kQuestion);
+    EXPECT_EQ(segment.ids, (Ids{11, 12, 4, 3}));
+    EXPECT_EQ(segment.positions, (Ids{0, 1, 2, 3}));
+    EXPECT_EQ(segment.type_id, 1);
+  }
+}
+
+TEST(XlnetLayout, APassageNeverDependsOnItsQuestion) {
+  for (const Layout name : {Layout::kPacked, Layout::kSlots, Layout::kContinue}) {
+    const auto layout = xlnet_layout(name);
+    const Segment segment = layout->passage(kWindow, 4);
+    EXPECT_EQ(segment.role, SegmentRole::kPassage);
+    EXPECT_EQ(segment.ids, (Ids{21, 22, 23, 4}));
+    EXPECT_EQ(segment.positions, (Ids{0, 1, 2, 3}));
+    EXPECT_EQ(segment.type_id, 0);
+    EXPECT_FALSE(layout->passage_depends_on_question());
+    EXPECT_EQ(layout->passage_suffix_tokens(), 1);
+  }
+}
+
 }  // namespace
 }  // namespace deformer

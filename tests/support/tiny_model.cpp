@@ -14,6 +14,9 @@
 namespace deformer::test {
 namespace {
 
+// Pieces of tests/golden/xlnet_tokenizer/spiece.model.
+constexpr std::int64_t kXlnetVocabularySize = 900;
+
 // Sum of four uniform numbers, scaled to standard deviation 1. std::normal_distribution may differ
 // between standard libraries.
 class RandomNumbers {
@@ -74,9 +77,7 @@ void add_layer(WeightMaker& weights, const std::string& layer, const ModelConfig
   weights.add_norm(layer + ".output", hidden);
 }
 
-void write_weights(const std::filesystem::path& path, const ModelConfig& config,
-                   const TinyModelOptions& options) {
-  WeightMaker weights(options);
+void add_bert(WeightMaker& weights, const ModelConfig& config) {
   const std::int64_t hidden = config.hidden_size;
   weights.add("bert.embeddings.word_embeddings.weight", {config.vocab_size, hidden});
   weights.add("bert.embeddings.position_embeddings.weight",
@@ -86,7 +87,41 @@ void write_weights(const std::filesystem::path& path, const ModelConfig& config,
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     add_layer(weights, "bert.encoder.layer." + std::to_string(i), config);
   }
-  if (options.span_head) weights.add_dense("qa_outputs", hidden, 2);
+}
+
+void add_xlnet(WeightMaker& weights, const ModelConfig& config) {
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t heads = config.num_attention_heads;
+  const std::int64_t head = config.head_size();
+  weights.add("transformer.word_embedding.weight", {config.vocab_size, hidden});
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    const std::string layer = "transformer.layer." + std::to_string(i);
+    const std::string attention = layer + ".rel_attn.";
+    for (const char* part : {"q", "k", "v", "o", "r"}) {
+      weights.add(attention + part, {hidden, heads, head});
+    }
+    for (const char* bias : {"r_w_bias", "r_r_bias", "r_s_bias"}) {
+      weights.add(attention + bias, {heads, head});
+    }
+    weights.add(attention + "seg_embed", {2, heads, head});
+    weights.add(attention + "layer_norm.weight", {hidden}, 1.0f);
+    weights.add(attention + "layer_norm.bias", {hidden});
+    weights.add_dense(layer + ".ff.layer_1", hidden, config.intermediate_size);
+    weights.add_dense(layer + ".ff.layer_2", config.intermediate_size, hidden);
+    weights.add(layer + ".ff.layer_norm.weight", {hidden}, 1.0f);
+    weights.add(layer + ".ff.layer_norm.bias", {hidden});
+  }
+}
+
+void write_weights(const std::filesystem::path& path, const ModelConfig& config,
+                   const TinyModelOptions& options) {
+  WeightMaker weights(options);
+  if (config.architecture == Architecture::kXlnet) {
+    add_xlnet(weights, config);
+  } else {
+    add_bert(weights, config);
+  }
+  if (options.span_head) weights.add_dense("qa_outputs", config.hidden_size, 2);
   write_safetensors(path, weights.views(), {{"format", "pt"}});
 }
 
@@ -116,29 +151,39 @@ std::vector<std::string> tiny_vocabulary(const std::vector<std::string>& extra_w
 }
 
 ModelConfig tiny_model_config(const TinyModelOptions& options) {
+  const bool xlnet = options.architecture == Architecture::kXlnet;
   ModelConfig config;
-  config.vocab_size = std::ssize(tiny_vocabulary(options.extra_words));
+  config.architecture = options.architecture;
+  config.vocab_size =
+      xlnet ? kXlnetVocabularySize : std::ssize(tiny_vocabulary(options.extra_words));
   config.hidden_size = options.hidden;
   config.num_hidden_layers = options.layers;
   config.num_attention_heads = options.heads;
   config.intermediate_size = options.intermediate;
-  config.max_position_embeddings = options.positions;
+  config.max_position_embeddings = xlnet ? 0 : options.positions;
   config.hidden_act = options.hidden_act;
-  config.split = {.split_layer = options.split_layer,
-                  .layout = options.layout,
-                  .max_question_tokens = options.max_question_tokens,
-                  .window_tokens = options.window_tokens,
-                  .window_step = options.window_step,
-                  .max_answer_tokens = options.max_answer_tokens};
+  config.split = {
+      .split_layer = options.split_layer,
+      .layout = xlnet && options.layout == Layout::kRestart ? Layout::kPacked : options.layout,
+      .max_question_tokens = options.max_question_tokens,
+      .window_tokens = options.window_tokens,
+      .window_step = options.window_step,
+      .max_answer_tokens = options.max_answer_tokens};
   return config;
 }
 
 void write_tiny_model(const std::filesystem::path& model_dir, const TinyModelOptions& options) {
   const ModelConfig config = tiny_model_config(options);
-  std::string vocabulary;
-  for (const std::string& word : tiny_vocabulary(options.extra_words)) vocabulary += word + '\n';
-  write_file(model_dir / "vocab.txt", vocabulary);
-  write_file(model_dir / "tokenizer_config.json", "{\"do_lower_case\": true}\n");
+  if (options.architecture == Architecture::kXlnet) {
+    write_file(model_dir / "spiece.model", read_file(std::filesystem::path(DEFORMER_SOURCE_DIR) /
+                                                     "tests/golden/xlnet_tokenizer/spiece.model"));
+    write_file(model_dir / "tokenizer_config.json", "{\"do_lower_case\": false}\n");
+  } else {
+    std::string vocabulary;
+    for (const std::string& word : tiny_vocabulary(options.extra_words)) vocabulary += word + '\n';
+    write_file(model_dir / "vocab.txt", vocabulary);
+    write_file(model_dir / "tokenizer_config.json", "{\"do_lower_case\": true}\n");
+  }
   write_file(model_dir / "config.json", config_text(config, options));
   write_weights(model_dir / "model.safetensors", config, options);
 }

@@ -10,15 +10,18 @@
 
 namespace deformer::test {
 
-/// Sizes fit the default position table: 12 + 2 question and 40 + 1 window tokens in either layout.
+/// Sizes fit BERT's default position table: 12 + 2 question and 40 + 1 window tokens in either
+/// layout. XLNet has the tokenizer of tests/golden/xlnet_tokenizer, and no use for `positions` and
+/// `extra_words`.
 struct TinyModelOptions {
+  Architecture architecture = Architecture::kBert;
   int layers = 3;
   std::int64_t hidden = 32;
   int heads = 4;
   std::int64_t intermediate = 64;
   std::int64_t positions = 64;
   int split_layer = 2;
-  Layout layout = Layout::kRestart;
+  Layout layout = Layout::kRestart;  ///< kRestart stands for XLNet's kPacked too
   int max_question_tokens = 12;
   int window_tokens = 40;
   int window_step = 16;
@@ -39,8 +42,8 @@ struct TinyModelOptions {
 [[nodiscard]] std::vector<std::string> tiny_vocabulary(
     const std::vector<std::string>& extra_words = {});
 
-/// Writes config.json, model.safetensors, vocab.txt and tokenizer_config.json into an existing
-/// directory. The same options give the same bytes on every machine.
+/// Writes config.json, model.safetensors, vocab.txt or spiece.model, and tokenizer_config.json into
+/// an existing directory. The same options give the same bytes on every machine.
 void write_tiny_model(const std::filesystem::path& model_dir, const TinyModelOptions& options = {});
 
 }  // namespace deformer::test

@@ -61,6 +61,21 @@ TEST(EstimateFlops, IsTheProductsOfOneLayer) {
   EXPECT_DOUBLE_EQ(flops.encode_passage, layer(5));
 }
 
+// Table 1 of the paper says 2.7 for XLNet-base at 8 + 4 layers; docs/architecture.md has why
+// products alone give 2.6.
+TEST(EstimateFlops, CountsXlnetsPositionScores) {
+  ModelConfig config = bert(12, 768, 8);
+  const FlopsEstimate without = estimate_flops(config);
+  config.architecture = Architecture::kXlnet;
+  config.max_position_embeddings = 0;
+  config.split.layout = Layout::kPacked;
+  const FlopsEstimate with = estimate_flops(config);
+  EXPECT_EQ(with.question_rows, 27);
+  EXPECT_EQ(with.passage_rows, 293);
+  EXPECT_DOUBLE_EQ(with.full - without.full, 12 * 2.0 * 768 * 320 * 320);
+  EXPECT_NEAR(speed_up(config), 2.6, 0.01);
+}
+
 TEST(EstimateFlops, SavesNothingAtSplitZero) {
   const FlopsEstimate flops = estimate_flops(bert(12, 768, 0));
   EXPECT_DOUBLE_EQ(flops.decomposed, flops.full);

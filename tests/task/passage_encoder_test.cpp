@@ -45,7 +45,13 @@ class PassageEncoderTest : public testing::Test {
       {"other", "A second text, of middling length, about nothing in particular."}};
 };
 
-TEST_F(PassageEncoderTest, WindowsCoverTheTextAndRowsFitTheWindows) {
+class EncodedPassages : public PassageEncoderTest,
+                        public testing::WithParamInterface<Architecture> {
+ protected:
+  EncodedPassages() { test::write_tiny_model(dir_.path(), {.architecture = GetParam()}); }
+};
+
+TEST_P(EncodedPassages, WindowsCoverTheTextAndRowsFitTheWindows) {
   const auto model = Model::load(dir_.path());
   const auto encoded = encode_passages(*model, passages_);
   ASSERT_EQ(encoded.size(), passages_.size());
@@ -65,7 +71,7 @@ TEST_F(PassageEncoderTest, WindowsCoverTheTextAndRowsFitTheWindows) {
   EXPECT_GT(encoded[2].windows.size(), 2U);
 }
 
-TEST_F(PassageEncoderTest, AloneOrInAnyBatchIsTheSame) {
+TEST_P(EncodedPassages, AloneOrInAnyBatchIsTheSame) {
   const auto model = Model::load(dir_.path());
   const auto together = encode_passages(*model, passages_);
   const auto in_small_batches = encode_passages(*model, passages_, {.batch_tokens = 1});
@@ -75,6 +81,10 @@ TEST_F(PassageEncoderTest, AloneOrInAnyBatchIsTheSame) {
     expect_near(together[i], in_small_batches[i]);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Architectures, EncodedPassages,
+                         testing::Values(Architecture::kBert, Architecture::kXlnet),
+                         [](const auto& test_info) { return to_string(test_info.param); });
 
 TEST_F(PassageEncoderTest, EncodesOnlyWhatTheStoreLacks) {
   const auto model = Model::load(dir_.path());
@@ -141,6 +151,20 @@ TEST_F(PassageEncoderTest, FingerprintCoversTheLowerLayersOnly) {
   EXPECT_FALSE(fingerprint_of({.window_step = 20}) == base);
   EXPECT_FALSE(fingerprint_of({.extra_words = {"zebra"}}) == base);
   EXPECT_FALSE(fingerprint_of({.hidden_act = Activation::kGeluTanh}) == base);
+}
+
+TEST_F(PassageEncoderTest, FingerprintOfXlnetCoversTheLowerLayersOnly) {
+  const auto fingerprint_of = [](test::TinyModelOptions options) {
+    options.architecture = Architecture::kXlnet;
+    const test::TempDir dir;
+    test::write_tiny_model(dir.path(), options);
+    return Model::load(dir.path())->fingerprint();
+  };
+  const Fingerprint base = fingerprint_of({});
+  EXPECT_EQ(fingerprint_of({.max_answer_tokens = 5}), base);
+  EXPECT_EQ(fingerprint_of({.span_head = false}), base);
+  EXPECT_FALSE(fingerprint_of({.seed = 2}) == base);
+  EXPECT_FALSE(fingerprint_of({.split_layer = 1}) == base);
 }
 
 // std::to_string() of 1e-12 and of 1e-7 is the same text.

@@ -37,11 +37,16 @@ void expect_same(const QaResult& a, const QaResult& b) {
   }
 }
 
-class SpanQaTest : public testing::TestWithParam<int> {
+struct SpanQaCase {
+  Architecture architecture = Architecture::kBert;
+  int split_layer = 0;
+};
+
+class SpanQaTest : public testing::TestWithParam<SpanQaCase> {
  protected:
   SpanQaTest() {
-    test::write_tiny_model(dir_.path());
-    model_ = Model::load(dir_.path(), {.split_layer = GetParam()});
+    test::write_tiny_model(dir_.path(), {.architecture = GetParam().architecture});
+    model_ = Model::load(dir_.path(), {.split_layer = GetParam().split_layer});
     for (const char* question : {"When did the river rise?", "Who moved?", "Where is the mill?"}) {
       requests_.push_back({.id = "", .question = question, .passages = {{"long", kLong}}});
       requests_.push_back({.id = "", .question = question, .passages = {{"short", kShort}}});
@@ -127,7 +132,17 @@ TEST_P(SpanQaTest, ThreadsShareAModel) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(SplitLayers, SpanQaTest, testing::Values(0, 1, 2));
+std::string case_name(const testing::TestParamInfo<SpanQaCase>& info) {
+  return to_string(info.param.architecture) + std::to_string(info.param.split_layer);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SpanQaTest,
+                         testing::Values(SpanQaCase{Architecture::kBert, 0},
+                                         SpanQaCase{Architecture::kBert, 1},
+                                         SpanQaCase{Architecture::kBert, 2},
+                                         SpanQaCase{Architecture::kXlnet, 0},
+                                         SpanQaCase{Architecture::kXlnet, 2}),
+                         case_name);
 
 class SpanQaOnce : public testing::Test {
  protected:

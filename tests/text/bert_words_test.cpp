@@ -111,36 +111,8 @@ TEST(BertWords, AgreesWithTheReferenceOnEveryCodePoint) {
   }
 }
 
-// The generator of make_golden_tokenizer.py.
-class RandomTexts {
- public:
-  explicit RandomTexts(const nlohmann::json& golden)
-      : state_(golden["seed"].get<std::uint64_t>()), pools_(golden["pools"].get<Pools>()) {}
-
-  std::string next() {
-    Pools::value_type chosen[3];
-    for (auto& pool : chosen) pool = pools_[draw(pools_.size())];
-    std::string text;
-    for (std::uint64_t left = draw(32); left > 0; --left) {
-      const auto& [first, last] = chosen[draw(3)];
-      append_utf8(text, static_cast<char32_t>(first + draw(last - first + 1)));
-    }
-    return text;
-  }
-
- private:
-  using Pools = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
-
-  std::uint64_t draw(std::uint64_t bound) {
-    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-    return (state_ >> 33) % bound;
-  }
-
-  std::uint64_t state_;
-  Pools pools_;
-};
-
-std::uint32_t random_digest(RandomTexts& texts, std::size_t count, const BertCleaning& cleaning) {
+std::uint32_t random_digest(test::RandomTexts& texts, std::size_t count,
+                            const BertCleaning& cleaning) {
   Crc32 digest;
   for (; count > 0; --count) test::add_words(digest, texts.next(), cleaning);
   return digest.value();
@@ -149,7 +121,7 @@ std::uint32_t random_digest(RandomTexts& texts, std::size_t count, const BertCle
 TEST(BertWords, AgreesWithTheReferenceOnRandomTexts) {
   const nlohmann::json golden = test::load_golden("random.json");
   for (const auto& [mode, digests] : golden["digests"].items()) {
-    RandomTexts texts(golden);
+    test::RandomTexts texts(golden);
     for (std::size_t i = 0; i < digests.size(); ++i) {
       EXPECT_EQ(random_digest(texts, golden["texts_per_digest"], test::cleaning_of_mode(mode)),
                 digests[i].get<std::uint32_t>())

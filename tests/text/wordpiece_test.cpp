@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include "contract/tokenizer_contract.h"
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "support/expect_error.h"
 #include "support/shared_data.h"
 #include "text/golden.h"
@@ -187,23 +191,4 @@ INSTANTIATE_TEST_SUITE_P(Bert, PublishedVocabulary,
 
 }  // namespace
 
-namespace test {
-namespace {
-
-TokenizerCase golden_case(const std::string& mode) {
-  return {mode, [mode] {
-            return std::make_unique<const WordPieceTokenizer>(read_file(golden_path("vocab.txt")),
-                                                              config_of_mode(mode), "vocab.txt");
-          }};
-}
-
-INSTANTIATE_TEST_SUITE_P(WordPiece, TokenizerContract,
-                         testing::Values(golden_case("uncased"), golden_case("cased"),
-                                         golden_case("lower_keep_accents"),
-                                         golden_case("cased_strip_accents"),
-                                         golden_case("uncased_keep_ideographs")),
-                         TokenizerCase::name);
-
-}  // namespace
-}  // namespace test
 }  // namespace deformer

@@ -1,19 +1,23 @@
-// BERT against Hugging Face: tiny random checkpoints and what transformers computes with them
-// (scripts/golden/make_golden_models.py).
+// Encoders against Hugging Face: tiny random checkpoints and what transformers computes with them
+// (scripts/golden/make_golden_models.py, make_golden_xlnet_models.py).
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
+#include "model/architecture.h"
+#include "model/checkpoint.h"
 #include "model/safetensors.h"
 #include "model/span_head.h"
+#include "model/weights.h"
 
 namespace deformer {
 namespace {
@@ -33,17 +37,22 @@ class GoldenModel {
         expected_(SafetensorsFile::open(directory_ / "expected.safetensors")) {
     const nlohmann::json document = load_json(directory_ / "cases.json");
     layout_ = parse_layout(document.at("layout"));
+    passage_first_ = document.value("passage_first", false);
     for (const auto& entry : document.at("cases")) {
       cases_.push_back({entry.at("name"), entry.at("split_layer")});
     }
   }
 
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] std::shared_ptr<const Model> load(int split_layer) const {
     LoadOptions options;
     options.split_layer = split_layer;
     return Model::load(directory_, options);
   }
   [[nodiscard]] Layout layout() const { return layout_; }
+  // Joint rows: passage, then question, whose last row is that of the class token. Else question,
+  // whose first row it is, then passage.
+  [[nodiscard]] bool passage_first() const { return passage_first_; }
 
   // The cases of one split, in the file's order.
   [[nodiscard]] std::map<int, std::vector<GoldenCase>> cases_by_split() const {
@@ -64,11 +73,11 @@ class GoldenModel {
   }
 
   [[nodiscard]] Segment question(const GoldenCase& golden) const {
-    return segment(SegmentRole::kQuestion, ids(golden, "ids.question"), 0, 0);
+    return segment(SegmentRole::kQuestion, ids(golden, "ids.question"), passage_first_ ? 1 : 0, 0);
   }
   [[nodiscard]] Segment passage(const GoldenCase& golden) const {
     const auto question_tokens = static_cast<std::int32_t>(question(golden).ids.size());
-    return segment(SegmentRole::kPassage, ids(golden, "ids.passage"), 1,
+    return segment(SegmentRole::kPassage, ids(golden, "ids.passage"), passage_first_ ? 0 : 1,
                    layout_ == Layout::kContinue ? question_tokens : 0);
   }
 
@@ -102,6 +111,7 @@ class GoldenModel {
   std::filesystem::path directory_;
   SafetensorsFile expected_;
   Layout layout_ = Layout::kRestart;
+  bool passage_first_ = false;
   std::vector<GoldenCase> cases_;
 };
 
@@ -154,7 +164,7 @@ std::vector<SegmentPair> one_to_one(std::size_t count) {
   return pairs;
 }
 
-class BertGolden : public testing::TestWithParam<const char*> {
+class GoldenModels : public testing::TestWithParam<const char*> {
  protected:
   // All cases as one batch: lower layers, upper layers, logits.
   void check_batch(const Model& model, const std::vector<GoldenCase>& cases) {
@@ -196,8 +206,9 @@ class BertGolden : public testing::TestWithParam<const char*> {
       return model.span_head()->logits(joint.hidden).select(1, 0);
     };
     const at::Tensor all = golden_.tensor(golden, "logits.start");
-    const at::Tensor passage_rows = all.slice(0, questions.length(0));
-    const at::Tensor cls_row = all.slice(0, 0, 1);
+    const at::Tensor passage_rows = golden_.passage_first() ? all.slice(0, 0, passages.length(0))
+                                                            : all.slice(0, questions.length(0));
+    const at::Tensor cls_row = golden_.passage_first() ? all.slice(0, -1) : all.slice(0, 0, 1);
     expect_close(start_logits(JointRows::kPassage), passage_rows, golden.name);
     expect_close(start_logits(JointRows::kCls), cls_row, golden.name);
     expect_close(start_logits(JointRows::kPassageAndCls), at::cat({passage_rows, cls_row}),
@@ -207,7 +218,7 @@ class BertGolden : public testing::TestWithParam<const char*> {
   GoldenModel golden_{GetParam()};
 };
 
-TEST_P(BertGolden, EveryLayerAndLogitEqualsHuggingFaceInOneBatch) {
+TEST_P(GoldenModels, EveryLayerAndLogitEqualsHuggingFaceInOneBatch) {
   for (const auto& [split_layer, cases] : golden_.cases_by_split()) {
     const auto model = golden_.load(split_layer);
     ASSERT_NE(model->span_head(), nullptr);
@@ -215,28 +226,32 @@ TEST_P(BertGolden, EveryLayerAndLogitEqualsHuggingFaceInOneBatch) {
   }
 }
 
-TEST_P(BertGolden, EveryLayerAndLogitEqualsHuggingFaceOneByOne) {
+TEST_P(GoldenModels, EveryLayerAndLogitEqualsHuggingFaceOneByOne) {
   for (const auto& [split_layer, cases] : golden_.cases_by_split()) {
     const auto model = golden_.load(split_layer);
     for (const GoldenCase& golden : cases) check_batch(*model, {golden});
   }
 }
 
-TEST_P(BertGolden, SelectedRowsGiveTheSameLogits) {
+TEST_P(GoldenModels, SelectedRowsGiveTheSameLogits) {
   for (const auto& [split_layer, cases] : golden_.cases_by_split()) {
     const auto model = golden_.load(split_layer);
     for (const GoldenCase& golden : cases) check_selected_rows(*model, golden);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, BertGolden,
+std::string model_name(const testing::TestParamInfo<const char*>& model) {
+  std::string name = model.param;
+  name.erase(name.find('-'), 1);
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GoldenModels,
                          testing::Values("bert-joint", "bert-split", "bert-tanh", "bert-legacy",
-                                         "bert-fp16", "bert-bf16", "bert-sharded"),
-                         [](const auto& model) {
-                           std::string name = model.param;
-                           name.erase(name.find('-'), 1);
-                           return name;
-                         });
+                                         "bert-fp16", "bert-bf16", "bert-sharded", "xlnet-joint",
+                                         "xlnet-packed", "xlnet-slots", "xlnet-long", "xlnet-tied",
+                                         "xlnet-bare"),
+                         model_name);
 
 // The index of an equal segment, which is added when there is none.
 std::int64_t index_of(std::vector<Segment>& segments, const Segment& segment) {
@@ -248,8 +263,10 @@ std::int64_t index_of(std::vector<Segment>& segments, const Segment& segment) {
 }
 
 // Each distinct segment goes through the lower layers once, whatever number of pairs it is in.
-TEST(BertGoldenSharing, PairsThatShareSegmentsEqualHuggingFace) {
-  const GoldenModel golden("bert-split");
+class GoldenSharing : public testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenSharing, PairsThatShareSegmentsEqualHuggingFace) {
+  const GoldenModel golden(GetParam());
   for (const auto& [split_layer, cases] : golden.cases_by_split()) {
     const auto model = golden.load(split_layer);
     std::vector<Segment> questions;
@@ -268,10 +285,45 @@ TEST(BertGoldenSharing, PairsThatShareSegmentsEqualHuggingFace) {
   }
 }
 
-TEST(BertGoldenConfig, AnOrdinaryCheckpointLoadsAsAJointModel) {
-  const auto model = GoldenModel("bert-joint").load(0);
-  EXPECT_EQ(model->config().split.split_layer, 0);
-  EXPECT_EQ(model->config().split.layout, Layout::kContinue);
+INSTANTIATE_TEST_SUITE_P(Models, GoldenSharing,
+                         testing::Values("bert-split", "xlnet-packed", "xlnet-slots"), model_name);
+
+TEST(GoldenConfig, AnOrdinaryCheckpointLoadsAsAJointModel) {
+  for (const char* name : {"bert-joint", "xlnet-joint"}) {
+    const auto model = GoldenModel(name).load(0);
+    EXPECT_EQ(model->config().split.split_layer, 0);
+    EXPECT_EQ(model->config().split.layout, Layout::kContinue);
+  }
+}
+
+// Weights outside inference mode, as training takes them: distances are computed anew each time,
+// and follow the weights.
+TEST(GoldenTraining, XlnetEqualsHuggingFaceWithGradients) {
+  const GoldenModel golden("xlnet-packed");
+  const auto model = golden.load(2);
+  const auto cases = golden.cases_by_split().at(2);
+  const Checkpoint checkpoint = Checkpoint::open(golden.directory());
+  WeightLoader weights(checkpoint);
+  const auto encoder = make_encoder(model->config(), weights);
+  for (const Parameter& parameter : encoder->parameters()) parameter.value.requires_grad_(true);
+  std::vector<Segment> questions;
+  std::vector<Segment> passages;
+  for (const GoldenCase& one : cases) {
+    questions.push_back(golden.question(one));
+    passages.push_back(golden.passage(one));
+  }
+  const Encoding joint = encoder->upper(encoder->lower(questions), encoder->lower(passages),
+                                        one_to_one(cases.size()), JointRows::kAll);
+  expect_logits(golden, *model, cases, {joint.hidden.detach(), joint.offsets});
+  joint.hidden.square().sum().backward();
+  // Below the split a segment meets only itself: what scores another one has no gradient.
+  const std::set<std::string> without{
+      "transformer.layer.0.rel_attn.r_s_bias", "transformer.layer.0.rel_attn.seg_embed",
+      "transformer.layer.1.rel_attn.r_s_bias", "transformer.layer.1.rel_attn.seg_embed"};
+  for (const Parameter& parameter : encoder->parameters()) {
+    const std::string& name = parameter.names.front();
+    EXPECT_EQ(parameter.value.grad().defined(), !without.contains(name)) << name;
+  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "data/python_text.h"
+#include "text/python_text.h"
 
 #include <utf8proc.h>
 

@@ -1,0 +1,60 @@
+#include "model/encoder_parts.h"
+
+#include <ATen/ATen.h>
+
+#include "deformer/error.h"
+#include "nn/dropout.h"
+
+namespace deformer {
+
+nn::Linear take_linear(const WeightScope& scope, std::int64_t in, std::int64_t out) {
+  return {scope.take("weight", {out, in}), scope.take("bias", {out})};
+}
+
+nn::LayerNorm take_norm(const WeightScope& scope, std::int64_t size, double eps) {
+  return {scope.take("weight", {size}), scope.take("bias", {size}), eps};
+}
+
+void IndexColumn::add(std::int32_t value) {
+  if (value < 0 || value >= limit_) {
+    throw Error(ErrorCode::kInvalidArgument, std::string("segment: expected a ") + what_ +
+                                                 " below " + std::to_string(limit_) + ", found " +
+                                                 std::to_string(value));
+  }
+  values_.push_back(value);
+}
+
+at::Tensor IndexColumn::tensor(const at::Device& device) const {
+  return at::tensor(values_, at::kInt).to(device);
+}
+
+void require_rows(const Segment& segment) {
+  if (!segment.ids.empty() && segment.ids.size() == segment.positions.size()) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              "segment: expected as many positions as ids and at least one, found " +
+                  std::to_string(segment.positions.size()) + " and " +
+                  std::to_string(segment.ids.size()));
+}
+
+std::vector<std::int64_t> packed_offsets(std::span<const Segment> segments) {
+  std::vector<std::int64_t> offsets{0};
+  offsets.reserve(segments.size() + 1);
+  for (const Segment& segment : segments) {
+    offsets.push_back(offsets.back() + static_cast<std::int64_t>(segment.ids.size()));
+  }
+  return offsets;
+}
+
+void require_split_layer(std::int64_t split_layer, std::size_t layers) {
+  const auto count = static_cast<std::int64_t>(layers);
+  if (split_layer >= 0 && split_layer < count) return;
+  throw Error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to " +
+                                               std::to_string(count - 1) + ", found " +
+                                               std::to_string(split_layer));
+}
+
+at::Tensor drop(const at::Tensor& input, const ForwardOptions& options) {
+  return nn::dropout(input, options.dropout, options.generator);
+}
+
+}  // namespace deformer

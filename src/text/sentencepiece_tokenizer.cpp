@@ -1,0 +1,275 @@
+#include "text/sentencepiece_tokenizer.h"
+
+#include <sentencepiece_processor.h>
+
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "deformer/error.h"
+#include "text/utf8.h"
+
+namespace deformer {
+namespace {
+
+constexpr std::size_t kMaxModelBytes = std::size_t{64} << 20;
+// SentencePiece's mark of a word's beginning, U+2581.
+constexpr std::string_view kMark = "\xE2\x96\x81";
+
+// A token and the bytes of the cleaned text that it was made from; they may hold white space and
+// removed characters at either end, or nothing at all.
+struct Token {
+  std::int32_t id = 0;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+std::string without_marks(std::string_view piece) {
+  std::string text;
+  while (!piece.empty()) {
+    const std::size_t mark = piece.find(kMark);
+    text += piece.substr(0, mark);
+    piece.remove_prefix(mark == std::string_view::npos ? piece.size() : mark + kMark.size());
+  }
+  return text;
+}
+
+// Byte where each code point begins, and the end.
+std::vector<std::size_t> boundaries(std::string_view text) {
+  std::vector<std::size_t> bytes;
+  for (std::size_t at = 0; at < text.size(); at += decode_utf8(text, at).size_bytes) {
+    bytes.push_back(at);
+  }
+  bytes.push_back(text.size());
+  return bytes;
+}
+
+bool ends_in_digit_and_comma(std::string_view piece) {
+  if (piece.size() < 2 || piece.back() != ',') return false;
+  const std::string_view number = piece.substr(0, piece.size() - 1);
+  std::size_t last = 0;
+  for (std::size_t at = 0; at < number.size(); at += decode_utf8(number, at).size_bytes) last = at;
+  return is_python_digit(decode_utf8(number, last).code_point);
+}
+
+std::string read_model(const std::filesystem::path& path) {
+  try {
+    return read_file(path, kMaxModelBytes);
+  } catch (const Error& error) {
+    // Here the size is not the caller's choice but the file's fault.
+    if (error.code() != ErrorCode::kInvalidArgument) throw;
+    throw Error(ErrorCode::kCorrupt, error.what());
+  }
+}
+
+}  // namespace
+
+// The SentencePiece model, and what XLNet adds to it.
+class SentencePieceTokenizer::Pieces {
+ public:
+  Pieces(std::string_view model, const std::string& where) {
+    const auto status = processor_.LoadFromSerializedProto({model.data(), model.size()});
+    if (!status.ok()) {
+      throw Error(ErrorCode::kCorrupt,
+                  where + ": expected a SentencePiece model, found " + status.ToString());
+    }
+  }
+
+  [[nodiscard]] std::int32_t size() const { return processor_.GetPieceSize(); }
+  [[nodiscard]] const std::string& name(std::int32_t id) const { return processor_.IdToPiece(id); }
+
+  [[nodiscard]] std::int32_t special(const std::string& name, const std::string& where) const {
+    const std::int32_t id = processor_.PieceToId(name);
+    if (processor_.IdToPiece(id) == name) return id;
+    throw Error(ErrorCode::kCorrupt,
+                where + ": expected the special token \"" + name + "\", found no such piece");
+  }
+
+  [[nodiscard]] std::vector<Token> encode(std::string_view text) const {
+    const auto pieces = processor_.EncodeAsImmutableProto({text.data(), text.size()});
+    std::vector<Token> tokens;
+    tokens.reserve(pieces.pieces_size());
+    for (std::size_t i = 0; i < pieces.pieces_size(); ++i) {
+      const auto piece = pieces.pieces(static_cast<int>(i));
+      const Token token{static_cast<std::int32_t>(piece.id()), piece.begin(), piece.end()};
+      if (ends_in_digit_and_comma(piece.piece())) {
+        append_without_comma(piece.piece(), token, text, tokens);
+      } else {
+        tokens.push_back(token);
+      }
+    }
+    return tokens;
+  }
+
+  // `token` without what stands for nothing at its ends; a token without anything has the next
+  // character, at the end of the text the last one.
+  [[nodiscard]] Token trimmed(Token token, std::string_view text) const {
+    const auto skip = [&](std::size_t at) { return stands_for_nothing(text, at); };
+    const std::size_t end = token.end;
+    while (token.begin < end && skip(token.begin)) token.begin += size_at(text, token.begin);
+    if (token.begin < end) {
+      while (skip(last_begin(text, token.end))) token.end = last_begin(text, token.end);
+      return token;
+    }
+    while (token.begin < text.size() && skip(token.begin)) {
+      token.begin += size_at(text, token.begin);
+    }
+    if (token.begin == text.size()) token.begin = last_begin(text, text.size());
+    token.end = token.begin + size_at(text, token.begin);
+    return token;
+  }
+
+ private:
+  static std::size_t size_at(std::string_view text, std::size_t at) {
+    return decode_utf8(text, at).size_bytes;
+  }
+
+  // The code point that ends before `end`.
+  static std::size_t last_begin(std::string_view text, std::size_t end) {
+    --end;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    return end;
+  }
+
+  // White space, and what the model's own normalisation removes.
+  [[nodiscard]] bool stands_for_nothing(std::string_view text, std::size_t at) const {
+    if (text[at] > ' ' && text[at] <= '~') return false;
+    const std::string_view character = text.substr(at, size_at(text, at));
+    return character == " " ||
+           processor_.EncodeAsImmutableProto({character.data(), character.size()}).pieces_size() ==
+               0;
+  }
+
+  // What XLNetTokenizer does with "1990,": the number is cut anew, as a word of its own whose mark
+  // is taken away again unless the piece had one; then the comma.
+  void append_without_comma(const std::string& piece, const Token& token, std::string_view text,
+                            std::vector<Token>& tokens) const {
+    const std::string number = without_marks(std::string_view(piece).substr(0, piece.size() - 1));
+    const auto parts = processor_.EncodeAsImmutableProto({number.data(), number.size()});
+    const NumberSource source(number, trimmed(token, text), text);
+    for (std::size_t i = 0; i < parts.pieces_size(); ++i) {
+      const auto part = parts.pieces(static_cast<int>(i));
+      auto id = static_cast<std::int32_t>(part.id());
+      if (i == 0 && !piece.starts_with(kMark) && part.piece().starts_with(kMark)) {
+        if (part.piece().size() == kMark.size()) continue;
+        id = processor_.PieceToId(part.piece().substr(kMark.size()));
+      }
+      tokens.push_back(source.token(id, part.begin(), part.end()));
+    }
+    tokens.push_back(source.comma(processor_.PieceToId(",")));
+  }
+
+  // Where a number that was cut out of a piece stands in the cleaned text.
+  class NumberSource {
+   public:
+    NumberSource(std::string_view number, const Token& token, std::string_view text)
+        : token_(token), number_(boundaries(number)) {
+      const std::string_view surface = text.substr(token.begin, token.end - token.begin);
+      for (const std::size_t at : boundaries(surface)) {
+        if (surface.substr(at, 1) != " ") surface_.push_back(at);
+      }
+    }
+
+    [[nodiscard]] Token token(std::int32_t id, std::size_t begin, std::size_t end) const {
+      return {id, token_.begin + at(begin), token_.begin + at(end)};
+    }
+    [[nodiscard]] Token comma(std::int32_t id) const {
+      return {id, token_.begin + surface_[surface_.size() - 2], token_.end};
+    }
+
+   private:
+    // Code points count for code points. The surface has one more, the comma; where it has another
+    // number, because normalisation joined or split some, the parts share what stands before it.
+    [[nodiscard]] std::size_t at(std::size_t number_byte) const {
+      if (number_.size() + 1 != surface_.size()) {
+        return number_byte == 0 ? 0 : surface_[surface_.size() - 2];
+      }
+      std::size_t index = 0;
+      while (number_[index] < number_byte) ++index;
+      return surface_[index];
+    }
+
+    Token token_;
+    std::vector<std::size_t> number_;
+    std::vector<std::size_t> surface_;
+  };
+
+  sentencepiece::SentencePieceProcessor processor_;
+};
+
+SentencePieceTokenizer::SentencePieceTokenizer(std::string_view model,
+                                               const TokenizerConfig& config,
+                                               const std::string& where)
+    : pieces_(std::make_unique<const Pieces>(model, where)),
+      cleaning_{.remove_space = config.remove_space,
+                .keep_accents = config.keep_accents,
+                .lower_case = config.do_lower_case},
+      special_{.cls = pieces_->special(config.cls_token, where),
+               .sep = pieces_->special(config.sep_token, where),
+               .pad = pieces_->special(config.pad_token, where),
+               .unk = pieces_->special(config.unk_token, where)} {
+  Hasher hasher;
+  hasher.add("sentencepiece 1").add(model);
+  for (const bool option : {cleaning_.remove_space, cleaning_.keep_accents, cleaning_.lower_case}) {
+    hasher.add(std::int64_t{option});
+  }
+  for (const std::int32_t id : {special_.cls, special_.sep, special_.pad, special_.unk}) {
+    hasher.add(std::int64_t{id});
+  }
+  hash_ = hasher.digest64();
+}
+
+SentencePieceTokenizer::~SentencePieceTokenizer() = default;
+
+TokenizedText SentencePieceTokenizer::tokenize(std::string_view text) const {
+  if (text.size() > std::numeric_limits<std::uint32_t>::max()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "text: expected less than 4 GiB, found " + std::to_string(text.size()) + " bytes");
+  }
+  const XlnetText cleaned = clean_xlnet_text(text, cleaning_);
+  const std::vector<Token> tokens = pieces_->encode(cleaned.text);
+  TokenizedText result;
+  result.ids.reserve(tokens.size());
+  result.spans.reserve(tokens.size());
+  for (const Token& token : tokens) {
+    const Token part = pieces_->trimmed(token, cleaned.text);
+    result.ids.push_back(part.id);
+    result.spans.push_back({cleaned.sources[part.begin].begin, cleaned.sources[part.end - 1].end});
+  }
+  return result;
+}
+
+std::int64_t SentencePieceTokenizer::vocab_size() const noexcept {
+  return pieces_->size();
+}
+
+std::string SentencePieceTokenizer::token(std::int32_t id) const {
+  if (id < 0 || id >= vocab_size()) {
+    throw Error(ErrorCode::kInvalidArgument, "token id: expected 0 to " +
+                                                 std::to_string(vocab_size() - 1) + ", found " +
+                                                 std::to_string(id));
+  }
+  return pieces_->name(id);
+}
+
+TokenizerConfig xlnet_tokenizer_defaults() {
+  TokenizerConfig config;
+  config.do_lower_case = false;
+  config.cls_token = "<cls>";
+  config.sep_token = "<sep>";
+  config.pad_token = "<pad>";
+  config.unk_token = "<unk>";
+  return config;
+}
+
+std::unique_ptr<const Tokenizer> load_sentencepiece_tokenizer(
+    const std::filesystem::path& model_dir) {
+  const std::filesystem::path path = model_dir / "spiece.model";
+  const TokenizerConfig config = load_tokenizer_config(model_dir, xlnet_tokenizer_defaults());
+  return std::make_unique<SentencePieceTokenizer>(read_model(path), config, path.string());
+}
+
+}  // namespace deformer

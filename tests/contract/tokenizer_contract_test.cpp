@@ -1,0 +1,36 @@
+#include "contract/tokenizer_contract.h"
+
+#include "text/golden.h"
+
+namespace deformer::test {
+namespace {
+
+TokenizerCase wordpiece(const std::string& mode) {
+  return {mode, [mode] {
+            return std::make_unique<const WordPieceTokenizer>(read_file(golden_path("vocab.txt")),
+                                                              config_of_mode(mode), "vocab.txt");
+          }};
+}
+
+TokenizerCase sentencepiece(const std::string& mode) {
+  return {mode, [mode] {
+            return std::make_unique<const SentencePieceTokenizer>(
+                read_file(xlnet_golden_path("spiece.model")), xlnet_config_of_mode(mode),
+                "spiece.model");
+          }};
+}
+
+INSTANTIATE_TEST_SUITE_P(WordPiece, TokenizerContract,
+                         testing::Values(wordpiece("uncased"), wordpiece("cased"),
+                                         wordpiece("lower_keep_accents"),
+                                         wordpiece("cased_strip_accents"),
+                                         wordpiece("uncased_keep_ideographs")),
+                         TokenizerCase::name);
+// Not keep_spaces: there a line feed, say, is a token, as it is for the reference.
+INSTANTIATE_TEST_SUITE_P(SentencePiece, TokenizerContract,
+                         testing::Values(sentencepiece("default"), sentencepiece("keep_accents"),
+                                         sentencepiece("lower_keep_accents")),
+                         TokenizerCase::name);
+
+}  // namespace
+}  // namespace deformer::test

@@ -1,0 +1,160 @@
+// Measures encoders of base size with random weights: the attention of XLNet against BERT's, and
+// whole passes, joint against decomposed. No test; run by hand on a machine that does nothing else:
+// deformer_encoder_times [THREADS [QUESTIONS [ARCHITECTURE]]]
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "deformer/encoder.h"
+#include "deformer/model.h"
+#include "model/segment_layout.h"
+#include "nn/attention.h"
+#include "nn/relative_attention.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer::test {
+namespace {
+
+constexpr std::int64_t kHidden = 768;
+constexpr std::int64_t kHeads = 12;
+constexpr int kRuns = 9;
+
+// Rows of a question and of a passage, special tokens included: the slots of the paper, and the
+// mean of the SQuAD 1.1 development set in XLNet's tokens.
+struct Lengths {
+  std::int64_t question;
+  std::int64_t passage;
+};
+constexpr Lengths kLengths[] = {{27, 293}, {15, 167}};
+
+double milliseconds(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+      .count();
+}
+
+// Medians, the works taking turns so that a disturbance hits all of them.
+std::vector<double> median_times(const std::vector<std::function<void()>>& works) {
+  std::vector<std::vector<double>> times(works.size());
+  for (const auto& work : works) work();
+  for (int run = 0; run < kRuns; ++run) {
+    for (std::size_t i = 0; i < works.size(); ++i) times[i].push_back(milliseconds(works[i]));
+  }
+  std::vector<double> medians;
+  for (auto& series : times) {
+    std::nth_element(series.begin(), series.begin() + kRuns / 2, series.end());
+    medians.push_back(series[kRuns / 2]);
+  }
+  return medians;
+}
+
+// One layer's attention over `pairs` pairs: the core alone, and with its four projections.
+void measure_attention(const Lengths& lengths, std::int64_t pairs) {
+  const c10::InferenceMode inference;
+  const std::int64_t length = lengths.question + lengths.passage;
+  const auto rows = [&] { return at::randn({pairs * length, kHidden}); };
+  const at::Tensor query = rows();
+  const at::Tensor key = rows();
+  const at::Tensor value = rows();
+  const at::Tensor weight = at::randn({kHidden, kHidden});
+  std::vector<std::int64_t> offsets{0};
+  std::vector<nn::PositionRuns> runs;
+  for (std::int64_t i = 0; i < pairs; ++i) {
+    offsets.push_back(offsets.back() + length);
+    runs.push_back({{lengths.passage, 0, 0}, {lengths.question, lengths.passage, 1}});
+  }
+  const nn::DistanceTable table{at::randn({kHeads, kHidden / kHeads, 1025}), 512};
+  const nn::RelativeInputs inputs{query, rows(), at::randn({pairs * length, kHeads}), key, value};
+  const auto projections = [&] {
+    for (int i = 0; i < 4; ++i) static_cast<void>(at::linear(query, weight));
+  };
+  const std::vector<double> times = median_times(
+      {[&] { static_cast<void>(nn::attend(query, key, value, offsets, offsets, kHeads)); },
+       [&] { static_cast<void>(nn::attend_relative(inputs, table, runs, runs)); }, projections});
+  std::printf(
+      "attention of one layer, %lld x (%lld + %lld) rows: bert %.2f ms, xlnet %.2f ms: %.2fx; with "
+      "the projections (%.2f ms) %.2fx\n",
+      static_cast<long long>(pairs), static_cast<long long>(lengths.question),
+      static_cast<long long>(lengths.passage), times[0], times[1], times[1] / times[0], times[2],
+      (times[1] + times[2]) / (times[0] + times[2]));
+}
+
+std::shared_ptr<const Model> make_model(Architecture architecture, int split_layer) {
+  const TempDir dir;
+  write_tiny_model(dir.path(), {.architecture = architecture,
+                                .layers = 12,
+                                .hidden = kHidden,
+                                .heads = kHeads,
+                                .intermediate = 4 * kHidden,
+                                .positions = 512,
+                                .split_layer = split_layer,
+                                .max_question_tokens = 25,
+                                .window_tokens = 292,
+                                .window_step = 128,
+                                .weight_scale = 0.02f});
+  return Model::load(dir.path());
+}
+
+std::vector<std::int32_t> ids(std::int64_t count) {
+  std::vector<std::int32_t> ids;
+  for (std::int64_t i = 0; i < count; ++i) ids.push_back(static_cast<std::int32_t>(8 + i % 80));
+  return ids;
+}
+
+// The answer step with the passage given, against all layers over question and passage together.
+void measure_model(const Model& model, const Lengths& lengths, std::size_t questions) {
+  const c10::InferenceMode inference;
+  const auto joint = model.encoder().with_split_layer(0);
+  const SegmentLayout& layout = model.segment_layout();
+  const std::vector<Segment> question(questions, layout.question(ids(lengths.question - 2)));
+  const std::vector<Segment> passage(questions, layout.passage(ids(lengths.passage - 1), 0));
+  std::vector<SegmentPair> pairs;
+  for (std::int64_t i = 0; i < std::ssize(question); ++i) pairs.push_back({i, i});
+  const Encoding stored = model.encoder().lower(passage);
+  const auto answer = [&](const Encoder& encoder, const Encoding& passages) {
+    static_cast<void>(encoder.upper(encoder.lower(question), passages, pairs, JointRows::kPassage));
+  };
+  const std::vector<double> times = median_times(
+      {[&] { answer(*joint, joint->lower(passage)); }, [&] { answer(model.encoder(), stored); },
+       [&] { static_cast<void>(model.encoder().lower(passage)); }});
+  const auto count = static_cast<double>(questions);
+  std::printf(
+      "%s, split %d, %zu x (%lld + %lld) rows: full %.1f ms, decomposed %.1f ms: %.2fx; "
+      "encode %.1f ms, each per question\n",
+      to_string(model.config().architecture).c_str(), model.config().split.split_layer, questions,
+      static_cast<long long>(lengths.question), static_cast<long long>(lengths.passage),
+      times[0] / count, times[1] / count, times[0] / times[1], times[2] / count);
+}
+
+void measure(std::size_t questions, const std::string& architecture) {
+  for (const Lengths& lengths : kLengths) {
+    measure_attention(lengths, static_cast<std::int64_t>(questions));
+  }
+  for (const auto& [kind, split] :
+       {std::pair(Architecture::kBert, 9), std::pair(Architecture::kXlnet, 8)}) {
+    if (!architecture.empty() && architecture != to_string(kind)) continue;
+    const auto model = make_model(kind, split);
+    for (const Lengths& lengths : kLengths) measure_model(*model, lengths, questions);
+  }
+}
+
+}  // namespace
+}  // namespace deformer::test
+
+int main(int argc, char** argv) {
+  if (argc > 1) at::set_num_threads(std::atoi(argv[1]));
+  deformer::test::measure(argc > 2 ? static_cast<std::size_t>(std::atoi(argv[2])) : 1,
+                          argc > 3 ? argv[3] : "");
+}
