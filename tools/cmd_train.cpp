@@ -72,7 +72,7 @@ TrainingOptions training_options(const TrainVerbOptions& options) {
     training.split_layers = {*options.split_layer};
   }
   training.loss_weights = parse_loss_weights(options.loss_weights);
-  training.layout = parse_layout(options.layout);
+  if (!options.layout.empty()) training.layout = parse_layout(options.layout);
   training.device = parse_device(options.device);
   training.lrs_scale = choice<LrsScale>("--lrs-scale", options.lrs_scale,
                                         {{"raw", LrsScale::kRaw}, {"teacher", LrsScale::kTeacher}});
@@ -140,9 +140,11 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);
-  verb.add_option("--layout", options.layout, "Passage positions: restart or continue")
+  verb.add_option(
+          "--layout", options.layout,
+          "Where question and passage stand (bert: restart, continue; xlnet: packed, slots, "
+          "continue); by default the model's own, restart or packed for an ordinary one")
       ->type_name("NAME")
-      ->capture_default_str()
       ->group(group);
 }
 

@@ -18,7 +18,7 @@ struct TrainVerbOptions {
   std::string output;
   std::optional<int> split_layer;
   std::string loss_weights = "task=1";
-  std::string layout = "restart";
+  std::string layout;  // empty: the base model's own
   std::string lrs_scale = "raw";
   std::string negatives = "drop";
   std::string split_schedule = "alternate";

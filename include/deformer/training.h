@@ -66,7 +66,9 @@ struct TrainingOptions {
   /// Split layers that the weights are trained for; the last one is written to config.json. Empty:
   /// the base model's own.
   std::vector<int> split_layers = {};
-  Layout layout = Layout::kRestart;
+  /// Empty: the base model's own; for an ordinary checkpoint the one of decomposed readers (BERT:
+  /// restart, XLNet: packed).
+  std::optional<Layout> layout = {};
   LossWeights loss_weights = {};
   double temperature = 2.0;  ///< of kd (reference code: kd_temperature)
   LrsScale lrs_scale = LrsScale::kRaw;

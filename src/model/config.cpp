@@ -403,6 +403,10 @@ ModelConfig load_model_config(const std::filesystem::path& model_dir) {
   return config;
 }
 
+Layout default_layout(Architecture architecture) {
+  return layouts_of(architecture).front();
+}
+
 SplitConfig default_split(const ModelConfig& config, Layout layout) {
   const nlohmann::json nothing = nlohmann::json::object();
   SplitConfig split;

@@ -8,6 +8,9 @@
 
 namespace deformer {
 
+/// The first choice for decomposed readers: BERT restart, XLNet packed.
+[[nodiscard]] Layout default_layout(Architecture architecture);
+
 /// The published lengths (SplitConfig's defaults) with this layout, as far as the position table
 /// allows: what training makes of an ordinary checkpoint.
 [[nodiscard]] SplitConfig default_split(const ModelConfig& config, Layout layout);

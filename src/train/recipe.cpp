@@ -120,7 +120,7 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
   nlohmann::ordered_json recipe;
   recipe["split_layers"] = options.split_layers;
   recipe["split_schedule"] = options.split_schedule == SplitSchedule::kSum ? "sum" : "alternate";
-  recipe["layout"] = to_string(options.layout);
+  recipe["layout"] = to_string(student.config.split.layout);
   recipe["loss_weights"] = {{"task", options.loss_weights.task},
                             {"kd", options.loss_weights.kd},
                             {"lrs", options.loss_weights.lrs}};

@@ -19,9 +19,12 @@ constexpr const char* kTokenizerFiles[] = {"vocab.txt", "spiece.model", "tokeniz
 
 ModelConfig load_config(const std::filesystem::path& model_dir, const TrainReaderOptions& options) {
   ModelConfig config = load_model_config(model_dir);
-  if (config.split.layout != options.layout) {
+  Layout layout = config.split.layout;
+  if (layout == Layout::kContinue) layout = default_layout(config.architecture);
+  layout = options.layout.value_or(layout);
+  if (config.split.layout != layout) {
     const int split_layer = config.split.split_layer;
-    config.split = default_split(config, options.layout);
+    config.split = default_split(config, layout);
     config.split.split_layer = split_layer;
   }
   if (options.split_layer) config.split.split_layer = *options.split_layer;

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "deformer/encoder.h"
@@ -30,7 +31,7 @@ struct TrainReader {
 };
 
 struct TrainReaderOptions {
-  Layout layout = Layout::kRestart;
+  std::optional<Layout> layout = {};    ///< see TrainingOptions::layout
   std::optional<int> split_layer = {};  ///< in place of the file's
   at::Device device = at::kCPU;
   std::uint64_t seed = 1;  ///< of a span head that the directory lacks

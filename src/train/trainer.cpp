@@ -173,6 +173,7 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
     options.split_layers.push_back(student.config.split.split_layer);
   }
   if (needs_teacher) {
+    load.layout = student.config.split.layout;
     load.split_layer = 0;
     load.trainable = false;
     teacher = load_train_reader(teacher_dir, load);

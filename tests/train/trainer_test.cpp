@@ -191,6 +191,20 @@ TEST_F(TrainerTest, AStudentThatIsItsTeacherHasNothingToLearnFromIt) {
   EXPECT_NEAR(step.at("lrs").get<double>(), 0.0, 1e-9);
 }
 
+TEST_F(TrainerTest, TrainsXlnetThroughTheSameCode) {
+  fs::create_directories(directory_ / "xlnet");
+  test::write_tiny_model(
+      directory_ / "xlnet",
+      {.architecture = Architecture::kXlnet, .split_layer = 0, .weight_scale = 0.08f});
+  TrainingOptions training = options();
+  training.loss_weights = kPaperLossWeights;
+  Trainer trainer(directory_ / "xlnet", directory_ / "xlnet", directory_ / "out", training);
+  EXPECT_TRUE(trainer.run({toy_dataset()}).finished);
+  const auto log = log_of("out");
+  EXPECT_LT(log.at(8).at("loss").get<double>(), log.at(1).at("loss").get<double>());
+  EXPECT_EQ(Model::load(directory_ / "out")->config().split.layout, Layout::kPacked);
+}
+
 TEST_F(TrainerTest, StartsASpanHeadThatTheBaseLacks) {
   Trainer trainer(base("headless", 1, /*head=*/false), {}, directory_ / "out", options());
   EXPECT_TRUE(trainer.run({toy_dataset()}).finished);
