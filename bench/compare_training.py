@@ -296,17 +296,20 @@ def turn_of_deformer(options, model_dir, squad, output, seed):
     return Turn(sum(step["tokens"] for step in steps), speed, speed)
 
 
-def report(options, pairs, ours, theirs):
-    split = f"split layer {options.split_layer}"
-    print(f"{cpu_name()}, {options.threads} threads, {split}, {len(pairs)} pairs in batches of "
-          f"{options.batch}, {options.rounds} rounds")
+def print_setting(options, pairs):
+    print(f"{cpu_name()}, {options.threads} threads, split layer {options.split_layer}, "
+          f"{len(pairs)} pairs in batches of {options.batch}, {options.rounds} rounds")
     print(f"torch {torch.__version__}, transformers {transformers.__version__}")
-    print("real joint tokens per second, by round, then the median:")
-    for name, turns in (("deformer", ours), ("PyTorch", theirs)):
-        rounds = "  ".join(f"{turn.speed:.0f}" for turn in turns)
-        print(f"  {name:8}  {rounds}   median {statistics.median(t.speed for t in turns):.0f}")
-    slots = statistics.median(turn.slots_speed for turn in theirs)
-    print(f"  PyTorch with its padding counted as tokens: median {slots:.0f}")
+    print("real joint tokens per second:", flush=True)
+
+
+def print_medians(ours, theirs):
+    def median(values):
+        return f"{statistics.median(values):.0f}"
+
+    print(f"  median: deformer {median(turn.speed for turn in ours)}, "
+          f"PyTorch {median(turn.speed for turn in theirs)} "
+          f"({median(turn.slots_speed for turn in theirs)} with its padding counted as tokens)")
     ratios = [our.speed / their.speed for our, their in zip(ours, theirs)]
     print(f"ratio by round: median {statistics.median(ratios):.2f}, "
           f"from {min(ratios):.2f} to {max(ratios):.2f}")
@@ -326,6 +329,7 @@ def main():
         pairs = make_pairs(paragraphs, tokenizer, split)
         if len(pairs) <= options.batch * options.warmup_steps:
             raise SystemExit("--questions: expected more than the warm-up takes")
+        print_setting(options, pairs)
         ours, theirs = [], []
         for seed in range(1, options.rounds + 1):
             ours.append(turn_of_deformer(options, work / "model", work / "squad.json",
@@ -334,7 +338,9 @@ def main():
             if ours[-1].epoch_tokens != theirs[-1].epoch_tokens:
                 raise SystemExit(f"expected the same tokens, found {ours[-1].epoch_tokens} and "
                                  f"{theirs[-1].epoch_tokens}")
-        report(options, pairs, ours, theirs)
+            print(f"  round {seed}: deformer {ours[-1].speed:.0f}, PyTorch {theirs[-1].speed:.0f}",
+                  flush=True)
+        print_medians(ours, theirs)
 
 
 if __name__ == "__main__":
