@@ -30,7 +30,8 @@ TEST(MakeSinusoids, HasSinesAndThenCosinesOfEachDistance) {
   ASSERT_EQ(table.sizes(), (std::vector<std::int64_t>{11, kHidden}));
   for (std::int64_t row = 0; row < 11; ++row) {
     for (std::int64_t m = 0; m < kHidden / 2; ++m) {
-      const double angle = static_cast<double>(5 - row) * std::pow(10000.0, -2.0 * m / kHidden);
+      const double exponent = -2.0 * static_cast<double>(m) / kHidden;
+      const double angle = static_cast<double>(5 - row) * std::pow(10000.0, exponent);
       EXPECT_NEAR(table[row][m].item<double>(), std::sin(angle), 1e-7);
       EXPECT_NEAR(table[row][m + kHidden / 2].item<double>(), std::cos(angle), 1e-7);
     }
