@@ -62,7 +62,7 @@ at::Tensor position_scores(const at::Tensor& query, const DistanceTable& table,
   const std::int64_t columns = rows + keys.length - 1;
   const std::int64_t first = table.reach - (block.position + rows - 1 - keys.position);
   DEFORMER_CHECK(first >= 0 && first + columns <= table.keys.size(2));
-  const at::Tensor scores = at::bmm(query, table.keys.narrow(2, first, columns));
+  at::Tensor scores = at::bmm(query, table.keys.narrow(2, first, columns));
   if (rows == 1) return scores;
   // Row i begins rows - 1 - i columns later than row 0 would: reading on with rows that are one
   // column shorter shifts each by one more. No value is moved.
@@ -87,6 +87,17 @@ struct QueryBlock {
   at::Tensor other_segment;   // [rows, heads] or undefined
 };
 
+// Adds to the columns of other segments, in place.
+void add_segment_scores(const at::Tensor& bias, const QueryBlock& block, const PositionRuns& keys) {
+  std::int64_t column = 0;
+  for (const PositionRun& run : keys) {
+    if (run.segment != block.rows.segment) {
+      bias.narrow(2, column, run.length).add_(block.other_segment.t().unsqueeze(2));
+    }
+    column += run.length;
+  }
+}
+
 // [heads, rows, keys]: what is added to the scores of the contents.
 at::Tensor make_bias(const QueryBlock& block, const Keys& keys, const DistanceTable& table) {
   const at::Tensor query = split_heads(block.position_query, table.keys.size(0));
@@ -96,14 +107,7 @@ at::Tensor make_bias(const QueryBlock& block, const Keys& keys, const DistanceTa
     parts.push_back(position_scores(query, table, block.rows, run));
   }
   at::Tensor bias = parts.size() == 1 ? parts.front() : at::cat(parts, 2);
-  std::int64_t column = 0;
-  for (const PositionRun& run : *keys.runs) {
-    if (run.segment != block.rows.segment) {
-      DEFORMER_CHECK(block.other_segment.defined());
-      bias.narrow(2, column, run.length).add_(block.other_segment.t().unsqueeze(2));
-    }
-    column += run.length;
-  }
+  add_segment_scores(bias, block, *keys.runs);
   return bias;
 }
 
