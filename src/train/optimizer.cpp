@@ -8,6 +8,14 @@
 #include <utility>
 
 namespace deformer {
+namespace {
+
+// Biases of XLNet's attention have two dimensions.
+bool is_decayed(const Parameter& parameter) {
+  return parameter.value.dim() > 1 && !parameter.names.front().ends_with("bias");
+}
+
+}  // namespace
 
 double scheduled_rate(double highest, std::uint64_t step, std::uint64_t steps, double warmup) {
   const auto warmup_steps =
@@ -42,7 +50,7 @@ void Adamw::step_group(bool decayed, double rate, std::uint64_t step) {
   std::vector<at::Tensor> steps;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const at::Tensor& value = parameters_[i].value;
-    if ((value.dim() > 1) != decayed || !value.grad().defined()) continue;
+    if (is_decayed(parameters_[i]) != decayed || !value.grad().defined()) continue;
     values.push_back(value);
     gradients.push_back(value.grad());
     first.push_back(moments_[i].first);

@@ -22,8 +22,8 @@ struct AdamwOptions {
   double weight_decay = 0.01;
 };
 
-/// Decoupled weight decay on all but one-dimensional parameters (biases, layer norms). Not safe for
-/// concurrent calls.
+/// Decoupled weight decay on all but layer norms and biases, XLNet's two-dimensional ones included.
+/// Not safe for concurrent calls.
 class Adamw {
  public:
   /// Both moments of a parameter, in its shape.

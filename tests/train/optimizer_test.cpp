@@ -57,6 +57,14 @@ TEST(Adamw, FollowsThePublishedUpdateAndDecaysOnlyMatrices) {
   }
 }
 
+TEST(Adamw, LeavesATwoDimensionalBiasUndecayed) {
+  const at::Tensor bias = at::full({2, 2}, 2.0f).set_requires_grad(true);
+  Adamw optimizer({{bias, {"layer.0.rel_attn.r_w_bias"}}}, {.weight_decay = 0.1});
+  bias.mutable_grad() = at::zeros({2, 2});
+  optimizer.step(0.01, 1);
+  EXPECT_TRUE(at::equal(bias.detach(), at::full({2, 2}, 2.0f)));
+}
+
 TEST(GradientNorm, IsThatOfAllParametersTogether) {
   const at::Tensor a = at::zeros({2}).set_requires_grad(true);
   const at::Tensor b = at::zeros({1, 1}).set_requires_grad(true);
