@@ -71,7 +71,7 @@ TEST_F(BadInput, ModelFilesThatAreMissing) {
   expect_failure(answer(path("nowhere"), squad), 3, "nowhere");
   for (const std::string name : {"config.json", "model.safetensors", "vocab.txt"}) {
     const std::string model = write_model("without-" + name);
-    fs::remove(model + "/" + name);
+    fs::remove(fs::path(model) / name);
     expect_failure(answer(model, squad), 3, name);
   }
   EXPECT_FALSE(fs::exists(path("predictions.json")));
