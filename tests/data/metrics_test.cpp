@@ -9,9 +9,9 @@
 #include <string>
 
 #include "data/golden.h"
-#include "text/python_text.h"
 #include "support/expect_error.h"
 #include "support/shared_data.h"
+#include "text/python_text.h"
 
 namespace deformer {
 namespace {

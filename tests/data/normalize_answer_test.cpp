@@ -6,9 +6,9 @@
 
 #include "base/json.h"
 #include "data/golden.h"
-#include "text/python_text.h"
 #include "deformer/metrics.h"
 #include "support/expect_error.h"
+#include "text/python_text.h"
 
 namespace deformer {
 namespace {
