@@ -403,6 +403,15 @@ ModelConfig load_model_config(const std::filesystem::path& model_dir) {
   return config;
 }
 
+void require_vocabulary(const std::filesystem::path& model_dir, const ModelConfig& config,
+                        std::int64_t vocabulary) {
+  if (vocabulary <= config.vocab_size) return;
+  throw Error(ErrorCode::kIncompatible,
+              model_dir.string() + ": expected a vocabulary of at most vocab_size " +
+                  std::to_string(config.vocab_size) + " tokens (config.json), found " +
+                  std::to_string(vocabulary));
+}
+
 Layout default_layout(Architecture architecture) {
   return layouts_of(architecture).front();
 }

@@ -1,12 +1,17 @@
 // Writing config.json; reading it is public (deformer/model_config.h).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
 #include "deformer/model_config.h"
 
 namespace deformer {
+
+/// Throws kIncompatible when the tokenizer has more tokens than the embeddings have rows.
+void require_vocabulary(const std::filesystem::path& model_dir, const ModelConfig& config,
+                        std::int64_t vocabulary);
 
 /// The first choice for decomposed readers: BERT restart, XLNet packed.
 [[nodiscard]] Layout default_layout(Architecture architecture);

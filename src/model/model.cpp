@@ -14,6 +14,7 @@
 #include "deformer/error.h"
 #include "model/architecture.h"
 #include "model/checkpoint.h"
+#include "model/config.h"
 #include "model/segment_layout.h"
 #include "model/span_head.h"
 #include "model/weights.h"
@@ -40,15 +41,6 @@ ModelConfig load_config(const std::filesystem::path& model_dir, const LoadOption
   if (options.split_layer) config.split.split_layer = *options.split_layer;
   validate(config);
   return config;
-}
-
-void require_vocabulary(const std::filesystem::path& model_dir, const ModelConfig& config,
-                        const Tokenizer& tokenizer) {
-  if (tokenizer.vocab_size() <= config.vocab_size) return;
-  throw Error(ErrorCode::kIncompatible,
-              model_dir.string() + ": expected a vocabulary of at most vocab_size " +
-                  std::to_string(config.vocab_size) + " tokens (config.json), found " +
-                  std::to_string(tokenizer.vocab_size()));
 }
 
 std::int64_t count_parameters(const Checkpoint& checkpoint) {
@@ -110,7 +102,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     require_supported(options);
     auto state = std::make_unique<State>(load_config(model_dir, options), load_tokenizer(model_dir),
                                          Checkpoint::open(model_dir));
-    require_vocabulary(model_dir, state->config, *state->tokenizer);
+    require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
     state->runtime = {options.device, options.precision, options.threads};
     if (options.threads > 0) at::set_num_threads(options.threads);
     const c10::InferenceMode inference;

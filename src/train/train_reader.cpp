@@ -74,12 +74,7 @@ TrainReader load_train_reader(const std::filesystem::path& model_dir,
   TrainReader reader;
   reader.config = load_config(model_dir, options);
   reader.tokenizer = load_tokenizer(model_dir);
-  if (reader.tokenizer->vocab_size() > reader.config.vocab_size) {
-    throw Error(ErrorCode::kIncompatible,
-                model_dir.string() + ": expected a vocabulary of at most vocab_size " +
-                    std::to_string(reader.config.vocab_size) + " tokens, found " +
-                    std::to_string(reader.tokenizer->vocab_size()));
-  }
+  require_vocabulary(model_dir, reader.config, reader.tokenizer->vocab_size());
   const Checkpoint checkpoint = Checkpoint::open(model_dir);
   WeightLoader weights(checkpoint, {.kind = WeightMemory::kOwned, .device = options.device});
   reader.encoder = make_encoder(reader.config, weights);

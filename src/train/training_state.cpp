@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/grad_mode.h>
 
-#include <array>
 #include <cstring>
 #include <utility>
 #include <vector>

@@ -63,7 +63,11 @@ struct StepRunner::Counts {
 
 StepRunner::StepRunner(const TrainReader& student, const TrainReader* teacher,
                        const TrainingSet& set, const TrainingOptions& options)
-    : student_(student), teacher_(teacher), set_(set), options_(options) {
+    : student_(student),
+      teacher_(teacher),
+      set_(set),
+      options_(options),
+      device_(student.parameters().front().value.device()) {
   for (const int layer : options.split_layers) {
     splits_.push_back({layer, student.encoder->with_split_layer(layer)});
   }
@@ -87,13 +91,12 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
                    .temperature = options_.temperature,
                    .lrs_scale = options_.lrs_scale,
                    .dropout = options_.dropout};
-  const at::Device device = student_.parameters().front().value.device();
   for (std::size_t i = share.rank; i < batches.size(); i += share.size) {
     for (const Split& split : active) {
       const auto index = static_cast<std::uint64_t>(i * splits_.size()) +
                          static_cast<std::uint64_t>(&split - splits_.data());
       pass.generator =
-          make_generator(device, mix_seed(options_.seed, kDropoutSeed, (step << 20U) + index));
+          make_generator(device_, mix_seed(options_.seed, kDropoutSeed, (step << 20U) + index));
       const at::Tensor loss = pass_loss(split, batches[i], pass, counts, outcome.losses);
       const double value = loss.item<double>();
       if (!std::isfinite(value)) refuse_loss(plan.passes[i], step, value);

@@ -57,6 +57,7 @@ class StepRunner {
   const TrainReader* teacher_;
   const TrainingSet& set_;
   const TrainingOptions& options_;
+  at::Device device_;
   std::vector<Split> splits_;
 };
 
