@@ -195,7 +195,8 @@ class DEFORMER_EXPORT Trainer {
 
   /// Trains on all questions of `files` that have an answer or are marked impossible. Throws
   /// kInvalidArgument when none is left or the loss stops being a number (naming step and
-  /// questions), kIncompatible when a checkpoint to resume from belongs to other options or data,
+  /// questions), when the output directory is the base's or the teacher's, or holds a run and
+  /// `resume` is not asked for; kIncompatible when that run belongs to other options or data,
   /// kIo and kResourceExhausted when something cannot be written: the last checkpoint stays.
   TrainingResult run(const std::vector<SquadDataset>& files, const TrainingHooks& hooks = {});
 

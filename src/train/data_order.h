@@ -1,5 +1,6 @@
-// Which pairs a step trains on, and in which passes. A pure function of the data, the options and
-// the step, so that a run can be continued at any step and several processes agree without talking.
+// Which examples a step trains on, and in which passes. A pure function of the data, the options
+// and the step, so that a run can be continued at any step and several processes agree without
+// talking.
 #pragma once
 
 #include <cstddef>
@@ -14,22 +15,22 @@ struct DataOrderOptions {
   std::size_t batch_questions = 32;
   std::size_t pass_tokens = 8192;
   std::size_t questions_per_window = 4;
-  std::size_t min_passes = 1;  ///< a step has at least this many, while it has as many pairs
+  std::size_t min_passes = 1;  ///< a step has at least this many, while it has as many examples
   std::uint64_t seed = 1;
 };
 
-/// Indices of pairs; pairs of one window stand together.
+/// Indices of pairs; pairs of one window stand together, those of one example in their order.
 struct StepPlan {
   std::vector<std::vector<std::uint32_t>> passes;
-  std::size_t pairs = 0;
+  std::size_t examples = 0;
   std::size_t joint_tokens = 0;  ///< question and window tokens of all pairs, special ones not
                                  ///< counted
 };
 
-/// Every epoch visits each pair once, in an order of its own. Not safe for concurrent calls.
+/// Every epoch visits each example once, in an order of its own. Not safe for concurrent calls.
 class DataOrder {
  public:
-  /// The set must outlive the object and hold at least one pair.
+  /// The set must outlive the object and hold at least one example.
   DataOrder(const TrainingSet& set, const DataOrderOptions& options);
 
   [[nodiscard]] std::uint64_t steps_per_epoch() const noexcept { return steps_per_epoch_; }
@@ -38,13 +39,13 @@ class DataOrder {
 
  private:
   void shuffle_epoch(std::uint64_t epoch);
-  [[nodiscard]] std::size_t joint_tokens(std::uint32_t pair) const;
+  [[nodiscard]] std::size_t joint_tokens(std::uint32_t example) const;
 
   const TrainingSet& set_;
   DataOrderOptions options_;
   std::uint64_t steps_per_epoch_;
   std::uint64_t epoch_ = UINT64_MAX;
-  std::vector<std::uint32_t> order_;  // of the present epoch
+  std::vector<std::uint32_t> order_;  // examples of the present epoch
 };
 
 }  // namespace deformer

@@ -44,10 +44,11 @@ at::Tensor candidate_logits(const at::Tensor& logits, const Candidates& candidat
       .permute({2, 0, 1});
 }
 
-LossTerm span_loss(const at::Tensor& logits, const at::Tensor& targets) {
+LossTerm task_loss(const at::Tensor& logits, const at::Tensor& targets) {
   const at::Tensor log_likelihood =
       at::log_softmax(logits, -1).gather(-1, targets.unsqueeze(-1)).sum();
-  return {log_likelihood * -0.5, static_cast<double>(logits.size(1))};
+  return {log_likelihood / -static_cast<double>(logits.size(0)),
+          static_cast<double>(logits.size(1))};
 }
 
 LossTerm distillation_loss(const at::Tensor& student, const at::Tensor& teacher,
@@ -55,7 +56,8 @@ LossTerm distillation_loss(const at::Tensor& student, const at::Tensor& teacher,
   const at::Tensor wanted = at::log_softmax(teacher / temperature, -1);
   const at::Tensor found = at::log_softmax(student / temperature, -1);
   const at::Tensor divergence = (wanted.exp() * (wanted - found)).sum();
-  return {divergence * (temperature * temperature * 0.5), static_cast<double>(student.size(1))};
+  return {divergence * (temperature * temperature / static_cast<double>(student.size(0))),
+          static_cast<double>(student.size(1))};
 }
 
 LossTerm representation_loss(const std::vector<at::Tensor>& student,

@@ -33,12 +33,13 @@ struct Candidates {
 /// has fewer. `logits` [rows, 2].
 [[nodiscard]] at::Tensor candidate_logits(const at::Tensor& logits, const Candidates& candidates);
 
-/// Cross-entropy of first and last candidate, averaged; count = pairs. `logits` as of
-/// candidate_logits(), `targets` [2, pairs] int64: places among the candidates.
-[[nodiscard]] LossTerm span_loss(const at::Tensor& logits, const at::Tensor& targets);
+/// Cross-entropy, averaged over the choices that an example makes (first and last token of a span:
+/// 2; a class: 1); count = examples. `logits` [choices, examples, candidates], `targets` [choices,
+/// examples] int64: places among the candidates.
+[[nodiscard]] LossTerm task_loss(const at::Tensor& logits, const at::Tensor& targets);
 
-/// temperature^2 x KL(teacher || student), averaged over start and end; count = pairs (Hinton et
-/// al., 2015; reference code: tasks/qa_sbert.py, there over padding and question as well).
+/// temperature^2 x KL(teacher || student), averaged likewise; count = examples (Hinton et al.,
+/// 2015; reference code: tasks/qa_sbert.py, there over padding and question as well).
 [[nodiscard]] LossTerm distillation_loss(const at::Tensor& student, const at::Tensor& teacher,
                                          double temperature);
 

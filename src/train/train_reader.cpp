@@ -65,7 +65,7 @@ Dtype dtype_of(SaveFormat format) {
 
 std::vector<Parameter> TrainReader::parameters() const {
   std::vector<Parameter> all = encoder->parameters();
-  span_head->append_parameters(all);
+  head->append_parameters(all);
   return all;
 }
 
@@ -79,9 +79,9 @@ TrainReader load_train_reader(const std::filesystem::path& model_dir,
   WeightLoader weights(checkpoint, {.kind = WeightMemory::kOwned, .device = options.device});
   reader.encoder = make_encoder(reader.config, weights);
   const WeightScope head(weights, SpanHead::kName);
-  reader.span_head = head.has("weight")
-                         ? std::make_unique<const SpanHead>(reader.config.hidden_size, head)
-                         : make_new_head(reader.config, options);
+  reader.head = make_span_task_head(
+      head.has("weight") ? std::make_unique<const SpanHead>(reader.config.hidden_size, head)
+                         : make_new_head(reader.config, options));
   weights.finish();
   reader.layout = make_segment_layout(reader.config, reader.tokenizer->special_tokens());
   for (const Parameter& parameter : reader.parameters()) {

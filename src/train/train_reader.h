@@ -13,8 +13,8 @@
 #include "deformer/tokenizer.h"
 #include "deformer/training.h"
 #include "model/segment_layout.h"
-#include "model/span_head.h"
 #include "model/weights.h"
+#include "train/task_head.h"
 
 namespace deformer {
 
@@ -24,7 +24,7 @@ struct TrainReader {
   std::unique_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<const SegmentLayout> layout;
   std::unique_ptr<const Encoder> encoder;
-  std::unique_ptr<const SpanHead> span_head;
+  std::unique_ptr<const TaskHead> head;
 
   /// Of encoder and head, each once; they share memory with them.
   [[nodiscard]] std::vector<Parameter> parameters() const;

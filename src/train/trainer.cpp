@@ -105,9 +105,11 @@ SquadEvaluation evaluate_reader(const std::filesystem::path& model_dir, int spli
 }  // namespace
 
 struct Trainer::State {
-  State(const std::filesystem::path& base, const std::filesystem::path& teacher_dir,
+  State(const std::filesystem::path& base, const std::filesystem::path& teacher_path,
         std::filesystem::path output, TrainingOptions training_options);
 
+  // Throws when the run would destroy what it starts from, or another run's checkpoint.
+  void refuse_overwriting() const;
   // Data, order and schedule of this run; continues at the checkpoint when asked to.
   void prepare(std::vector<SquadDataset> files, const TrainingHooks& hooks);
   void train(const TrainingHooks& hooks);
@@ -131,6 +133,7 @@ struct Trainer::State {
 
   TrainingOptions options;
   std::filesystem::path base_dir;
+  std::filesystem::path teacher_dir;  // "": none
   std::filesystem::path output_dir;
   TrainReader student;
   std::optional<TrainReader> teacher;
@@ -145,6 +148,7 @@ struct Trainer::State {
   TrainingPosition position;
   std::uint64_t steps = 0;
   std::uint64_t evaluated_step = 0;
+  std::uint64_t checkpointed_step = 0;
   double earlier_seconds = 0;
   Clock::time_point start;
   Clock::time_point last_checkpoint;
@@ -153,9 +157,12 @@ struct Trainer::State {
   TrainingResult result;
 };
 
-Trainer::State::State(const std::filesystem::path& base, const std::filesystem::path& teacher_dir,
+Trainer::State::State(const std::filesystem::path& base, const std::filesystem::path& teacher_path,
                       std::filesystem::path output, TrainingOptions training_options)
-    : options(std::move(training_options)), base_dir(base), output_dir(std::move(output)) {
+    : options(std::move(training_options)),
+      base_dir(base),
+      teacher_dir(teacher_path),
+      output_dir(std::move(output)) {
   validate(options);
   const bool needs_teacher = options.loss_weights.kd > 0 || options.loss_weights.lrs > 0;
   if (needs_teacher != !teacher_dir.empty()) {
@@ -182,7 +189,26 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
   group = ProcessGroup::from_environment();
 }
 
+void Trainer::State::refuse_overwriting() const {
+  std::error_code ignored;  // an output directory that is not there is equivalent to none
+  for (const auto& input : {base_dir, teacher_dir}) {
+    if (!input.empty() && std::filesystem::equivalent(input, output_dir, ignored)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  output_dir.string() +
+                      ": expected another output directory than the base's and the teacher's, "
+                      "found the same");
+    }
+  }
+  if (!options.resume && std::filesystem::exists(state_path(), ignored)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                state_path().string() +
+                    ": expected an output directory without a training run, found one; resume it "
+                    "or give another directory");
+  }
+}
+
 void Trainer::State::prepare(std::vector<SquadDataset> files, const TrainingHooks& hooks) {
+  refuse_overwriting();
   make_directories(output_dir / "training");
   if (options.held_out_questions > 0) {
     held_out = take_held_out(files, options.held_out_questions, options.seed);
@@ -248,7 +274,7 @@ void Trainer::State::report_step(const TrainingHooks& hooks, const StepPlan& pla
   const double epoch = static_cast<double>(step) / static_cast<double>(order->steps_per_epoch());
   log->step({.step = step,
              .epoch = epoch,
-             .questions = plan.pairs,
+             .questions = plan.examples,
              .tokens = outcome.joint_rows,
              .seconds = seconds(),
              .learning_rate = rate,
@@ -280,6 +306,7 @@ void Trainer::State::train(const TrainingHooks& hooks) {
 void Trainer::State::checkpoint() {
   position.seconds = seconds();
   save_training_state(state_path(), *optimizer, position);
+  checkpointed_step = position.step;
   last_checkpoint = Clock::now();
 }
 
@@ -318,7 +345,7 @@ TrainingResult Trainer::State::finish(const TrainingHooks& hooks) {
     return std::move(result);
   }
   if (result.finished && (evaluated_step != position.step || !position.best)) evaluate(hooks);
-  checkpoint();
+  if (checkpointed_step != position.step) checkpoint();
   if (result.finished && !position.best) {
     save_reader(student, base_dir, output_dir, options.save_format);
   }

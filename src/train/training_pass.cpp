@@ -14,7 +14,7 @@ namespace {
 
 // What a forward pass leaves for the losses.
 struct PassStates {
-  at::Tensor logits;               // [2, pairs, candidates]
+  at::Tensor logits;               // [choices, examples, candidates]
   std::vector<at::Tensor> layers;  // upper layers from the first compared one on, all joint rows
 };
 
@@ -28,8 +28,8 @@ PassStates forward(const ReaderView& reader, const PassBatch& batch, std::int64_
       if (layer >= first_layer) states.layers.push_back(hidden);
     };
   }
-  // A span head reads the passage's rows and [CLS]; to compare states takes all of them.
-  const JointRows wanted = JointRows::kPassageAndCls;
+  // The head reads some rows; to compare states takes all of them.
+  const JointRows wanted = reader.head.rows();
   const JointRows computed = keep_layers ? JointRows::kAll : wanted;
   const Encoding joint = reader.encoder.upper(questions, windows, batch.pairs, computed, options);
   at::Tensor rows = joint.hidden;
@@ -37,18 +37,14 @@ PassStates forward(const ReaderView& reader, const PassBatch& batch, std::int64_
     const auto indices = reader.encoder.joint_rows(questions, windows, batch.pairs, wanted);
     rows = rows.index_select(0, index_tensor(indices, rows.device()));
   }
-  std::vector<std::int64_t> offsets{0};
-  for (const SegmentPair& pair : batch.pairs) {
-    offsets.push_back(offsets.back() + windows.length(pair.passage) + 1);
-  }
-  const Candidates candidates =
-      make_candidates(offsets, batch.passage_tokens, batch.no_answer, rows.device());
-  states.logits = candidate_logits(reader.head.logits(rows), candidates);
+  states.logits = reader.head.logits(rows, batch, options);
   return states;
 }
 
 at::Tensor target_tensor(const PassBatch& batch, const at::Device& device) {
-  return at::stack({index_tensor(batch.first, device), index_tensor(batch.last, device)});
+  std::vector<at::Tensor> targets;
+  for (const auto& choice : batch.targets) targets.push_back(index_tensor(choice, device));
+  return at::stack(targets);
 }
 
 // Finds or adds; windows are shared by all pairs whose segment would be the same.
@@ -58,6 +54,28 @@ std::int64_t index_of(std::map<Key, std::int64_t>& indices, const Key& key,
   const auto [entry, added] = indices.emplace(key, static_cast<std::int64_t>(segments.size()));
   if (added) segments.push_back(make());
   return entry->second;
+}
+
+// PassBatch::targets.
+std::vector<std::vector<std::int64_t>> targets_of(const TrainingSet& set,
+                                                  std::span<const std::uint32_t> indices) {
+  if (!set.labels.empty()) {
+    std::vector<std::int64_t> labels;
+    for (std::size_t i = 0; i < indices.size(); i += set.pairs_per_example) {
+      labels.push_back(set.labels[indices[i] / set.pairs_per_example]);
+    }
+    return {std::move(labels)};
+  }
+  std::vector<std::int64_t> first;
+  std::vector<std::int64_t> last;
+  for (const std::uint32_t index : indices) {
+    const TrainingPair& pair = set.pairs[index];
+    DEFORMER_CHECK(pair.has_answer() || set.no_answer);
+    const std::int64_t cls = std::ssize(set.windows[pair.window]);
+    first.push_back(pair.has_answer() ? pair.first : cls);
+    last.push_back(pair.has_answer() ? pair.last : cls);
+  }
+  return {std::move(first), std::move(last)};
 }
 
 }  // namespace
@@ -92,10 +110,8 @@ PassBatch make_pass_batch(const TrainingSet& set, std::span<const std::uint32_t>
     });
     batch.pairs.push_back({.question = question, .passage = window});
     batch.passage_tokens.push_back(std::ssize(tokens));
-    DEFORMER_CHECK(pair.has_answer() || set.no_answer);
-    batch.first.push_back(pair.has_answer() ? pair.first : std::ssize(tokens));
-    batch.last.push_back(pair.has_answer() ? pair.last : std::ssize(tokens));
   }
+  batch.targets = targets_of(set, indices);
   return batch;
 }
 
@@ -113,7 +129,7 @@ PassLosses run_pass(const ReaderView& student, const ReaderView* teacher,
   const PassStates states = forward(student, batch, first_upper_layer, with_lrs,
                                     {.dropout = options.dropout, .generator = options.generator});
   PassLosses losses;
-  losses.task = span_loss(states.logits, target_tensor(batch, states.logits.device()));
+  losses.task = task_loss(states.logits, target_tensor(batch, states.logits.device()));
   if (with_kd) {
     losses.kd = distillation_loss(states.logits, target.logits, options.temperature);
   }

@@ -12,8 +12,8 @@
 #include "deformer/encoder.h"
 #include "deformer/training.h"
 #include "model/segment_layout.h"
-#include "model/span_head.h"
 #include "train/losses.h"
+#include "train/task_head.h"
 #include "train/training_set.h"
 
 namespace deformer {
@@ -24,8 +24,9 @@ struct PassBatch {
   std::vector<Segment> windows;
   std::vector<SegmentPair> pairs;
   std::vector<std::int64_t> passage_tokens;  ///< by pair: its window's own tokens
-  std::vector<std::int64_t> first;           ///< by pair: place among the candidates
-  std::vector<std::int64_t> last;
+  /// Right candidates, by choice and example: first and last token of a span (two lists), or the
+  /// class (one).
+  std::vector<std::vector<std::int64_t>> targets;
   bool no_answer = false;  ///< [CLS] is the last candidate of every pair, and the target of pairs
                            ///< without an answer
 
@@ -54,7 +55,7 @@ struct PassOptions {
 /// An encoder with its head.
 struct ReaderView {
   const Encoder& encoder;
-  const SpanHead& head;
+  const TaskHead& head;
 };
 
 /// `teacher`: at split layer 0; null when neither kd nor lrs has a weight. `first_upper_layer`: the

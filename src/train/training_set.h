@@ -12,8 +12,8 @@
 
 namespace deformer {
 
-/// A question on one window. Tokens [first, last] of the window (both included) are the answer;
-/// both -1: the window has none.
+/// A question on one window. For span tasks tokens [first, last] of the window (both included) are
+/// the answer; both -1: the window has none.
 struct TrainingPair {
   std::uint32_t question = 0;
   std::uint32_t window = 0;
@@ -29,8 +29,16 @@ struct TrainingSet {
   std::vector<std::string> question_ids;  ///< for messages
   std::vector<std::vector<std::int32_t>> windows;
   std::vector<TrainingPair> pairs;  ///< those of one window stand together
-  bool no_answer = false;           ///< some pair has none: [CLS] is a candidate
+  /// An example, what one target belongs to, is this many pairs in a row, all on one window: the
+  /// choices of a question; else 1.
+  std::size_t pairs_per_example = 1;
+  std::vector<std::int32_t> labels;  ///< by example: the right class or choice; empty for spans
+  bool no_answer = false;            ///< some pair has none: [CLS] is a candidate
   TrainingDataReport report;
+
+  [[nodiscard]] std::size_t num_examples() const noexcept {
+    return pairs.size() / pairs_per_example;
+  }
 };
 
 /// The first answer of a question counts, as in the original code. A window that holds a part of

@@ -56,7 +56,7 @@ at::Tensor add_term(const LossTerm& term, double count, double weight, std::opti
 
 // What the means of a step divide by.
 struct StepRunner::Counts {
-  double pairs = 0;
+  double examples = 0;
   double rows = 0;
   double splits = 1;  // that run in this step
 };
@@ -84,7 +84,7 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
   if (options_.split_schedule == SplitSchedule::kAlternate) {
     active = active.subspan((step - 1) % splits_.size(), 1);
   }
-  const Counts counts{static_cast<double>(plan.pairs), static_cast<double>(rows),
+  const Counts counts{static_cast<double>(plan.examples), static_cast<double>(rows),
                       static_cast<double>(active.size())};
   StepOutcome outcome;
   PassOptions pass{.weights = options_.loss_weights,
@@ -113,15 +113,15 @@ at::Tensor StepRunner::pass_loss(const Split& split, const PassBatch& batch,
                                  const PassOptions& pass, const Counts& counts,
                                  StepLosses& losses) const {
   const ReducedPrecision precision(options_.precision);
-  const ReaderView student{*split.encoder, *student_.span_head};
+  const ReaderView student{*split.encoder, *student_.head};
   std::optional<ReaderView> teacher;
-  if (teacher_ != nullptr) teacher.emplace(ReaderView{*teacher_->encoder, *teacher_->span_head});
+  if (teacher_ != nullptr) teacher.emplace(ReaderView{*teacher_->encoder, *teacher_->head});
   const PassLosses terms =
       run_pass(student, teacher ? &*teacher : nullptr, split.layer, batch, pass);
   const LossWeights& weights = pass.weights;
-  const double pairs = counts.pairs * counts.splits;
-  at::Tensor loss = add_term(terms.task, pairs, weights.task, losses.task);
-  if (terms.kd) loss = loss + add_term(*terms.kd, pairs, weights.kd, losses.kd);
+  const double examples = counts.examples * counts.splits;
+  at::Tensor loss = add_term(terms.task, examples, weights.task, losses.task);
+  if (terms.kd) loss = loss + add_term(*terms.kd, examples, weights.kd, losses.kd);
   if (terms.lrs) {
     loss = loss + add_term(*terms.lrs, counts.rows * counts.splits, weights.lrs, losses.lrs);
   }

@@ -125,9 +125,18 @@ TEST_F(CmdTrain, AFullDiskLeavesTheOldCheckpoint) {
   static_cast<void>(run_ok(arguments("out", more)));
   const std::string state = path("out") + "/training/state.safetensors";
   const std::string before = read(state);
-  const ProcessResult result = run(arguments("out", more), {.file_size_limit = before.size() / 2});
+  auto resumed = arguments("out", more);
+  resumed.emplace_back("--resume");
+  const ProcessResult result = run(resumed, {.file_size_limit = before.size() / 2});
   expect_failure(result, 7, "state.safetensors: cannot write");
   EXPECT_TRUE(read(state) == before);
+}
+
+TEST_F(CmdTrain, ANewRunDoesNotOverwriteAnother) {
+  const std::vector<std::string> more{"--max-steps", "1", "--quiet"};
+  static_cast<void>(run_ok(arguments("out", more)));
+  expect_failure(run(arguments("out", more)), 2,
+                 "expected an output directory without a training run, found one");
 }
 
 TEST_F(CmdTrain, BadInputIsOneLine) {

@@ -39,7 +39,7 @@ TEST(DataOrder, VisitsEachPairOnceAnEpochInAnOrderOfItsOwn) {
   for (std::uint64_t step = 0; step < 12; ++step) {
     const StepPlan plan = order.plan(step);
     const auto pairs = all_pairs(plan);
-    EXPECT_EQ(plan.pairs, pairs.size());
+    EXPECT_EQ(plan.examples, pairs.size());
     auto& epoch = epochs[step / 6];
     epoch.insert(epoch.end(), pairs.begin(), pairs.end());
   }
@@ -48,6 +48,31 @@ TEST(DataOrder, VisitsEachPairOnceAnEpochInAnOrderOfItsOwn) {
     EXPECT_EQ(std::set<std::uint32_t>(epoch.begin(), epoch.end()).size(), 28U);
     EXPECT_EQ(epoch.size(), 28U);
   }
+}
+
+TEST(DataOrder, KeepsThePairsOfAnExampleTogether) {
+  TrainingSet set = make_set();
+  set.pairs_per_example = 2;
+  set.pairs.clear();
+  for (std::uint32_t question = 0; question < 28; ++question) {
+    set.pairs.push_back({.question = question, .window = question / 4});
+  }
+  DataOrder order(set, {.batch_questions = 3, .pass_tokens = 40});
+  ASSERT_EQ(order.steps_per_epoch(), 5U);
+  std::set<std::uint32_t> seen;
+  for (std::uint64_t step = 0; step < 5; ++step) {
+    const StepPlan plan = order.plan(step);
+    EXPECT_EQ(plan.examples, step < 4 ? 3U : 2U);
+    for (const auto& pass : plan.passes) {
+      ASSERT_EQ(pass.size() % 2, 0U);
+      for (std::size_t i = 0; i < pass.size(); i += 2) {
+        EXPECT_EQ(pass[i] % 2, 0U);
+        EXPECT_EQ(pass[i + 1], pass[i] + 1);
+        seen.insert({pass[i], pass[i + 1]});
+      }
+    }
+  }
+  EXPECT_EQ(seen.size(), 28U);
 }
 
 TEST(DataOrder, GivesAStepTheSamePlanWheneverItIsAsked) {

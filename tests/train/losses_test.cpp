@@ -36,14 +36,14 @@ const at::Tensor kTeacher =
 
 TEST(SpanLoss, IsTheMeanOfBothEnds) {
   const at::Tensor uniform = at::zeros({2, 3, 4}, at::kDouble);
-  const LossTerm term = span_loss(uniform, at::zeros({2, 3}, at::kLong));
+  const LossTerm term = task_loss(uniform, at::zeros({2, 3}, at::kLong));
   EXPECT_EQ(term.count, 3);
   EXPECT_NEAR(term.sum.item<double>() / term.count, std::log(4.0), 1e-12);
 }
 
 TEST(SpanLoss, GradientAgreesWithFiniteDifferences) {
   const at::Tensor targets = at::tensor(std::vector<std::int64_t>{0, 2, 1, 1}).view({2, 2});
-  expect_gradient(kStudent, [&](const at::Tensor& x) { return span_loss(x, targets).sum; });
+  expect_gradient(kStudent, [&](const at::Tensor& x) { return task_loss(x, targets).sum; });
 }
 
 TEST(DistillationLoss, IsZeroForTheTeacherItself) {

@@ -160,6 +160,20 @@ TEST_F(TrainerTest, HasNothingToResumeInAnEmptyDirectory) {
   test::expect_error(ErrorCode::kNotFound, "state.safetensors", [&] { train("out", training); });
 }
 
+TEST_F(TrainerTest, RefusesToOverwriteARunOrWhatItStartsFrom) {
+  TrainingOptions training = options();
+  training.max_steps = 1;
+  train("out", training);
+  const std::string before = weights("out");
+  test::expect_error(ErrorCode::kInvalidArgument,
+                     "state.safetensors: expected an output directory without a training run",
+                     [&] { train("out", training); });
+  EXPECT_TRUE(weights("out") == before);
+  Trainer itself(base(), {}, base(), training);
+  test::expect_error(ErrorCode::kInvalidArgument, "another output directory than the base's",
+                     [&] { itself.run({toy_dataset()}); });
+}
+
 TEST_F(TrainerTest, PassesOfAStepAddUpToItsGradient) {
   TrainingOptions training = options();
   training.dropout = 0;
@@ -235,8 +249,9 @@ TEST_F(TrainerTest, TrainsOnAGpuInEveryPrecision) {
   for (const TrainingPrecision precision :
        {TrainingPrecision::kFp32, TrainingPrecision::kTf32, TrainingPrecision::kBf16}) {
     training.precision = precision;
-    EXPECT_TRUE(train("gpu", training).finished);
-    EXPECT_NEAR(log_of("gpu").at(1).at("loss").get<double>(),
+    const std::string output = "gpu" + std::to_string(static_cast<int>(precision));
+    EXPECT_TRUE(train(output, training).finished);
+    EXPECT_NEAR(log_of(output).at(1).at("loss").get<double>(),
                 log_of("cpu").at(1).at("loss").get<double>(), 0.1);
   }
 }

@@ -35,6 +35,7 @@ Segment segment(const nlohmann::json& ids, SegmentRole role) {
 
 PassBatch batch_of(const nlohmann::json& golden) {
   PassBatch batch;
+  batch.targets.resize(2);
   batch.no_answer = golden.at("no_answer_candidate");
   for (const auto& ids : golden.at("questions")) {
     batch.questions.push_back(segment(ids, SegmentRole::kQuestion));
@@ -48,8 +49,9 @@ PassBatch batch_of(const nlohmann::json& golden) {
     const std::int64_t tokens = std::ssize(batch.windows[window].ids) - 1;
     batch.passage_tokens.push_back(tokens);
     const auto& answer = pair.at("answer");
-    batch.first.push_back(answer.is_null() ? tokens : answer[0].get<std::int64_t>());
-    batch.last.push_back(answer.is_null() ? tokens : answer[1].get<std::int64_t>());
+    for (std::size_t end = 0; end < 2; ++end) {
+      batch.targets[end].push_back(answer.is_null() ? tokens : answer[end].get<std::int64_t>());
+    }
   }
   return batch;
 }
@@ -78,9 +80,9 @@ class GoldenTraining : public testing::TestWithParam<int> {
     if (loss == "kd") options.weights.kd = 1;
     if (loss.starts_with("lrs")) options.weights.lrs = 1;
     options.lrs_scale = loss == "lrs_normalised" ? LrsScale::kTeacher : LrsScale::kRaw;
-    const ReaderView view{*teacher.encoder, *teacher.span_head};
-    const PassLosses losses = run_pass({*student.encoder, *student.span_head}, &view, split_layer,
-                                       batch_of(case_), options);
+    const ReaderView view{*teacher.encoder, *teacher.head};
+    const PassLosses losses =
+        run_pass({*student.encoder, *student.head}, &view, split_layer, batch_of(case_), options);
     const LossTerm& term = loss == "task" ? losses.task : loss == "kd" ? *losses.kd : *losses.lrs;
     const at::Tensor mean = term.sum / term.count;
     const double expected = case_.at("values").at(loss);
