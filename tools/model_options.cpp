@@ -17,7 +17,7 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);
-  verb.add_option("--precision", options.precision, "Arithmetic of the linear layers: fp32")
+  verb.add_option("--precision", options.precision, "Arithmetic of the linear layers: fp32, int8")
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);

@@ -11,14 +11,18 @@ namespace deformer {
 enum class Device { kCpu, kCuda };
 
 /// Arithmetic of the linear layers, chosen once when a model is loaded.
-enum class Precision { kFp32 };
+enum class Precision {
+  kFp32,
+  kInt8,  ///< weights per output channel and activations per row in 8 bits, everything else in
+          ///< fp32; on a CPU with a LibTorch that has oneDNN
+};
 
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Device device);
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Precision precision);
 
 /// Parses "cpu", "cuda". Throws kInvalidArgument naming the accepted values.
 [[nodiscard]] DEFORMER_EXPORT Device parse_device(std::string_view name);
-/// Parses "fp32". Throws kInvalidArgument naming the accepted values.
+/// Parses "fp32", "int8". Throws kInvalidArgument naming the accepted values.
 [[nodiscard]] DEFORMER_EXPORT Precision parse_precision(std::string_view name);
 
 /// How a model runs. All fields have working defaults.

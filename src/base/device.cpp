@@ -12,6 +12,8 @@ std::string to_string(Precision precision) {
   switch (precision) {
     case Precision::kFp32:
       return "fp32";
+    case Precision::kInt8:
+      return "int8";
   }
   return "unknown";
 }
@@ -25,8 +27,9 @@ Device parse_device(std::string_view name) {
 
 Precision parse_precision(std::string_view name) {
   if (name == "fp32") return Precision::kFp32;
+  if (name == "int8") return Precision::kInt8;
   throw Error(ErrorCode::kInvalidArgument,
-              "precision: expected fp32, found \"" + std::string(name) + "\"");
+              "precision: expected fp32 or int8, found \"" + std::string(name) + "\"");
 }
 
 }  // namespace deformer

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "model/encoder_parts.h"
-#include "nn/activation.h"
 
 namespace deformer {
 namespace {
@@ -24,7 +23,7 @@ nn::Linear make_query_key_value(const WeightScope& scope, std::int64_t hidden) {
     weights.push_back(part.take("weight", {hidden, hidden}));
     biases.push_back(part.take("bias", {hidden}));
   }
-  return {at::cat(weights), at::cat(biases)};
+  return {at::cat(weights), at::cat(biases), scope.precision()};
 }
 
 }  // namespace
@@ -100,7 +99,7 @@ at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projec
       nn::attend(query, parts[1], parts[2], query_offsets, offsets, num_heads_);
   const at::Tensor attended =
       attention_norm_.forward(drop(attention_output_.forward(context), options) + residual);
-  const at::Tensor expanded = nn::activate(activation_, intermediate_.forward(attended));
+  const at::Tensor expanded = intermediate_.forward(attended, activation_);
   return output_norm_.forward(drop(output_.forward(expanded), options) + attended);
 }
 

@@ -8,7 +8,7 @@
 namespace deformer {
 
 nn::Linear take_linear(const WeightScope& scope, std::int64_t in, std::int64_t out) {
-  return {scope.take("weight", {out, in}), scope.take("bias", {out})};
+  return {scope.take("weight", {out, in}), scope.take("bias", {out}), scope.precision()};
 }
 
 nn::LayerNorm take_norm(const WeightScope& scope, std::int64_t size, double eps) {

@@ -15,7 +15,7 @@
 
 namespace deformer {
 
-/// `weight` [out, in] and `bias` [out] of the scope.
+/// `weight` [out, in] and `bias` [out] of the scope, in the loader's precision.
 [[nodiscard]] nn::Linear take_linear(const WeightScope& scope, std::int64_t in, std::int64_t out);
 
 /// `weight` and `bias` [size] of the scope.

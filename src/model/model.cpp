@@ -19,6 +19,7 @@
 #include "model/span_head.h"
 #include "model/weights.h"
 #include "nn/guard.h"
+#include "nn/int8_weight.h"
 
 namespace deformer {
 namespace {
@@ -27,7 +28,11 @@ void require_supported(const LoadOptions& options) {
   if (options.device != Device::kCpu) {
     throw Error(ErrorCode::kUnsupported, "device " + to_string(options.device) +
                                              " with precision " + to_string(options.precision) +
-                                             ": this build supports cpu with fp32");
+                                             ": expected cpu with fp32 or int8");
+  }
+  if (options.precision == Precision::kInt8 && !nn::has_int8()) {
+    throw Error(ErrorCode::kUnsupported,
+                "precision int8: expected a LibTorch with oneDNN, found one without");
   }
   if (options.threads < 0) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -107,6 +112,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     if (options.threads > 0) at::set_num_threads(options.threads);
     const c10::InferenceMode inference;
     WeightLoader weights(state->checkpoint);
+    weights.set_precision(options.precision);
     state->encoder = make_encoder(state->config, weights);
     const WeightScope head(weights, SpanHead::kName);
     if (head.has("weight")) {

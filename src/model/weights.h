@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "deformer/device.h"
 #include "model/checkpoint.h"
 #include "model/name_list.h"
 
@@ -35,6 +36,10 @@ class WeightLoader {
                         WeightMemory memory = {.kind = WeightMemory::kMapped})
       : checkpoint_(checkpoint), memory_(memory) {}
 
+  /// Arithmetic of the linear layers that are made of these weights.
+  void set_precision(Precision precision) { precision_ = precision; }
+  [[nodiscard]] Precision precision() const { return precision_; }
+
   /// An fp32 tensor of exactly this shape, contiguous. Mapped and stored as F32 (and aligned): a
   /// view of the mapped file, which stays mapped as long as the tensor. Stored as F16, BF16 or F64:
   /// a converted copy. The mapping is read-only: never write such a weight in place.
@@ -57,6 +62,7 @@ class WeightLoader {
 
   const Checkpoint& checkpoint_;
   WeightMemory memory_;
+  Precision precision_ = Precision::kFp32;
   std::set<std::string, std::less<>> taken_;
   NameList missing_;
   NameList misshapen_;
@@ -78,6 +84,7 @@ class WeightScope {
     return loader_->take(full_name(name), shape);
   }
   [[nodiscard]] bool has(std::string_view name) const { return loader_->has(full_name(name)); }
+  [[nodiscard]] Precision precision() const { return loader_->precision(); }
 
   [[nodiscard]] std::string full_name(std::string_view name) const {
     return prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name);

@@ -27,6 +27,16 @@ at::Tensor take_projection(const XlnetSizes& sizes, const WeightScope& scope, co
   return scope.take(name, {sizes.hidden, sizes.heads, sizes.head});
 }
 
+// Without bias, or with one [heads, head size].
+nn::Linear make_projection(const XlnetSizes& sizes, const WeightScope& scope, const char* name,
+                           const at::Tensor& bias = {}) {
+  return {take_projection(sizes, scope, name), bias, scope.precision(), nn::WeightOrder::kInFirst};
+}
+
+at::Tensor take_segments(const XlnetSizes& sizes, const WeightScope& scope) {
+  return scope.take("seg_embed", {2, sizes.heads, sizes.head});
+}
+
 void append_biases(std::vector<Parameter>& parameters, const XlnetBiases& biases,
                    const std::string& name) {
   parameters.push_back({biases.content, {name + "r_w_bias"}});
@@ -83,26 +93,24 @@ XlnetLayer::XlnetLayer(const ModelConfig& config, const WeightScope& scope,
     : name_(scope.full_name("")),
       shares_biases_(biases != nullptr),
       activation_(config.hidden_act),
+      biases_(biases != nullptr ? *biases
+                                : XlnetBiases::take(XlnetSizes(config), scope.sub("rel_attn"))),
+      query_(make_projection(XlnetSizes(config), scope.sub("rel_attn"), "q", biases_.content)),
+      key_(make_projection(XlnetSizes(config), scope.sub("rel_attn"), "k")),
+      value_(make_projection(XlnetSizes(config), scope.sub("rel_attn"), "v")),
+      output_(take_projection(XlnetSizes(config), scope.sub("rel_attn"), "o"), {},
+              scope.precision()),
+      relative_(take_projection(XlnetSizes(config), scope.sub("rel_attn"), "r")),
+      segments_(take_segments(XlnetSizes(config), scope.sub("rel_attn"))),
       attention_norm_(
           take_norm(scope.sub("rel_attn.layer_norm"), config.hidden_size, config.layer_norm_eps)),
       expand_(take_linear(scope.sub("ff.layer_1"), config.hidden_size, config.intermediate_size)),
       contract_(take_linear(scope.sub("ff.layer_2"), config.intermediate_size, config.hidden_size)),
       output_norm_(
-          take_norm(scope.sub("ff.layer_norm"), config.hidden_size, config.layer_norm_eps)) {
-  const XlnetSizes sizes(config);
-  const WeightScope attention = scope.sub("rel_attn");
-  query_ = take_projection(sizes, attention, "q");
-  key_ = take_projection(sizes, attention, "k");
-  value_ = take_projection(sizes, attention, "v");
-  output_ = take_projection(sizes, attention, "o");
-  relative_ = take_projection(sizes, attention, "r");
-  biases_ = shares_biases_ ? *biases : XlnetBiases::take(sizes, attention);
-  segments_ = attention.take("seg_embed", {2, sizes.heads, sizes.head});
-}
+          take_norm(scope.sub("ff.layer_norm"), config.hidden_size, config.layer_norm_eps)) {}
 
 XlnetProjection XlnetLayer::project(const at::Tensor& hidden) const {
-  return {at::addmm(biases_.content.flatten(), hidden, query_.flatten(1)),
-          at::mm(hidden, key_.flatten(1)), at::mm(hidden, value_.flatten(1))};
+  return {query_.forward(hidden), key_.forward(hidden), value_.forward(hidden)};
 }
 
 // Of the two segment scores only the difference matters: a softmax ignores what all keys share.
@@ -132,17 +140,17 @@ at::Tensor XlnetLayer::forward(const at::Tensor& hidden, const XlnetProjection& 
                                   projected.value};
   const at::Tensor context = nn::attend_relative(inputs, distances, rows.queries, rows.keys);
   const at::Tensor attended =
-      attention_norm_.forward(drop(at::linear(context, output_.flatten(1)), options) + residual);
-  const at::Tensor expanded = drop(nn::activate(activation_, expand_.forward(attended)), options);
+      attention_norm_.forward(drop(output_.forward(context), options) + residual);
+  const at::Tensor expanded = drop(expand_.forward(attended, activation_), options);
   return output_norm_.forward(drop(contract_.forward(expanded), options) + attended);
 }
 
 void XlnetLayer::append_parameters(std::vector<Parameter>& parameters) const {
   const std::string attention = name_ + "rel_attn.";
-  parameters.push_back({query_, {attention + "q"}});
-  parameters.push_back({key_, {attention + "k"}});
-  parameters.push_back({value_, {attention + "v"}});
-  parameters.push_back({output_, {attention + "o"}});
+  parameters.push_back({query_.weight(), {attention + "q"}});
+  parameters.push_back({key_.weight(), {attention + "k"}});
+  parameters.push_back({value_.weight(), {attention + "v"}});
+  parameters.push_back({output_.weight(), {attention + "o"}});
   parameters.push_back({relative_, {attention + "r"}});
   if (!shares_biases_) append_biases(parameters, biases_, attention);
   parameters.push_back({segments_, {attention + "seg_embed"}});

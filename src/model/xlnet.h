@@ -71,12 +71,12 @@ class XlnetLayer {
   std::string name_;
   bool shares_biases_;
   Activation activation_;
-  at::Tensor query_;  // [hidden, heads, head size], as are the next four
-  at::Tensor key_;
-  at::Tensor value_;
-  at::Tensor output_;
-  at::Tensor relative_;
   XlnetBiases biases_;
+  nn::Linear query_;  // weight [hidden, heads, head size], as are the next four; with its bias
+  nn::Linear key_;    // the content's score is whole
+  nn::Linear value_;
+  nn::Linear output_;
+  at::Tensor relative_;
   at::Tensor segments_;  // [2, heads, head size]: of a key of the same segment, of another one
   nn::LayerNorm attention_norm_;
   nn::Linear expand_;

@@ -24,11 +24,13 @@ TEST(Device, RefusesOtherNamesAndTellsTheAcceptedOnes) {
 
 TEST(Precision, NamesParseBack) {
   EXPECT_EQ(parse_precision("fp32"), Precision::kFp32);
+  EXPECT_EQ(parse_precision("int8"), Precision::kInt8);
   EXPECT_EQ(to_string(Precision::kFp32), "fp32");
+  EXPECT_EQ(to_string(Precision::kInt8), "int8");
 }
 
 TEST(Precision, RefusesOtherNamesAndTellsTheAcceptedOnes) {
-  for (const char* name : {"", "float", "FP32"}) {
+  for (const char* name : {"", "float", "FP32", "int4"}) {
     test::expect_error(ErrorCode::kInvalidArgument, "precision: expected ",
                        [&] { (void)parse_precision(name); });
   }

@@ -1,0 +1,158 @@
+#include "nn/int8_rows.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+// The loops are written once and compiled for several instruction sets; the compiler vectorises
+// them.
+#define DEFORMER_INLINE [[gnu::always_inline]] inline
+
+namespace deformer::nn {
+namespace {
+
+// Bits of |value|: as integers they order like the values, NaN above all. (A maximum of floats
+// would not be vectorised, because of NaN.)
+DEFORMER_INLINE float largest_absolute(const float* row, std::size_t columns) {
+  std::uint32_t largest = 0;
+  for (std::size_t i = 0; i < columns; ++i) {
+    largest = std::max(largest, std::bit_cast<std::uint32_t>(row[i]) & 0x7FFFFFFFU);
+  }
+  return std::bit_cast<float>(largest);
+}
+
+DEFORMER_INLINE void quantize_all(const float* input, std::size_t rows, std::size_t columns,
+                                  std::size_t stride, std::uint8_t* output, float* scales) {
+  for (std::size_t i = 0; i < rows; ++i) {
+    const float* row = input + i * stride;
+    std::uint8_t* out = output + i * columns;
+    const float largest = largest_absolute(row, columns);
+    scales[i] = largest / 127.0F;
+    // Not finite: 1 / infinity = 0 gives zeros, and the scale carries the news.
+    const bool usable = largest > 0 && largest <= 3.0e38F && scales[i] > 1e-36F;
+    const float inverse = usable ? 127.0F / largest : 0.0F;
+    if (!usable && largest < 1.0F) scales[i] = 0;
+    for (std::size_t j = 0; j < columns; ++j) {
+      // Truncation of a positive number: rounds to nearest.
+      const float value = usable ? row[j] * inverse : 0.0F;
+      out[j] = static_cast<std::uint8_t>(static_cast<std::int32_t>(value + 128.5F));
+    }
+  }
+}
+
+// e^x for x <= 0, within 2 units in the last place (the polynomial is that of Cephes' expf).
+DEFORMER_INLINE float exp_negative(float x) {
+  const float clamped = std::max(x, -87.0F);
+  const auto power = static_cast<std::int32_t>(clamped * 1.44269504F - 0.5F);  // truncates upwards
+  const auto whole = static_cast<float>(power);
+  const float rest = (clamped - whole * 0.693359375F) + whole * 2.12194440e-4F;
+  float sum = 1.9875691500e-4F;
+  sum = sum * rest + 1.3981999507e-3F;
+  sum = sum * rest + 8.3334519073e-3F;
+  sum = sum * rest + 4.1665795894e-2F;
+  sum = sum * rest + 1.6666665459e-1F;
+  sum = sum * rest + 5.0000001201e-1F;
+  sum = sum * rest * rest + rest + 1.0F;
+  return sum * std::bit_cast<float>((power + 127) << 23);
+}
+
+// 0.5 x (1 + erf(x / sqrt 2)) = 0.5 (x + |x| erf(|x| / sqrt 2)): without a branch, so that it
+// vectorises. erf by Abramowitz and Stegun, 7.1.26.
+DEFORMER_INLINE float gelu_erf(float x) {
+  const float size = std::abs(x);
+  const float z = size * 0.70710678F;
+  const float t = 1.0F / (1.0F + 0.3275911F * z);
+  float tail = 1.061405429F;
+  tail = tail * t - 1.453152027F;
+  tail = tail * t + 1.421413741F;
+  tail = tail * t - 0.284496736F;
+  tail = tail * t + 0.254829592F;
+  return 0.5F * (x + size * (1.0F - tail * t * exp_negative(-z * z)));
+}
+
+// Likewise 0.5 x (1 + tanh(u)), where u has the sign of x.
+DEFORMER_INLINE float gelu_tanh(float x) {
+  const float size = std::abs(x);
+  const float decay = exp_negative(-1.59576912F * (size + 0.044715F * size * size * size));
+  return 0.5F * (x + size * ((1.0F - decay) / (1.0F + decay)));
+}
+
+struct Identity {
+  DEFORMER_INLINE float operator()(float x) const { return x; }
+};
+struct GeluErf {
+  DEFORMER_INLINE float operator()(float x) const { return gelu_erf(x); }
+};
+struct GeluTanh {
+  DEFORMER_INLINE float operator()(float x) const { return gelu_tanh(x); }
+};
+struct Relu {
+  DEFORMER_INLINE float operator()(float x) const { return std::max(x, 0.0F); }
+};
+
+template <typename Function>
+DEFORMER_INLINE void finish_with(float* values, std::size_t rows, std::size_t columns,
+                                 const RowFinish& finish, Function function) {
+  for (std::size_t i = 0; i < rows; ++i) {
+    float* row = values + i * columns;
+    const float scale = finish.scales[i];
+    if (finish.bias == nullptr) {
+      for (std::size_t j = 0; j < columns; ++j) row[j] = function(row[j] * scale);
+    } else {
+      const float* bias = finish.bias;
+      for (std::size_t j = 0; j < columns; ++j) row[j] = function(row[j] * scale + bias[j]);
+    }
+  }
+}
+
+DEFORMER_INLINE void finish_all(float* values, std::size_t rows, std::size_t columns,
+                                const RowFinish& finish) {
+  if (!finish.activation) return finish_with(values, rows, columns, finish, Identity());
+  switch (*finish.activation) {
+    case Activation::kGeluErf:
+      return finish_with(values, rows, columns, finish, GeluErf());
+    case Activation::kGeluTanh:
+      return finish_with(values, rows, columns, finish, GeluTanh());
+    case Activation::kRelu:
+      return finish_with(values, rows, columns, finish, Relu());
+  }
+}
+
+#if defined(__x86_64__)
+
+[[gnu::target("avx2,fma")]] void quantize_avx2(const float* input, std::size_t rows,
+                                               std::size_t columns, std::size_t stride,
+                                               std::uint8_t* output, float* scales) {
+  quantize_all(input, rows, columns, stride, output, scales);
+}
+
+[[gnu::target("avx2,fma")]] void finish_avx2(float* values, std::size_t rows, std::size_t columns,
+                                             const RowFinish& finish) {
+  finish_all(values, rows, columns, finish);
+}
+
+bool has_avx2() {
+  static const bool found = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return found;
+}
+
+#endif
+
+}  // namespace
+
+void quantize_rows(const float* input, std::size_t rows, std::size_t columns, std::size_t stride,
+                   std::uint8_t* output, float* scales) {
+#if defined(__x86_64__)
+  if (has_avx2()) return quantize_avx2(input, rows, columns, stride, output, scales);
+#endif
+  quantize_all(input, rows, columns, stride, output, scales);
+}
+
+void finish_rows(float* values, std::size_t rows, std::size_t columns, const RowFinish& finish) {
+#if defined(__x86_64__)
+  if (has_avx2()) return finish_avx2(values, rows, columns, finish);
+#endif
+  finish_all(values, rows, columns, finish);
+}
+
+}  // namespace deformer::nn

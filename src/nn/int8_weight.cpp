@@ -1,0 +1,112 @@
+#include "nn/int8_weight.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
+
+#include <optional>
+#include <utility>
+
+#include "nn/int8_rows.h"
+
+namespace deformer::nn {
+namespace {
+
+constexpr const char* kPrepack = "onednn::qlinear_prepack";     // weight, shape of the input
+constexpr const char* kMultiply = "onednn::qlinear_pointwise";  // 13 arguments, see below
+constexpr std::size_t kMultiplyArguments = 13;
+
+// Values of a tensor's rows that one thread takes at least.
+constexpr std::int64_t kGrain = 16384;
+
+std::int64_t rows_per_task(std::int64_t columns) {
+  return std::max<std::int64_t>(1, kGrain / columns);
+}
+
+// Called by its schema and not by a C++ signature, which differs between versions of LibTorch.
+at::Tensor call(const c10::OperatorHandle& operation, torch::jit::Stack arguments) {
+  operation.callBoxed(arguments);
+  return std::move(arguments.front()).toTensor();
+}
+
+at::Tensor multiply_int8(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& scales,
+                         const at::Tensor& zero_points) {
+  static const auto multiply = c10::Dispatcher::singleton().findSchemaOrThrow(kMultiply, "");
+  const c10::IValue none;
+  const c10::List<std::optional<at::Scalar>> no_arguments;
+  // Input with scale and zero point, weight with both, bias, scale and zero point of the output,
+  // its type, and what to do to it.
+  return call(multiply,
+              {rows, 1.0, std::int64_t{kInt8Zero}, weight, scales, zero_points, none, 1.0,
+               std::int64_t{0}, static_cast<std::int64_t>(at::kFloat), "none", no_arguments, ""});
+}
+
+bool find_int8() {
+  auto& dispatcher = c10::Dispatcher::singleton();
+  const auto multiply = dispatcher.findSchema({kMultiply, ""});
+  return at::globalContext().hasMKLDNN() && dispatcher.findSchema({kPrepack, ""}) && multiply &&
+         multiply->schema().arguments().size() == kMultiplyArguments;
+}
+
+}  // namespace
+
+bool has_int8() {
+  static const bool found = find_int8();
+  return found;
+}
+
+int largest_int8_weight() {
+#if defined(__x86_64__)
+  static const bool vnni = __builtin_cpu_supports("avx512vnni") > 0;
+  return vnni ? 127 : 64;
+#else
+  return 127;
+#endif
+}
+
+std::int64_t padded_rows(std::int64_t rows) {
+  const std::int64_t step = rows <= 512 ? 32 : rows <= 2048 ? 128 : 512;
+  return (rows + step - 1) / step * step;
+}
+
+Int8Weight::Int8Weight(const at::Tensor& weight) : in_(weight.size(1)), out_(weight.size(0)) {
+  const at::Tensor largest = weight.abs().amax(1);
+  scales_ = (largest / largest_int8_weight()).clamp_min(1e-30);
+  const at::Tensor values = (weight / scales_.unsqueeze(1)).round().to(at::kChar).contiguous();
+  zero_points_ = at::zeros({out_}, at::kLong);
+  packed_ =
+      call(c10::Dispatcher::singleton().findSchemaOrThrow(kPrepack, ""), {values, c10::IValue()});
+}
+
+at::Tensor Int8Weight::multiply(const at::Tensor& input, const at::Tensor& bias,
+                                std::optional<Activation> activation) const {
+  const at::Tensor rows = input.stride(1) == 1 ? input : input.contiguous();
+  const std::int64_t count = rows.size(0);
+  const std::int64_t padded = padded_rows(count);
+  const at::Tensor quantised = at::empty({padded, in_}, at::kByte);
+  const at::Tensor row_scales = at::empty({count}, at::kFloat);
+  quantised.narrow(0, count, padded - count).fill_(kInt8Zero);
+  const auto in = static_cast<std::size_t>(in_);
+  const auto stride = static_cast<std::size_t>(rows.stride(0));
+  at::parallel_for(0, count, rows_per_task(in_), [&](std::int64_t begin, std::int64_t end) {
+    const auto first = static_cast<std::size_t>(begin);
+    quantize_rows(rows.const_data_ptr<float>() + first * stride,
+                  static_cast<std::size_t>(end - begin), in, stride,
+                  quantised.mutable_data_ptr<std::uint8_t>() + first * in,
+                  row_scales.mutable_data_ptr<float>() + first);
+  });
+  const at::Tensor product =
+      multiply_int8(quantised, packed_, scales_, zero_points_).narrow(0, 0, count);
+  const auto out = static_cast<std::size_t>(out_);
+  const float* bias_values = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
+  at::parallel_for(0, count, rows_per_task(out_), [&](std::int64_t begin, std::int64_t end) {
+    const auto first = static_cast<std::size_t>(begin);
+    finish_rows(product.mutable_data_ptr<float>() + first * out,
+                static_cast<std::size_t>(end - begin), out,
+                {row_scales.const_data_ptr<float>() + first, bias_values, activation});
+  });
+  return product;
+}
+
+}  // namespace deformer::nn

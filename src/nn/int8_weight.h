@@ -1,0 +1,48 @@
+// A linear layer's weight in 8 bits.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "deformer/model_config.h"
+
+namespace deformer::nn {
+
+/// Whether this LibTorch and this machine have the int8 product (oneDNN's, x86-64).
+[[nodiscard]] bool has_int8();
+
+/// weight ~ values * scales[out], quantised per output channel. Activations are quantised as they
+/// come, per row: exact integer sums in between, so a row's result does not depend on its batch.
+/// Immutable, safe for concurrent calls.
+class Int8Weight {
+ public:
+  /// `weight` [out, in] fp32, any strides; it is not kept.
+  explicit Int8Weight(const at::Tensor& weight);
+
+  /// input [rows, in] fp32, `bias` [out] fp32 or undefined -> [rows, out] fp32.
+  [[nodiscard]] at::Tensor multiply(const at::Tensor& input, const at::Tensor& bias,
+                                    std::optional<Activation> activation = {}) const;
+
+  [[nodiscard]] std::int64_t in_features() const { return in_; }
+  [[nodiscard]] std::int64_t out_features() const { return out_; }
+
+ private:
+  std::int64_t in_;
+  std::int64_t out_;
+  at::Tensor packed_;       // int8, laid out by oneDNN
+  at::Tensor scales_;       // [out] fp32
+  at::Tensor zero_points_;  // [out] zeros
+};
+
+/// `rows` rounded up to a number from a short list, at most 31 more below 512 and 1/16 beyond:
+/// oneDNN compiles code for every number of rows that it meets, and is slow on odd ones.
+[[nodiscard]] std::int64_t padded_rows(std::int64_t rows);
+
+/// The largest value that a quantised weight may have on this machine: 127 where the processor adds
+/// products of bytes in 32 bits (VNNI), else 64, because two products, 2 * 255 * 64, must fit 16
+/// bits.
+[[nodiscard]] int largest_int8_weight();
+
+}  // namespace deformer::nn
