@@ -47,6 +47,7 @@ PUBLIC_HEADERS: dict[str, str] = {
     "passage_store": "store",
     "predictions": "data",
     "span_qa": "task",
+    "stage_times": "task",
     "store_maintenance": "store",
     "task": "base",
     "tokenizer": "text",
