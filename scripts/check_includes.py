@@ -29,6 +29,7 @@ LAYERS: dict[str, set[str]] = {
 
 # Public header -> the layer that implements it. A source may include it where it may include that layer.
 PUBLIC_HEADERS: dict[str, str] = {
+    "class_metrics": "data",
     "content_id": "task",
     "dataset": "data",
     "device": "base",
@@ -41,11 +42,14 @@ PUBLIC_HEADERS: dict[str, str] = {
     "model_config": "model",
     "multiple_choice": "task",
     "pair_classifier": "task",
+    "pair_dataset": "data",
     "passage_encoder": "task",
     "passage_store": "store",
     "predictions": "data",
     "span_qa": "task",
+    "stage_times": "task",
     "store_maintenance": "store",
+    "task": "base",
     "tokenizer": "text",
     "trace": "task",
     "training": "train",

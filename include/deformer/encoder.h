@@ -17,6 +17,7 @@
 
 namespace deformer {
 
+/// The passage is what is computed once and reused, the question what is read anew (task.h).
 enum class SegmentRole : std::uint8_t { kQuestion, kPassage };
 
 /// One row of tokens as the lower layers see it, special tokens included.
@@ -24,7 +25,7 @@ struct Segment {
   SegmentRole role = SegmentRole::kPassage;
   std::vector<std::int32_t> ids = {};
   std::vector<std::int32_t> positions = {};  ///< one per id
-  std::int32_t type_id = 0;                  ///< token type of all ids; XLNet goes by `role`
+  std::int32_t type_id = 0;  ///< token type of all ids; XLNet goes by `role` and passage_place()
 };
 
 /// States of several segments, one after the other without padding.
@@ -50,8 +51,8 @@ struct SegmentPair {
 /// Which rows of a pair the last layer computes. Less is faster; the rows that are computed do not
 /// change.
 enum class JointRows : std::uint8_t {
-  kAll,      ///< both segments in the architecture's joint order (BERT: question, passage; XLNet:
-             ///< passage, question)
+  kAll,      ///< both segments in their joint order (passage_place(); for spans BERT: question,
+             ///< passage; XLNet: passage, question)
   kPassage,  ///< the passage's rows: what a span head reads
   kPassageAndCls,  ///< the same, then the row of [CLS]: a span head with a no-answer candidate
   kCls,            ///< only the row of [CLS]: what a pooled head reads

@@ -18,6 +18,7 @@
 namespace deformer {
 
 class Encoder;
+class PooledHead;
 class SegmentLayout;
 class SpanHead;
 
@@ -28,6 +29,7 @@ struct LoadOptions {
   int threads = 0;                      ///< see Runtime::threads
   std::optional<int> split_layer = {};  ///< overrides config.json
   std::optional<Layout> layout = {};    ///< overrides config.json
+  std::optional<Task> task = {};        ///< where config.json does not name it
 };
 
 /// A model directory in memory. Immutable, safe for concurrent calls; shared by the tasks that use
@@ -35,7 +37,8 @@ struct LoadOptions {
 class DEFORMER_EXPORT Model {
  public:
   /// Loads config.json, the tokenizer and model.safetensors (or model.safetensors.index.json with
-  /// its shards). Throws kNotFound, kCorrupt, kUnsupported, kIncompatible; one error lists all
+  /// its shards). Heads are loaded as the weights hold them: for spans, for classes or choices,
+  /// both or none. Throws kNotFound, kCorrupt, kUnsupported, kIncompatible; one error lists all
   /// missing, unexpected and misshapen tensors.
   [[nodiscard]] static std::shared_ptr<const Model> load(const std::filesystem::path& model_dir,
                                                          const LoadOptions& options = {});
@@ -57,6 +60,8 @@ class DEFORMER_EXPORT Model {
   [[nodiscard]] const SegmentLayout& segment_layout() const noexcept;
   /// Internal: null when the weights hold no span head.
   [[nodiscard]] const SpanHead* span_head() const noexcept;
+  /// Internal: null when the weights hold no head for classes or choices.
+  [[nodiscard]] const PooledHead* pooled_head() const noexcept;
 
  private:
   struct State;

@@ -4,9 +4,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "deformer/export.h"
+#include "deformer/task.h"
 
 namespace deformer {
 
@@ -17,34 +20,46 @@ enum class Architecture { kBert, kXlnet };
 /// TensorFlow BERT use.
 enum class Activation { kGeluErf, kGeluTanh, kRelu };
 
-/// Where question and passage stand towards each other. Each architecture has its own layouts.
+/// Where the two segments of a joint sequence, question and passage, stand towards each other. Each
+/// architecture has its own layouts.
 enum class Layout {
   kRestart,   ///< BERT: both count from 0, as the original DeFormer does; any split_layer
-  kContinue,  ///< an ordinary checkpoint. BERT: the passage continues after the question;
+  kContinue,  ///< an ordinary checkpoint. BERT: the second segment continues after the first;
               ///< split_layer 0 only. XLNet: as kPacked, but <cls> is a segment of its own
-  kPacked,    ///< XLNet: the question follows the passage's last token
-  kSlots,     ///< XLNet: the question begins at window_tokens + 1, however short the passage is, as
-              ///< in the original's padded rows
+  kPacked,    ///< XLNet: the second segment follows the first's last token
+  kSlots,     ///< XLNet: the second segment begins where the longest first one would end
+              ///< (window_tokens + 1 where the passage is first), however short the first is, as in
+              ///< the original's padded rows
 };
+
+/// Which of the two segments of a joint sequence the passage is.
+///   BERT   `[CLS] first [SEP]` with token type 0, `second [SEP]` with token type 1
+///   XLNet  `first <sep>`, `second <sep> <cls>`
+/// The question is the other one.
+enum class PassagePlace : std::uint8_t { kFirst, kSecond };
 
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Architecture architecture);
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Activation activation);
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Layout layout);
+/// "first", "second".
+[[nodiscard]] DEFORMER_EXPORT std::string to_string(PassagePlace place);
 /// Parses "restart", "continue", "packed", "slots". Throws kInvalidArgument naming the accepted
 /// values.
 [[nodiscard]] DEFORMER_EXPORT Layout parse_layout(const std::string& name);
 
-/// The `deformer` object of config.json. Lengths are in tokens. Defaults are those of the original
-/// SQuAD set-up (StonyBrookNLP/deformer, tasks/__init__.py: 320 tokens = 25 + 2 question and 292 +
-/// 1 passage).
+/// The `deformer` object of config.json, its task aside. Lengths are in tokens. Defaults are those
+/// of the original SQuAD set-up (StonyBrookNLP/deformer, tasks/__init__.py: 320 tokens = 25 + 2
+/// question and 292 + 1 passage); docs/model_format.md has those of the other tasks.
 struct SplitConfig {
   int split_layer =
       0;  ///< layers [0, split_layer) are lower, the rest upper; 0 = ordinary joint model
   Layout layout = Layout::kRestart;
   int max_question_tokens = 25;  ///< longer questions are cut; special tokens not counted
-  int window_tokens = 292;     ///< passage tokens of one window; the closing separator not counted
-  int window_step = 128;       ///< distance between the starts of two windows
-  int max_answer_tokens = 30;  ///< longest answer span
+  int window_tokens = 292;     ///< passage tokens of one window; special tokens not counted. Tasks
+                               ///< but kSpan read the first window alone
+  int window_step = 128;       ///< kSpan: distance between the starts of two windows
+  int max_answer_tokens = 30;  ///< kSpan: longest answer span
+  std::optional<PassagePlace> passage_place = {};  ///< absent: passage_place()'s own choice
 };
 
 /// Sizes of the encoder. Field names follow Hugging Face's BertConfig; XLNet's file spells some
@@ -63,21 +78,34 @@ struct ModelConfig {
   double initializer_range =
       0.02;  ///< standard deviation of new weights; used by training and random models
   SplitConfig split;
+  Task task = Task::kSpan;
+  /// By class number: class_names(task) in the order in which the model's head has them
+  /// (config.json's id2label). Empty for tasks without classes.
+  std::vector<std::string> labels = {};
 
   [[nodiscard]] std::int64_t head_size() const noexcept {
     return hidden_size / num_attention_heads;
   }
 };
 
+/// split.passage_place; where that is absent: first for tasks that name the passage first (MNLI,
+/// QQP), else as the architecture's readers are made: BERT second, XLNet first.
+[[nodiscard]] DEFORMER_EXPORT PassagePlace passage_place(const ModelConfig& config);
+
 /// Reads MODEL_DIR/config.json. A file without a `deformer` object is an ordinary checkpoint:
-/// split_layer 0, layout `continue`, max_question_tokens 64 (Hugging Face's pipeline default).
-/// Throws kNotFound, kCorrupt (broken JSON: line and column; missing key; wrong type), kUnsupported
-/// (another architecture or activation), kIncompatible (sizes that contradict each other).
-[[nodiscard]] DEFORMER_EXPORT ModelConfig load_model_config(const std::filesystem::path& model_dir);
+/// split_layer 0, layout `continue`, max_question_tokens at least 64 (Hugging Face's pipeline
+/// default). `task`: for a file that does not name its task; without either a class
+/// ...ForMultipleChoice means kRace, any other one kSpan. Throws kNotFound, kCorrupt (broken JSON:
+/// line and column; missing key; wrong type), kUnsupported (another architecture, activation or
+/// task), kIncompatible (sizes that contradict each other, another task than the file's, labels
+/// that are not the task's).
+[[nodiscard]] DEFORMER_EXPORT ModelConfig load_model_config(const std::filesystem::path& model_dir,
+                                                            std::optional<Task> task = {});
 
 /// Throws kIncompatible with one line that names the first contradiction: split_layer outside [0,
 /// layers - 1], a layout of another architecture, BERT's layout `continue` with split_layer > 0,
-/// windows or questions longer than the position table, sizes below 1.
+/// windows or questions longer than the position table, sizes below 1, a passage of span questions
+/// in another place than the architecture's, labels that are not the task's.
 DEFORMER_EXPORT void validate(const ModelConfig& config);
 
 }  // namespace deformer

@@ -14,6 +14,7 @@
 #include "deformer/model.h"
 #include "deformer/passage_encoder.h"
 #include "deformer/passage_store.h"
+#include "deformer/stage_times.h"
 
 namespace deformer {
 
@@ -25,15 +26,6 @@ struct QaRequest {
   /// is taken from the store when that holds the same text under the id, else encoded on the fly
   /// (and not stored).
   std::vector<Passage> passages = {};
-};
-
-/// Wall time by stage, in seconds.
-struct StageTimes {
-  double tokenize = 0;  ///< questions, and passages that are not in the store
-  double read = 0;      ///< store reads and their decoding to fp32
-  double lower = 0;     ///< lower layers: questions, and passages that are not in the store
-  double upper = 0;     ///< upper layers and head
-  double decode = 0;    ///< logits to answers
 };
 
 struct SpanQaOptions {
@@ -79,7 +71,8 @@ struct QaResult {
 class DEFORMER_EXPORT SpanQa {
  public:
   /// `store` may be null: then every passage of a request must carry its text. Throws kIncompatible
-  /// when the weights hold no span head or the store belongs to another fingerprint.
+  /// for a model of another task, when the weights hold no span head, or when the store belongs to
+  /// another fingerprint.
   explicit SpanQa(std::shared_ptr<const Model> model,
                   std::shared_ptr<const PassageStore> store = nullptr);
 

@@ -1,6 +1,7 @@
 #include "model/architecture.h"
 
 #include <charconv>
+#include <utility>
 
 #include "base/check.h"
 #include "model/bert.h"
@@ -49,12 +50,35 @@ std::unique_ptr<const SegmentLayout> make_segment_layout(const ModelConfig& conf
                                                          const SpecialTokens& special_tokens) {
   switch (config.architecture) {
     case Architecture::kBert:
-      return std::make_unique<const BertLayout>(config.split.layout, special_tokens);
+      return std::make_unique<const BertLayout>(passage_place(config), config.split.layout,
+                                                special_tokens);
     case Architecture::kXlnet:
-      return std::make_unique<const XlnetLayout>(special_tokens);
+      return std::make_unique<const XlnetLayout>(passage_place(config), special_tokens);
   }
   DEFORMER_CHECK(false);
   return nullptr;
+}
+
+PooledHeadNames pooled_head_names(Architecture architecture) {
+  switch (architecture) {
+    case Architecture::kBert:
+      return {"bert.pooler.dense", "classifier"};
+    case Architecture::kXlnet:
+      return {"sequence_summary.summary", "logits_proj"};
+  }
+  DEFORMER_CHECK(false);
+  return {};
+}
+
+std::unique_ptr<const PooledHead> load_pooled_head(const ModelConfig& config,
+                                                   WeightLoader& weights) {
+  PooledHeadNames names = pooled_head_names(config.architecture);
+  const Shape shape = weights.shape(names.output + ".weight");
+  if (shape.empty()) return nullptr;
+  // A reader may carry one half of another task's head; it is not asked for.
+  if (config.task == Task::kSpan && weights.shape(names.pooler + ".weight").empty()) return nullptr;
+  return std::make_unique<const PooledHead>(config.hidden_size, shape.front(), std::move(names),
+                                            weights);
 }
 
 int attention_products(Architecture architecture) {

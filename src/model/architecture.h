@@ -6,6 +6,7 @@
 
 #include "deformer/encoder.h"
 #include "deformer/model_config.h"
+#include "model/pooled_head.h"
 #include "model/weights.h"
 
 namespace deformer {
@@ -13,6 +14,13 @@ namespace deformer {
 /// Takes the encoder's weights from the loader's root.
 [[nodiscard]] std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config,
                                                           WeightLoader& weights);
+
+[[nodiscard]] PooledHeadNames pooled_head_names(Architecture architecture);
+
+/// The head for classes or choices, with as many outputs as the checkpoint has; null where it has
+/// none.
+[[nodiscard]] std::unique_ptr<const PooledHead> load_pooled_head(const ModelConfig& config,
+                                                                 WeightLoader& weights);
 
 /// Products of every row with every other one that a head of a layer makes: the scores of the
 /// contents, their use, and where positions are relative the scores of the positions.

@@ -11,9 +11,6 @@
 namespace deformer {
 namespace {
 
-// BERT's joint sequence: [CLS] question [SEP] passage [SEP].
-constexpr JointOrder kBertOrder{.passage_first = false, .cls_last = false};
-
 // query, key and value as one layer: one product over the rows instead of three.
 nn::Linear make_query_key_value(const WeightScope& scope, std::int64_t hidden) {
   std::vector<at::Tensor> weights;
@@ -114,7 +111,9 @@ void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
 }
 
 BertEncoder::BertEncoder(const ModelConfig& config, const WeightScope& scope)
-    : split_layer_(config.split.split_layer), embeddings_(config, scope.sub("embeddings")) {
+    : split_layer_(config.split.split_layer),
+      order_{.passage_first = passage_place(config) == PassagePlace::kFirst, .cls_last = false},
+      embeddings_(config, scope.sub("embeddings")) {
   layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     layers_.emplace_back(config, scope.sub("encoder.layer." + std::to_string(i)));
@@ -132,7 +131,7 @@ std::vector<std::int64_t> BertEncoder::joint_rows(const Encoding& questions,
                                                   const Encoding& passages,
                                                   std::span<const SegmentPair> pairs,
                                                   JointRows rows) const {
-  return select_rows(questions, passages, pairs, kBertOrder, rows).rows;
+  return select_rows(questions, passages, pairs, order_, rows).rows;
 }
 
 std::unique_ptr<const Encoder> BertEncoder::with_split_layer(std::int64_t split_layer) const {
@@ -159,10 +158,10 @@ Encoding BertEncoder::lower(std::span<const Segment> segments,
 Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
                             std::span<const SegmentPair> pairs, JointRows rows,
                             const ForwardOptions& options) const {
-  const JointPlan plan = plan_joint(questions, passages, pairs, kBertOrder);
+  const JointPlan plan = plan_joint(questions, passages, pairs, order_);
   std::optional<RowSelection> selection;
   if (rows != JointRows::kAll) {
-    selection = select_rows(questions, passages, pairs, kBertOrder, rows);
+    selection = select_rows(questions, passages, pairs, order_, rows);
   }
   // Projected per segment, gathered per pair.
   const at::Tensor segments = at::cat({questions.hidden, passages.hidden});

@@ -85,6 +85,7 @@ class BertEncoder final : public Encoder {
 
  private:
   std::int64_t split_layer_;
+  JointOrder order_;
   BertEmbeddings embeddings_;
   std::vector<BertLayer> layers_;
 };

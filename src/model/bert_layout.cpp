@@ -13,8 +13,8 @@ std::vector<std::int32_t> count_from(std::int64_t first, std::size_t size) {
 
 }  // namespace
 
-Segment BertLayout::question(std::span<const std::int32_t> ids) const {
-  Segment segment{.role = SegmentRole::kQuestion, .ids = {}, .positions = {}, .type_id = 0};
+Segment BertLayout::first(SegmentRole role, std::span<const std::int32_t> ids) const {
+  Segment segment{.role = role, .ids = {}, .positions = {}, .type_id = 0};
   segment.ids.reserve(ids.size() + 2);
   segment.ids.push_back(special_tokens_.cls);
   segment.ids.insert(segment.ids.end(), ids.begin(), ids.end());
@@ -23,12 +23,13 @@ Segment BertLayout::question(std::span<const std::int32_t> ids) const {
   return segment;
 }
 
-Segment BertLayout::passage(std::span<const std::int32_t> ids, std::int64_t question_tokens) const {
-  Segment segment{.role = SegmentRole::kPassage, .ids = {}, .positions = {}, .type_id = 1};
+Segment BertLayout::second(SegmentRole role, std::span<const std::int32_t> ids,
+                           std::int64_t first_tokens) const {
+  Segment segment{.role = role, .ids = {}, .positions = {}, .type_id = 1};
   segment.ids.reserve(ids.size() + 1);
   segment.ids.insert(segment.ids.end(), ids.begin(), ids.end());
   segment.ids.push_back(special_tokens_.sep);
-  const std::int64_t first = layout_ == Layout::kContinue ? question_tokens : 0;
+  const std::int64_t first = layout_ == Layout::kContinue ? first_tokens : 0;
   segment.positions = count_from(first, segment.ids.size());
   return segment;
 }

@@ -1,4 +1,4 @@
-// BERT's segments: `[CLS] question [SEP]` and `window [SEP]`, token types 0 and 1.
+// BERT's segments: `[CLS] first [SEP]` and `second [SEP]`, token types 0 and 1.
 #pragma once
 
 #include "model/segment_layout.h"
@@ -7,18 +7,17 @@ namespace deformer {
 
 class BertLayout final : public SegmentLayout {
  public:
-  BertLayout(Layout layout, const SpecialTokens& special_tokens)
-      : layout_(layout), special_tokens_(special_tokens) {}
-
-  [[nodiscard]] Segment question(std::span<const std::int32_t> ids) const override;
-  [[nodiscard]] Segment passage(std::span<const std::int32_t> ids,
-                                std::int64_t question_tokens) const override;
-  [[nodiscard]] std::int64_t passage_suffix_tokens() const noexcept override { return 1; }
-  [[nodiscard]] bool passage_depends_on_question() const noexcept override {
-    return layout_ == Layout::kContinue;
-  }
+  BertLayout(PassagePlace place, Layout layout, const SpecialTokens& special_tokens)
+      : SegmentLayout(place,
+                      layout == Layout::kContinue ? Positions::kAfterFirst : Positions::kOwn),
+        layout_(layout),
+        special_tokens_(special_tokens) {}
 
  private:
+  [[nodiscard]] Segment first(SegmentRole role, std::span<const std::int32_t> ids) const override;
+  [[nodiscard]] Segment second(SegmentRole role, std::span<const std::int32_t> ids,
+                               std::int64_t first_tokens) const override;
+
   Layout layout_;
   SpecialTokens special_tokens_;
 };

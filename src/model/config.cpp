@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "deformer/error.h"
+#include "model/task_config.h"
 
 namespace deformer {
 namespace {
@@ -30,16 +31,16 @@ constexpr std::array<ActivationName, 4> kActivationNames{
      {"gelu_pytorch_tanh", Activation::kGeluTanh},
      {"relu", Activation::kRelu}}};
 
-constexpr std::array<std::string_view, 6> kDeformerKeys{"split_layer",         "layout",
-                                                        "max_question_tokens", "window_tokens",
-                                                        "window_step",         "max_answer_tokens"};
+constexpr std::array<std::string_view, 8> kDeformerKeys{
+    "task",        "split_layer",       "layout",       "max_question_tokens", "window_tokens",
+    "window_step", "max_answer_tokens", "passage_place"};
 
 // How an architecture's config.json spells what all architectures have, and what it is called.
 struct ArchitectureNames {
   Architecture architecture;
   const char* model_type;
   const char* class_prefix;
-  const char* reader_class;
+  const char* reader_class_suffix;
   const char* hidden_size;
   const char* num_hidden_layers;
   const char* num_attention_heads;
@@ -47,10 +48,10 @@ struct ArchitectureNames {
   const char* hidden_act;
 };
 constexpr std::array<ArchitectureNames, 2> kArchitectures{
-    {{Architecture::kBert, "bert", "Bert", "BertForQuestionAnswering", "hidden_size",
+    {{Architecture::kBert, "bert", "Bert", "ForQuestionAnswering", "hidden_size",
       "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act"},
-     {Architecture::kXlnet, "xlnet", "XLNet", "XLNetForQuestionAnsweringSimple", "d_model",
-      "n_layer", "n_head", "d_inner", "ff_activation"}}};
+     {Architecture::kXlnet, "xlnet", "XLNet", "ForQuestionAnsweringSimple", "d_model", "n_layer",
+      "n_head", "d_inner", "ff_activation"}}};
 
 const ArchitectureNames& names_of(Architecture architecture) {
   return kArchitectures[static_cast<std::size_t>(architecture)];
@@ -89,6 +90,18 @@ std::string layout_list(Architecture architecture) {
 }
 
 using Contradiction = std::optional<std::string>;
+
+// Hugging Face's class that loads a model of this task.
+std::string class_name(Architecture architecture, Task task) {
+  const ArchitectureNames& names = names_of(architecture);
+  const char* const suffix = task == Task::kSpan ? names.reader_class_suffix : class_suffix(task);
+  return std::string(names.class_prefix) + suffix;
+}
+
+// Where question and passage stand when an architecture reads for spans.
+PassagePlace reader_place(Architecture architecture) {
+  return architecture == Architecture::kXlnet ? PassagePlace::kFirst : PassagePlace::kSecond;
+}
 
 std::optional<Layout> find_layout(std::string_view name) {
   for (const LayoutName& known : kLayoutNames) {
@@ -165,6 +178,21 @@ void refuse_other_berts(const JsonPlace& root) {
   }
 }
 
+// How XLNet's head for classes and choices makes one vector of a sequence.
+void refuse_other_summaries(const JsonPlace& root) {
+  for (const auto& [key, expected] :
+       {std::pair("summary_type", "last"), std::pair("summary_activation", "tanh")}) {
+    if (!root.has(key)) continue;
+    const JsonPlace place = root.at(key);
+    if (place.as_string() != expected) {
+      unsupported(place, expected, "\"" + place.as_string() + "\"");
+    }
+  }
+  if (root.has("summary_use_proj") && !root.at("summary_use_proj").as_bool()) {
+    unsupported(root.at("summary_use_proj"), "true", "false");
+  }
+}
+
 // The same of its XLNetConfig. What concerns memories and pretraining alone is left aside.
 void refuse_other_xlnets(const JsonPlace& root, const ModelConfig& config) {
   if (root.has("attn_type")) {
@@ -183,6 +211,7 @@ void refuse_other_xlnets(const JsonPlace& root, const ModelConfig& config) {
     unsupported(root.at("d_head"), "d_model / n_head = " + std::to_string(config.head_size()),
                 std::to_string(head_size));
   }
+  if (config.task != Task::kSpan) refuse_other_summaries(root);
 }
 
 ModelConfig read_sizes(const JsonPlace& root) {
@@ -253,19 +282,48 @@ Contradiction check_sizes(const ModelConfig& config) {
   return std::nullopt;
 }
 
+// BERT's special tokens in a question and in a passage window.
+struct SpecialCounts {
+  std::int64_t question;
+  std::int64_t window;
+};
+SpecialCounts special_counts(const ModelConfig& config) {
+  if (passage_place(config) == PassagePlace::kFirst) return {1, 2};
+  return {2, 1};
+}
+
 // Rows of the position table that the longest question and window reach, special tokens included.
 Contradiction check_positions(const ModelConfig& config) {
   if (config.architecture == Architecture::kXlnet) return std::nullopt;
-  const std::int64_t question = std::int64_t{config.split.max_question_tokens} + 2;
-  const std::int64_t window = std::int64_t{config.split.window_tokens} + 1;
+  const SpecialCounts special = special_counts(config);
+  const std::int64_t question = config.split.max_question_tokens + special.question;
+  const std::int64_t window = config.split.window_tokens + special.window;
   const bool joint = config.split.layout == Layout::kContinue;
   const std::int64_t needed = joint ? question + window : std::max(question, window);
   if (needed <= config.max_position_embeddings) return std::nullopt;
   return "max_position_embeddings: expected at least " + std::to_string(needed) + " (layout " +
          to_string(config.split.layout) + ", max_question_tokens " +
-         std::to_string(config.split.max_question_tokens) + " + 2, window_tokens " +
-         std::to_string(config.split.window_tokens) + " + 1), found " +
-         std::to_string(config.max_position_embeddings);
+         std::to_string(config.split.max_question_tokens) + " + " +
+         std::to_string(special.question) + ", window_tokens " +
+         std::to_string(config.split.window_tokens) + " + " + std::to_string(special.window) +
+         "), found " + std::to_string(config.max_position_embeddings);
+}
+
+Contradiction check_lengths(const ModelConfig& config) {
+  const SplitConfig& split = config.split;
+  if (auto found =
+          outside("deformer.max_question_tokens", split.max_question_tokens, 1, kMaxSize)) {
+    return found;
+  }
+  if (auto found = outside("deformer.window_tokens", split.window_tokens, 1, kMaxSize)) {
+    return found;
+  }
+  if (config.task != Task::kSpan) return std::nullopt;
+  if (auto found = outside("deformer.max_answer_tokens", split.max_answer_tokens, 1, kMaxSize)) {
+    return found;
+  }
+  // A longer step would leave tokens between two windows unread.
+  return outside("deformer.window_step", split.window_step, 1, split.window_tokens);
 }
 
 Contradiction check_split(const ModelConfig& config) {
@@ -284,18 +342,17 @@ Contradiction check_split(const ModelConfig& config) {
            std::to_string(split.split_layer) +
            ", found continue (a passage's positions would depend on the question)";
   }
-  const std::array<std::pair<std::string_view, int>, 3> lengths{
-      {{"deformer.max_question_tokens", split.max_question_tokens},
-       {"deformer.window_tokens", split.window_tokens},
-       {"deformer.max_answer_tokens", split.max_answer_tokens}}};
-  for (const auto& [name, value] : lengths) {
-    if (auto found = outside(name, value, 1, kMaxSize)) return found;
-  }
-  // A longer step would leave tokens between two windows unread.
-  if (auto found = outside("deformer.window_step", split.window_step, 1, split.window_tokens)) {
-    return found;
-  }
+  if (auto found = check_lengths(config)) return found;
   return check_positions(config);
+}
+
+Contradiction check_task(const ModelConfig& config) {
+  const PassagePlace place = reader_place(config.architecture);
+  if (config.task == Task::kSpan && passage_place(config) != place) {
+    return "deformer.passage_place: expected " + to_string(place) + " for span questions with " +
+           to_string(config.architecture) + ", found " + to_string(passage_place(config));
+  }
+  return find_label_fault(config);
 }
 
 void require_none(const Contradiction& contradiction, const std::string& where) {
@@ -324,43 +381,53 @@ void refuse_unknown_keys(const JsonPlace& deformer) {
   for (const auto& [key, value] : deformer.value().items()) {
     if (std::find(kDeformerKeys.begin(), kDeformerKeys.end(), key) == kDeformerKeys.end()) {
       unsupported(deformer,
-                  "keys among split_layer, layout, max_question_tokens, window_tokens, "
-                  "window_step, max_answer_tokens",
+                  "keys among task, split_layer, layout, max_question_tokens, window_tokens, "
+                  "window_step, max_answer_tokens, passage_place",
                   nlohmann::json(key).dump());
     }
   }
 }
 
-// Default lengths shrink to what the position table holds; lengths that the object states do not.
-SplitConfig read_lengths(const JsonPlace& deformer, SplitConfig split, std::int64_t question,
-                         const ModelConfig& config) {
+std::optional<PassagePlace> read_passage_place(const JsonPlace& deformer) {
+  if (!deformer.has("passage_place")) return std::nullopt;
+  const JsonPlace place = deformer.at("passage_place");
+  for (const PassagePlace known : {PassagePlace::kFirst, PassagePlace::kSecond}) {
+    if (to_string(known) == place.as_string()) return known;
+  }
+  unsupported(place, "first or second", "\"" + place.as_string() + "\"");
+}
+
+// Fills the lengths of config.split, whose layout and passage place are set. Default lengths shrink
+// to what the position table holds; lengths that the object states do not.
+void read_lengths(const JsonPlace& deformer, const TaskLengths& lengths, ModelConfig& config) {
+  SplitConfig& split = config.split;
   const std::int64_t positions =
       config.max_position_embeddings > 0 ? config.max_position_embeddings : kMaxSize;
   split.max_question_tokens =
       length_or(deformer, "max_question_tokens",
-                std::min(question, std::max<std::int64_t>(1, positions / 4)));
+                std::min<std::int64_t>(lengths.question, std::max<std::int64_t>(1, positions / 4)));
+  const SpecialCounts special = special_counts(config);
   const std::int64_t before =
-      split.layout == Layout::kContinue ? std::int64_t{split.max_question_tokens} + 2 : 0;
-  const std::int64_t room = std::max<std::int64_t>(1, positions - before - 1);
+      split.layout == Layout::kContinue ? split.max_question_tokens + special.question : 0;
+  const std::int64_t room = std::max<std::int64_t>(1, positions - before - special.window);
   split.window_tokens =
-      length_or(deformer, "window_tokens", std::min<std::int64_t>(split.window_tokens, room));
+      length_or(deformer, "window_tokens", std::min<std::int64_t>(lengths.window, room));
   split.window_step =
       length_or(deformer, "window_step", std::min(split.window_step, split.window_tokens));
   split.max_answer_tokens = length_or(deformer, "max_answer_tokens", split.max_answer_tokens);
-  return split;
 }
 
-SplitConfig read_split(const JsonPlace& root, const ModelConfig& config) {
+void read_split(const JsonPlace& root, ModelConfig& config) {
   const bool ordinary = !root.has("deformer");
   const nlohmann::json nothing = nlohmann::json::object();
   const JsonPlace deformer = ordinary ? JsonPlace(nothing, root.where()) : root.at("deformer");
   refuse_unknown_keys(deformer);
-
-  SplitConfig split;
-  split.split_layer = length_or(deformer, "split_layer", 0);
-  split.layout = ordinary ? Layout::kContinue : read_layout(deformer, config.architecture);
-  const std::int64_t question = ordinary ? kOrdinaryMaxQuestionTokens : split.max_question_tokens;
-  return read_lengths(deformer, split, question, config);
+  TaskLengths lengths = published_lengths(config.task);
+  if (ordinary) lengths.question = std::max(lengths.question, kOrdinaryMaxQuestionTokens);
+  config.split.split_layer = length_or(deformer, "split_layer", 0);
+  config.split.layout = ordinary ? Layout::kContinue : read_layout(deformer, config.architecture);
+  config.split.passage_place = read_passage_place(deformer);
+  read_lengths(deformer, lengths, config);
 }
 
 }  // namespace
@@ -383,22 +450,35 @@ std::string to_string(Layout layout) {
   return "unknown";
 }
 
+std::string to_string(PassagePlace place) {
+  return place == PassagePlace::kFirst ? "first" : "second";
+}
+
+PassagePlace passage_place(const ModelConfig& config) {
+  if (config.split.passage_place) return *config.split.passage_place;
+  if (passage_is_named_first(config.task)) return PassagePlace::kFirst;
+  return reader_place(config.architecture);
+}
+
 Layout parse_layout(const std::string& name) {
   if (const auto layout = find_layout(name)) return *layout;
   throw Error(ErrorCode::kInvalidArgument,
               "layout: expected restart, continue, packed or slots, found \"" + name + "\"");
 }
 
-ModelConfig load_model_config(const std::filesystem::path& model_dir) {
+ModelConfig load_model_config(const std::filesystem::path& model_dir, std::optional<Task> task) {
   const std::filesystem::path path = model_dir / "config.json";
   const nlohmann::json document = load_json(path);
   const JsonPlace root(document, path.string());
   root.require_object();
   ModelConfig config = read_sizes(root);
   require_none(check_sizes(config), path.string() + ": ");
+  config.task = read_task(root, task);
+  config.labels = read_labels(root, config.task);
   if (config.architecture == Architecture::kBert) refuse_other_berts(root);
   if (config.architecture == Architecture::kXlnet) refuse_other_xlnets(root, config);
-  config.split = read_split(root, config);
+  read_split(root, config);
+  require_none(check_task(config), path.string() + ": ");
   require_none(check_split(config), path.string() + ": ");
   return config;
 }
@@ -418,20 +498,50 @@ Layout default_layout(Architecture architecture) {
 
 SplitConfig default_split(const ModelConfig& config, Layout layout) {
   const nlohmann::json nothing = nlohmann::json::object();
-  SplitConfig split;
-  split.layout = layout;
-  return read_lengths(JsonPlace(nothing, ""), split, split.max_question_tokens, config);
+  ModelConfig filled = config;
+  filled.split = {.layout = layout, .passage_place = config.split.passage_place};
+  read_lengths(JsonPlace(nothing, ""), published_lengths(config.task), filled);
+  return filled.split;
 }
 
 void validate(const ModelConfig& config) {
   require_none(check_sizes(config), "");
+  require_none(check_task(config), "");
   require_none(check_split(config), "");
 }
+
+namespace {
+
+void add_labels(const std::vector<std::string>& labels, nlohmann::ordered_json& root) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    root["id2label"][std::to_string(i)] = labels[i];
+    root["label2id"][labels[i]] = i;
+  }
+}
+
+nlohmann::ordered_json split_to_json(const ModelConfig& config) {
+  const SplitConfig& split = config.split;
+  nlohmann::ordered_json deformer;
+  if (config.task != Task::kSpan) deformer["task"] = to_string(config.task);
+  deformer["split_layer"] = split.split_layer;
+  deformer["layout"] = to_string(split.layout);
+  deformer["max_question_tokens"] = split.max_question_tokens;
+  deformer["window_tokens"] = split.window_tokens;
+  if (config.task == Task::kSpan) {
+    deformer["window_step"] = split.window_step;
+    deformer["max_answer_tokens"] = split.max_answer_tokens;
+  }
+  if (split.passage_place) deformer["passage_place"] = to_string(*split.passage_place);
+  return deformer;
+}
+
+}  // namespace
 
 std::string config_to_json(const ModelConfig& config) {
   const ArchitectureNames& names = names_of(config.architecture);
   nlohmann::ordered_json root;
-  root["architectures"] = nlohmann::ordered_json::array({names.reader_class});
+  root["architectures"] =
+      nlohmann::ordered_json::array({class_name(config.architecture, config.task)});
   root["model_type"] = names.model_type;
   root["vocab_size"] = config.vocab_size;
   root[names.hidden_size] = config.hidden_size;
@@ -448,13 +558,8 @@ std::string config_to_json(const ModelConfig& config) {
   }
   root["layer_norm_eps"] = config.layer_norm_eps;
   root["initializer_range"] = config.initializer_range;
-  nlohmann::ordered_json& deformer = root["deformer"];
-  deformer["split_layer"] = config.split.split_layer;
-  deformer["layout"] = to_string(config.split.layout);
-  deformer["max_question_tokens"] = config.split.max_question_tokens;
-  deformer["window_tokens"] = config.split.window_tokens;
-  deformer["window_step"] = config.split.window_step;
-  deformer["max_answer_tokens"] = config.split.max_answer_tokens;
+  if (!config.labels.empty()) add_labels(config.labels, root);
+  root["deformer"] = split_to_json(config);
   return root.dump(2) + "\n";
 }
 

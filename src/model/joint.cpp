@@ -62,7 +62,6 @@ RowSelection select_rows(const Encoding& questions, const Encoding& passages,
   for (const SegmentPair& pair : pairs) {
     const std::int64_t question_length = questions.length(pair.question);
     const std::int64_t passage_length = passages.length(pair.passage);
-    const std::int64_t question_begin = pair_begin + (order.passage_first ? passage_length : 0);
     const std::int64_t passage_begin = pair_begin + (order.passage_first ? 0 : question_length);
     const std::int64_t length = question_length + passage_length;
     if (rows == JointRows::kAll) append_range(selection.rows, pair_begin, length);
@@ -70,7 +69,7 @@ RowSelection select_rows(const Encoding& questions, const Encoding& passages,
       append_range(selection.rows, passage_begin, passage_length);
     }
     if (rows == JointRows::kCls || rows == JointRows::kPassageAndCls) {
-      selection.rows.push_back(question_begin + (order.cls_last ? question_length - 1 : 0));
+      selection.rows.push_back(order.cls_last ? pair_begin + length - 1 : pair_begin);
     }
     selection.offsets.push_back(static_cast<std::int64_t>(selection.rows.size()));
     pair_begin += length;

@@ -14,8 +14,8 @@ namespace deformer {
 
 /// What an architecture's joint sequence looks like.
 struct JointOrder {
-  bool passage_first = false;  ///< BERT: question, passage; XLNet: passage, question
-  bool cls_last = false;       ///< [CLS] is the question segment's last row instead of its first
+  bool passage_first = false;  ///< passage, question instead of question, passage
+  bool cls_last = false;  ///< [CLS] is the last of all rows (XLNet) instead of the first (BERT)
 };
 
 /// Rows of several pairs, in terms of cat(questions.hidden, passages.hidden).

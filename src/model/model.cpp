@@ -15,6 +15,7 @@
 #include "model/architecture.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
+#include "model/pooled_head.h"
 #include "model/segment_layout.h"
 #include "model/span_head.h"
 #include "model/weights.h"
@@ -41,22 +42,11 @@ void require_supported(const LoadOptions& options) {
 }
 
 ModelConfig load_config(const std::filesystem::path& model_dir, const LoadOptions& options) {
-  ModelConfig config = load_model_config(model_dir);
+  ModelConfig config = load_model_config(model_dir, options.task);
   if (options.layout) config.split.layout = *options.layout;
   if (options.split_layer) config.split.split_layer = *options.split_layer;
   validate(config);
   return config;
-}
-
-std::int64_t count_parameters(const Checkpoint& checkpoint) {
-  std::int64_t count = 0;
-  for (const auto& [name, tensor] : checkpoint.tensors()) {
-    if (is_commonly_unused(name)) continue;
-    std::int64_t values = 1;
-    for (const std::int64_t size : tensor.view.shape) values *= size;
-    count += values;
-  }
-  return count;
 }
 
 // Everything that a hidden state after the lower layers depends on, in a fixed order. The first
@@ -71,6 +61,10 @@ Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& toke
   const SplitConfig& split = config.split;
   hasher.add(to_string(split.layout)).add(std::int64_t{split.split_layer});
   hasher.add(std::int64_t{split.window_tokens}).add(std::int64_t{split.window_step});
+  // Readers for spans were first: what other tasks change is added for them alone.
+  if (config.task != Task::kSpan) {
+    hasher.add(std::string("first window")).add(to_string(passage_place(config)));
+  }
   std::vector<std::string> names;
   for (const auto& [name, tensor] : checkpoint.tensors()) {
     if (is_lower_weight(config, name)) names.push_back(name);
@@ -96,6 +90,7 @@ struct Model::State {
   std::unique_ptr<const SegmentLayout> segment_layout;
   std::unique_ptr<const Encoder> encoder;
   std::unique_ptr<const SpanHead> span_head;
+  std::unique_ptr<const PooledHead> pooled_head;
   std::int64_t num_parameters = 0;
   std::once_flag fingerprint_once;
   Fingerprint fingerprint;
@@ -118,9 +113,10 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     if (head.has("weight")) {
       state->span_head = std::make_unique<const SpanHead>(state->config.hidden_size, head);
     }
+    state->pooled_head = load_pooled_head(state->config, weights);
     weights.finish();
     state->segment_layout = make_segment_layout(state->config, state->tokenizer->special_tokens());
-    state->num_parameters = count_parameters(state->checkpoint);
+    state->num_parameters = weights.taken_values();
     return std::shared_ptr<const Model>(new Model(std::move(state)));
   });
 }
@@ -148,6 +144,10 @@ const SegmentLayout& Model::segment_layout() const noexcept {
 }
 const SpanHead* Model::span_head() const noexcept {
   return state_->span_head.get();
+}
+
+const PooledHead* Model::pooled_head() const noexcept {
+  return state_->pooled_head.get();
 }
 
 const Fingerprint& Model::fingerprint() const {

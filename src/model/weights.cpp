@@ -90,6 +90,16 @@ at::Tensor WeightLoader::take(const std::string& name, at::IntArrayRef shape) {
   return view.to(memory_.device, at::kFloat, /*non_blocking=*/false, copy);
 }
 
+std::int64_t WeightLoader::taken_values() const {
+  std::int64_t count = 0;
+  for (const std::string& name : taken_) {
+    std::int64_t values = 1;
+    for (const std::int64_t size : shape(name)) values *= size;
+    count += values;
+  }
+  return count;
+}
+
 NameList WeightLoader::unexpected(const std::vector<std::string>& ignorable_prefixes) const {
   NameList names;
   for (const auto& [name, stored] : checkpoint_.tensors()) {

@@ -50,6 +50,13 @@ class WeightLoader {
   [[nodiscard]] at::Tensor take(const std::string& name, at::IntArrayRef shape);
 
   [[nodiscard]] bool has(std::string_view name) const { return checkpoint_.find(name) != nullptr; }
+  /// As stored; empty when absent.
+  [[nodiscard]] Shape shape(std::string_view name) const {
+    const StoredTensor* const stored = checkpoint_.find(name);
+    return stored == nullptr ? Shape{} : stored->view.shape;
+  }
+  /// How many values the tensors have that were taken.
+  [[nodiscard]] std::int64_t taken_values() const;
 
   /// To be called when everything has been taken. Throws one kIncompatible that lists what was
   /// missing, misshapen (or no floating-point tensor), and unexpected: neither taken, nor

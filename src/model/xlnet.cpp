@@ -13,12 +13,9 @@
 namespace deformer {
 namespace {
 
-// XLNet's joint sequence: passage <sep> question <sep> <cls>.
-constexpr JointOrder kXlnetOrder{.passage_first = true, .cls_last = true};
-
-// Segments of a joint sequence.
-constexpr std::int64_t kPassage = 0;
-constexpr std::int64_t kQuestion = 1;
+// Segments of a joint sequence: first <sep> second <sep> <cls>.
+constexpr std::int64_t kFirst = 0;
+constexpr std::int64_t kSecond = 1;
 constexpr std::int64_t kCls = 2;
 
 constexpr const char* kSharedBias = "r_w_bias";
@@ -59,21 +56,10 @@ std::int64_t reach_of(const nn::PositionRuns& runs) {
   return last.position + last.length - 1 - runs.front().position;
 }
 
-// The rows of a joint sequence that the last layer computes.
-nn::PositionRuns selected_runs(const nn::PositionRuns& joint, JointRows rows) {
-  const nn::PositionRun& last = joint.back();
-  const nn::PositionRun cls{1, last.position + last.length - 1, last.segment};
-  switch (rows) {
-    case JointRows::kAll:
-      return joint;
-    case JointRows::kPassage:
-      return {joint.front()};
-    case JointRows::kPassageAndCls:
-      return {joint.front(), cls};
-    case JointRows::kCls:
-      return {cls};
-  }
-  return joint;
+// Rows of the longest segment that layout `slots` makes room for: its text and <sep>.
+std::int64_t first_slot(const ModelConfig& config) {
+  const bool passage_first = passage_place(config) == PassagePlace::kFirst;
+  return 1 + (passage_first ? config.split.window_tokens : config.split.max_question_tokens);
 }
 
 }  // namespace
@@ -164,7 +150,8 @@ XlnetEncoder::XlnetEncoder(const ModelConfig& config, const WeightScope& scope)
     : name_(scope.full_name("")),
       split_layer_(config.split.split_layer),
       layout_(config.split.layout),
-      passage_slot_(std::int64_t{config.split.window_tokens} + 1),
+      order_{.passage_first = passage_place(config) == PassagePlace::kFirst, .cls_last = true},
+      first_slot_(first_slot(config)),
       word_(scope.take("word_embedding.weight", {config.vocab_size, config.hidden_size})),
       shares_biases_(scope.has(kSharedBias)),
       distances_(std::make_shared<XlnetDistances>(XlnetSizes(config))) {
@@ -188,7 +175,7 @@ std::vector<std::int64_t> XlnetEncoder::joint_rows(const Encoding& questions,
                                                    const Encoding& passages,
                                                    std::span<const SegmentPair> pairs,
                                                    JointRows rows) const {
-  return select_rows(questions, passages, pairs, kXlnetOrder, rows).rows;
+  return select_rows(questions, passages, pairs, order_, rows).rows;
 }
 
 std::unique_ptr<const Encoder> XlnetEncoder::with_split_layer(std::int64_t split_layer) const {
@@ -223,25 +210,49 @@ std::vector<nn::DistanceTable> XlnetEncoder::distances(const XlnetRows& rows,
 }
 
 // In an ordinary checkpoint <cls> is a segment of its own.
-nn::PositionRuns XlnetEncoder::question_runs(std::int64_t length, std::int64_t position) const {
-  if (layout_ != Layout::kContinue) return {{length, position, kQuestion}};
+nn::PositionRuns XlnetEncoder::second_runs(std::int64_t length, std::int64_t position) const {
+  if (layout_ != Layout::kContinue) return {{length, position, kSecond}};
   nn::PositionRuns runs;
-  if (length > 1) runs.push_back({length - 1, position, kQuestion});
+  if (length > 1) runs.push_back({length - 1, position, kSecond});
   runs.push_back({1, position + length - 1, kCls});
   return runs;
 }
 
+void XlnetEncoder::require_slot(std::int64_t first_rows) const {
+  if (first_rows <= first_slot_) return;
+  const char* const names = order_.passage_first
+                                ? "passage: expected at most window_tokens + 1 = "
+                                : "question: expected at most max_question_tokens + 1 = ";
+  throw Error(ErrorCode::kInvalidArgument, names + std::to_string(first_slot_) +
+                                               " rows (layout slots), found " +
+                                               std::to_string(first_rows));
+}
+
 nn::PositionRuns XlnetEncoder::joint_runs(std::int64_t question, std::int64_t passage) const {
+  const std::int64_t first = order_.passage_first ? passage : question;
+  const std::int64_t second = order_.passage_first ? question : passage;
   const bool slots = layout_ == Layout::kSlots;
-  if (slots && passage > passage_slot_) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "passage: expected at most window_tokens + 1 = " + std::to_string(passage_slot_) +
-                    " rows (layout slots), found " + std::to_string(passage));
-  }
-  nn::PositionRuns runs{{passage, 0, kPassage}};
-  for (const nn::PositionRun& run : question_runs(question, slots ? passage_slot_ : passage)) {
+  if (slots) require_slot(first);
+  nn::PositionRuns runs{{first, 0, kFirst}};
+  for (const nn::PositionRun& run : second_runs(second, slots ? first_slot_ : first)) {
     runs.push_back(run);
   }
+  return runs;
+}
+
+// The rows of a joint sequence that the last layer computes.
+nn::PositionRuns XlnetEncoder::selected_runs(const nn::PositionRuns& joint, JointRows rows) const {
+  const nn::PositionRun& last = joint.back();
+  const nn::PositionRun cls{1, last.position + last.length - 1, last.segment};
+  if (rows == JointRows::kAll) return joint;
+  if (rows == JointRows::kCls) return {cls};
+  nn::PositionRuns runs;
+  if (order_.passage_first) {
+    runs.push_back(joint.front());
+  } else {
+    runs.assign(joint.begin() + 1, joint.end());
+  }
+  if (rows == JointRows::kPassageAndCls) runs.push_back(cls);
   return runs;
 }
 
@@ -253,9 +264,8 @@ Encoding XlnetEncoder::lower(std::span<const Segment> segments,
   XlnetRows rows;
   for (const Segment& segment : segments) {
     const auto length = static_cast<std::int64_t>(segment.ids.size());
-    rows.keys.push_back(segment.role == SegmentRole::kQuestion
-                            ? question_runs(length, 0)
-                            : nn::PositionRuns{{length, 0, kPassage}});
+    const bool first = (segment.role == SegmentRole::kPassage) == order_.passage_first;
+    rows.keys.push_back(first ? nn::PositionRuns{{length, 0, kFirst}} : second_runs(length, 0));
   }
   rows.queries = rows.keys;
   const auto count = static_cast<std::size_t>(split_layer_);
@@ -271,10 +281,10 @@ Encoding XlnetEncoder::lower(std::span<const Segment> segments,
 Encoding XlnetEncoder::upper(const Encoding& questions, const Encoding& passages,
                              std::span<const SegmentPair> pairs, JointRows rows,
                              const ForwardOptions& options) const {
-  const JointPlan plan = plan_joint(questions, passages, pairs, kXlnetOrder);
+  const JointPlan plan = plan_joint(questions, passages, pairs, order_);
   std::optional<RowSelection> selection;
   if (rows != JointRows::kAll) {
-    selection = select_rows(questions, passages, pairs, kXlnetOrder, rows);
+    selection = select_rows(questions, passages, pairs, order_, rows);
   }
   XlnetRows all;
   XlnetRows last;

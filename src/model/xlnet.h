@@ -109,14 +109,17 @@ class XlnetEncoder final : public Encoder {
   [[nodiscard]] std::vector<nn::DistanceTable> distances(const XlnetRows& rows,
                                                          const LayerRange& layers,
                                                          const ForwardOptions& options) const;
-  [[nodiscard]] nn::PositionRuns question_runs(std::int64_t length, std::int64_t position) const;
+  [[nodiscard]] nn::PositionRuns second_runs(std::int64_t length, std::int64_t position) const;
   [[nodiscard]] nn::PositionRuns joint_runs(std::int64_t question, std::int64_t passage) const;
+  [[nodiscard]] nn::PositionRuns selected_runs(const nn::PositionRuns& joint, JointRows rows) const;
+  void require_slot(std::int64_t first_rows) const;
 
   std::string name_;
   std::int64_t split_layer_;
   Layout layout_;
-  std::int64_t passage_slot_;  // rows that layout `slots` gives a passage
-  at::Tensor word_;            // [vocab, hidden]
+  JointOrder order_;
+  std::int64_t first_slot_;  // rows that layout `slots` gives the first segment
+  at::Tensor word_;          // [vocab, hidden]
   bool shares_biases_;
   XlnetBiases biases_;  // undefined unless shared
   std::vector<XlnetLayer> layers_;

@@ -19,13 +19,13 @@ Segment make_segment(SegmentRole role, std::span<const std::int32_t> ids,
 
 }  // namespace
 
-Segment XlnetLayout::question(std::span<const std::int32_t> ids) const {
-  return make_segment(SegmentRole::kQuestion, ids, {special_tokens_.sep, special_tokens_.cls}, 1);
+Segment XlnetLayout::first(SegmentRole role, std::span<const std::int32_t> ids) const {
+  return make_segment(role, ids, {special_tokens_.sep}, 0);
 }
 
-Segment XlnetLayout::passage(std::span<const std::int32_t> ids,
-                             std::int64_t /*question_tokens*/) const {
-  return make_segment(SegmentRole::kPassage, ids, {special_tokens_.sep}, 0);
+Segment XlnetLayout::second(SegmentRole role, std::span<const std::int32_t> ids,
+                            std::int64_t /*first_tokens*/) const {
+  return make_segment(role, ids, {special_tokens_.sep, special_tokens_.cls}, 1);
 }
 
 }  // namespace deformer

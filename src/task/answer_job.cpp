@@ -193,7 +193,7 @@ class AnswerJob {
   std::size_t joint_tokens(const UnitState& unit, std::size_t window) const {
     return questions_[unit.unit.request].segment.ids.size() +
            unit.passage->encoded->windows[window].num_tokens +
-           static_cast<std::size_t>(model_.segment_layout().passage_suffix_tokens());
+           static_cast<std::size_t>(model_.segment_layout().passage_special_tokens());
   }
 
   void run_batch(std::span<const PairState> batch) {

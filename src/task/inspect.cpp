@@ -35,7 +35,7 @@ FlopsEstimate estimate_flops(const ModelConfig& config, const FlopsSizes& sizes)
   FlopsEstimate estimate;
   estimate.question_rows =
       sizes.question_tokens + static_cast<int>(layout->question({}).ids.size());
-  estimate.passage_rows = sizes.passage_tokens + static_cast<int>(layout->passage_suffix_tokens());
+  estimate.passage_rows = sizes.passage_tokens + static_cast<int>(layout->passage_special_tokens());
   const auto lower = static_cast<double>(config.split.split_layer);
   const double upper = static_cast<double>(config.num_hidden_layers) - lower;
   const double joint_layer = layer_flops(config, estimate.question_rows + estimate.passage_rows);

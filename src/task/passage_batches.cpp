@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -54,11 +55,9 @@ class BatchRunner {
     Pending pending;
     pending.index = index;
     TokenizedText tokens = model_.tokenizer().tokenize(passage.text);
-    const SplitConfig& split = model_.config().split;
     pending.passage.id = passage.id;
     pending.passage.text = passage.text;
-    pending.passage.windows =
-        make_windows(tokens.ids.size(), split.window_tokens, split.window_step);
+    pending.passage.windows = cut_windows(model_.config(), tokens);
     pending.passage.spans = std::move(tokens.spans);
     pending.ids = std::move(tokens.ids);
     pending.windows_left = pending.passage.windows.size();
@@ -120,6 +119,17 @@ class BatchRunner {
 };
 
 }  // namespace
+
+std::vector<Window> cut_windows(const ModelConfig& config, TokenizedText& tokens) {
+  const SplitConfig& split = config.split;
+  if (config.task != Task::kSpan) {
+    const std::size_t kept =
+        std::min(tokens.ids.size(), static_cast<std::size_t>(split.window_tokens));
+    tokens.ids.resize(kept);
+    tokens.spans.resize(kept);
+  }
+  return make_windows(tokens.ids.size(), split.window_tokens, split.window_step);
+}
 
 std::size_t encode_in_batches(const Model& model, std::span<const Passage* const> passages,
                               const PassageBatchOptions& options, const EncodedSink& sink) {

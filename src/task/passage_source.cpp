@@ -10,7 +10,6 @@
 #include "store/hidden_codec.h"
 #include "task/passage_batches.h"
 #include "task/stage_timer.h"
-#include "text/windows.h"
 
 namespace deformer {
 namespace {
@@ -86,14 +85,13 @@ void PassageSource::encode_missing(std::span<const Passage* const> passages,
 void PassageSource::tokenize_missing(std::span<const Passage* const> passages,
                                      std::vector<ReadyPassage>& ready) const {
   const StageTimer timer(times_, &StageTimes::tokenize);
-  const SplitConfig& split = model_.config().split;
   for (std::size_t i = 0; i < passages.size(); ++i) {
     if (passages[i]->text.empty()) throw_absent(*passages[i], false);
     TokenizedText tokens = model_.tokenizer().tokenize(passages[i]->text);
     EncodedPassage passage;
     passage.id = passages[i]->id;
     passage.text = passages[i]->text;
-    passage.windows = make_windows(tokens.ids.size(), split.window_tokens, split.window_step);
+    passage.windows = cut_windows(model_.config(), tokens);
     passage.spans = std::move(tokens.spans);
     ready[i].encoded = std::make_shared<const EncodedPassage>(std::move(passage));
     ready[i].ids = std::move(tokens.ids);
@@ -102,7 +100,7 @@ void PassageSource::tokenize_missing(std::span<const Passage* const> passages,
 
 void PassageSource::locate_rows(ReadyPassage& ready) const {
   const EncodedPassage& passage = *ready.encoded;
-  const auto suffix = static_cast<std::size_t>(model_.segment_layout().passage_suffix_tokens());
+  const auto suffix = static_cast<std::size_t>(model_.segment_layout().passage_special_tokens());
   std::size_t rows = 0;
   for (const Window& window : passage.windows) {
     ready.first_rows.push_back(rows);
@@ -125,7 +123,7 @@ Encoding PassageSource::lower(std::span<const WindowRequest> windows) const {
 
 Encoding PassageSource::read_states(std::span<const WindowRequest> windows) const {
   const StageTimer timer(times_, &StageTimes::read);
-  const std::int64_t suffix = model_.segment_layout().passage_suffix_tokens();
+  const std::int64_t suffix = model_.segment_layout().passage_special_tokens();
   Encoding encoding;
   encoding.offsets.push_back(0);
   for (const WindowRequest& request : windows) {

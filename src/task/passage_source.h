@@ -9,7 +9,7 @@
 #include "deformer/encoder.h"
 #include "deformer/model.h"
 #include "deformer/passage_store.h"
-#include "deformer/span_qa.h"
+#include "deformer/stage_times.h"
 
 namespace deformer {
 

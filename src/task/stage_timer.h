@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "deformer/span_qa.h"
+#include "deformer/stage_times.h"
 
 namespace deformer {
 

@@ -110,7 +110,7 @@ Trace trace_ids(const Model& model, std::span<const std::int32_t> question_ids,
   return nn::guarded([&] {
     const SegmentLayout& layout = model.segment_layout();
     const std::size_t question_special = layout.question({}).ids.size();
-    const auto passage_special = static_cast<std::size_t>(layout.passage_suffix_tokens());
+    const auto passage_special = static_cast<std::size_t>(layout.passage_special_tokens());
     require_rows("question ids", question_ids.size(), question_special);
     require_rows("passage ids", passage_ids.size(), passage_special + 1);
     // The layout gives types and positions, which depend on lengths alone; the ids are the

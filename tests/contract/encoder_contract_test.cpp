@@ -9,7 +9,9 @@
 
 #include "deformer/encoder.h"
 #include "deformer/model.h"
+#include "model/pooled_head.h"
 #include "model/segment_layout.h"
+#include "model/span_head.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -177,8 +179,12 @@ TEST_P(EncoderContract, ParametersHaveUniqueNamesAndNoGap) {
     EXPECT_EQ(parameter.value.size(0) % static_cast<std::int64_t>(parameter.names.size()), 0);
     for (const std::string& name : parameter.names) EXPECT_EQ(++names[name], 1) << name;
   }
-  const std::int64_t head = 2 * model_->config().hidden_size + 2;
-  EXPECT_EQ(count + head, model_->num_parameters());
+  std::vector<Parameter> head;
+  if (model_->span_head() != nullptr) model_->span_head()->append_parameters(head);
+  if (model_->pooled_head() != nullptr) model_->pooled_head()->append_parameters(head);
+  ASSERT_FALSE(head.empty());
+  for (const Parameter& parameter : head) count += parameter.value.numel();
+  EXPECT_EQ(count, model_->num_parameters());
 }
 
 TEST_P(EncoderContract, AnotherSplitOfTheSameWeightsEqualsLoadingItSo) {
@@ -248,6 +254,17 @@ std::vector<EncoderCase> cases() {
           dir, {.architecture = Architecture::kXlnet, .layers = kLayers, .layout = layout});
     };
   };
+  // The passage in the other place than that of readers for spans.
+  const auto swapped = [](Architecture architecture, PassagePlace place, Layout layout) {
+    return [=](const std::filesystem::path& dir) {
+      test::write_tiny_model(dir, {.architecture = architecture,
+                                   .layers = kLayers,
+                                   .layout = layout,
+                                   .max_question_tokens = 40,
+                                   .task = Task::kBoolq,
+                                   .passage_place = place});
+    };
+  };
   std::vector<EncoderCase> all;
   for (const int split_layer : {0, 1, 2}) {
     const std::string number = std::to_string(split_layer);
@@ -255,6 +272,13 @@ std::vector<EncoderCase> cases() {
     all.push_back({"XlnetPacked" + number, xlnet(Layout::kPacked), split_layer});
     all.push_back({"XlnetSlots" + number, xlnet(Layout::kSlots), split_layer});
     all.push_back({"XlnetContinue" + number, xlnet(Layout::kContinue), split_layer});
+    all.push_back({"BertPassageFirst" + number,
+                   swapped(Architecture::kBert, PassagePlace::kFirst, Layout::kRestart),
+                   split_layer});
+    for (const Layout layout : {Layout::kPacked, Layout::kSlots, Layout::kContinue}) {
+      all.push_back({"XlnetPassageSecond" + to_string(layout) + number,
+                     swapped(Architecture::kXlnet, PassagePlace::kSecond, layout), split_layer});
+    }
   }
   return all;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -29,10 +30,10 @@ nlohmann::json base_config() {
     "type_vocab_size": 2, "use_cache": true, "vocab_size": 30522})");
 }
 
-ModelConfig load(const nlohmann::json& document) {
+ModelConfig load(const nlohmann::json& document, std::optional<Task> task = {}) {
   const TempDir dir;
   std::ofstream(dir / "config.json") << document.dump();
-  return load_model_config(dir.path());
+  return load_model_config(dir.path(), task);
 }
 
 // base_config() with one value replaced.
@@ -87,6 +88,9 @@ void expect_equal(const ModelConfig& a, const ModelConfig& b) {
   EXPECT_EQ(a.split.window_tokens, b.split.window_tokens);
   EXPECT_EQ(a.split.window_step, b.split.window_step);
   EXPECT_EQ(a.split.max_answer_tokens, b.split.max_answer_tokens);
+  EXPECT_EQ(a.split.passage_place, b.split.passage_place);
+  EXPECT_EQ(a.task, b.task);
+  EXPECT_EQ(a.labels, b.labels);
 }
 
 TEST(ModelConfig, ReadsAnOrdinaryCheckpointAsAJointModel) {
@@ -411,6 +415,110 @@ TEST(XlnetConfig, SavedConfigurationsLoadAsTheSame) {
   const nlohmann::json document = nlohmann::json::parse(config_to_json(config));
   EXPECT_EQ(document["architectures"], nlohmann::json::array({"XLNetForQuestionAnsweringSimple"}));
   EXPECT_EQ(document["d_model"], 768);
+}
+
+using Labels = std::vector<std::string>;
+
+TEST(TaskConfig, AFileWithoutATaskIsAReaderForSpans) {
+  const ModelConfig config = load(base_config());
+  EXPECT_EQ(config.task, Task::kSpan);
+  EXPECT_TRUE(config.labels.empty());
+  EXPECT_EQ(passage_place(config), PassagePlace::kSecond);
+  EXPECT_EQ(passage_place(load(xlnet_config())), PassagePlace::kFirst);
+}
+
+// StonyBrookNLP/deformer, tasks/__init__.py.
+TEST(TaskConfig, PublishedLengthsAreTheDefaults) {
+  const auto lengths = [](const char* task) {
+    const SplitConfig split = load(with("/deformer/task", task)).split;
+    return std::pair(split.max_question_tokens, split.window_tokens);
+  };
+  EXPECT_EQ(lengths("boolq"), std::pair(15, 320 - 17 - 1));
+  EXPECT_EQ(lengths("mnli"), std::pair(120 - 87 - 1, 85)) << "the premise is the passage";
+  EXPECT_EQ(lengths("qqp"), std::pair(100 - 42 - 1, 40));
+  EXPECT_EQ(lengths("race"), std::pair(30, 512 - 32 - 1));
+  EXPECT_EQ(load(base_config(), Task::kMnli).split.max_question_tokens, 64) << "not decomposed";
+}
+
+TEST(TaskConfig, ThePassageStandsWhereTheTaskOrTheFileSays) {
+  EXPECT_EQ(passage_place(load(with("/deformer/task", "boolq"))), PassagePlace::kSecond);
+  EXPECT_EQ(passage_place(load(with("/deformer/task", "mnli"))), PassagePlace::kFirst);
+  EXPECT_EQ(passage_place(load(xlnet_with("/deformer/task", "boolq"))), PassagePlace::kFirst);
+  EXPECT_EQ(passage_place(load(xlnet_with("/deformer", {{"task", "qqp"}}))), PassagePlace::kFirst);
+  const nlohmann::json second{{"task", "qqp"}, {"passage_place", "second"}};
+  EXPECT_EQ(passage_place(load(xlnet_with("/deformer", second))), PassagePlace::kSecond);
+  expect_refused(
+      ErrorCode::kIncompatible,
+      "deformer.passage_place: expected second for span questions with bert, found first",
+      with("/deformer/passage_place", "first"));
+  expect_refused(ErrorCode::kUnsupported,
+                 "passage_place: expected first or second, found \"third\"",
+                 with("/deformer/passage_place", "third"));
+}
+
+TEST(TaskConfig, ATaskMayBeAskedForWhereTheFileNamesNone) {
+  EXPECT_EQ(load(base_config(), Task::kQqp).task, Task::kQqp);
+  EXPECT_EQ(load(with("/architectures", {"BertForMultipleChoice"})).task, Task::kRace);
+  EXPECT_EQ(load(with("/deformer/task", "mnli"), Task::kMnli).task, Task::kMnli);
+  expect_error(ErrorCode::kIncompatible, "deformer.task: expected boolq as asked for, found mnli",
+               [] { (void)load(with("/deformer/task", "mnli"), Task::kBoolq); });
+  expect_refused(ErrorCode::kUnsupported,
+                 "deformer.task: expected span, boolq, mnli, qqp or race, found \"sts\"",
+                 with("/deformer/task", "sts"));
+}
+
+TEST(TaskConfig, ClassesAreKnownByName) {
+  const auto labels = [](const nlohmann::json& id2label) {
+    return load(with("/id2label", id2label), Task::kMnli).labels;
+  };
+  EXPECT_EQ(load(base_config(), Task::kMnli).labels, class_names(Task::kMnli));
+  EXPECT_EQ(labels({{"0", "LABEL_0"}, {"1", "LABEL_1"}, {"2", "LABEL_2"}}),
+            class_names(Task::kMnli));
+  EXPECT_EQ(labels({{"0", "CONTRADICTION"}, {"1", "neutral"}, {"2", "Entailment"}}),
+            (Labels{"contradiction", "neutral", "entailment"}));
+  EXPECT_EQ(
+      load(with("/id2label", {{"0", "Not Duplicate"}, {"1", "duplicate"}}), Task::kQqp).labels,
+      class_names(Task::kQqp));
+  const auto refuse = [&](const nlohmann::json& id2label, const std::string& text) {
+    expect_error(ErrorCode::kIncompatible, text, [&] { (void)labels(id2label); });
+  };
+  refuse({{"0", "a"}, {"1", "b"}}, "id2label: expected the task's 3 classes, found 2");
+  refuse(
+      {{"0", "neutral"}, {"1", "maybe"}, {"2", "entailment"}},
+      "id2label: expected the classes of mnli (entailment, neutral, contradiction) in any order, "
+      "found \"neutral, maybe, entailment\"");
+  expect_error(ErrorCode::kIncompatible, "num_labels: expected the task's 3 classes, found 5",
+               [] { (void)load(with("/num_labels", 5), Task::kMnli); });
+}
+
+TEST(TaskConfig, OtherSummariesOfXlnetAreUnsupported) {
+  const auto refuse = [](const char* key, const nlohmann::json& value, const std::string& text) {
+    expect_error(ErrorCode::kUnsupported, text,
+                 [&] { (void)load(xlnet_with(key, value), Task::kMnli); });
+  };
+  refuse("/summary_type", "mean", "summary_type: expected last, found \"mean\"");
+  refuse("/summary_activation", "relu", "summary_activation: expected tanh");
+  refuse("/summary_use_proj", false, "summary_use_proj: expected true, found false");
+  EXPECT_NO_THROW((void)load(xlnet_with("/summary_type", "mean"))) << "a span head has no summary";
+}
+
+TEST(TaskConfig, SavedConfigurationsLoadAsTheSame) {
+  const TempDir dir;
+  ModelConfig config = load(xlnet_with(
+      "/deformer",
+      {{"split_layer", 3}, {"task", "mnli"}, {"passage_place", "second"}, {"window_tokens", 50}}));
+  std::swap(config.labels[0], config.labels[2]);
+  save_model_config(config, dir.path());
+  expect_equal(config, load_model_config(dir.path()));
+  const nlohmann::json document = nlohmann::json::parse(config_to_json(config));
+  EXPECT_EQ(document["architectures"][0], "XLNetForSequenceClassification");
+  EXPECT_EQ(document["id2label"]["0"], "contradiction");
+  EXPECT_EQ(document["label2id"]["entailment"], 2);
+  EXPECT_FALSE(document["deformer"].contains("window_step"));
+  const ModelConfig race = load(with("/deformer/task", "race"));
+  const nlohmann::json choice = nlohmann::json::parse(config_to_json(race));
+  EXPECT_EQ(choice["architectures"][0], "BertForMultipleChoice");
+  EXPECT_FALSE(choice.contains("id2label"));
 }
 
 TEST(Layout, ParsesWhatItPrints) {

@@ -60,6 +60,16 @@ TEST_F(Joint, SelectsPassageRowsAndTheClsRow) {
   EXPECT_EQ(select(kPassageFirst, JointRows::kPassage).rows, (Rows{0, 1, 2, 4, 5}));
 }
 
+// The class token may stand in the passage: MNLI with BERT, and XLNet with the passage second.
+TEST_F(Joint, SelectsTheClsRowOfEitherSegment) {
+  const JointOrder bert{.passage_first = true, .cls_last = false};
+  EXPECT_EQ(select_rows(questions, passages, pairs, bert, JointRows::kCls).rows, (Rows{0, 4}));
+  EXPECT_EQ(select_rows(questions, passages, pairs, bert, JointRows::kPassage).rows,
+            (Rows{0, 1, 2, 4, 5}));
+  const JointOrder xlnet{.passage_first = false, .cls_last = true};
+  EXPECT_EQ(select_rows(questions, passages, pairs, xlnet, JointRows::kCls).rows, (Rows{3, 7}));
+}
+
 TEST_F(Joint, NamesAnIndexOutOfRange) {
   const std::vector<SegmentPair> bad{{.question = 2, .passage = 0}};
   test::expect_error(

@@ -1,6 +1,8 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "model/segment_layout.h"
 
 namespace deformer {
@@ -11,9 +13,11 @@ using Ids = std::vector<std::int32_t>;
 const Ids kQuestion{11, 12};
 const Ids kWindow{21, 22, 23};
 
-std::unique_ptr<const SegmentLayout> bert_layout(Layout layout) {
+std::unique_ptr<const SegmentLayout> bert_layout(Layout layout,
+                                                 std::optional<PassagePlace> place = {}) {
   ModelConfig config;
   config.split.layout = layout;
+  config.split.passage_place = place;
   return make_segment_layout(config, {.cls = 101, .sep = 102, .pad = 0, .unk = 100});
 }
 
@@ -33,7 +37,7 @@ TEST(BertLayout, RestartCountsThePassageFromZero) {
   EXPECT_EQ(segment.positions, (Ids{0, 1, 2, 3}));
   EXPECT_EQ(segment.type_id, 1);
   EXPECT_FALSE(layout->passage_depends_on_question());
-  EXPECT_EQ(layout->passage_suffix_tokens(), 1);
+  EXPECT_EQ(layout->passage_special_tokens(), 1);
 }
 
 TEST(BertLayout, ContinueCountsThePassageFromTheQuestionsEnd) {
@@ -42,10 +46,37 @@ TEST(BertLayout, ContinueCountsThePassageFromTheQuestionsEnd) {
   EXPECT_TRUE(layout->passage_depends_on_question());
 }
 
-std::unique_ptr<const SegmentLayout> xlnet_layout(Layout layout) {
+// MNLI: the premise is the passage and stands first.
+TEST(BertLayout, APassageThatIsFirstHasTheClassToken) {
+  const auto layout = bert_layout(Layout::kRestart, PassagePlace::kFirst);
+  const Segment passage = layout->passage(kWindow, 0);
+  EXPECT_EQ(passage.role, SegmentRole::kPassage);
+  EXPECT_EQ(passage.ids, (Ids{101, 21, 22, 23, 102}));
+  EXPECT_EQ(passage.positions, (Ids{0, 1, 2, 3, 4}));
+  EXPECT_EQ(passage.type_id, 0);
+  const Segment question = layout->question(kQuestion);
+  EXPECT_EQ(question.role, SegmentRole::kQuestion);
+  EXPECT_EQ(question.ids, (Ids{11, 12, 102}));
+  EXPECT_EQ(question.positions, (Ids{0, 1, 2}));
+  EXPECT_EQ(question.type_id, 1);
+  EXPECT_EQ(layout->passage_special_tokens(), 2);
+  EXPECT_FALSE(layout->question_depends_on_passage());
+}
+
+TEST(BertLayout, ContinueCountsTheQuestionFromTheEndOfAPassageThatIsFirst) {
+  const auto layout = bert_layout(Layout::kContinue, PassagePlace::kFirst);
+  EXPECT_EQ(layout->passage(kWindow, 9).positions, (Ids{0, 1, 2, 3, 4}));
+  EXPECT_EQ(layout->question(kQuestion, 5).positions, (Ids{5, 6, 7}));
+  EXPECT_TRUE(layout->question_depends_on_passage());
+  EXPECT_FALSE(layout->passage_depends_on_question());
+}
+
+std::unique_ptr<const SegmentLayout> xlnet_layout(Layout layout,
+                                                  std::optional<PassagePlace> place = {}) {
   ModelConfig config;
   config.architecture = Architecture::kXlnet;
   config.split.layout = layout;
+  config.split.passage_place = place;
   return make_segment_layout(config, {.cls = 3, .sep = 4, .pad = 5, .unk = 0});
 }
 
@@ -68,8 +99,17 @@ TEST(XlnetLayout, APassageNeverDependsOnItsQuestion) {
     EXPECT_EQ(segment.positions, (Ids{0, 1, 2, 3}));
     EXPECT_EQ(segment.type_id, 0);
     EXPECT_FALSE(layout->passage_depends_on_question());
-    EXPECT_EQ(layout->passage_suffix_tokens(), 1);
+    EXPECT_EQ(layout->passage_special_tokens(), 1);
   }
+}
+
+TEST(XlnetLayout, APassageThatIsSecondHasTheClassToken) {
+  const auto layout = xlnet_layout(Layout::kPacked, PassagePlace::kSecond);
+  EXPECT_EQ(layout->passage(kWindow, 0).ids, (Ids{21, 22, 23, 4, 3}));
+  EXPECT_EQ(layout->passage(kWindow, 0).type_id, 1);
+  EXPECT_EQ(layout->question(kQuestion).ids, (Ids{11, 12, 4}));
+  EXPECT_EQ(layout->question(kQuestion).role, SegmentRole::kQuestion);
+  EXPECT_EQ(layout->passage_special_tokens(), 2);
 }
 
 }  // namespace

@@ -113,6 +113,14 @@ void add_xlnet(WeightMaker& weights, const ModelConfig& config) {
   }
 }
 
+void add_pooled_head(WeightMaker& weights, const ModelConfig& config) {
+  const bool xlnet = config.architecture == Architecture::kXlnet;
+  const std::int64_t outputs = config.labels.empty() ? 1 : std::ssize(config.labels);
+  weights.add_dense(xlnet ? "sequence_summary.summary" : "bert.pooler.dense", config.hidden_size,
+                    config.hidden_size);
+  weights.add_dense(xlnet ? "logits_proj" : "classifier", config.hidden_size, outputs);
+}
+
 void write_weights(const std::filesystem::path& path, const ModelConfig& config,
                    const TinyModelOptions& options) {
   WeightMaker weights(options);
@@ -121,7 +129,11 @@ void write_weights(const std::filesystem::path& path, const ModelConfig& config,
   } else {
     add_bert(weights, config);
   }
-  if (options.span_head) weights.add_dense("qa_outputs", config.hidden_size, 2);
+  if (options.task != Task::kSpan) {
+    add_pooled_head(weights, config);
+  } else if (options.span_head) {
+    weights.add_dense("qa_outputs", config.hidden_size, 2);
+  }
   write_safetensors(path, weights.views(), {{"format", "pt"}});
 }
 
@@ -168,7 +180,10 @@ ModelConfig tiny_model_config(const TinyModelOptions& options) {
       .max_question_tokens = options.max_question_tokens,
       .window_tokens = options.window_tokens,
       .window_step = options.window_step,
-      .max_answer_tokens = options.max_answer_tokens};
+      .max_answer_tokens = options.max_answer_tokens,
+      .passage_place = options.passage_place};
+  config.task = options.task;
+  config.labels = class_names(options.task);
   return config;
 }
 

@@ -1,0 +1,32 @@
+// Accuracy and F1 of predicted classes.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "deformer/export.h"
+#include "deformer/task.h"
+
+namespace deformer {
+
+/// Percentages (0..100).
+struct ClassScore {
+  std::size_t total = 0;
+  std::size_t correct = 0;
+  double accuracy = 0;
+  /// F1 of the positive class, where one was named: 2 PR / (P + R), 0 when it never occurs.
+  std::optional<double> f1;
+};
+
+/// Compares class by class; both have the same length. Throws kInvalidArgument for none or for
+/// lengths that differ.
+[[nodiscard]] DEFORMER_EXPORT ClassScore score_classes(std::span<const int> predicted,
+                                                       std::span<const int> gold,
+                                                       std::optional<int> positive_class = {});
+
+/// The class whose F1 the benchmark reports beside accuracy: GLUE's QQP, class 1. Absent for tasks
+/// that are judged by accuracy alone.
+[[nodiscard]] DEFORMER_EXPORT std::optional<int> positive_class(Task task) noexcept;
+
+}  // namespace deformer

@@ -1,0 +1,50 @@
+// The head of tasks that judge a pair as a whole: one vector of the pair, then a few logits.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "deformer/encoder.h"
+#include "model/weights.h"
+#include "nn/linear.h"
+
+namespace deformer {
+
+/// Scopes of the head's weights in a checkpoint, Hugging Face's names of the architecture.
+struct PooledHeadNames {
+  std::string pooler;  ///< e.g. "bert.pooler.dense", "sequence_summary.summary"
+  std::string output;  ///< e.g. "classifier", "logits_proj"
+};
+
+/// Dense(hidden -> hidden) with tanh (the pooler), dropout in training, Dense(hidden -> outputs):
+/// one output a class, or a single one that rates a choice. Reads the row of the class token
+/// (JointRows::kCls), as BertForSequenceClassification, BertForMultipleChoice and their XLNet
+/// counterparts do. Immutable, safe for concurrent calls.
+class PooledHead {
+ public:
+  PooledHead(std::int64_t hidden_size, std::int64_t outputs, PooledHeadNames names,
+             WeightLoader& weights);
+  /// pooler [hidden, hidden], output [outputs, hidden], each with its bias.
+  PooledHead(nn::Linear pooler, nn::Linear output, PooledHeadNames names);
+
+  [[nodiscard]] std::int64_t outputs() const { return output_.out_features(); }
+
+  [[nodiscard]] at::Tensor pool(const at::Tensor& cls) const;  // [pairs, hidden] -> the same
+
+  /// `pooled` = pool(). `options`: the dropout of training, between the two layers (0.1 in
+  /// Hugging Face's classes and in the original).
+  [[nodiscard]] at::Tensor logits(const at::Tensor& pooled, const ForwardOptions& options = {})
+      const;  // [pairs, hidden] -> [pairs, outputs]
+
+  void append_parameters(std::vector<Parameter>& parameters) const;
+
+ private:
+  PooledHeadNames names_;
+  nn::Linear pooler_;
+  nn::Linear output_;
+};
+
+}  // namespace deformer

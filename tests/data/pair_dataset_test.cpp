@@ -1,0 +1,155 @@
+#include "deformer/pair_dataset.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/file.h"
+#include "support/expect_error.h"
+#include "support/shared_data.h"
+#include "support/temp_dir.h"
+
+namespace deformer {
+namespace {
+
+class PairFile : public testing::Test {
+ protected:
+  PairDataset load(Task task, const std::string& text) {
+    write_file(directory_ / "data", text);
+    return load_pair_dataset(task, directory_ / "data");
+  }
+
+  void expect_refused(Task task, const std::string& text, const std::string& message) {
+    test::expect_error(ErrorCode::kCorrupt, "data: " + message, [&] { (void)load(task, text); });
+  }
+
+  test::TempDir directory_;
+};
+
+TEST_F(PairFile, ReadsBoolqInTheFormsOfSuperGlueAndOfItsRelease) {
+  const PairDataset dataset =
+      load(Task::kBoolq, R"({"question": "is it", "passage": "It -- is.", "idx": 7, "label": true}
+{"question": "was it", "passage": "", "label": 0}
+
+{"question": "a", "title": "T", "answer": false, "passage": "p"}
+{"question": "caf\u00e9", "passage": "p"})");
+  EXPECT_EQ(dataset.task, Task::kBoolq);
+  ASSERT_EQ(dataset.examples.size(), 4U);
+  EXPECT_EQ(dataset.examples[0].id, "7");
+  EXPECT_EQ(dataset.examples[0].question, "is it");
+  EXPECT_EQ(dataset.examples[0].passage, "It -- is.");
+  EXPECT_EQ(dataset.examples[0].label, 1);
+  EXPECT_EQ(dataset.examples[1].id, "1");
+  EXPECT_EQ(dataset.examples[1].label, 0);
+  EXPECT_EQ(dataset.examples[2].label, 0);
+  EXPECT_EQ(dataset.examples[3].question, "caf\xC3\xA9");
+  EXPECT_FALSE(dataset.examples[3].label.has_value());
+  EXPECT_FALSE(dataset.is_labelled());
+}
+
+TEST_F(PairFile, BadBoolqLinesAreNamed) {
+  const std::string good = R"({"question": "q", "passage": "p", "label": true})";
+  expect_refused(Task::kBoolq, good + "\n{\"question\": }", "line 2: line 1, column 14: broken");
+  expect_refused(Task::kBoolq, good + "\n\n[]", "line 3: expected an object, found an array");
+  expect_refused(Task::kBoolq, R"({"question": "q"})", "line 1: expected a key \"passage\"");
+  expect_refused(Task::kBoolq, R"({"question": 1, "passage": "p"})",
+                 "line 1: question: expected a string, found a number");
+  expect_refused(Task::kBoolq, R"({"question": "q", "passage": "p", "label": "true"})",
+                 "line 1: label: expected a boolean, found a string");
+  expect_refused(Task::kBoolq, R"({"question": "q", "passage": "p", "label": 2})",
+                 "line 1: label: expected 0 or 1, found 2");
+  expect_refused(Task::kBoolq, good + "\n\"\xff\"", "line 2: expected UTF-8");
+}
+
+TEST_F(PairFile, ReadsMnliWithGluesHeader) {
+  const PairDataset dataset =
+      load(Task::kMnli,
+           "index\tgenre\tsentence1\tsentence2\tlabel1\tgold_label\r\n"
+           "4\tfiction\tHe said \"no.\t\"No,\" he said.\tneutral\tentailment\r\n"
+           "9\tslate\ta\tb\tneutral\t-\r\n");
+  ASSERT_EQ(dataset.examples.size(), 2U);
+  EXPECT_EQ(dataset.examples[0].id, "4");
+  EXPECT_EQ(dataset.examples[0].passage, "He said \"no.") << "quotation marks are text";
+  EXPECT_EQ(dataset.examples[0].question, "\"No,\" he said.");
+  EXPECT_EQ(dataset.examples[0].label, 0);
+  EXPECT_FALSE(dataset.examples[1].label.has_value());
+}
+
+TEST_F(PairFile, ReadsMnliInThreeColumnsWithoutAHeader) {
+  const PairDataset dataset = load(Task::kMnli, "neutral\tp0\th0\ncontradiction\tp1\t\n");
+  ASSERT_EQ(dataset.examples.size(), 2U);
+  EXPECT_EQ(dataset.examples[1].id, "1");
+  EXPECT_EQ(dataset.examples[0].passage, "p0");
+  EXPECT_EQ(dataset.examples[0].question, "h0");
+  EXPECT_EQ(dataset.examples[0].label, 1);
+  EXPECT_EQ(dataset.examples[1].label, 2);
+  EXPECT_EQ(dataset.examples[1].question, "");
+  EXPECT_TRUE(dataset.is_labelled());
+}
+
+TEST_F(PairFile, MnliWithoutLabelsIsATestFile) {
+  const PairDataset dataset = load(Task::kMnli, "index\tsentence1\tsentence2\n0\ta\tb\n");
+  ASSERT_EQ(dataset.examples.size(), 1U);
+  EXPECT_FALSE(dataset.is_labelled());
+}
+
+TEST_F(PairFile, BadMnliRowsAreNamed) {
+  expect_refused(Task::kMnli, "neutral\ta\tb\nneutral\ta\n", "line 2: expected 3 columns, found 2");
+  expect_refused(Task::kMnli, "neutral\ta\tb\tc\n", "line 1: expected 3 columns, found 4");
+  expect_refused(Task::kMnli, "neutral\ta\tb\nmaybe\ta\tb\n",
+                 "line 2: expected a label entailment, neutral or contradiction, found \"maybe\"");
+}
+
+TEST_F(PairFile, ReadsQqpAndSkipsTornRows) {
+  const PairDataset dataset = load(Task::kQqp,
+                                   "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+                                   "11\t1\t2\tWhat is \"x?\tWhy?\t0\n"
+                                   "12\t3\t4\tA question\n"
+                                   "with a line feed\tWho?\t1\n"
+                                   "13\t5\t6\t\tWho?\t1\n");
+  EXPECT_EQ(dataset.skipped, 2U);
+  ASSERT_EQ(dataset.examples.size(), 2U);
+  EXPECT_EQ(dataset.examples[0].id, "11");
+  EXPECT_EQ(dataset.examples[0].passage, "What is \"x?");
+  EXPECT_EQ(dataset.examples[0].question, "Why?");
+  EXPECT_EQ(dataset.examples[0].label, 0);
+  EXPECT_EQ(dataset.examples[1].passage, "");
+  EXPECT_EQ(dataset.examples[1].label, 1);
+}
+
+TEST_F(PairFile, BadQqpRowsAreNamed) {
+  const std::string header = "id\tquestion1\tquestion2\tis_duplicate\n";
+  expect_refused(Task::kQqp, "1\ta\tb\t0\n",
+                 "line 1: expected a header with the columns question1");
+  expect_refused(Task::kQqp, header + "1\ta\tb\tyes\n",
+                 "line 2: expected is_duplicate 0 or 1, found \"yes\"");
+  expect_refused(Task::kQqp, header + "1\ta\tb\t0\t0\n", "line 2: expected 4 columns, found 5");
+}
+
+TEST_F(PairFile, RefusesATaskWithoutClassesAndAFileThatIsAbsent) {
+  test::expect_error(ErrorCode::kInvalidArgument, "expected boolq, mnli or qqp, found race",
+                     [&] { (void)load(Task::kRace, ""); });
+  test::expect_error(ErrorCode::kNotFound, "absent",
+                     [&] { (void)load_pair_dataset(Task::kMnli, directory_ / "absent"); });
+  EXPECT_FALSE(load(Task::kBoolq, "").is_labelled());
+}
+
+TEST(SharedPairFiles, BoolqValidationIsReadWhole) {
+  DEFORMER_REQUIRE_SHARED("data/boolq/val.jsonl");
+  const PairDataset dataset =
+      load_pair_dataset(Task::kBoolq, test::shared_path("data/boolq/val.jsonl"));
+  EXPECT_EQ(dataset.examples.size(), 3270U);
+  EXPECT_TRUE(dataset.is_labelled());
+  EXPECT_EQ(dataset.examples.front().question, "does ethanol take more energy make that produces");
+}
+
+TEST(SharedPairFiles, MnliSampleIsReadWhole) {
+  DEFORMER_REQUIRE_SHARED("data/mnli/matched-1000.tsv");
+  const PairDataset dataset =
+      load_pair_dataset(Task::kMnli, test::shared_path("data/mnli/matched-1000.tsv"));
+  EXPECT_EQ(dataset.examples.size(), 1000U);
+  EXPECT_TRUE(dataset.is_labelled());
+}
+
+}  // namespace
+}  // namespace deformer
