@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <utility>
+#include <variant>
 
 #include "deformer/dataset.h"
 #include "deformer/error.h"
@@ -23,6 +24,8 @@ constexpr const char* kFooter = R"(Examples:
   A decomposed reader, distilled from it with the paper's losses
     deformer train --model teacher --teacher teacher --squad train.json --split-layer 3
         --loss-weights paper --output student
+  Another task: BoolQ from an ordinary encoder
+    deformer train --model BASE --task boolq --data train.jsonl --split-layer 9 --output boolq
   The same run after Ctrl-C, a kill or a crash
     deformer train ... --output student --resume
 
@@ -71,6 +74,7 @@ TrainingOptions training_options(const TrainVerbOptions& options) {
     }
     training.split_layers = {*options.split_layer};
   }
+  if (!options.task.empty()) training.task = parse_task(options.task);
   training.loss_weights = parse_loss_weights(options.loss_weights);
   if (!options.layout.empty()) training.layout = parse_layout(options.layout);
   training.device = parse_device(options.device);
@@ -95,11 +99,21 @@ void add_data(CLI::App& verb, TrainVerbOptions& options) {
   const std::string group = "Data";
   TrainingOptions& training = options.training;
   verb.add_option("--squad", options.squad, "SQuAD files to train on, one or more")
-      ->required()
       ->type_name("FILE...")
       ->group(group);
+  verb.add_option("--data", options.data,
+                  "Files or directories of another task: BoolQ JSON Lines, MNLI or QQP TSV, RACE "
+                  "directories")
+      ->type_name("PATH...")
+      ->group(group);
+  verb.add_option(
+          "--task", options.task,
+          "span, boolq, mnli, qqp or race; by default the model's own, span for an ordinary "
+          "one")
+      ->type_name("NAME")
+      ->group(group);
   verb.add_option("--held-out", training.held_out_questions,
-                  "Questions set aside for evaluation, by whole paragraphs")
+                  "Questions set aside for evaluation, by whole passages")
       ->type_name("N")
       ->capture_default_str()
       ->group(group);
@@ -188,10 +202,32 @@ void add_run(CLI::App& verb, TrainVerbOptions& options) {
   verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group(group);
 }
 
+using TrainingFiles =
+    std::variant<std::vector<SquadDataset>, std::vector<PairDataset>, std::vector<RaceDataset>>;
+
+// The files of the option that fits the task.
+TrainingFiles load_files(const TrainVerbOptions& options, Task task) {
+  const bool span = task == Task::kSpan;
+  if (span == options.squad.empty() || span != options.data.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "train: task " + to_string(task) + ": expected " +
+                    (span ? "--squad and no --data" : "--data and no --squad"));
+  }
+  const auto load_all = [](const std::vector<std::string>& paths, auto&& load) {
+    std::vector<decltype(load(paths.front()))> files;
+    for (const std::string& path : paths) files.push_back(load(path));
+    return files;
+  };
+  if (span) return load_all(options.squad, load_squad);
+  if (task == Task::kRace) return load_all(options.data, load_race);
+  return load_all(options.data,
+                  [&](const std::string& path) { return load_pair_dataset(task, path); });
+}
+
 }  // namespace
 
 CLI::App* add_train(CLI::App& app, TrainVerbOptions& options) {
-  CLI::App* verb = app.add_subcommand("train", "Train a reader for its split");
+  CLI::App* verb = app.add_subcommand("train", "Train a model for its task and split");
   verb->add_option("--model", options.model, "Where the weights start: a model directory")
       ->required()
       ->type_name("DIR");
@@ -213,14 +249,14 @@ int run_train(const TrainVerbOptions& options) {
   keep_freed_memory();
   Output output("-");
   Trainer trainer(options.model, options.teacher, options.output, training_options(options));
-  std::vector<SquadDataset> files;
-  for (const std::string& file : options.squad) files.push_back(load_squad(file));
+  const TrainingFiles files = load_files(options, trainer.task());
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   TrainingDisplay display(talk);
   TrainingHooks hooks = display.hooks();
   hooks.stop = &stop_requested;
-  const TrainingResult result = trainer.run(files, hooks);
+  const TrainingResult result =
+      std::visit([&](const auto& datasets) { return trainer.run(datasets, hooks); }, files);
   talk.note(to_text(result));
   if (options.json) output.write(to_json(result));
   output.commit();

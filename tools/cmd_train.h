@@ -1,4 +1,4 @@
-// deformer train: fine-tunes a reader for its split, with or without a teacher.
+// deformer train: fine-tunes a model for its task and split, with or without a teacher.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -13,7 +13,9 @@ namespace deformer::tools {
 
 struct TrainVerbOptions {
   std::string model;
-  std::vector<std::string> squad;
+  std::string task;                // empty: the base model's own
+  std::vector<std::string> squad;  // one of the two
+  std::vector<std::string> data;
   std::string teacher;
   std::string output;
   std::optional<int> split_layer;

@@ -19,16 +19,24 @@ std::string losses_text(const StepLosses& losses) {
 }
 
 std::string score_text(const TrainingScore& score) {
-  return "exact " + fixed(score.exact, 2) + ", F1 " + fixed(score.f1, 2) + " (split layer " +
-         std::to_string(score.split_layer) + ", step " + grouped(score.step) + ")";
+  std::string text;
+  const auto number = [&](const char* name, const std::optional<double>& value) {
+    if (value) text += (text.empty() ? "" : ", ") + std::string(name) + " " + fixed(*value, 2);
+  };
+  number("accuracy", score.accuracy);
+  number("exact", score.exact);
+  number("F1", score.f1);
+  return text + " (split layer " + std::to_string(score.split_layer) + ", step " +
+         grouped(score.step) + ")";
 }
 
 nlohmann::ordered_json score_json(const TrainingScore& score) {
   nlohmann::ordered_json json;
   json["step"] = score.step;
   json["split_layer"] = score.split_layer;
-  json["exact"] = score.exact;
-  json["f1"] = score.f1;
+  if (score.exact) json["exact"] = *score.exact;
+  if (score.f1) json["f1"] = *score.f1;
+  if (score.accuracy) json["accuracy"] = *score.accuracy;
   return json;
 }
 
@@ -49,9 +57,10 @@ void TrainingDisplay::show_data(const TrainingDataReport& data) {
   };
   note("answers not at their start, taken from the nearest occurrence", data.moved_answers);
   note("questions left out, answer not in the passage", data.lost_answers);
-  note("questions left out, no answer and not marked impossible", data.without_answer);
+  note("questions left out, without answer or label", data.without_answer);
   note("questions left out, answer in no single window", data.split_answers);
   note("questions cut, longer than the model allows", data.cut_questions);
+  note("passages cut, longer than the model allows", data.cut_passages);
 }
 
 void TrainingDisplay::show_step(const TrainingProgress& progress) {

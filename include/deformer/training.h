@@ -16,14 +16,16 @@
 #include "deformer/device.h"
 #include "deformer/export.h"
 #include "deformer/model_config.h"
+#include "deformer/pair_dataset.h"
 
 namespace deformer {
 
 /// Weights of the three losses (Cao et al., 2020, section 3.2: gamma, alpha, beta).
 struct LossWeights {
-  double task = 1.0;  ///< cross-entropy of the answer's first and last token, averaged
+  double task = 1.0;  ///< cross-entropy of the answer's first and last token, averaged; of the
+                      ///< class or choice for other tasks
   double kd = 0.0;    ///< knowledge distillation: temperature^2 x KL(teacher || student) of the
-                      ///< start and end distributions, averaged
+                      ///< same distributions, averaged
   double lrs = 0.0;   ///< layerwise representation similarity: squared distance of the upper
                       ///< layers' states to the teacher's, layers matched by absolute index
 };
@@ -63,6 +65,8 @@ enum class SaveFormat : std::uint8_t { kFp32, kFp16, kBf16 };
 
 struct TrainingOptions {
   // ---- What is trained
+  /// Empty: the base model's own; for an ordinary checkpoint kSpan.
+  std::optional<Task> task = {};
   /// Split layers that the weights are trained for; the last one is written to config.json. Empty:
   /// the base model's own.
   std::vector<int> split_layers = {};
@@ -85,7 +89,8 @@ struct TrainingOptions {
   double dropout = 0.1;                         ///< see ForwardOptions::dropout
 
   // ---- Batches
-  std::size_t batch_questions = 32;  ///< questions (with one window each) of one step
+  std::size_t batch_questions = 32;  ///< questions (with one window each) of one step; RACE: with
+                                     ///< all their options
   /// Most joint tokens of one pass; a step of more is run in several passes whose gradients add up
   /// (gradient accumulation). Bounds memory, does not change the result beyond rounding and the
   /// dropped positions.
@@ -96,7 +101,7 @@ struct TrainingOptions {
   std::uint64_t seed = 1;
 
   // ---- Watching
-  /// Questions set aside, by whole paragraphs, and never trained on. 0 = none.
+  /// Questions set aside, by whole passages, and never trained on. 0 = none.
   std::size_t held_out_questions = 0;
   std::uint64_t evaluate_every = 0;  ///< steps between evaluations of the held-out questions; 0 =
                                      ///< only at the end
@@ -110,19 +115,21 @@ struct TrainingOptions {
   SaveFormat save_format = SaveFormat::kFp32;
 };
 
-/// What became of the questions of the training files.
+/// What became of the questions of the training files. A question of the other tasks is an example
+/// of theirs, a paragraph a passage (task.h).
 struct TrainingDataReport {
   std::size_t questions = 0;   ///< in the files
   std::size_t held_out = 0;    ///< set aside
   std::size_t paragraphs = 0;  ///< trained on
   std::size_t windows = 0;     ///< of these paragraphs
-  std::size_t pairs = 0;       ///< question and window: what an epoch trains on
+  std::size_t pairs = 0;  ///< question (RACE: with an option) and window: what an epoch trains on
   std::size_t pairs_no_answer = 0;
   std::size_t moved_answers = 0;   ///< text was not at its start; the nearest occurrence is used
   std::size_t lost_answers = 0;    ///< text is nowhere in the passage; question dropped
-  std::size_t without_answer = 0;  ///< no answer given and not marked impossible; dropped
+  std::size_t without_answer = 0;  ///< no answer or label given and not marked impossible; dropped
   std::size_t split_answers = 0;   ///< no window holds the whole answer; question dropped
   std::size_t cut_questions = 0;   ///< longer than max_question_tokens
+  std::size_t cut_passages = 0;    ///< of tasks that read one window: longer than window_tokens
 };
 
 /// Mean losses of a step; a loss that is not computed is absent.
@@ -143,12 +150,16 @@ struct TrainingProgress {
   double seconds_left = 0;
 };
 
-/// Exact match and F1 (0..100) of the held-out questions.
+/// Score of the held-out questions, in percent. Which numbers there are depends on the task.
 struct TrainingScore {
   std::uint64_t step = 0;
   int split_layer = 0;
-  double exact = 0;
-  double f1 = 0;
+  std::optional<double> exact = {};     ///< span: exact match
+  std::optional<double> f1 = {};        ///< span: F1 of tokens; QQP: F1 of the class "duplicate"
+  std::optional<double> accuracy = {};  ///< classes and choices
+
+  /// The number that decides which reader is best: accuracy where there is one, else F1.
+  [[nodiscard]] double main() const { return accuracy ? *accuracy : f1.value_or(0); }
 };
 
 struct TrainingHooks {
@@ -174,7 +185,7 @@ struct TrainingResult {
 ///
 /// What it writes into the output directory:
 ///   config.json, model.safetensors, tokenizer   the reader: the best of the evaluations where
-///                                               questions are held out (summed over the split
+///                                               questions are held out (averaged over the split
 ///                                               layers), else the last
 ///   last/                                       the reader as it was at the last evaluation or end
 ///   training/state.safetensors                  weights, optimiser, position: what resume reads
@@ -182,7 +193,8 @@ struct TrainingResult {
 /// All but the log are replaced as wholes.
 class DEFORMER_EXPORT Trainer {
  public:
-  /// `base_dir`: a model directory; its span head may be absent and then starts at random.
+  /// `base_dir`: a model directory; its head may be absent, or another task's, and then starts at
+  /// random.
   /// `teacher_dir`: a reader of the same sizes and vocabulary, run at split layer 0; needed when kd
   /// or lrs has a weight, else it must be empty. Throws kInvalidArgument for options that
   /// contradict each other, kIncompatible for a teacher of another shape, kNotFound, kCorrupt,
@@ -199,6 +211,13 @@ class DEFORMER_EXPORT Trainer {
   /// `resume` is not asked for; kIncompatible when that run belongs to other options or data,
   /// kIo and kResourceExhausted when something cannot be written: the last checkpoint stays.
   TrainingResult run(const std::vector<SquadDataset>& files, const TrainingHooks& hooks = {});
+  /// The same on examples with classes, all of the trainer's task, that have a label.
+  TrainingResult run(const std::vector<PairDataset>& files, const TrainingHooks& hooks = {});
+  /// The same on RACE, on questions that have an answer; all have equally many options.
+  TrainingResult run(const std::vector<RaceDataset>& files, const TrainingHooks& hooks = {});
+
+  /// What is trained. run() throws kInvalidArgument for data of another task.
+  [[nodiscard]] Task task() const noexcept;
 
  private:
   struct State;

@@ -11,6 +11,10 @@ nn::Linear take_linear(const WeightScope& scope, std::int64_t in, std::int64_t o
   return {scope.take("weight", {out, in}), scope.take("bias", {out}), scope.precision()};
 }
 
+nn::Linear take_head_linear(const WeightScope& scope, std::int64_t in, std::int64_t out) {
+  return {scope.take("weight", {out, in}), scope.take("bias", {out})};
+}
+
 nn::LayerNorm take_norm(const WeightScope& scope, std::int64_t size, double eps) {
   return {scope.take("weight", {size}), scope.take("bias", {size}), eps};
 }

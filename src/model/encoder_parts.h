@@ -18,6 +18,11 @@ namespace deformer {
 /// `weight` [out, in] and `bias` [out] of the scope, in the loader's precision.
 [[nodiscard]] nn::Linear take_linear(const WeightScope& scope, std::int64_t in, std::int64_t out);
 
+/// The same in fp32 whatever the loader's precision: heads are small, and what they say is the
+/// answer.
+[[nodiscard]] nn::Linear take_head_linear(const WeightScope& scope, std::int64_t in,
+                                          std::int64_t out);
+
 /// `weight` and `bias` [size] of the scope.
 [[nodiscard]] nn::LayerNorm take_norm(const WeightScope& scope, std::int64_t size, double eps);
 

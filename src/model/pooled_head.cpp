@@ -11,8 +11,8 @@ namespace deformer {
 PooledHead::PooledHead(std::int64_t hidden_size, std::int64_t outputs, PooledHeadNames names,
                        WeightLoader& weights)
     : names_(std::move(names)),
-      pooler_(take_linear(WeightScope(weights, names_.pooler), hidden_size, hidden_size)),
-      output_(take_linear(WeightScope(weights, names_.output), hidden_size, outputs)) {}
+      pooler_(take_head_linear(WeightScope(weights, names_.pooler), hidden_size, hidden_size)),
+      output_(take_head_linear(WeightScope(weights, names_.output), hidden_size, outputs)) {}
 
 PooledHead::PooledHead(nn::Linear pooler, nn::Linear output, PooledHeadNames names)
     : names_(std::move(names)), pooler_(std::move(pooler)), output_(std::move(output)) {}

@@ -36,6 +36,9 @@ class Linear {
   /// As given to the constructor. In int8 only the shape is kept: no memory is behind the values.
   [[nodiscard]] const at::Tensor& weight() const { return weight_; }
   [[nodiscard]] const at::Tensor& bias() const { return bias_; }
+  [[nodiscard]] std::int64_t out_features() const {
+    return order_ == WeightOrder::kOutFirst ? weight_.size(0) : weight_.numel() / weight_.size(0);
+  }
 
  private:
   [[nodiscard]] at::Tensor multiply(const at::Tensor& input, const at::Tensor& bias) const;  // fp32

@@ -34,6 +34,10 @@ std::string hash_of(const TrainingSet& set) {
   for (const auto& question : set.questions) add(question);
   for (const auto& window : set.windows) add(window);
   hasher.add(std::as_bytes(std::span(set.pairs)));
+  if (!set.labels.empty()) {
+    hasher.add(static_cast<std::int64_t>(set.pairs_per_example));
+    hasher.add(std::as_bytes(std::span(set.labels)));
+  }
   return hex(hasher.digest64());
 }
 
@@ -118,6 +122,7 @@ void validate(const TrainingOptions& options) {
 std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
                         const TrainReader& student, const TrainReader* teacher) {
   nlohmann::ordered_json recipe;
+  if (student.config.task != Task::kSpan) recipe["task"] = to_string(student.config.task);
   recipe["split_layers"] = options.split_layers;
   recipe["split_schedule"] = options.split_schedule == SplitSchedule::kSum ? "sum" : "alternate";
   recipe["layout"] = to_string(student.config.split.layout);

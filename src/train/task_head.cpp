@@ -1,5 +1,7 @@
 #include "train/task_head.h"
 
+#include <ATen/ATen.h>
+
 #include <utility>
 
 #include "train/losses.h"
@@ -35,10 +37,35 @@ class SpanTaskHead final : public TaskHead {
   std::unique_ptr<const SpanHead> head_;
 };
 
+class PooledTaskHead final : public TaskHead {
+ public:
+  explicit PooledTaskHead(std::unique_ptr<const PooledHead> head) : head_(std::move(head)) {}
+
+  [[nodiscard]] JointRows rows() const override { return JointRows::kCls; }
+
+  // [pairs, classes] and [examples * choices, 1] alike.
+  [[nodiscard]] at::Tensor logits(const at::Tensor& hidden, const PassBatch& batch,
+                                  const ForwardOptions& options) const override {
+    const std::int64_t examples = std::ssize(batch.targets.front());
+    return head_->logits(head_->pool(hidden), options).to(at::kFloat).view({1, examples, -1});
+  }
+
+  void append_parameters(std::vector<Parameter>& parameters) const override {
+    head_->append_parameters(parameters);
+  }
+
+ private:
+  std::unique_ptr<const PooledHead> head_;
+};
+
 }  // namespace
 
 std::unique_ptr<const TaskHead> make_span_task_head(std::unique_ptr<const SpanHead> head) {
   return std::make_unique<const SpanTaskHead>(std::move(head));
+}
+
+std::unique_ptr<const TaskHead> make_pooled_task_head(std::unique_ptr<const PooledHead> head) {
+  return std::make_unique<const PooledTaskHead>(std::move(head));
 }
 
 }  // namespace deformer

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "deformer/encoder.h"
+#include "model/pooled_head.h"
 #include "model/span_head.h"
 
 namespace deformer {
@@ -34,5 +35,10 @@ class TaskHead {
 /// where the batch has pairs without an answer.
 [[nodiscard]] std::unique_ptr<const TaskHead> make_span_task_head(
     std::unique_ptr<const SpanHead> head);
+
+/// The class of a pair, or which choice of an example is right: one softmax over the classes of a
+/// pair, or over the choices that stand together.
+[[nodiscard]] std::unique_ptr<const TaskHead> make_pooled_task_head(
+    std::unique_ptr<const PooledHead> head);
 
 }  // namespace deformer

@@ -10,6 +10,9 @@
 #include "model/architecture.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
+#include "model/encoder_parts.h"
+#include "model/pooled_head.h"
+#include "model/span_head.h"
 
 namespace deformer {
 namespace {
@@ -17,29 +20,96 @@ namespace {
 // Tokenizer files of all kinds; a model directory holds some of them.
 constexpr const char* kTokenizerFiles[] = {"vocab.txt", "spiece.model", "tokenizer_config.json"};
 
-ModelConfig load_config(const std::filesystem::path& model_dir, const TrainReaderOptions& options) {
-  ModelConfig config = load_model_config(model_dir);
+std::int64_t head_outputs(Task task) {
+  return task == Task::kRace ? 1 : std::ssize(class_names(task));
+}
+
+// Whether an ordinary checkpoint, which does not name its task, has a head of the task's size.
+bool has_head_for(Task task, const ModelConfig& config, const Checkpoint& checkpoint) {
+  const StoredTensor* weight =
+      checkpoint.find(pooled_head_names(config.architecture).output + ".weight");
+  return weight != nullptr && config.task == Task::kSpan && !weight->view.shape.empty() &&
+         weight->view.shape.front() == head_outputs(task);
+}
+
+struct TrainConfig {
+  ModelConfig config;
+  bool keeps_output = true;  // the checkpoint's last layer is the task's
+};
+
+TrainConfig load_config(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
+                        const TrainReaderOptions& options) {
+  TrainConfig found{load_model_config(model_dir)};
+  ModelConfig& config = found.config;
+  const Task task = options.task.value_or(config.task);
+  const bool other_task = config.task != task;
+  if (other_task) {
+    found.keeps_output = has_head_for(task, config, checkpoint);
+    config.labels = found.keeps_output ? load_model_config(model_dir, task).labels  // in its order
+                                       : class_names(task);
+    config.task = task;
+  }
   Layout layout = config.split.layout;
   if (layout == Layout::kContinue) layout = default_layout(config.architecture);
   layout = options.layout.value_or(layout);
-  if (config.split.layout != layout) {
+  if (config.split.layout != layout || other_task) {
     const int split_layer = config.split.split_layer;
     config.split = default_split(config, layout);
     config.split.split_layer = split_layer;
   }
   if (options.split_layer) config.split.split_layer = *options.split_layer;
   validate(config);
-  return config;
+  return found;
 }
 
-// A new head: normal weights as the encoder's were, no bias.
-std::unique_ptr<const SpanHead> make_new_head(const ModelConfig& config,
-                                              const TrainReaderOptions& options) {
-  at::Generator generator = at::detail::createCPUGenerator(options.seed);
-  const at::Tensor weight =
-      at::normal(0.0, config.initializer_range, {2, config.hidden_size}, generator);
-  return std::make_unique<const SpanHead>(weight.to(options.device),
-                                          at::zeros({2}, at::device(options.device)));
+// Weights as the encoder's were made, no bias.
+class NewLayers {
+ public:
+  NewLayers(const ModelConfig& config, const TrainReaderOptions& options)
+      : generator_(at::detail::createCPUGenerator(options.seed)),
+        deviation_(config.initializer_range),
+        device_(options.device) {}
+
+  [[nodiscard]] nn::Linear make(std::int64_t in, std::int64_t out) {
+    const at::Tensor weight = at::normal(0.0, deviation_, {out, in}, generator_);
+    return {weight.to(device_), at::zeros({out}, at::device(device_))};
+  }
+
+ private:
+  at::Generator generator_;
+  double deviation_;
+  at::Device device_;
+};
+
+std::unique_ptr<const SpanHead> make_span_head(const ModelConfig& config, WeightLoader& weights,
+                                               const TrainReaderOptions& options) {
+  const WeightScope scope(weights, SpanHead::kName);
+  if (scope.has("weight")) return std::make_unique<const SpanHead>(config.hidden_size, scope);
+  const nn::Linear layer = NewLayers(config, options).make(config.hidden_size, 2);
+  return std::make_unique<const SpanHead>(layer.weight(), layer.bias());
+}
+
+// The checkpoint's pooler serves every task.
+std::unique_ptr<const PooledHead> make_pooled_head(const ModelConfig& config, WeightLoader& weights,
+                                                   const TrainReaderOptions& options,
+                                                   bool keeps_output) {
+  const PooledHeadNames names = pooled_head_names(config.architecture);
+  const std::int64_t hidden = config.hidden_size;
+  NewLayers layers(config, options);
+  const auto layer = [&](const std::string& name, std::int64_t out, bool kept) {
+    const WeightScope scope(weights, name);
+    return kept && scope.has("weight") ? take_head_linear(scope, hidden, out)
+                                       : layers.make(hidden, out);
+  };
+  return std::make_unique<const PooledHead>(
+      layer(names.pooler, hidden, true),
+      layer(names.output, head_outputs(config.task), keeps_output), names);
+}
+
+// Heads of the checkpoint that the task does not read.
+std::vector<std::string> other_heads(const ModelConfig& config) {
+  const PooledHeadNames names = pooled_head_names(config.architecture);
+  return {std::string(SpanHead::kName) + ".", names.pooler + ".", names.output + "."};
 }
 
 void require_equal(const char* what, std::int64_t expected, std::int64_t found) {
@@ -72,17 +142,20 @@ std::vector<Parameter> TrainReader::parameters() const {
 TrainReader load_train_reader(const std::filesystem::path& model_dir,
                               const TrainReaderOptions& options) {
   TrainReader reader;
-  reader.config = load_config(model_dir, options);
+  const Checkpoint checkpoint = Checkpoint::open(model_dir);
+  const TrainConfig found = load_config(model_dir, checkpoint, options);
+  reader.config = found.config;
   reader.tokenizer = load_tokenizer(model_dir);
   require_vocabulary(model_dir, reader.config, reader.tokenizer->vocab_size());
-  const Checkpoint checkpoint = Checkpoint::open(model_dir);
   WeightLoader weights(checkpoint, {.kind = WeightMemory::kOwned, .device = options.device});
   reader.encoder = make_encoder(reader.config, weights);
-  const WeightScope head(weights, SpanHead::kName);
-  reader.head = make_span_task_head(
-      head.has("weight") ? std::make_unique<const SpanHead>(reader.config.hidden_size, head)
-                         : make_new_head(reader.config, options));
-  weights.finish();
+  if (reader.config.task == Task::kSpan) {
+    reader.head = make_span_task_head(make_span_head(reader.config, weights, options));
+  } else {
+    reader.head = make_pooled_task_head(
+        make_pooled_head(reader.config, weights, options, found.keeps_output));
+  }
+  weights.finish(other_heads(reader.config));
   reader.layout = make_segment_layout(reader.config, reader.tokenizer->special_tokens());
   for (const Parameter& parameter : reader.parameters()) {
     parameter.value.set_requires_grad(options.trainable);
@@ -99,6 +172,11 @@ void require_same_shape(const TrainReader& student, const TrainReader& teacher) 
     throw Error(ErrorCode::kIncompatible, "teacher: expected architecture " +
                                               to_string(ours.architecture) + ", found " +
                                               to_string(theirs.architecture));
+  }
+  if (ours.task != theirs.task || ours.labels != theirs.labels) {
+    throw Error(ErrorCode::kIncompatible, "teacher: expected one of task " + to_string(ours.task) +
+                                              " with the same order of classes, found one of " +
+                                              to_string(theirs.task));
   }
   if (student.tokenizer->hash() != teacher.tokenizer->hash()) {
     throw Error(ErrorCode::kIncompatible,

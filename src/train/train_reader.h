@@ -31,15 +31,17 @@ struct TrainReader {
 };
 
 struct TrainReaderOptions {
+  std::optional<Task> task = {};        ///< see TrainingOptions::task
   std::optional<Layout> layout = {};    ///< see TrainingOptions::layout
   std::optional<int> split_layer = {};  ///< in place of the file's
   at::Device device = at::kCPU;
-  std::uint64_t seed = 1;  ///< of a span head that the directory lacks
+  std::uint64_t seed = 1;  ///< of a head that the directory lacks
   bool trainable = true;   ///< gradients are wanted
 };
 
 /// Loads a model directory. One without a `deformer` object (an ordinary checkpoint) gets the
-/// published window and question lengths, as far as its position table allows. Throws as
+/// published window and question lengths, as far as its position table allows; so does one of
+/// another task. A head of another task is left out. Throws as
 /// Model::load, and kIncompatible when the layout does not allow the split.
 [[nodiscard]] TrainReader load_train_reader(const std::filesystem::path& model_dir,
                                             const TrainReaderOptions& options);

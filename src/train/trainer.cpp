@@ -9,14 +9,12 @@
 #include <utility>
 
 #include "base/file.h"
-#include "deformer/content_id.h"
 #include "deformer/error.h"
-#include "deformer/metrics.h"
-#include "deformer/model.h"
-#include "deformer/span_qa.h"
 #include "nn/guard.h"
 #include "train/data_order.h"
+#include "train/evaluation.h"
 #include "train/gradient_sum.h"
+#include "train/held_out.h"
 #include "train/optimizer.h"
 #include "train/process_group.h"
 #include "train/recipe.h"
@@ -81,25 +79,44 @@ class Speedometer {
   double steps_ = 0;
 };
 
-SquadEvaluation evaluate_reader(const std::filesystem::path& model_dir, int split_layer,
-                                const SquadDataset& dataset) {
-  const auto model = Model::load(model_dir, {.split_layer = split_layer});
-  const SpanQa reader(model);
-  Predictions predictions;
-  const bool no_answer = dataset.has_unanswerable();
-  for (const SquadArticle& article : dataset.articles) {
-    std::vector<QaRequest> requests;
-    for (const SquadParagraph& paragraph : article.paragraphs) {
-      const Passage passage{content_id(paragraph.context), paragraph.context};
-      for (const SquadQuestion& question : paragraph.questions) {
-        requests.push_back({question.id, question.question, {passage}});
-      }
-    }
-    for (const QaResult& result : reader.answer(requests, {.allow_no_answer = no_answer})) {
-      predictions.emplace(result.id, result.answers.empty() ? "" : result.answers.front().text);
-    }
-  }
-  return evaluate_squad(dataset, predictions);
+void require_task(Task expected, Task found) {
+  if (expected == found) return;
+  throw Error(ErrorCode::kInvalidArgument, "training data: expected data of task " +
+                                               to_string(expected) + ", found data of " +
+                                               to_string(found));
+}
+
+TrainingSet make_set(const std::vector<SquadDataset>& files, const TrainReader& student,
+                     const TrainingOptions& options) {
+  require_task(student.config.task, Task::kSpan);
+  return make_training_set(files, *student.tokenizer, student.config.split, options.negatives);
+}
+
+TrainingSet make_set(const std::vector<PairDataset>& files, const TrainReader& student,
+                     const TrainingOptions& /*options*/) {
+  for (const PairDataset& file : files) require_task(student.config.task, file.task);
+  return make_training_set(files, *student.tokenizer, student.config);
+}
+
+TrainingSet make_set(const std::vector<RaceDataset>& files, const TrainReader& student,
+                     const TrainingOptions& /*options*/) {
+  require_task(student.config.task, Task::kRace);
+  return make_training_set(files, *student.tokenizer, student.config);
+}
+
+// Scores at several split layers as one.
+TrainingScore mean_score(const std::vector<TrainingScore>& scores) {
+  TrainingScore mean = scores.back();
+  const auto average = [&](std::optional<double> TrainingScore::*number) {
+    if (!(mean.*number)) return;
+    double sum = 0;
+    for (const TrainingScore& score : scores) sum += *(score.*number);
+    mean.*number = sum / static_cast<double>(scores.size());
+  };
+  average(&TrainingScore::exact);
+  average(&TrainingScore::f1);
+  average(&TrainingScore::accuracy);
+  return mean;
 }
 
 }  // namespace
@@ -111,13 +128,21 @@ struct Trainer::State {
   // Throws when the run would destroy what it starts from, or another run's checkpoint.
   void refuse_overwriting() const;
   // Data, order and schedule of this run; continues at the checkpoint when asked to.
-  void prepare(std::vector<SquadDataset> files, const TrainingHooks& hooks);
+  template <typename Dataset>
+  void prepare(std::vector<Dataset> files, const TrainingHooks& hooks);
+  void schedule();
+  template <typename Dataset>
+  TrainingResult run(const std::vector<Dataset>& files, const TrainingHooks& hooks) {
+    prepare(files, hooks);
+    train(hooks);
+    return finish(hooks);
+  }
   void train(const TrainingHooks& hooks);
   TrainingResult finish(const TrainingHooks& hooks);
 
   void run_step(const TrainingHooks& hooks);
   void evaluate(const TrainingHooks& hooks);
-  void keep_best(double exact, double f1);
+  void keep_best(const TrainingScore& score);
   void checkpoint();
   void report_step(const TrainingHooks& hooks, const StepPlan& plan, const StepOutcome& outcome,
                    double rate, double norm);
@@ -139,7 +164,7 @@ struct Trainer::State {
   std::optional<TrainReader> teacher;
   std::unique_ptr<ProcessGroup> group;  // null: this process alone
 
-  SquadDataset held_out;
+  HeldOut held_out;
   TrainingSet set;
   std::optional<DataOrder> order;
   std::optional<Adamw> optimizer;
@@ -173,13 +198,15 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
   }
   const at::Device device = device_of(options.device);
   if (options.threads > 0) at::set_num_threads(options.threads);
-  TrainReaderOptions load{.layout = options.layout, .device = device, .seed = options.seed};
+  TrainReaderOptions load{
+      .task = options.task, .layout = options.layout, .device = device, .seed = options.seed};
   if (!options.split_layers.empty()) load.split_layer = options.split_layers.back();
   student = load_train_reader(base, load);
   if (options.split_layers.empty()) {
     options.split_layers.push_back(student.config.split.split_layer);
   }
   if (needs_teacher) {
+    load.task = student.config.task;
     load.layout = student.config.split.layout;
     load.split_layer = 0;
     load.trainable = false;
@@ -207,17 +234,21 @@ void Trainer::State::refuse_overwriting() const {
   }
 }
 
-void Trainer::State::prepare(std::vector<SquadDataset> files, const TrainingHooks& hooks) {
+template <typename Dataset>
+void Trainer::State::prepare(std::vector<Dataset> files, const TrainingHooks& hooks) {
   refuse_overwriting();
   make_directories(output_dir / "training");
   if (options.held_out_questions > 0) {
     held_out = take_held_out(files, options.held_out_questions, options.seed);
   }
-  set = make_training_set(files, *student.tokenizer, student.config.split, options.negatives);
-  set.report.held_out = held_out.num_questions();
+  set = make_set(files, student, options);
+  set.report.held_out = num_questions(held_out);
   set.report.questions += set.report.held_out;
   if (leads() && hooks.on_data) hooks.on_data(set.report);
+  schedule();
+}
 
+void Trainer::State::schedule() {
   const bool grouped =
       *std::max_element(options.split_layers.begin(), options.split_layers.end()) > 0;
   order.emplace(set, DataOrderOptions{
@@ -313,25 +344,22 @@ void Trainer::State::checkpoint() {
 void Trainer::State::evaluate(const TrainingHooks& hooks) {
   save_reader(student, base_dir, output_dir / "last", options.save_format);
   evaluated_step = position.step;
-  if (held_out.num_questions() == 0) return;
-  double exact = 0;
-  double f1 = 0;
+  if (num_questions(held_out) == 0) return;
+  std::vector<TrainingScore> scores;
   for (const int split_layer : options.split_layers) {
-    const SquadScore score = evaluate_reader(output_dir / "last", split_layer, held_out).overall;
-    const TrainingScore record{position.step, split_layer, score.exact, score.f1};
-    log->score(record, seconds(), score.total);
-    result.scores.push_back(record);
-    if (hooks.on_score) hooks.on_score(record);
-    exact += score.exact;
-    f1 += score.f1;
+    TrainingScore score = evaluate_reader(output_dir / "last", split_layer, held_out);
+    score.step = position.step;
+    log->score(score, seconds(), num_questions(held_out));
+    if (hooks.on_score) hooks.on_score(score);
+    scores.push_back(score);
   }
-  const auto count = static_cast<double>(options.split_layers.size());
-  keep_best(exact / count, f1 / count);
+  result.scores.insert(result.scores.end(), scores.begin(), scores.end());
+  keep_best(mean_score(scores));
 }
 
-void Trainer::State::keep_best(double exact, double f1) {
-  if (position.best && position.best->f1 >= f1) return;
-  position.best = TrainingScore{position.step, options.split_layers.back(), exact, f1};
+void Trainer::State::keep_best(const TrainingScore& score) {
+  if (position.best && position.best->main() >= score.main()) return;
+  position.best = score;
   save_reader(student, base_dir, output_dir, options.save_format);
   checkpoint();
 }
@@ -366,11 +394,19 @@ Trainer::Trainer(const std::filesystem::path& base_dir, const std::filesystem::p
 Trainer::~Trainer() = default;
 
 TrainingResult Trainer::run(const std::vector<SquadDataset>& files, const TrainingHooks& hooks) {
-  return nn::guarded([&] {
-    state_->prepare(files, hooks);
-    state_->train(hooks);
-    return state_->finish(hooks);
-  });
+  return nn::guarded([&] { return state_->run(files, hooks); });
+}
+
+TrainingResult Trainer::run(const std::vector<PairDataset>& files, const TrainingHooks& hooks) {
+  return nn::guarded([&] { return state_->run(files, hooks); });
+}
+
+TrainingResult Trainer::run(const std::vector<RaceDataset>& files, const TrainingHooks& hooks) {
+  return nn::guarded([&] { return state_->run(files, hooks); });
+}
+
+Task Trainer::task() const noexcept {
+  return state_->student.config.task;
 }
 
 }  // namespace deformer

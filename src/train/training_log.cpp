@@ -90,8 +90,9 @@ void TrainingLog::score(const TrainingScore& score, double seconds, std::size_t 
   line["step"] = score.step;
   line["seconds"] = seconds;
   line["split_layer"] = score.split_layer;
-  line["exact"] = score.exact;
-  line["f1"] = score.f1;
+  if (score.exact) line["exact"] = *score.exact;
+  if (score.f1) line["f1"] = *score.f1;
+  if (score.accuracy) line["accuracy"] = *score.accuracy;
   line["questions"] = questions;
   write(line.dump());
 }

@@ -93,21 +93,24 @@ PassBatch make_pass_batch(const TrainingSet& set, std::span<const std::uint32_t>
                           const SegmentLayout& layout) {
   PassBatch batch;
   batch.no_answer = set.no_answer;
-  std::map<std::uint32_t, std::int64_t> questions;
-  std::map<std::pair<std::uint32_t, std::size_t>, std::int64_t> windows;
+  // A segment whose positions go on after the other one belongs to one length of that.
+  std::map<std::pair<std::uint32_t, std::int64_t>, std::int64_t> questions;
+  std::map<std::pair<std::uint32_t, std::int64_t>, std::int64_t> windows;
   for (const std::uint32_t index : indices) {
     const TrainingPair& pair = set.pairs[index];
-    const std::int64_t question = index_of(questions, pair.question, batch.questions, [&] {
-      return layout.question(set.questions[pair.question]);
-    });
-    const std::size_t question_rows =
-        batch.questions[static_cast<std::size_t>(question)].ids.size();
-    const std::pair key(pair.window,
-                        layout.passage_depends_on_question() ? question_rows : std::size_t{0});
     const auto& tokens = set.windows[pair.window];
-    const std::int64_t window = index_of(windows, key, batch.windows, [&] {
-      return layout.passage(tokens, static_cast<std::int64_t>(question_rows));
+    const std::int64_t window_rows = std::ssize(tokens) + layout.passage_special_tokens();
+    const std::pair question_key(pair.question,
+                                 layout.question_depends_on_passage() ? window_rows : 0);
+    const std::int64_t question = index_of(questions, question_key, batch.questions, [&] {
+      return layout.question(set.questions[pair.question], window_rows);
     });
+    const std::int64_t question_rows =
+        std::ssize(batch.questions[static_cast<std::size_t>(question)].ids);
+    const std::pair window_key(pair.window,
+                               layout.passage_depends_on_question() ? question_rows : 0);
+    const std::int64_t window = index_of(windows, window_key, batch.windows,
+                                         [&] { return layout.passage(tokens, question_rows); });
     batch.pairs.push_back({.question = question, .passage = window});
     batch.passage_tokens.push_back(std::ssize(tokens));
   }

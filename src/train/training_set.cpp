@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
-#include "base/hash.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "text/utf8.h"
@@ -178,59 +175,6 @@ class SetBuilder {
   TrainingSet set_;
 };
 
-std::size_t count_questions(const std::vector<SquadDataset>& files) {
-  std::size_t count = 0;
-  for (const SquadDataset& file : files) count += file.num_questions();
-  return count;
-}
-
-// Hashes of the texts to be held out: those with the smallest keys.
-std::set<std::uint64_t> choose_texts(const std::vector<SquadDataset>& files, std::size_t questions,
-                                     std::uint64_t seed) {
-  std::unordered_map<std::uint64_t, std::size_t> questions_of;
-  for (const SquadDataset& file : files) {
-    for (const SquadArticle& article : file.articles) {
-      for (const SquadParagraph& paragraph : article.paragraphs) {
-        questions_of[hash64(paragraph.context)] += paragraph.questions.size();
-      }
-    }
-  }
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> order;
-  for (const auto& [hash, count] : questions_of) {
-    Hasher hasher;
-    hasher.add(static_cast<std::int64_t>(seed)).add(static_cast<std::int64_t>(hash));
-    order.emplace_back(hasher.digest64(), hash);
-  }
-  std::sort(order.begin(), order.end());
-  std::set<std::uint64_t> chosen;
-  std::size_t taken = 0;
-  for (const auto& [key, hash] : order) {
-    if (taken >= questions) break;
-    chosen.insert(hash);
-    taken += questions_of[hash];
-  }
-  return chosen;
-}
-
-// What can be scored: every question has a gold answer or is impossible, and, as two files may use
-// one id, its own id.
-void make_scorable(SquadDataset& dataset) {
-  std::set<std::string> seen;
-  for (SquadArticle& article : dataset.articles) {
-    for (SquadParagraph& paragraph : article.paragraphs) {
-      std::erase_if(paragraph.questions, [](const SquadQuestion& question) {
-        return question.answers.empty() && !question.is_impossible;
-      });
-      for (SquadQuestion& question : paragraph.questions) {
-        const std::string id = question.id;
-        for (int copy = 2; !seen.insert(question.id).second; ++copy) {
-          question.id = id + "#" + std::to_string(copy);
-        }
-      }
-    }
-  }
-}
-
 }  // namespace
 
 TrainingSet make_training_set(const std::vector<SquadDataset>& files, const Tokenizer& tokenizer,
@@ -242,34 +186,6 @@ TrainingSet make_training_set(const std::vector<SquadDataset>& files, const Toke
     }
   }
   return builder.finish();
-}
-
-SquadDataset take_held_out(std::vector<SquadDataset>& files, std::size_t questions,
-                           std::uint64_t seed) {
-  const auto chosen = choose_texts(files, questions, seed);
-  const auto is_chosen = [&](const SquadParagraph& paragraph) {
-    return chosen.contains(hash64(paragraph.context));
-  };
-  SquadDataset held_out;
-  for (SquadDataset& file : files) {
-    for (SquadArticle& article : file.articles) {
-      const auto kept = std::stable_partition(
-          article.paragraphs.begin(), article.paragraphs.end(),
-          [&](const SquadParagraph& paragraph) { return !is_chosen(paragraph); });
-      if (kept == article.paragraphs.end()) continue;
-      SquadArticle& part = held_out.articles.emplace_back();
-      part.title = article.title;
-      std::move(kept, article.paragraphs.end(), std::back_inserter(part.paragraphs));
-      article.paragraphs.erase(kept, article.paragraphs.end());
-    }
-  }
-  if (count_questions(files) == 0) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "held-out questions: expected fewer than the training data has, found " +
-                    std::to_string(questions));
-  }
-  make_scorable(held_out);
-  return held_out;
 }
 
 }  // namespace deformer

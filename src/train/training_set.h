@@ -7,6 +7,7 @@
 
 #include "deformer/dataset.h"
 #include "deformer/model_config.h"
+#include "deformer/pair_dataset.h"
 #include "deformer/tokenizer.h"
 #include "deformer/training.h"
 
@@ -47,10 +48,15 @@ struct TrainingSet {
                                             const Tokenizer& tokenizer, const SplitConfig& split,
                                             Negatives negatives);
 
-/// Moves whole paragraphs with about `questions` questions out of `files` into one data set.
-/// Paragraphs with one text move together; the choice depends on texts and seed alone. Question ids
-/// of the result are unique. Throws kInvalidArgument when nothing would be left to train on.
-[[nodiscard]] SquadDataset take_held_out(std::vector<SquadDataset>& files, std::size_t questions,
-                                         std::uint64_t seed);
+/// The same for examples with classes. `labels`: class names in the order of the head's outputs.
+/// Examples on one passage share its window. Throws kInvalidArgument when no labelled one is left.
+[[nodiscard]] TrainingSet make_training_set(const std::vector<PairDataset>& files,
+                                            const Tokenizer& tokenizer, const ModelConfig& config);
+
+/// The same for RACE: an example is a question, its pairs are its options on the article. Throws
+/// kInvalidArgument when no answered question is left, or for another number of options than the
+/// first one's.
+[[nodiscard]] TrainingSet make_training_set(const std::vector<RaceDataset>& files,
+                                            const Tokenizer& tokenizer, const ModelConfig& config);
 
 }  // namespace deformer

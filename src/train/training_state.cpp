@@ -43,10 +43,11 @@ nlohmann::json to_json(const TrainingPosition& position) {
   json["seconds"] = position.seconds;
   json["recipe"] = position.recipe;
   if (position.best) {
-    json["best"] = {{"step", position.best->step},
-                    {"split_layer", position.best->split_layer},
-                    {"exact", position.best->exact},
-                    {"f1", position.best->f1}};
+    const TrainingScore& best = *position.best;
+    json["best"] = {{"step", best.step}, {"split_layer", best.split_layer}};
+    if (best.exact) json["best"]["exact"] = *best.exact;
+    if (best.f1) json["best"]["f1"] = *best.f1;
+    if (best.accuracy) json["best"]["accuracy"] = *best.accuracy;
   }
   return json;
 }
@@ -60,9 +61,12 @@ TrainingPosition from_json(const std::string& text, const std::string& where) {
   position.recipe = root.at("recipe").as_string();
   if (root.has("best")) {
     const JsonPlace best = root.at("best");
+    const auto number = [&](const char* name) {
+      return best.has(name) ? std::optional(best.at(name).as_number()) : std::nullopt;
+    };
     position.best = TrainingScore{static_cast<std::uint64_t>(best.at("step").as_integer()),
                                   static_cast<int>(best.at("split_layer").as_integer()),
-                                  best.at("exact").as_number(), best.at("f1").as_number()};
+                                  number("exact"), number("f1"), number("accuracy")};
   }
   return position;
 }

@@ -139,6 +139,30 @@ TEST_F(CmdTrain, ANewRunDoesNotOverwriteAnother) {
                  "expected an output directory without a training run, found one");
 }
 
+TEST_F(CmdTrain, TrainsAnotherTask) {
+  write_model("encoder", {.split_layer = 0, .span_head = false});
+  const std::string data =
+      write("boolq.jsonl",
+            R"({"question": "is it red", "passage": "It is red.", "label": true}
+{"question": "is it blue", "passage": "It is red.", "label": false}
+)");
+  const std::vector<std::string> start{"train",         "--model",     path("encoder"),
+                                       "--split-layer", "1",           "--output",
+                                       path("out"),     "--max-steps", "2"};
+  auto words = start;
+  words.insert(words.end(), {"--task", "boolq", "--data", data});
+  const ProcessResult result = run(words);
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("2 pairs with 1 windows of 1 paragraphs"));
+  EXPECT_EQ(Json::parse(read(path("out") + "/config.json")).at("deformer").at("task"), "boolq");
+  words = start;
+  words.insert(words.end(), {"--data", data});
+  expect_failure(run(words), 2, "task span: expected --squad and no --data");
+  words.insert(words.end(), {"--task", "race"});
+  words.at(words.size() - 3) = write_json("train.json", small_squad());
+  expect_failure(run(words), 4, "train.json");
+}
+
 TEST_F(CmdTrain, BadInputIsOneLine) {
   const auto fails = [&](std::vector<std::string> more, int status, const char* text) {
     more.emplace_back("--quiet");

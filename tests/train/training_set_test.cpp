@@ -1,4 +1,5 @@
 #include "train/training_set.h"
+#include "train/held_out.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
