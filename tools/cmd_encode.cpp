@@ -18,20 +18,26 @@ constexpr std::size_t kChunkPassages = 512;
 constexpr const char* kFooter = R"(Examples:
   deformer encode --model DIR --store lmdb:passages --squad dev-v1.1.json
   deformer encode --model DIR --store lmdb:passages --jsonl articles.jsonl --codec fp16
+  deformer encode --model DIR --store lmdb:premises --task mnli --data dev_matched.tsv
   deformer encode --model DIR --store redis://localhost/wiki --text-dir articles/ --shard 2/8
 
 Every batch is committed when it is done. A run that was stopped, whatever stopped it, is continued
 by the same command: passages that the store holds with the same text are not encoded again.
 Lines of --jsonl are {"id": "...", "text": "..."}. A passage without an id, and every passage of a
-SQuAD file, is known by the hash of its text.)";
+SQuAD file or of --data, is known by the hash of its text. A model of another task than span reads
+one window of a passage, and its store is its own.)";
 
 std::unique_ptr<PassageReader> open_input(const EncodeVerbOptions& options) {
   const Shard shard = parse_shard(options.shard);
   if (!options.squad.empty()) return read_squad_passages(options.squad, shard);
   if (!options.jsonl.empty()) return read_jsonl_passages(options.jsonl, shard);
   if (!options.text_dir.empty()) return read_text_files(options.text_dir, shard);
+  if (!options.data.empty()) {
+    const Task task = load_model_config(options.model.model_dir, options.model.task).task;
+    return read_task_passages(task, options.data, shard);
+  }
   throw Error(ErrorCode::kInvalidArgument,
-              "encode: expected one of --squad, --jsonl, --text-dir, found none");
+              "encode: expected one of --squad, --jsonl, --text-dir, --data, found none");
 }
 
 EncodeRun encode_all(const PassageEncoder& encoder, const EncodeVerbOptions& options,
@@ -79,6 +85,7 @@ void add_outputs(CLI::App& verb, EncodeVerbOptions& options) {
 CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("encode", "Put passages into a store, ready for questions");
   add_model_options(*verb, options.model);
+  add_task_option(*verb, options.model);
   verb->add_option("--store", options.store, "lmdb:PATH or redis://HOST:PORT/PREFIX")
       ->required()
       ->type_name("URI");
@@ -93,8 +100,13 @@ CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options) {
                                     "Every file below a directory, known by its relative path")
                        ->type_name("DIR")
                        ->group(group);
-  squad->excludes(jsonl)->excludes(text_dir);
-  jsonl->excludes(text_dir);
+  auto* data = verb->add_option("--data", options.data,
+                                "The passages of a data set of --task, as classify reads it")
+                   ->type_name("PATH")
+                   ->group(group);
+  squad->excludes(jsonl)->excludes(text_dir)->excludes(data);
+  jsonl->excludes(text_dir)->excludes(data);
+  text_dir->excludes(data);
   add_outputs(*verb, options);
   verb->footer(kFooter);
   return verb;

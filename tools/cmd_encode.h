@@ -15,6 +15,7 @@ struct EncodeVerbOptions {
   std::string squad;
   std::string jsonl;
   std::string text_dir;
+  std::string data;
   std::string codec = "fp32";
   std::string shard = "1/1";
   std::size_t batch_tokens = 4096;

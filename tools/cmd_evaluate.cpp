@@ -1,13 +1,14 @@
 #include "tools/cmd_evaluate.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "deformer/error.h"
 #include "deformer/metrics.h"
 #include "deformer/predictions.h"
+#include "tools/cost.h"
 #include "tools/evaluation_report.h"
 #include "tools/output.h"
 #include "tools/squad_run.h"
@@ -19,24 +20,62 @@ constexpr const char* kFooter = R"(Examples:
   deformer evaluate --squad dev-v1.1.json --predictions predictions.json
   deformer evaluate --squad dev-v1.1.json --model DIR --output predictions.json
   deformer evaluate --squad dev-v2.0.json --model DIR --no-answer --json
+  deformer evaluate --squad tune-v2.0.json --model DIR --tune-threshold
 
 The numbers are those of the official scorers: evaluate-v2.0.py when a question of the file is
 marked unanswerable, else evaluate-v1.1.py. docs/cli.md has the table's and the JSON's fields.)";
 
-std::size_t peak_rss_bytes() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+// The largest number below every score.
+double below_all(const NoAnswerScores& scores) {
+  double lowest = 0;
+  for (const auto& [id, score] : scores) lowest = std::min(lowest, score);
+  return std::nextafter(lowest, -std::numeric_limits<double>::infinity());
+}
+
+// The metrics at the threshold given, or at the one that the official search finds best for F1.
+EvaluationReport evaluate_spans(const EvaluateOptions& options, const SquadDataset& dataset,
+                                const Predictions& spans, const NoAnswerScores* scores,
+                                double threshold) {
+  EvaluationReport report;
+  report.evaluation = evaluate_squad(dataset, spans, scores, threshold);
+  if (!options.tune_threshold) return report;
+  if (!report.evaluation.best) {
+    throw Error(ErrorCode::kInvalidArgument,
+                options.squad +
+                    ": --tune-threshold: expected questions marked is_impossible "
+                    "(SQuAD 2.0), found none");
+  }
+  const BestThreshold best = *report.evaluation.best;
+  const auto try_threshold = [&](double tuned) {
+    report.tuned_threshold = tuned;
+    report.evaluation = evaluate_squad(dataset, spans, scores, tuned);
+  };
+  try_threshold(best.best_f1_threshold);
+  // Where answering nothing is best the official search leaves 0, meant for probabilities; margins
+  // lie below it too.
+  const double nothing = below_all(*scores);
+  if (best.best_f1_threshold == 0 && nothing < 0 && report.evaluation.overall.f1 < best.best_f1) {
+    try_threshold(nothing);
+  }
+  return report;
+}
+
+// As answered at this threshold: "no answer" wins when it outscores the best span by more.
+PredictionList answers_at(const NoAnswerScores& margins, const Predictions& spans,
+                          double threshold) {
+  PredictionList answers;
+  for (const auto& [id, margin] : margins) {
+    answers.emplace_back(id, margin > threshold ? std::string() : spans.at(id));
+  }
+  return answers;
 }
 
 EvaluationReport evaluate_file(const EvaluateOptions& options, const SquadDataset& dataset) {
   const Predictions predictions = load_predictions(options.predictions);
   std::optional<NoAnswerScores> scores;
   if (!options.na_scores.empty()) scores = load_no_answer_scores(options.na_scores);
-  EvaluationReport report;
-  report.evaluation =
-      evaluate_squad(dataset, predictions, scores ? &*scores : nullptr, options.na_threshold);
-  return report;
+  return evaluate_spans(options, dataset, predictions, scores ? &*scores : nullptr,
+                        options.na_threshold);
 }
 
 // With "no answer" the best spans are scored and the threshold is left to the scorer: its search
@@ -46,7 +85,8 @@ EvaluationReport evaluate_model(const EvaluateOptions& options, const SquadDatas
   std::optional<Output> output;
   if (!options.output.empty()) output.emplace(options.output);
   ReaderOptions reader_options = options.reader;
-  const bool no_answer = reader_options.no_answer;
+  const bool no_answer = reader_options.no_answer || options.tune_threshold;
+  reader_options.no_answer = no_answer;
   if (no_answer) reader_options.top_k = 2;
   Reader reader(load_model(options.model), std::move(reader_options));
   Predictions spans;
@@ -58,9 +98,9 @@ EvaluationReport evaluate_model(const EvaluateOptions& options, const SquadDatas
                  answers.emplace_back(question.id, best_text(result));
                  margins.emplace_back(question.id, no_answer_margin(result));
                });
-  EvaluationReport report;
-  report.evaluation = evaluate_squad(dataset, spans, no_answer ? &margins : nullptr,
-                                     options.reader.no_answer_threshold);
+  EvaluationReport report = evaluate_spans(options, dataset, spans, no_answer ? &margins : nullptr,
+                                           options.reader.no_answer_threshold);
+  if (report.tuned_threshold) answers = answers_at(margins, spans, *report.tuned_threshold);
   report.run = ModelRun{reader.answered(), reader.seconds(), peak_rss_bytes()};
   if (output) {
     output->write(format_predictions(answers));
@@ -90,12 +130,12 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
                      ->needs(predictions)
                      ->type_name("FILE")
                      ->group(group);
-  verb->add_option("--na-threshold", options.na_threshold,
-                   R"(A higher score counts as "no answer")")
-      ->needs(scores)
-      ->type_name("X")
-      ->capture_default_str()
-      ->group(group);
+  auto* threshold = verb->add_option("--na-threshold", options.na_threshold,
+                                     R"(A higher score counts as "no answer")")
+                        ->needs(scores)
+                        ->type_name("X")
+                        ->capture_default_str()
+                        ->group(group);
   verb->add_option("--limit", options.limit, "Score the first N questions only")
       ->type_name("N")
       ->check(CLI::PositiveNumber)
@@ -108,6 +148,12 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
   verb->add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group("Output");
   add_runtime_options(*verb, options.model);
   add_reader_options(*verb, options.reader);
+  verb->add_flag("--tune-threshold", options.tune_threshold,
+                 "Score at the threshold that is best for F1 on this very file, and print it; with "
+                 "--model implies --no-answer")
+      ->excludes(threshold)
+      ->excludes(verb->get_option("--no-answer-threshold"))
+      ->group("Answering");
   verb->footer(kFooter);
   return verb;
 }
@@ -116,6 +162,10 @@ void run_evaluate(const EvaluateOptions& options) {
   if (options.predictions.empty() && options.model.model_dir.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 "evaluate: expected --predictions or --model, found neither");
+  }
+  if (options.tune_threshold && options.model.model_dir.empty() && options.na_scores.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "--tune-threshold: expected --na-scores with --predictions, found none");
   }
   Output output("-");
   SquadDataset dataset = load_squad(options.squad);

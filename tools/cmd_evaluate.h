@@ -16,6 +16,7 @@ struct EvaluateOptions {
   std::string predictions;
   std::string na_scores;
   double na_threshold = 1.0;
+  bool tune_threshold = false;
   ModelOptions model;
   ReaderOptions reader;
   std::string output;

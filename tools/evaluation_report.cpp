@@ -42,6 +42,11 @@ std::string to_table(const EvaluationReport& report) {
              fixed(scores.best->best_f1, 2) + " at threshold " +
              fixed(scores.best->best_f1_threshold, 4) + "\n";
   }
+  if (report.tuned_threshold) {
+    // All digits: it is to be given to --no-answer-threshold as it stands.
+    table += "scored at threshold " + nlohmann::json(*report.tuned_threshold).dump() +
+             ", tuned on this very file\n";
+  }
   if (scores.missing > 0) {
     table +=
         "questions without a prediction, which count as wrong: " + grouped(scores.missing) + "\n";
@@ -66,6 +71,7 @@ std::string to_json(const EvaluationReport& report) {
     object["best_f1"] = scores.best->best_f1;
     object["best_f1_thresh"] = scores.best->best_f1_threshold;
   }
+  if (report.tuned_threshold) object["tuned_threshold"] = *report.tuned_threshold;
   object["missing"] = scores.missing;
   if (report.run) {
     object["seconds"] = report.run->seconds;

@@ -18,6 +18,7 @@ struct ModelRun {
 
 struct EvaluationReport {
   SquadEvaluation evaluation;
+  std::optional<double> tuned_threshold;  ///< found on the file that is scored
   std::optional<ModelRun> run;
 };
 

@@ -37,12 +37,21 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->group(group);
 }
 
+void add_task_option(CLI::App& verb, ModelOptions& options) {
+  verb.add_option_function<std::string>(
+          "--task", [&options](const std::string& name) { options.task = parse_task(name); },
+          "boolq, mnli, qqp or race; needed where the model's config.json does not name it")
+      ->type_name("NAME")
+      ->group("Model");
+}
+
 std::shared_ptr<const Model> load_model(const ModelOptions& options) {
   LoadOptions load;
   load.device = parse_device(options.device);
   load.precision = parse_precision(options.precision);
   load.threads = options.threads;
   load.split_layer = options.split_layer;
+  load.task = options.task;
   if (!options.layout.empty()) load.layout = parse_layout(options.layout);
   return Model::load(options.model_dir, load);
 }

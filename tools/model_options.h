@@ -17,12 +17,16 @@ struct ModelOptions {
   int threads = 0;
   std::optional<int> split_layer;
   std::string layout;  // empty: the model's own
+  std::optional<Task> task;
 };
 
 /// Adds --model and what says how to run it.
 void add_model_options(CLI::App& verb, ModelOptions& options);
 /// The same without --model.
 void add_runtime_options(CLI::App& verb, ModelOptions& options);
+
+/// Adds --task, for verbs of several tasks.
+void add_task_option(CLI::App& verb, ModelOptions& options);
 
 [[nodiscard]] std::shared_ptr<const Model> load_model(const ModelOptions& options);
 

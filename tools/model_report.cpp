@@ -38,6 +38,14 @@ std::string positions_text(std::int64_t positions) {
   return positions > 0 ? number(positions) + " positions" : "positions relative, without limit";
 }
 
+std::string task_text(const ModelConfig& config) {
+  std::string text = to_string(config.task);
+  for (const std::string& label : config.labels) {
+    text += (label == config.labels.front() ? ": " : ", ") + label;
+  }
+  return text + "; the passage stands " + to_string(passage_place(config));
+}
+
 std::string flops_text(const FlopsEstimate& flops) {
   const std::string lengths = std::to_string(flops.question_rows) + " + " +
                               std::to_string(flops.passage_rows) + " tokens with special ones";
@@ -57,6 +65,7 @@ std::string to_text(const ModelReport& report) {
                           " layers, hidden " + number(config.hidden_size) + ", " +
                           number(config.num_attention_heads) + " heads, inner " +
                           number(config.intermediate_size) + ", " + to_string(config.hidden_act));
+  text += field("task", task_text(config));
   text +=
       field("split", "layer " + std::to_string(split.split_layer) + " of " +
                          number(config.num_hidden_layers) + ", layout " + to_string(split.layout) +
@@ -87,6 +96,9 @@ nlohmann::ordered_json config_json(const ModelConfig& config) {
           {"type_vocab_size", config.type_vocab_size},
           {"hidden_act", to_string(config.hidden_act)},
           {"layer_norm_eps", config.layer_norm_eps},
+          {"task", to_string(config.task)},
+          {"labels", config.labels},
+          {"passage_place", to_string(passage_place(config))},
           {"split_layer", config.split.split_layer},
           {"layout", to_string(config.split.layout)},
           {"max_question_tokens", config.split.max_question_tokens},

@@ -9,6 +9,7 @@
 #include "deformer/content_id.h"
 #include "deformer/dataset.h"
 #include "deformer/error.h"
+#include "deformer/pair_dataset.h"
 #include "tools/input.h"
 #include "tools/jsonl_request.h"
 
@@ -33,6 +34,27 @@ class ListedPassages : public PassageReader {
  private:
   std::vector<Passage> passages_;
   std::size_t next_ = 0;
+};
+
+// Texts under their content ids, each once.
+class UniquePassages {
+ public:
+  explicit UniquePassages(Shard shard) : shard_(shard) {}
+
+  void add(std::string text) {
+    std::string id = content_id(text);
+    if (!seen_.insert(id).second || !shard_.has(number_++)) return;
+    passages_.push_back({std::move(id), std::move(text)});
+  }
+  std::unique_ptr<PassageReader> take() {
+    return std::make_unique<ListedPassages>(std::move(passages_));
+  }
+
+ private:
+  Shard shard_;
+  std::set<std::string> seen_;
+  std::size_t number_ = 0;
+  std::vector<Passage> passages_;
 };
 
 class JsonlPassages : public PassageReader {
@@ -106,17 +128,23 @@ Shard parse_shard(const std::string& text) {
 
 std::unique_ptr<PassageReader> read_squad_passages(const std::string& path, Shard shard) {
   SquadDataset dataset = load_squad(path);
-  std::vector<Passage> passages;
-  std::set<std::string> seen;
-  std::size_t number = 0;
+  UniquePassages passages(shard);
   for (SquadArticle& article : dataset.articles) {
-    for (SquadParagraph& paragraph : article.paragraphs) {
-      std::string id = content_id(paragraph.context);
-      if (!seen.insert(id).second || !shard.has(number++)) continue;
-      passages.push_back({std::move(id), std::move(paragraph.context)});
-    }
+    for (SquadParagraph& paragraph : article.paragraphs) passages.add(std::move(paragraph.context));
   }
-  return std::make_unique<ListedPassages>(std::move(passages));
+  return passages.take();
+}
+
+std::unique_ptr<PassageReader> read_task_passages(Task task, const std::string& path, Shard shard) {
+  UniquePassages passages(shard);
+  if (task == Task::kRace) {
+    for (RaceArticle& article : load_race(path).articles) passages.add(std::move(article.text));
+    return passages.take();
+  }
+  for (PairExample& example : load_pair_dataset(task, path).examples) {
+    if (!example.passage.empty()) passages.add(std::move(example.passage));
+  }
+  return passages.take();
 }
 
 std::unique_ptr<PassageReader> read_jsonl_passages(const std::string& path, Shard shard) {

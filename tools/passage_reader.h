@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "deformer/passage_store.h"
+#include "deformer/task.h"
 
 namespace deformer::tools {
 
@@ -35,6 +36,9 @@ class PassageReader {
 /// Each context once, under its content id.
 [[nodiscard]] std::unique_ptr<PassageReader> read_squad_passages(const std::string& path,
                                                                  Shard shard);
+/// Each passage of a task's data set once, under its content id; blank ones are left out.
+[[nodiscard]] std::unique_ptr<PassageReader> read_task_passages(Task task, const std::string& path,
+                                                                Shard shard);
 /// {"id", "text"} a line; without an id the text's content id. "-" is standard input.
 [[nodiscard]] std::unique_ptr<PassageReader> read_jsonl_passages(const std::string& path,
                                                                  Shard shard);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "deformer/error.h"
+#include "tools/cost.h"
 
 namespace deformer::tools {
 namespace {
@@ -15,20 +16,6 @@ const Answer* best_span(const QaResult& result) {
   const auto span = std::find_if(result.answers.begin(), result.answers.end(),
                                  [](const Answer& answer) { return !answer.no_answer; });
   return span == result.answers.end() ? nullptr : &*span;
-}
-
-std::shared_ptr<StoreView> open_store(const Model& model, const ReaderOptions& options) {
-  if (options.store.empty()) return nullptr;
-  // A mistyped name is to be an error, not a new and empty store.
-  auto store = open_existing_passage_store(options.store);
-  if (store->fingerprint() != model.fingerprint()) {
-    throw Error(ErrorCode::kIncompatible, options.store + ": expected the model's fingerprint " +
-                                              to_string(model.fingerprint()) + ", found " +
-                                              to_string(store->fingerprint()));
-  }
-  using Missing = StoreView::Missing;
-  return std::make_shared<StoreView>(std::move(store),
-                                     options.require_store ? Missing::kRefuse : Missing::kAllow);
 }
 
 }  // namespace
@@ -75,7 +62,7 @@ void add_reader_options(CLI::App& verb, ReaderOptions& options) {
 Reader::Reader(std::shared_ptr<const Model> model, ReaderOptions options)
     : model_(std::move(model)),
       options_(std::move(options)),
-      store_(open_store(*model_, options_)),
+      store_(open_store_view(*model_, options_.store, options_.require_store)),
       qa_(model_, store_) {}
 
 void Reader::check_question(std::string_view question, const std::string& where) const {
@@ -105,7 +92,7 @@ std::vector<QaResult> Reader::answer(const std::vector<QaRequest>& requests,
     places.push_back(i);
     askable.push_back(requests[i]);
   }
-  if (store_) store_->expect(askable);
+  expect_passages(askable);
   SpanQaOptions options;
   options.top_k = options_.top_k.value_or(1);
   options.max_answer_tokens = options_.max_answer_tokens;
@@ -133,24 +120,16 @@ void Reader::report(const Talk& talk) const {
     talk.note("passages encoded because the store lacks them: " + grouped(store_->missing()) +
               " of " + grouped(store_->looked_up()));
   }
-  if (options_.timing) report_timing(talk);
+  if (options_.timing) talk.note(timing_line(times_, seconds_));
 }
 
-void Reader::report_timing(const Talk& talk) const {
-  const double whole = std::max(seconds_, 1e-9);
-  std::string line = "time " + fixed(seconds_, 2) + " s";
-  const auto add = [&](const char* stage, double seconds) {
-    line += std::string(", ") + stage + " " + fixed(seconds, 2) + " s (" +
-            fixed(100 * seconds / whole, 1) + " %)";
-  };
-  add("tokenise", times_.tokenize);
-  add("read", times_.read);
-  add("lower", times_.lower);
-  add("upper", times_.upper);
-  add("decode", times_.decode);
-  const double stages = times_.tokenize + times_.read + times_.lower + times_.upper + times_.decode;
-  add("other", std::max(seconds_ - stages, 0.0));
-  talk.note(line);
+void Reader::expect_passages(const std::vector<QaRequest>& requests) {
+  if (!store_) return;
+  std::vector<const Passage*> passages;
+  for (const QaRequest& request : requests) {
+    for (const Passage& passage : request.passages) passages.push_back(&passage);
+  }
+  store_->expect(passages);
 }
 
 std::string best_text(const QaResult& result) {

@@ -55,7 +55,7 @@ class Reader {
   [[nodiscard]] double seconds() const noexcept { return seconds_; }
 
  private:
-  void report_timing(const Talk& talk) const;
+  void expect_passages(const std::vector<QaRequest>& requests);
 
   std::shared_ptr<const Model> model_;
   ReaderOptions options_;

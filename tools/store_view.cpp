@@ -1,21 +1,20 @@
 #include "tools/store_view.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "deformer/error.h"
 
 namespace deformer::tools {
 
-void StoreView::expect(std::span<const QaRequest> requests) {
+void StoreView::expect(std::span<const Passage* const> passages) {
   expected_.clear();
-  for (const QaRequest& request : requests) {
-    for (const Passage& passage : request.passages) {
-      if (passage.text.empty()) continue;
-      const auto [begin, end] = expected_.equal_range(passage.id);
-      const bool known =
-          std::any_of(begin, end, [&](const auto& entry) { return entry.second == passage.text; });
-      if (!known) expected_.emplace(passage.id, passage.text);
-    }
+  for (const Passage* const passage : passages) {
+    if (passage->text.empty()) continue;
+    const auto [begin, end] = expected_.equal_range(passage->id);
+    const bool known =
+        std::any_of(begin, end, [&](const auto& entry) { return entry.second == passage->text; });
+    if (!known) expected_.emplace(passage->id, passage->text);
   }
 }
 
@@ -39,6 +38,21 @@ std::vector<std::shared_ptr<const EncodedPassage>> StoreView::get(
                                           (found[i] ? "another text under its id" : "none"));
   }
   return found;
+}
+
+std::shared_ptr<StoreView> open_store_view(const Model& model, const std::string& uri,
+                                           bool require_store) {
+  if (uri.empty()) return nullptr;
+  // A mistyped name is to be an error, not a new and empty store.
+  auto store = open_existing_passage_store(uri);
+  if (store->fingerprint() != model.fingerprint()) {
+    throw Error(ErrorCode::kIncompatible, uri + ": expected the model's fingerprint " +
+                                              to_string(model.fingerprint()) + ", found " +
+                                              to_string(store->fingerprint()));
+  }
+  using Missing = StoreView::Missing;
+  return std::make_shared<StoreView>(std::move(store),
+                                     require_store ? Missing::kRefuse : Missing::kAllow);
 }
 
 }  // namespace deformer::tools

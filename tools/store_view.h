@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "deformer/model.h"
 #include "deformer/passage_store.h"
-#include "deformer/span_qa.h"
 
 namespace deformer::tools {
 
@@ -22,8 +22,8 @@ class StoreView : public PassageStore {
   StoreView(std::shared_ptr<PassageStore> store, Missing missing)
       : store_(std::move(store)), missing_(missing) {}
 
-  /// The texts to expect under the requests' passage ids; until the next call.
-  void expect(std::span<const QaRequest> requests);
+  /// The texts to expect under the passages' ids; until the next call.
+  void expect(std::span<const Passage* const> passages);
 
   /// Throws kNotFound for the first missing passage with Missing::kRefuse.
   [[nodiscard]] std::vector<std::shared_ptr<const EncodedPassage>> get(
@@ -48,5 +48,10 @@ class StoreView : public PassageStore {
   mutable std::size_t looked_up_ = 0;
   mutable std::size_t missing_count_ = 0;
 };
+
+/// What --store and --require-store ask for. Null for an empty URI. Throws kNotFound when there is
+/// no such store, kIncompatible when it is another model's.
+[[nodiscard]] std::shared_ptr<StoreView> open_store_view(const Model& model, const std::string& uri,
+                                                         bool require_store);
 
 }  // namespace deformer::tools

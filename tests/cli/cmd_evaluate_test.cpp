@@ -106,6 +106,91 @@ TEST_F(Evaluate, TheBestThresholdDoesNotDependOnTheThreshold) {
   EXPECT_EQ(never["NoAns_exact"], 50.0) << "an empty context has no answer at any threshold";
 }
 
+Json squad_with_unanswerable() {
+  return squad_file({{"The Rhine rises in the Alps.",
+                      {squad_question("a", "Where does it rise?", "the Alps", 19),
+                       squad_question("b", "Who wrote it?", ""),
+                       squad_question("c", "What rises?", "The Rhine", 0)}},
+                     {"The river rose in March, and the king moved to the hill.",
+                      {squad_question("d", "When did it rise?", "March", 18),
+                       squad_question("e", "Who was queen?", "")}}});
+}
+
+// Spans and no-answer scores written by `answer` are scored as the model's own run is.
+TEST_F(Evaluate, NoAnswerScoresGoOutToAFileAndComeBack) {
+  const std::string model = write_model();
+  const std::string squad = write_json("v2.json", squad_with_unanswerable());
+  static_cast<void>(run_ok({"answer", "--model", model, "--squad", squad, "--output",
+                            path("p.json"), "--na-scores", path("na.json"), "--quiet"}));
+  const Json from_files =
+      Json::parse(run_ok({"evaluate", "--squad", squad, "--predictions", path("p.json"),
+                          "--na-scores", path("na.json"), "--na-threshold", "0.5", "--json"}));
+  const Json from_model =
+      Json::parse(run_ok({"evaluate", "--squad", squad, "--model", model, "--no-answer",
+                          "--no-answer-threshold", "0.5", "--json"}));
+  for (const auto& entry : from_files.items()) {
+    EXPECT_EQ(from_model[entry.key()], entry.value()) << entry.key();
+  }
+  // What is answered at a threshold is what the scorer makes of the spans at it.
+  static_cast<void>(
+      run_ok({"answer", "--model", model, "--squad", squad, "--output", path("at.json"),
+              "--no-answer", "--no-answer-threshold", "0.5", "--quiet"}));
+  const Json answered = Json::parse(
+      run_ok({"evaluate", "--squad", squad, "--predictions", path("at.json"), "--json"}));
+  EXPECT_EQ(answered["exact"], from_files["exact"]);
+  EXPECT_EQ(answered["NoAns_f1"], from_files["NoAns_f1"]);
+}
+
+TEST_F(Evaluate, TunesTheThresholdOnTheFileAndSaysSo) {
+  const std::string model = write_model();
+  const std::string squad = write_json("v2.json", squad_with_unanswerable());
+  const std::vector<std::string> arguments{"evaluate", "--squad", squad,
+                                           "--model",  model,     "--tune-threshold"};
+  auto json = arguments;
+  json.insert(json.end(), {"--json", "--output", path("tuned.json")});
+  const Json tuned = Json::parse(run_ok(json));
+  // Answering nothing is best here, which no threshold of 0 would do: all margins are negative.
+  EXPECT_EQ(tuned["best_f1_thresh"], 0.0);
+  EXPECT_LT(tuned["tuned_threshold"], 0.0);
+  EXPECT_EQ(tuned["f1"], tuned["best_f1"]);
+  EXPECT_THAT(run_ok(arguments), HasSubstr(", tuned on this very file\n"));
+  // The predictions are those of the threshold that was printed.
+  const Json scored = Json::parse(
+      run_ok({"evaluate", "--squad", squad, "--predictions", path("tuned.json"), "--json"}));
+  EXPECT_EQ(scored["f1"], tuned["f1"]);
+  static_cast<void>(run_ok({"answer", "--model", model, "--squad", squad, "--output",
+                            path("p.json"), "--na-scores", path("na.json"), "--quiet"}));
+  const Json from_files =
+      Json::parse(run_ok({"evaluate", "--squad", squad, "--predictions", path("p.json"),
+                          "--na-scores", path("na.json"), "--tune-threshold", "--json"}));
+  EXPECT_EQ(from_files["tuned_threshold"], tuned["tuned_threshold"]);
+  EXPECT_EQ(from_files["f1"], tuned["f1"]);
+}
+
+// The official scorer's numbers at the threshold that its search finds.
+TEST_F(Evaluate, ATunedThresholdGivesTheOfficialNumbers) {
+  const Json expected = read_json(golden("squad_v2_expected.json"))["thresholds"][0]["best"];
+  const Json scores =
+      Json::parse(run_ok({"evaluate", "--squad", golden("squad_v2.json"), "--predictions",
+                          golden("squad_v2_predictions.json"), "--na-scores",
+                          golden("squad_v2_no_answer_scores.json"), "--tune-threshold", "--json"}));
+  EXPECT_EQ(scores["tuned_threshold"], expected["f1_threshold"]);
+  EXPECT_EQ(scores["best_f1"], expected["f1"]);
+}
+
+TEST_F(Evaluate, RefusesToTuneWhereThereIsNothingToTune) {
+  const std::string squad = write_json("squad.json", small_squad());
+  const std::string model = write_model();
+  expect_failure(
+      run({"evaluate", "--squad", squad, "--model", model, "--tune-threshold", "--quiet"}), 2,
+      "--tune-threshold: expected questions marked is_impossible");
+  expect_failure(run({"evaluate", "--squad", squad, "--predictions", "p", "--tune-threshold"}), 2,
+                 "--tune-threshold: expected --na-scores");
+  expect_failure(run({"evaluate", "--squad", squad, "--model", model, "--tune-threshold",
+                      "--no-answer-threshold", "1"}),
+                 2, "--tune-threshold");
+}
+
 TEST_F(Evaluate, ScoresOnlyTheQuestionsOfTheLimit) {
   const std::string squad = write_json("squad.json", small_squad());
   const std::string predictions = write("p.json", R"({"q1": "the alps", "q3": "x"})");

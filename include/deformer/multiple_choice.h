@@ -1,0 +1,53 @@
+// The answer step of RACE: which of a question's options is right, given an article.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "deformer/export.h"
+#include "deformer/model.h"
+#include "deformer/pair_classifier.h"
+#include "deformer/passage_store.h"
+
+namespace deformer {
+
+/// A question with its options about an article.
+struct ChoiceRequest {
+  std::string id = {};  ///< the caller's own; not interpreted
+  /// What the model reads for each option, at least one: the question with the option in it
+  /// (fill_option() in pair_dataset.h is RACE's rule).
+  std::vector<std::string> choices = {};
+  Passage passage = {};  ///< the article; see PairRequest::passage
+};
+
+struct ChoiceResult {
+  std::string id;                     ///< of the request
+  int choice = 0;                     ///< the most probable option, from 0
+  std::vector<double> probabilities;  ///< softmax over the options
+  std::vector<double> logits;         ///< by option
+  PairCuts cut;                       ///< `question`: one of the choices was cut
+};
+
+/// Chooses for a model of kRace. The article's lower states are computed once for all options of
+/// all its questions, or taken from the store. Immutable, safe for concurrent calls.
+class DEFORMER_EXPORT MultipleChoice {
+ public:
+  /// As PairClassifier's: kIncompatible for a model of another task, or whose weights have no head
+  /// that rates a choice with one number.
+  explicit MultipleChoice(std::shared_ptr<const Model> model,
+                          std::shared_ptr<const PassageStore> store = nullptr);
+
+  /// One result per request, in order; independent of how requests are grouped. Throws
+  /// kInvalidArgument naming a request without choices, kNotFound naming a passage that has neither
+  /// text nor record.
+  [[nodiscard]] std::vector<ChoiceResult> choose(std::span<const ChoiceRequest> requests,
+                                                 const ClassifyOptions& options = {}) const;
+
+ private:
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<const PassageStore> store_;
+};
+
+}  // namespace deformer

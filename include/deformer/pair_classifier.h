@@ -1,0 +1,74 @@
+// The answer step of tasks with classes: the class of a question and a passage.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "deformer/export.h"
+#include "deformer/model.h"
+#include "deformer/passage_encoder.h"
+#include "deformer/passage_store.h"
+#include "deformer/stage_times.h"
+
+namespace deformer {
+
+/// Two texts whose relation is asked for. What is question and what is passage is the task's to say
+/// (task.h).
+struct PairRequest {
+  std::string id = {};        ///< the caller's own; not interpreted
+  std::string question = {};  ///< may be empty
+  /// With a text: taken from the store when that holds the same text under the id, else encoded on
+  /// the fly (and not stored). With an id alone: taken from the store. With neither: a blank text.
+  Passage passage = {};
+};
+
+/// What of a pair's texts was not read.
+struct PairCuts {
+  bool question = false;  ///< longer than max_question_tokens
+  bool passage = false;   ///< longer than window_tokens: one window is read
+};
+
+struct PairResult {
+  std::string id;                     ///< of the request
+  int label = 0;                      ///< the most probable class, by class_names(task)
+  std::vector<double> probabilities;  ///< softmax over the classes, by class_names(task)
+  std::vector<double> logits;         ///< in the same order
+  PairCuts cut;
+};
+
+/// Of PairClassifier and MultipleChoice.
+struct ClassifyOptions {
+  std::size_t batch_tokens = 4096;  ///< most joint tokens of one pass; a single pair may exceed it
+  ProgressCallback progress = nullptr;  ///< counts requests
+  StageTimes* stage_times = nullptr;    ///< when set, the call adds its times here
+};
+
+/// Classifies pairs for a model of kBoolq, kMnli or kQqp. Immutable, safe for concurrent calls.
+///
+///   const PairClassifier classifier(model, store);
+///   const auto results = classifier.classify(requests);
+///   class_names(model->config().task)[results[0].label]
+class DEFORMER_EXPORT PairClassifier {
+ public:
+  /// `store` may be null: then no passage may come with an id alone. Throws kIncompatible when the
+  /// model's task has no classes, when its weights have no head for them or one for another number,
+  /// or when the store belongs to another fingerprint.
+  explicit PairClassifier(std::shared_ptr<const Model> model,
+                          std::shared_ptr<const PassageStore> store = nullptr);
+
+  /// One result per request, in order; independent of how requests are grouped. Requests on the
+  /// same passage share its states. Throws kNotFound naming a passage that has neither text nor
+  /// record.
+  [[nodiscard]] std::vector<PairResult> classify(std::span<const PairRequest> requests,
+                                                 const ClassifyOptions& options = {}) const;
+
+ private:
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<const PassageStore> store_;
+  std::vector<std::size_t> outputs_;  // by class_names(task): place among the head's outputs
+};
+
+}  // namespace deformer

@@ -1,0 +1,85 @@
+#include "deformer/multiple_choice.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "deformer/error.h"
+#include "nn/guard.h"
+#include "task/pair_job.h"
+#include "task/passage_batches.h"
+
+namespace deformer {
+namespace {
+
+std::vector<PairInput> make_inputs(std::span<const ChoiceRequest> requests) {
+  std::vector<PairInput> inputs;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const ChoiceRequest& request = requests[i];
+    if (request.choices.empty()) {
+      const std::string name =
+          request.id.empty() ? "request " + std::to_string(i) : "\"" + request.id + "\"";
+      throw Error(ErrorCode::kInvalidArgument,
+                  name + ": choices: expected at least one, found none");
+    }
+    for (const std::string& choice : request.choices) inputs.push_back({choice, &request.passage});
+  }
+  return inputs;
+}
+
+// Progress counts requests where the job counts pairs.
+ClassifyOptions pair_options(const ClassifyOptions& options, std::size_t requests) {
+  ClassifyOptions pairs = options;
+  if (options.progress) {
+    pairs.progress = [&options, requests](std::size_t done, std::size_t total) {
+      options.progress(done * requests / total, requests);
+    };
+  }
+  return pairs;
+}
+
+}  // namespace
+
+MultipleChoice::MultipleChoice(std::shared_ptr<const Model> model,
+                               std::shared_ptr<const PassageStore> store)
+    : model_(std::move(model)), store_(std::move(store)) {
+  if (!model_) {
+    throw Error(ErrorCode::kInvalidArgument, "MultipleChoice: expected a model, found null");
+  }
+  const Task task = model_->config().task;
+  if (task != Task::kRace) {
+    throw Error(ErrorCode::kIncompatible, "model: expected one for race, found one for " +
+                                              to_string(task) + " (config.json: deformer.task)");
+  }
+  require_pooled_head(*model_, 1);
+  if (store_) require_fingerprint(*model_, *store_);
+}
+
+std::vector<ChoiceResult> MultipleChoice::choose(std::span<const ChoiceRequest> requests,
+                                                 const ClassifyOptions& options) const {
+  return nn::guarded([&] {
+    const c10::InferenceMode inference;
+    const std::vector<PairInput> inputs = make_inputs(requests);
+    const std::vector<PairOutput> outputs =
+        run_pair_job(*model_, store_.get(), inputs, pair_options(options, requests.size()));
+    std::vector<ChoiceResult> results(requests.size());
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      ChoiceResult& result = results[i];
+      result.id = requests[i].id;
+      for (std::size_t choice = 0; choice < requests[i].choices.size(); ++choice) {
+        const PairOutput& output = outputs[next++];
+        result.logits.push_back(output.logits.front());
+        result.cut.question = result.cut.question || output.cut.question;
+        result.cut.passage = output.cut.passage;
+      }
+      result.probabilities = softmax(result.logits);
+      const auto best = std::max_element(result.logits.begin(), result.logits.end());
+      result.choice = static_cast<int>(best - result.logits.begin());
+    }
+    return results;
+  });
+}
+
+}  // namespace deformer

@@ -1,0 +1,286 @@
+#include "task/pair_job.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "deformer/encoder.h"
+#include "deformer/error.h"
+#include "model/architecture.h"
+#include "model/pooled_head.h"
+#include "model/segment_layout.h"
+#include "task/passage_source.h"
+#include "task/stage_timer.h"
+
+namespace deformer {
+namespace {
+
+// As in AnswerJob: passages of one look-up, and what bounds the memory that they take.
+constexpr std::size_t kMostPassagesAtOnce = 64;
+constexpr std::size_t kBytesPerToken = 4;
+
+// A passage and the inputs that ask about it.
+struct Group {
+  const Passage* passage = nullptr;
+  std::vector<std::size_t> inputs;
+};
+
+struct Pair {
+  std::size_t input = 0;
+  const ReadyPassage* passage = nullptr;  // null for a blank one
+};
+
+bool is_blank(const Passage& passage) {
+  return passage.id.empty() && passage.text.empty();
+}
+
+// Same id and same text: one group, in the order in which they come first.
+std::vector<Group> group_by_passage(std::span<const PairInput> inputs) {
+  std::vector<Group> groups;
+  std::unordered_multimap<std::string_view, std::size_t> by_id;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Passage& passage = *inputs[i].passage;
+    const auto [begin, end] = by_id.equal_range(passage.id);
+    const auto known = std::find_if(begin, end, [&](const auto& entry) {
+      return groups[entry.second].passage->text == passage.text;
+    });
+    if (known != end) {
+      groups[known->second].inputs.push_back(i);
+      continue;
+    }
+    by_id.emplace(passage.id, groups.size());
+    groups.push_back({&passage, {i}});
+  }
+  return groups;
+}
+
+// Something stands behind the last token that was read.
+bool was_cut(const EncodedPassage& passage) {
+  if (passage.spans.empty()) return false;
+  return passage.text.find_first_not_of(" \t\r\n\f\v", passage.spans.back().end) !=
+         std::string::npos;
+}
+
+class PairJob {
+ public:
+  PairJob(const Model& model, const PassageStore* store, std::span<const PairInput> inputs,
+          const ClassifyOptions& options)
+      : model_(model),
+        layout_(model.segment_layout()),
+        inputs_(inputs),
+        options_(options),
+        source_(model, store, options.batch_tokens, options.stage_times),
+        passage_special_tokens_(static_cast<std::size_t>(layout_.passage_special_tokens())),
+        outputs_(inputs.size()) {}
+
+  std::vector<PairOutput> run() {
+    tokenize_questions();
+    const std::vector<Group> groups = group_by_passage(inputs_);
+    for (std::size_t begin = 0; begin < groups.size();) {
+      const std::size_t end = chunk_end(groups, begin);
+      run_chunk(std::span(groups).subspan(begin, end - begin));
+      begin = end;
+    }
+    return std::move(outputs_);
+  }
+
+ private:
+  void tokenize_questions() {
+    const StageTimer timer(options_.stage_times, &StageTimes::tokenize);
+    const auto limit = static_cast<std::size_t>(model_.config().split.max_question_tokens);
+    questions_.reserve(inputs_.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      std::vector<std::int32_t> ids = model_.tokenizer().tokenize(inputs_[i].question).ids;
+      outputs_[i].cut.question = ids.size() > limit;
+      if (ids.size() > limit) ids.resize(limit);
+      questions_.push_back(std::move(ids));
+    }
+  }
+
+  [[nodiscard]] std::size_t chunk_end(std::span<const Group> groups, std::size_t begin) const {
+    std::size_t bytes = 0;
+    std::size_t end = begin;
+    while (end < groups.size() && end - begin < kMostPassagesAtOnce) {
+      bytes += groups[end].passage->text.size();
+      if (end > begin && bytes > kBytesPerToken * options_.batch_tokens) break;
+      ++end;
+    }
+    return end;
+  }
+
+  void run_chunk(std::span<const Group> groups) {
+    std::vector<const Passage*> passages;
+    for (const Group& group : groups) {
+      if (!is_blank(*group.passage)) passages.push_back(group.passage);
+    }
+    const std::vector<ReadyPassage> ready = source_.resolve(passages);
+    std::vector<Pair> batch;
+    std::size_t tokens = 0;
+    std::size_t next = 0;
+    for (const Group& group : groups) {
+      const ReadyPassage* passage = is_blank(*group.passage) ? nullptr : &ready[next++];
+      // Texts without a token have no window.
+      if (passage != nullptr && passage->encoded->windows.empty()) passage = nullptr;
+      for (const std::size_t input : group.inputs) {
+        const Pair pair{input, passage};
+        const std::size_t pair_tokens = joint_tokens(pair);
+        if (!batch.empty() && tokens + pair_tokens > options_.batch_tokens) {
+          run_batch(batch);
+          batch.clear();
+          tokens = 0;
+        }
+        batch.push_back(pair);
+        tokens += pair_tokens;
+      }
+    }
+    if (!batch.empty()) run_batch(batch);
+  }
+
+  [[nodiscard]] std::size_t passage_rows(const Pair& pair) const {
+    const std::size_t tokens =
+        pair.passage == nullptr ? 0 : pair.passage->encoded->windows.front().num_tokens;
+    return tokens + passage_special_tokens_;
+  }
+
+  [[nodiscard]] Segment question_segment(const Pair& pair) const {
+    return layout_.question(questions_[pair.input], static_cast<std::int64_t>(passage_rows(pair)));
+  }
+
+  [[nodiscard]] std::size_t joint_tokens(const Pair& pair) const {
+    return question_segment(pair).ids.size() + passage_rows(pair);
+  }
+
+  void run_batch(std::span<const Pair> batch) {
+    std::vector<SegmentPair> pairs(batch.size());
+    const Encoding questions = lower_questions(batch, pairs);
+    const Encoding passages = lower_passages(batch, questions, pairs);
+    at::Tensor logits;  // [pairs, outputs]
+    {
+      const StageTimer timer(options_.stage_times, &StageTimes::upper);
+      const Encoding cls = model_.encoder().upper(questions, passages, pairs, JointRows::kCls);
+      const PooledHead& head = *model_.pooled_head();
+      logits = head.logits(head.pool(cls.hidden)).cpu().contiguous();
+    }
+    const StageTimer timer(options_.stage_times, &StageTimes::decode);
+    const float* values = logits.const_data_ptr<float>();
+    const std::int64_t outputs = logits.size(1);
+    for (const Pair& pair : batch) {
+      finish(pair, {values, values + outputs});
+      values += outputs;
+    }
+    if (options_.progress) options_.progress(finished_, inputs_.size());
+  }
+
+  void finish(const Pair& pair, std::vector<double> logits) {
+    if (!std::all_of(logits.begin(), logits.end(), [](double x) { return std::isfinite(x); })) {
+      throw Error(ErrorCode::kCorrupt, "passage \"" + inputs_[pair.input].passage->id +
+                                           "\": logits are not finite: the weights or the stored "
+                                           "states hold values that are not numbers");
+    }
+    PairOutput& output = outputs_[pair.input];
+    output.logits = std::move(logits);
+    output.cut.passage = pair.passage != nullptr && was_cut(*pair.passage->encoded);
+    ++finished_;
+  }
+
+  // One segment a pair; equal questions on one passage are rare.
+  Encoding lower_questions(std::span<const Pair> batch, std::vector<SegmentPair>& pairs) const {
+    const StageTimer timer(options_.stage_times, &StageTimes::lower);
+    std::vector<Segment> segments;
+    segments.reserve(batch.size());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      pairs[i].question = static_cast<std::int64_t>(i);
+      segments.push_back(question_segment(batch[i]));
+    }
+    return model_.encoder().lower(segments);
+  }
+
+  // States of the batch's passages, each once where they do not depend on the question; those of
+  // blank ones behind them.
+  Encoding lower_passages(std::span<const Pair> batch, const Encoding& questions,
+                          std::vector<SegmentPair>& pairs) const {
+    std::vector<WindowRequest> windows;
+    std::vector<Segment> blanks;
+    std::vector<std::size_t> blank_pairs;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const std::int64_t question_tokens = questions.length(static_cast<std::int64_t>(i));
+      if (batch[i].passage == nullptr) {
+        blank_pairs.push_back(i);
+        blanks.push_back(layout_.passage({}, question_tokens));
+        continue;
+      }
+      // The pairs of one passage stand together.
+      const bool shared = !windows.empty() && windows.back().passage == batch[i].passage &&
+                          !layout_.passage_depends_on_question();
+      if (!shared) windows.push_back({batch[i].passage, 0, question_tokens});
+      pairs[i].passage = std::ssize(windows) - 1;
+    }
+    for (std::size_t i = 0; i < blank_pairs.size(); ++i) {
+      pairs[blank_pairs[i]].passage = static_cast<std::int64_t>(windows.size() + i);
+    }
+    if (blanks.empty()) return source_.lower(windows);
+    const Encoding lowered = model_.encoder().lower(blanks);
+    if (windows.empty()) return lowered;
+    return append(source_.lower(windows), lowered);
+  }
+
+  static Encoding append(Encoding first, const Encoding& second) {
+    const std::int64_t rows = first.offsets.back();
+    for (std::size_t i = 1; i < second.offsets.size(); ++i) {
+      first.offsets.push_back(rows + second.offsets[i]);
+    }
+    first.hidden = at::cat({first.hidden, second.hidden});
+    return first;
+  }
+
+  const Model& model_;
+  const SegmentLayout& layout_;
+  std::span<const PairInput> inputs_;
+  const ClassifyOptions& options_;
+  PassageSource source_;
+  std::size_t passage_special_tokens_;
+  std::vector<std::vector<std::int32_t>> questions_;  // by input
+  std::vector<PairOutput> outputs_;                   // by input
+  std::size_t finished_ = 0;
+};
+
+}  // namespace
+
+std::vector<PairOutput> run_pair_job(const Model& model, const PassageStore* store,
+                                     std::span<const PairInput> inputs,
+                                     const ClassifyOptions& options) {
+  if (options.batch_tokens < 1) {
+    throw Error(ErrorCode::kInvalidArgument, "batch_tokens: expected at least 1, found 0");
+  }
+  return PairJob(model, store, inputs, options).run();
+}
+
+void require_pooled_head(const Model& model, std::int64_t outputs) {
+  const PooledHeadNames names = pooled_head_names(model.config().architecture);
+  const std::string expected = "model: expected a head (" + names.pooler + ", " + names.output +
+                               ") with " + std::to_string(outputs) + " outputs for " +
+                               to_string(model.config().task) + ", found ";
+  const PooledHead* const head = model.pooled_head();
+  if (head == nullptr) throw Error(ErrorCode::kIncompatible, expected + "weights without one");
+  if (head->outputs() == outputs) return;
+  throw Error(ErrorCode::kIncompatible, expected + std::to_string(head->outputs()));
+}
+
+std::vector<double> softmax(std::span<const double> logits) {
+  if (logits.empty()) return {};
+  const double top = *std::max_element(logits.begin(), logits.end());
+  std::vector<double> shares;
+  double sum = 0;
+  for (const double logit : logits) {
+    shares.push_back(std::exp(logit - top));
+    sum += shares.back();
+  }
+  for (double& share : shares) share /= sum;
+  return shares;
+}
+
+}  // namespace deformer

@@ -1,0 +1,272 @@
+#include "deformer/pair_classifier.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <thread>
+
+#include "deformer/content_id.h"
+#include "deformer/error.h"
+#include "deformer/pair_dataset.h"
+#include "deformer/span_qa.h"
+#include "support/expect_error.h"
+#include "support/shared_data.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+constexpr double kTolerance = 1e-4;
+// Larger weights saturate attention and pooler until one word more or less changes nothing.
+constexpr float kWeightScale = 0.15F;
+
+const std::string kShort = "The river rose in March.";
+const std::string kLong =
+    "In the spring of that year the river rose above its banks, and the people of the town moved "
+    "their animals, their tools and their grain to the old mill on the hill, where they stayed.";
+
+void expect_same(const PairResult& a, const PairResult& b) {
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_EQ(a.label, b.label);
+  EXPECT_EQ(a.cut.question, b.cut.question);
+  EXPECT_EQ(a.cut.passage, b.cut.passage);
+  ASSERT_EQ(a.logits.size(), b.logits.size());
+  for (std::size_t i = 0; i < a.logits.size(); ++i) {
+    EXPECT_NEAR(a.logits[i], b.logits[i], kTolerance);
+    EXPECT_NEAR(a.probabilities[i], b.probabilities[i], kTolerance);
+  }
+}
+
+struct ClassifierCase {
+  Architecture architecture = Architecture::kBert;
+  Task task = Task::kBoolq;
+  int split_layer = 0;
+  Layout layout = Layout::kRestart;  // XLNet: packed
+};
+
+class PairClassifierTest : public testing::TestWithParam<ClassifierCase> {
+ protected:
+  PairClassifierTest() {
+    const ClassifierCase& test = GetParam();
+    test::write_tiny_model(dir_.path(), {.architecture = test.architecture,
+                                         .positions = 96,
+                                         .split_layer = test.split_layer,
+                                         .layout = test.layout,
+                                         .task = test.task,
+                                         .weight_scale = kWeightScale});
+    model_ = Model::load(dir_.path());
+    for (const char* question : {"did the river rise", "", "Who moved, and where to?"}) {
+      requests_.push_back({.id = "", .question = question, .passage = {"long", kLong}});
+      requests_.push_back({.id = "", .question = question, .passage = {"short", kShort}});
+      requests_.push_back({.id = "", .question = question, .passage = {"tokenless", " \n"}});
+      requests_.push_back({.id = "", .question = question, .passage = {}});
+    }
+    for (std::size_t i = 0; i < requests_.size(); ++i) requests_[i].id = std::to_string(i);
+  }
+
+  test::TempDir dir_;
+  std::shared_ptr<const Model> model_;
+  std::vector<PairRequest> requests_;
+};
+
+TEST_P(PairClassifierTest, GivesProbabilitiesOfEveryClass) {
+  const auto results = PairClassifier(model_).classify(requests_);
+  ASSERT_EQ(results.size(), requests_.size());
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const PairResult& result = results[i];
+    EXPECT_EQ(result.id, requests_[i].id);
+    ASSERT_EQ(result.probabilities.size(), class_names(GetParam().task).size());
+    EXPECT_NEAR(std::accumulate(result.probabilities.begin(), result.probabilities.end(), 0.0), 1.0,
+                1e-12);
+    const auto best = std::max_element(result.probabilities.begin(), result.probabilities.end());
+    EXPECT_EQ(result.label, best - result.probabilities.begin());
+    EXPECT_EQ(result.cut.passage, requests_[i].passage.id == "long");
+  }
+  // Every text has a say.
+  EXPECT_GT(std::abs(results[0].logits[0] - results[1].logits[0]), 1e-3);
+  EXPECT_GT(std::abs(results[0].logits[0] - results[8].logits[0]), 1e-3);
+  EXPECT_NEAR(results[2].logits[0], results[3].logits[0], kTolerance) << "both are blank";
+}
+
+TEST_P(PairClassifierTest, ABatchEqualsItsSinglesInAnyOrder) {
+  const PairClassifier classifier(model_);
+  const auto together = classifier.classify(requests_);
+  std::vector<std::size_t> order(requests_.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::shuffle(order.begin(), order.end(), std::mt19937(3));
+  std::vector<PairRequest> shuffled;
+  for (const std::size_t i : order) shuffled.push_back(requests_[i]);
+  const auto mixed = classifier.classify(shuffled, {.batch_tokens = 70});
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    expect_same(together[order[i]], mixed[i]);
+    expect_same(together[i], classifier.classify({&requests_[i], 1}).front());
+  }
+}
+
+TEST_P(PairClassifierTest, TheStoreGivesTheSameClasses) {
+  const auto store = open_passage_store("memory:", model_->fingerprint());
+  const std::vector<Passage> passages{{"short", kShort}, {"long", kLong}, {"tokenless", " \n"}};
+  if (GetParam().layout == Layout::kContinue) {
+    test::expect_error(ErrorCode::kUnsupported, "layout \"continue\"",
+                       [&] { (void)PassageEncoder(model_, store).encode(passages); });
+    return;
+  }
+  static_cast<void>(PassageEncoder(model_, store).encode(passages));
+  const auto direct = PairClassifier(model_).classify(requests_);
+  std::vector<PairRequest> by_id = requests_;
+  for (PairRequest& request : by_id) request.passage.text.clear();
+  const auto stored = PairClassifier(model_, store).classify(by_id);
+  for (std::size_t i = 0; i < direct.size(); ++i) expect_same(direct[i], stored[i]);
+}
+
+TEST_P(PairClassifierTest, ThreadsShareAModel) {
+  const PairClassifier classifier(model_);
+  const auto expected = classifier.classify(requests_);
+  std::vector<std::vector<PairResult>> results(3);
+  std::vector<std::thread> threads;
+  for (auto& result : results) {
+    threads.emplace_back([&] { result = classifier.classify(requests_); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& result : results) {
+    for (std::size_t i = 0; i < expected.size(); ++i) expect_same(expected[i], result[i]);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, PairClassifierTest,
+    testing::Values(ClassifierCase{Architecture::kBert, Task::kBoolq, 2},
+                    ClassifierCase{Architecture::kBert, Task::kMnli, 1},
+                    ClassifierCase{Architecture::kBert, Task::kBoolq, 0, Layout::kContinue},
+                    ClassifierCase{Architecture::kBert, Task::kQqp, 0, Layout::kRestart},
+                    ClassifierCase{Architecture::kXlnet, Task::kBoolq, 0},
+                    ClassifierCase{Architecture::kXlnet, Task::kMnli, 2},
+                    ClassifierCase{Architecture::kXlnet, Task::kQqp, 1, Layout::kSlots}),
+    [](const testing::TestParamInfo<ClassifierCase>& entry) {
+      return to_string(entry.param.architecture) + to_string(entry.param.task) +
+             to_string(entry.param.layout) + std::to_string(entry.param.split_layer);
+    });
+
+class TaskModels : public testing::Test {
+ protected:
+  std::shared_ptr<const Model> model(const test::TinyModelOptions& options,
+                                     const LoadOptions& load = {}) {
+    std::filesystem::remove_all(dir_ / "model");
+    std::filesystem::create_directory(dir_ / "model");
+    test::write_tiny_model(dir_ / "model", options);
+    return Model::load(dir_ / "model", load);
+  }
+
+  test::TempDir dir_;
+};
+
+TEST_F(TaskModels, SayWhatATaskMisses) {
+  test::expect_error(ErrorCode::kIncompatible,
+                     "model: expected one for boolq, mnli or qqp, found one for span",
+                     [&] { (void)PairClassifier(model({})); });
+  test::expect_error(
+      ErrorCode::kIncompatible,
+      "model: expected a head (bert.pooler.dense, classifier) with 3 outputs for "
+      "mnli, found weights without one",
+      [&] { (void)PairClassifier(model({.ordinary = true}, {.task = Task::kMnli})); });
+  test::expect_error(
+      ErrorCode::kIncompatible,
+      "(sequence_summary.summary, logits_proj) with 2 outputs for boolq, found 1", [&] {
+        (void)PairClassifier(
+            model({.architecture = Architecture::kXlnet, .ordinary = true, .task = Task::kRace},
+                  {.task = Task::kBoolq}));
+      });
+  test::expect_error(ErrorCode::kIncompatible,
+                     "model: expected one for span questions, found one for boolq",
+                     [&] { (void)SpanQa(model({.task = Task::kBoolq})); });
+  test::expect_error(ErrorCode::kIncompatible,
+                     "deformer.task: expected qqp as asked for, found boolq",
+                     [&] { (void)model({.task = Task::kBoolq}, {.task = Task::kQqp}); });
+}
+
+// A stored state depends on where the passage stands and on how much of it was read, not on what is
+// asked about it.
+TEST_F(TaskModels, StoresAreSharedByTasksThatReadAPassageAlike) {
+  const auto fingerprint = [&](Task task, std::optional<PassagePlace> place = {}) {
+    return model({.positions = 96, .task = task, .passage_place = place})->fingerprint();
+  };
+  EXPECT_EQ(fingerprint(Task::kMnli), fingerprint(Task::kQqp));
+  EXPECT_EQ(fingerprint(Task::kBoolq), fingerprint(Task::kRace));
+  EXPECT_NE(fingerprint(Task::kBoolq), fingerprint(Task::kMnli)) << "the premise stands first";
+  EXPECT_NE(fingerprint(Task::kBoolq), fingerprint(Task::kSpan)) << "spans are read in windows";
+  EXPECT_EQ(fingerprint(Task::kBoolq, PassagePlace::kFirst), fingerprint(Task::kMnli));
+  const auto boolq = model({.positions = 96, .task = Task::kBoolq});
+  const auto store = open_passage_store("memory:", fingerprint(Task::kSpan));
+  test::expect_error(ErrorCode::kIncompatible, "expected the fingerprint of the model",
+                     [&] { (void)PairClassifier(boolq, store); });
+}
+
+TEST_F(TaskModels, AnUnknownPassageIsNamed) {
+  const PairClassifier classifier(model({.task = Task::kBoolq}));
+  const PairRequest request{.id = "", .question = "q", .passage = {"p9", ""}};
+  test::expect_error(ErrorCode::kNotFound,
+                     "passage \"p9\": no text was given and there is no store", [&] {
+                       (void)classifier.classify({&request, 1});
+                     });
+}
+
+TEST_F(TaskModels, ALongQuestionIsCutAndSaysSo) {
+  // max_question_tokens is 12.
+  std::string question = "who";
+  for (int i = 0; i < 11; ++i) question += " the";
+  const PairClassifier classifier(model({.task = Task::kMnli}));
+  PairRequest request{.id = "", .question = question, .passage = {"s", kShort}};
+  const PairResult fits = classifier.classify({&request, 1}).front();
+  EXPECT_FALSE(fits.cut.question);
+  request.question += " river";
+  const PairResult cut = classifier.classify({&request, 1}).front();
+  EXPECT_TRUE(cut.cut.question);
+  EXPECT_NEAR(cut.logits[0], fits.logits[0], kTolerance);
+}
+
+// The published data goes through from end to end, with random weights: no claim about accuracy.
+void classify_shared(Task task, const std::string& file,
+                     const std::shared_ptr<const Model>& model) {
+  PairDataset dataset = load_pair_dataset(task, test::shared_path(file));
+  dataset.examples.resize(60);
+  std::vector<PairRequest> requests;
+  std::vector<Passage> passages;
+  for (const PairExample& example : dataset.examples) {
+    passages.push_back({content_id(example.passage), example.passage});
+    requests.push_back({example.id, example.question, passages.back()});
+  }
+  const auto store = open_passage_store("memory:", model->fingerprint());
+  static_cast<void>(PassageEncoder(model, store).encode(passages));
+  const auto direct = PairClassifier(model).classify(requests);
+  const auto stored = PairClassifier(model, store).classify(requests);
+  for (std::size_t i = 0; i < requests.size(); ++i) expect_same(direct[i], stored[i]);
+}
+
+TEST_F(TaskModels, BoolqValidationRunsFromEndToEnd) {
+  DEFORMER_REQUIRE_SHARED("data/boolq/val.jsonl");
+  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+    classify_shared(Task::kBoolq, "data/boolq/val.jsonl",
+                    model({.architecture = architecture,
+                           .positions = 400,
+                           .window_tokens = 302,
+                           .task = Task::kBoolq}));
+  }
+}
+
+TEST_F(TaskModels, MnliSampleRunsFromEndToEnd) {
+  DEFORMER_REQUIRE_SHARED("data/mnli/matched-1000.tsv");
+  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+    classify_shared(Task::kMnli, "data/mnli/matched-1000.tsv",
+                    model({.architecture = architecture,
+                           .positions = 120,
+                           .max_question_tokens = 32,
+                           .window_tokens = 85,
+                           .task = Task::kMnli}));
+  }
+}
+
+}  // namespace
+}  // namespace deformer

@@ -1,0 +1,111 @@
+// Classes and choices against Hugging Face and a composition in PyTorch
+// (scripts/golden/make_golden_tasks.py): texts in, logits out.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "deformer/error.h"
+#include "deformer/multiple_choice.h"
+#include "deformer/pair_classifier.h"
+#include "model/segment_layout.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+
+namespace deformer {
+namespace {
+
+constexpr double kTolerance = 1e-5;
+
+std::filesystem::path golden(const std::string& name) {
+  return std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests/golden" / name;
+}
+
+// Google Test prints a case by its name.
+struct GoldenCase {
+  nlohmann::json entry;
+
+  friend void PrintTo(const GoldenCase& golden, std::ostream* out) {
+    *out << golden.entry.at("name").get<std::string>();
+  }
+};
+
+class TaskGolden : public testing::TestWithParam<GoldenCase> {
+ protected:
+  TaskGolden() : entry_(GetParam().entry), task_(parse_task(entry_.at("task").get<std::string>())) {
+    const std::string weights = "tasks/" + entry_.at("model").get<std::string>() + ".safetensors";
+    std::filesystem::copy_file(golden(weights), dir_ / "model.safetensors");
+    const bool xlnet = entry_.at("architecture") == "xlnet";
+    std::filesystem::copy_file(
+        golden(xlnet ? "models/xlnet-joint/spiece.model" : "models/bert-split/vocab.txt"),
+        dir_ / (xlnet ? "spiece.model" : "vocab.txt"));
+    write_file(dir_ / "config.json", entry_.at("config").dump());
+    model_ = Model::load(dir_.path(), {.task = task_});
+    passage_.text = entry_.at("passage");
+    if (!passage_.text.empty()) passage_.id = "passage";
+  }
+
+  [[nodiscard]] std::vector<double> logits(const Passage& passage,
+                                           const std::shared_ptr<PassageStore>& store) const {
+    const auto questions = entry_.at("questions").get<std::vector<std::string>>();
+    if (task_ == Task::kRace) {
+      const ChoiceRequest request{.id = "r", .choices = questions, .passage = passage};
+      return MultipleChoice(model_, store).choose({&request, 1}).front().logits;
+    }
+    const PairRequest request{.id = "r", .question = questions.front(), .passage = passage};
+    return PairClassifier(model_, store).classify({&request, 1}).front().logits;
+  }
+
+  void expect_golden(const std::vector<double>& found) const {
+    const auto expected = entry_.at("logits").get<std::vector<double>>();
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_NEAR(found[i], expected[i], kTolerance) << i;
+    }
+  }
+
+  const nlohmann::json& entry_;
+  Task task_;
+  test::TempDir dir_;
+  std::shared_ptr<const Model> model_;
+  Passage passage_;
+};
+
+TEST_P(TaskGolden, LogitsEqualThoseOfPyTorch) {
+  expect_golden(logits(passage_, nullptr));
+}
+
+TEST_P(TaskGolden, LogitsFromTheStoreEqualThoseOfPyTorch) {
+  const auto store = open_passage_store("memory:", model_->fingerprint());
+  const PassageEncoder encoder(model_, store);
+  if (model_->segment_layout().passage_depends_on_question()) {
+    test::expect_error(ErrorCode::kUnsupported, "layout \"continue\"", [&] {
+      static_cast<void>(encoder.encode({&passage_, 1}));
+    });
+    return;
+  }
+  // A blank passage is not stored, and found all the same.
+  if (!passage_.text.empty()) static_cast<void>(encoder.encode({&passage_, 1}));
+  expect_golden(logits({.id = passage_.id, .text = ""}, store));
+}
+
+std::vector<GoldenCase> all_cases() {
+  std::vector<GoldenCase> cases;
+  const nlohmann::json document = load_json(golden("tasks/cases.json"));
+  for (const auto& entry : document.at("cases")) cases.push_back({entry});
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, TaskGolden, testing::ValuesIn(all_cases()),
+                         [](const testing::TestParamInfo<GoldenCase>& golden_case) {
+                           std::string name = golden_case.param.entry.at("name");
+                           for (char& c : name) c = c == '-' ? '_' : c;
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace deformer

@@ -1,0 +1,153 @@
+#include "tools/classify_report.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "deformer/error.h"
+#include "tools/talk.h"
+
+namespace deformer::tools {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string right(const std::string& text, std::size_t width) {
+  return std::string(width - std::min(width, text.size()), ' ') + text;
+}
+
+std::string left(std::string text, std::size_t width) {
+  text.resize(std::max(width, text.size()), ' ');
+  return text;
+}
+
+std::string label_of(Task task, const Prediction& prediction) {
+  return label_names(task, prediction.probabilities.size())
+      .at(static_cast<std::size_t>(prediction.label));
+}
+
+double ms_per_example(const ClassifyReport& report) {
+  return report.examples == 0 ? 0 : 1000 * report.seconds / static_cast<double>(report.examples);
+}
+
+ClassScore score_level(Task task, const std::vector<ClassifyItem>& items,
+                       const std::vector<Prediction>& predictions, const std::string& level) {
+  std::vector<int> predicted;
+  std::vector<int> gold;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items[i].gold || (!level.empty() && items[i].level != level)) continue;
+    predicted.push_back(predictions[i].label);
+    gold.push_back(*items[i].gold);
+  }
+  return gold.empty() ? ClassScore{} : score_classes(predicted, gold, positive_class(task));
+}
+
+}  // namespace
+
+std::string prediction_line(Task task, const ClassifyItem& item, const Prediction& prediction) {
+  const std::vector<std::string> names = label_names(task, prediction.probabilities.size());
+  Json line;
+  if (!item.id.empty()) line["id"] = item.id;
+  line["label"] = label_of(task, prediction);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    line["probabilities"][names[i]] = prediction.probabilities[i];
+  }
+  if (item.gold) line["gold"] = names.at(static_cast<std::size_t>(*item.gold));
+  return dump(line) + "\n";
+}
+
+std::string prediction_text(Task task, const Prediction& prediction) {
+  const std::vector<std::string> names = label_names(task, prediction.probabilities.size());
+  std::vector<std::size_t> order(names.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return prediction.probabilities[a] > prediction.probabilities[b];
+  });
+  std::string text = label_of(task, prediction) + "\n";
+  for (const std::size_t i : order) {
+    text += "  " + left(names[i], 14) + " " + fixed(prediction.probabilities[i], 3) + "\n";
+  }
+  return text;
+}
+
+void require_submission(Task task) {
+  if (task != Task::kRace) return;
+  throw Error(ErrorCode::kUnsupported,
+              "--submission: expected boolq, mnli or qqp, found race, which has no such form");
+}
+
+std::string submission(Task task, const std::vector<ClassifyItem>& items,
+                       const std::vector<Prediction>& predictions) {
+  require_submission(task);
+  const bool superglue = task == Task::kBoolq;
+  std::string text = superglue ? "" : "index\tprediction\n";
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::string label = label_of(task, predictions[i]);
+    if (superglue) {
+      text += "{\"idx\": " + items[i].id + ", \"label\": \"" + label + "\"}\n";
+    } else {
+      // QQP's labels are the numbers of its file.
+      const bool numbers = task == Task::kQqp;
+      text += items[i].id + "\t" + (numbers ? std::to_string(predictions[i].label) : label) + "\n";
+    }
+  }
+  return text;
+}
+
+std::vector<NamedClassScore> score_predictions(Task task, const std::vector<ClassifyItem>& items,
+                                               const std::vector<Prediction>& predictions) {
+  std::vector<NamedClassScore> scores;
+  for (const auto& [name, level] : {std::pair("all", ""), {"middle", "middle"}, {"high", "high"}}) {
+    const ClassScore score = score_level(task, items, predictions, level);
+    if (score.total > 0) scores.push_back({name, score});
+  }
+  return scores;
+}
+
+std::string to_table(const ClassifyReport& report) {
+  std::string table;
+  if (!report.scores.empty()) {
+    const bool with_f1 = report.scores.front().score.f1.has_value();
+    table = std::string(14, ' ') + right("examples", 10) + right("accuracy", 10) +
+            (with_f1 ? right("F1", 10) : "") + "\n";
+    for (const auto& [name, score] : report.scores) {
+      table += left(name, 14) + right(grouped(score.total), 10) +
+               right(fixed(score.accuracy, 2), 10) +
+               (with_f1 ? right(fixed(score.f1.value_or(0), 2), 10) : "") + "\n";
+    }
+  }
+  if (report.unlabelled > 0) {
+    table += "examples without a label, not scored: " + grouped(report.unlabelled) + "\n";
+  }
+  if (report.skipped > 0) {
+    table += "rows with too few columns, skipped: " + grouped(report.skipped) + "\n";
+  }
+  return table + "classified " + grouped(report.examples) + " examples in " +
+         fixed(report.seconds, 1) + " s, " + fixed(ms_per_example(report), 2) +
+         " ms per example; peak memory " + grouped(report.peak_rss_bytes >> 20) + " MiB\n";
+}
+
+std::string to_json(const ClassifyReport& report) {
+  Json object;
+  object["task"] = to_string(report.task);
+  for (const auto& [name, score] : report.scores) {
+    const std::string prefix = name == "all" ? "" : name + "_";
+    object[prefix + "accuracy"] = score.accuracy;
+    if (score.f1) object[prefix + "f1"] = *score.f1;
+    object[prefix + "correct"] = score.correct;
+    object[prefix + "total"] = score.total;
+  }
+  object["examples"] = report.examples;
+  object["unlabelled"] = report.unlabelled;
+  object["skipped"] = report.skipped;
+  object["seconds"] = report.seconds;
+  object["ms_per_example"] = ms_per_example(report);
+  object["peak_rss_bytes"] = report.peak_rss_bytes;
+  return dump(object) + "\n";
+}
+
+}  // namespace deformer::tools

@@ -1,0 +1,51 @@
+// Predictions and scores of classification for people, for programs and for the benchmarks.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "deformer/class_metrics.h"
+#include "tools/classify_run.h"
+
+namespace deformer::tools {
+
+/// {"id": ..., "label": ..., "probabilities": {...}, "gold": ...} and a line feed; `id` and `gold`
+/// where there are any.
+[[nodiscard]] std::string prediction_line(Task task, const ClassifyItem& item,
+                                          const Prediction& prediction);
+
+/// The label and, below it, each label with its probability, the most probable first.
+[[nodiscard]] std::string prediction_text(Task task, const Prediction& prediction);
+
+/// Throws kUnsupported for a task whose benchmark has no such form (RACE).
+void require_submission(Task task);
+/// SuperGLUE's JSON Lines (BoolQ) or GLUE's table (MNLI, QQP), as their sites take them.
+[[nodiscard]] std::string submission(Task task, const std::vector<ClassifyItem>& items,
+                                     const std::vector<Prediction>& predictions);
+
+struct NamedClassScore {
+  std::string name;  ///< "all", RACE's levels
+  ClassScore score;
+};
+
+struct ClassifyReport {
+  Task task = Task::kBoolq;
+  std::vector<NamedClassScore> scores;  ///< all first; empty when no item has a gold label
+  std::size_t unlabelled = 0;           ///< items that no score counts
+  std::size_t skipped = 0;
+  std::size_t examples = 0;
+  double seconds = 0;  ///< without loading the model
+  std::size_t peak_rss_bytes = 0;
+};
+
+/// Scores the items that have a gold label.
+[[nodiscard]] std::vector<NamedClassScore> score_predictions(
+    Task task, const std::vector<ClassifyItem>& items, const std::vector<Prediction>& predictions);
+
+[[nodiscard]] std::string to_table(const ClassifyReport& report);
+/// One object in one line (docs/cli.md).
+[[nodiscard]] std::string to_json(const ClassifyReport& report);
+
+}  // namespace deformer::tools

@@ -1,0 +1,119 @@
+#include "tools/cmd_classify.h"
+
+#include "deformer/error.h"
+#include "tools/classify_modes.h"
+
+namespace deformer::tools {
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  deformer classify --model DIR --task boolq --data val.jsonl
+  deformer classify --model DIR --task mnli --data dev_matched.tsv --output predictions.jsonl
+  deformer classify --model DIR --task qqp --data test.tsv --submission QQP.tsv
+  deformer classify --model DIR --task race --data RACE/test --store lmdb:articles
+  deformer classify --model DIR --task mnli --first "It rained." --second "It was dry."
+
+--first and --second are what the data sets name first and second: question and passage (boolq),
+premise and hypothesis (mnli), two questions (qqp), question and article (race, with --choice).
+With gold labels stdout has the score, else the predictions. docs/cli.md has all formats.)";
+
+void add_inputs(CLI::App& verb, ClassifyVerbOptions& options) {
+  const std::string group = "Input (--data, or --first and --second)";
+  auto* data = verb.add_option("--data", options.data,
+                               "JSON Lines (boolq), a table (mnli, qqp), a directory (race)")
+                   ->type_name("PATH")
+                   ->group(group);
+  auto* first = verb.add_option("--first", options.first, "The first text of a pair")
+                    ->type_name("TEXT")
+                    ->excludes(data)
+                    ->group(group);
+  auto* second = verb.add_option("--second", options.second, "The second text of a pair")
+                     ->type_name("TEXT")
+                     ->group(group);
+  first->needs(second);
+  second->needs(first);
+  verb.add_option("--choice", options.choices, "race: an option of the question; may be repeated")
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->needs(first)
+      ->group(group);
+  verb.add_option("--limit", options.limit, "Read the first N examples only")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->needs(data)
+      ->group(group);
+}
+
+void add_outputs(CLI::App& verb, ClassifyVerbOptions& options) {
+  const std::string group = "Output";
+  auto* data = verb.get_option("--data");
+  verb.add_option("--output", options.output, "Predictions with probabilities; - = stdout")
+      ->type_name("FILE")
+      ->needs(data)
+      ->group(group);
+  verb.add_option("--submission", options.submission,
+                  "Predictions in the benchmark's own form (boolq, mnli, qqp)")
+      ->type_name("FILE")
+      ->needs(data)
+      ->group(group);
+  verb.add_flag("--json", options.json, "JSON instead of text")->group(group);
+  verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group(group);
+}
+
+void add_running(CLI::App& verb, ClassifyVerbOptions& options) {
+  const std::string group = "Passage store";
+  auto* store = verb.add_option("--store", options.store,
+                                "Take passages from this store (deformer encode) where it has them")
+                    ->type_name("URI")
+                    ->group(group);
+  verb.add_flag("--require-store", options.require_store,
+                "Stop at a passage that the store lacks instead of encoding it")
+      ->needs(store)
+      ->group(group);
+  verb.add_option("--batch-tokens", options.batch_tokens,
+                  "Most tokens of one pass: memory against speed")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group("Model");
+  verb.add_flag("--timing", options.timing, "Say on stderr where the time went")->group("Model");
+}
+
+// Fails early, before the weights are read.
+Task find_task(const ModelOptions& options) {
+  const Task task = load_model_config(options.model_dir, options.task).task;
+  if (task != Task::kSpan) return task;
+  throw Error(ErrorCode::kInvalidArgument,
+              "classify: expected --task boolq, mnli, qqp or race, or a model whose config.json "
+              "names one, found " +
+                  std::string(options.task ? "--task span" : "neither"));
+}
+
+}  // namespace
+
+CLI::App* add_classify(CLI::App& app, ClassifyVerbOptions& options) {
+  CLI::App* verb =
+      app.add_subcommand("classify", "Classify pairs of texts, or choose among options");
+  add_model_options(*verb, options.model);
+  add_task_option(*verb, options.model);
+  add_inputs(*verb, options);
+  add_outputs(*verb, options);
+  add_running(*verb, options);
+  verb->footer(kFooter);
+  return verb;
+}
+
+void run_classify(const ClassifyVerbOptions& options) {
+  if (options.data.empty() && !options.first) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "classify: expected --data, or --first and --second, found neither");
+  }
+  const Task task = find_task(options.model);
+  if (options.first) {
+    classify_texts(task, options);
+  } else {
+    classify_data(task, options);
+  }
+}
+
+}  // namespace deformer::tools
