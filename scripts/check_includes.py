@@ -44,6 +44,7 @@ PUBLIC_HEADERS: dict[str, str] = {
     "passage_encoder": "task",
     "passage_store": "store",
     "predictions": "data",
+    "published_models": "model",
     "span_qa": "task",
     "store_maintenance": "store",
     "tokenizer": "text",

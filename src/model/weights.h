@@ -26,14 +26,23 @@ struct WeightMemory {
   at::Device device = at::kCPU;
 };
 
+/// New weights: matrices normally distributed, gains 1, biases 0, as BERT and XLNet begin their
+/// pretraining. A value depends on the seed, the tensor's name and its shape alone.
+struct RandomWeights {
+  double deviation = 0.02;  ///< ModelConfig::initializer_range
+  std::uint64_t seed = 1;
+};
+
 /// Hands out the weights of a checkpoint by canonical name and keeps account: what was missing,
 /// what had another shape, what nobody took. The checkpoint must outlive the loader; the tensors
-/// outlive both. Not safe for concurrent calls.
+/// outlive both. Or makes random ones: then nothing can be missing, and no optional tensor is
+/// there. Not safe for concurrent calls.
 class WeightLoader {
  public:
   explicit WeightLoader(const Checkpoint& checkpoint,
                         WeightMemory memory = {.kind = WeightMemory::kMapped})
-      : checkpoint_(checkpoint), memory_(memory) {}
+      : checkpoint_(&checkpoint), memory_(memory) {}
+  explicit WeightLoader(const RandomWeights& random) : random_(random) {}
 
   /// An fp32 tensor of exactly this shape, contiguous. Mapped and stored as F32 (and aligned): a
   /// view of the mapped file, which stays mapped as long as the tensor. Stored as F16, BF16 or F64:
@@ -44,7 +53,10 @@ class WeightLoader {
   /// configuration belongs to another model.
   [[nodiscard]] at::Tensor take(const std::string& name, at::IntArrayRef shape);
 
-  [[nodiscard]] bool has(std::string_view name) const { return checkpoint_.find(name) != nullptr; }
+  /// False for random weights: what a checkpoint may lack is left out.
+  [[nodiscard]] bool has(std::string_view name) const {
+    return checkpoint_ != nullptr && checkpoint_->find(name) != nullptr;
+  }
 
   /// To be called when everything has been taken. Throws one kIncompatible that lists what was
   /// missing, misshapen (or no floating-point tensor), and unexpected: neither taken, nor
@@ -52,10 +64,12 @@ class WeightLoader {
   void finish(const std::vector<std::string>& ignorable_prefixes = {}) const;
 
  private:
+  [[nodiscard]] at::Tensor make(std::string_view name, at::IntArrayRef shape) const;
   [[nodiscard]] NameList unexpected(const std::vector<std::string>& ignorable_prefixes) const;
   [[noreturn]] void fail(const NameList& unexpected) const;
 
-  const Checkpoint& checkpoint_;
+  const Checkpoint* checkpoint_ = nullptr;  // null: random weights
+  RandomWeights random_;
   WeightMemory memory_;
   std::set<std::string, std::less<>> taken_;
   NameList missing_;
