@@ -25,10 +25,12 @@ LAYERS: dict[str, set[str]] = {
     "store": {"base"},
     "task": {"base", "text", "nn", "model", "store"},
     "train": {"base", "text", "data", "nn", "model", "store", "task"},
+    "bench": {"base", "text", "data", "nn", "model", "store", "task"},
 }
 
 # Public header -> the layer that implements it. A source may include it where it may include that layer.
 PUBLIC_HEADERS: dict[str, str] = {
+    "benchmark": "bench",
     "content_id": "task",
     "dataset": "data",
     "device": "base",
@@ -41,6 +43,7 @@ PUBLIC_HEADERS: dict[str, str] = {
     "model_config": "model",
     "multiple_choice": "task",
     "pair_classifier": "task",
+    "paper_benchmark": "bench",
     "passage_encoder": "task",
     "passage_store": "store",
     "predictions": "data",
@@ -61,7 +64,7 @@ ALSO_ALLOWED: set[tuple[str, str]] = {
     ("nn", "model_config"),  # Activation
 }
 
-TORCH_LAYERS = {"nn", "model", "task", "train"}
+TORCH_LAYERS = {"nn", "model", "task", "train", "bench"}
 TORCH_PUBLIC_HEADERS = {"encoder"}
 
 # Third-party header (pattern) -> files that may include it. The first pattern that fits decides.
