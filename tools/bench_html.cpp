@@ -225,7 +225,8 @@ std::string latency_svg(const BenchReport& report) {
 std::string table_row(const std::vector<std::string>& cells, const std::string& tag) {
   std::string row = "<tr>";
   for (const std::string& cell : cells) {
-    row += "<" + tag + ">" + escape_xml(cell) + "</" + tag + ">";
+    row.append("<").append(tag).append(">").append(escape_xml(cell));
+    row.append("</").append(tag).append(">");
   }
   return row + "</tr>\n";
 }

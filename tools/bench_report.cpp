@@ -241,7 +241,10 @@ std::string to_table(const BenchSummary& summary) {
   const BenchReport& report = summary.report;
   Table table(report);
   table.row("", [](const auto& column) { return column.name; });
-  table.row("threads", [](const auto& column) { return std::to_string(column.runtime.threads); });
+  table.row("runs on", [](const auto& column) {
+    return to_string(column.runtime.device) + ", " + to_string(column.runtime.precision) + ", " +
+           std::to_string(column.runtime.threads) + " threads";
+  });
   add_speed(table, report.columns.front().name);
   add_stages(table, report);
   add_work(table);

@@ -43,7 +43,7 @@ void require_consistent(const BenchVerbOptions& options) {
   if (!options.squad.empty() && !options.random.empty()) {
     throw_invalid("expected --model with --squad, found --random: it has no vocabulary for texts");
   }
-  if (options.lengths.size() != 0 && options.lengths.size() != 2) {
+  if (!options.lengths.empty() && options.lengths.size() != 2) {
     throw_invalid("expected --lengths QUESTION,PASSAGE, found " +
                   std::to_string(options.lengths.size()) + " numbers");
   }
@@ -94,6 +94,7 @@ std::vector<BenchColumn> make_columns(const BenchVerbOptions& options,
     if (model->config().split.split_layer > 0) modes.insert(modes.end(), {"cold", "warm"});
   }
   std::vector<BenchColumn> columns;
+  columns.reserve(modes.size());
   for (const std::string& mode : modes) columns.push_back({mode, parse_bench_mode(mode), model});
   return columns;
 }
@@ -268,6 +269,10 @@ CLI::App* add_bench(CLI::App& app, BenchVerbOptions& options) {
   verb->add_flag("--json", options.json, "JSON instead of a table")->group("Output");
   verb->add_flag("--quiet", options.quiet, "No progress on stderr")->group("Output");
   add_runtime_options(*verb, options.model);
+  for (const char* name : {"--device", "--precision", "--split-layer", "--layout", "--mode",
+                           "--store", "--codec", "--batch-tokens"}) {
+    verb->get_option(name)->excludes(verb->get_option("--paper"));
+  }
   verb->footer(kFooter);
   return verb;
 }

@@ -53,15 +53,16 @@ std::string title_element(std::string_view title) {
   return title.empty() ? "" : "<title>" + escape_xml(title) + "</title>";
 }
 
-// Fill of areas and stroke of lines, for each colour.
+// Fill of areas and stroke of lines in one colour.
+std::string color_rule(const std::string& name) {
+  return "rect." + name + ", circle." + name + " { fill: var(--" + name + "); } polyline." + name +
+         " { stroke: var(--" + name + "); }\n";
+}
+
 std::string color_rules() {
   std::string rules;
   for (const ColorKind& kind : kColorKinds) {
-    for (std::size_t i = 0; i < kind.colors; ++i) {
-      const std::string name = color_class(kind.name, i);
-      rules += "rect." + name + ", circle." + name + " { fill: var(--" + name + "); } polyline." +
-               name + " { stroke: var(--" + name + "); }\n";
-    }
+    for (std::size_t i = 0; i < kind.colors; ++i) rules += color_rule(color_class(kind.name, i));
   }
   return rules;
 }
@@ -109,8 +110,8 @@ std::string html_page(const std::string& title, const std::string& body) {
 }
 
 Svg::Svg(double width, double height, const std::string& label)
-    : body_("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + number(width) + " " +
-            number(height) + "\" role=\"img\" aria-label=\"" + escape_xml(label) + "\">\n") {}
+    : body_(R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 )" + number(width) + " " +
+            number(height) + R"(" role="img" aria-label=")" + escape_xml(label) + "\">\n") {}
 
 void Svg::line(Point from, Point to, std::string_view css) {
   body_ += "<line x1=\"" + number(from.x) + "\" y1=\"" + number(from.y) + "\" x2=\"" +

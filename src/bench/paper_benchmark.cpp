@@ -18,37 +18,44 @@ struct PaperModel {
   std::vector<PaperTask> tasks;
 };
 
-std::vector<PaperTask> chosen_tasks(const std::vector<std::string>& names) {
-  const std::vector<PaperTask> known = paper_tasks();
-  if (names.empty()) return known;
-  std::vector<PaperTask> chosen;
+void require_known(const std::vector<PaperTask>& known, const std::string& name) {
   std::string list;
   for (const PaperTask& task : known) {
-    list += (list.empty() ? "" : ", ") + task.name;
-    if (std::find(names.begin(), names.end(), task.name) != names.end()) chosen.push_back(task);
+    if (task.name == name) return;
+    list.append(list.empty() ? "" : ", ").append(task.name);
   }
-  for (const std::string& name : names) {
-    if (std::any_of(known.begin(), known.end(),
-                    [&](const auto& task) { return task.name == name; })) {
-      continue;
-    }
-    throw Error(ErrorCode::kInvalidArgument,
-                "task: expected one of " + list + ", found \"" + name + "\"");
-  }
-  return chosen;
+  throw Error(ErrorCode::kInvalidArgument,
+              "task: expected one of " + list + ", found \"" + name + "\"");
 }
 
-// All are checked before the first runs.
+// In the paper's order.
+std::vector<PaperTask> chosen_tasks(const std::vector<std::string>& names) {
+  std::vector<PaperTask> tasks = paper_tasks();
+  for (const std::string& name : names) require_known(tasks, name);
+  std::erase_if(tasks, [&](const PaperTask& task) {
+    return !names.empty() && std::find(names.begin(), names.end(), task.name) == names.end();
+  });
+  return tasks;
+}
+
+// The paper has BERT-large on SQuAD alone.
+std::vector<PaperTask> published_tasks(const std::string& model, std::vector<PaperTask> tasks) {
+  if (model != "bert-large") return tasks;
+  std::erase_if(tasks, [](const PaperTask& task) { return task.name != "squad"; });
+  return tasks;
+}
+
+// All names are checked before the first model is made.
 std::vector<PaperModel> plan(const PaperOptions& options) {
   const std::vector<PaperTask> tasks = chosen_tasks(options.tasks);
   std::vector<PaperModel> models;
-  const bool as_published = options.models.empty();
-  const std::vector<std::string> published{"bert-base", "bert-large", "xlnet-base"};
-  for (const std::string& name : as_published ? published : options.models) {
-    PaperModel& model = models.emplace_back(PaperModel{name, published_model_config(name), tasks});
-    if (as_published && name == "bert-large") {
-      std::erase_if(model.tasks, [](const PaperTask& task) { return task.name != "squad"; });
-    }
+  models.reserve(options.models.size());
+  for (const std::string& name : options.models) {
+    models.push_back({name, published_model_config(name), tasks});
+  }
+  if (!models.empty()) return models;
+  for (const char* name : {"bert-base", "bert-large", "xlnet-base"}) {
+    models.push_back({name, published_model_config(name), published_tasks(name, tasks)});
   }
   return models;
 }

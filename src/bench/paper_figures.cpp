@@ -52,6 +52,7 @@ constexpr double kDecomposedLargeMegabytes = 359.7;
 
 std::vector<PaperTask> paper_tasks() {
   std::vector<PaperTask> tasks;
+  tasks.reserve(kTasks.size());
   for (const TaskRow& row : kTasks) {
     tasks.push_back({std::string(row.name), row.fresh_rows, row.cached_rows, row.inputs, row.span});
   }

@@ -33,6 +33,7 @@ constexpr std::int64_t kXlnetVocabulary = 32000;
 
 std::vector<std::string> published_model_names() {
   std::vector<std::string> names;
+  names.reserve(kModels.size());
   for (const PublishedModel& model : kModels) names.emplace_back(model.name);
   return names;
 }

@@ -102,8 +102,9 @@ TEST_F(CmdBench, PrintsATableAndAPage) {
   const std::string page = path("bench.html");
   const std::string table = run_ok(arguments(
       {"--model", write_model(), "--lengths", "9,20", "--passages", "2", "--html", page}));
-  for (const char* part : {"machine  ", "2 of 9 + 20 rows", "one question at a time", "p99",
-                           "in batches", "share of the roof", "questions a passage"}) {
+  for (const char* part :
+       {"machine  ", "2 of 9 + 20 rows", "one question at a time", "p99", "cpu, fp32, 1 threads",
+        "in batches", "share of the roof", "questions a passage"}) {
     EXPECT_THAT(table, HasSubstr(part));
   }
   expect_page(read(page));
@@ -157,7 +158,7 @@ TEST_F(CmdBench, SaysWhatItCannotMeasure) {
       run({"bench", "--model", model, "--split-layer", "0", "--lengths", "9,20", "--mode", "warm"}),
       2, "expected a split layer above 0");
   expect_failure(run({"bench", "--model", model, "--html", path("absent/b.html")}), 3, "absent");
-  expect_failure(run({"bench", "--model", model, "--paper"}), 2, "");
+  expect_failure(run({"bench", "--paper", "--split-layer", "5"}), 2, "--paper");
 }
 
 TEST_F(CmdBench, LeavesNoPageBehindWhenItFails) {
