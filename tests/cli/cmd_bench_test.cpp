@@ -15,13 +15,13 @@ class CmdBench : public CliTest {
  protected:
   CmdBench() { ::setenv("OMP_NUM_THREADS", "1", 1); }
 
-  [[nodiscard]] std::vector<std::string> arguments(const std::vector<std::string>& more) const {
+  [[nodiscard]] static std::vector<std::string> arguments(const std::vector<std::string>& more) {
     std::vector<std::string> all{"bench", "--min-seconds", "0.05", "--threads", "1"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
 
-  [[nodiscard]] Json measure(const std::vector<std::string>& more) const {
+  [[nodiscard]] static Json measure(const std::vector<std::string>& more) {
     std::vector<std::string> all = arguments(more);
     all.emplace_back("--json");
     return Json::parse(run_ok(all));
