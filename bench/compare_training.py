@@ -34,6 +34,8 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertConfig, BertForQuestionAnswering
 
+from machine import cpu_name
+
 PAD = 0
 RATE, WARMUP, DECAY, CLIP = 5e-5, 0.15, 0.01, 1.0
 
@@ -70,13 +72,6 @@ def parse_arguments():
     parser.add_argument("--warmup-steps", type=int, default=2, help="left out of every turn")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
-
-
-def cpu_name():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return "unknown"
 
 
 # ---- What both get: data and model

@@ -21,6 +21,8 @@ import torch
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertForQuestionAnswering
 
+from machine import cpu_name
+
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -32,13 +34,6 @@ def parse_arguments():
     parser.add_argument("--batch", type=int, default=16, help="windows of one Hugging Face batch")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
-
-
-def cpu_name():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return "unknown"
 
 
 def read_questions(path, count):

@@ -25,10 +25,12 @@ LAYERS: dict[str, set[str]] = {
     "store": {"base"},
     "task": {"base", "text", "nn", "model", "store"},
     "train": {"base", "text", "data", "nn", "model", "store", "task"},
+    "bench": {"base", "text", "data", "nn", "model", "store", "task"},
 }
 
 # Public header -> the layer that implements it. A source may include it where it may include that layer.
 PUBLIC_HEADERS: dict[str, str] = {
+    "benchmark": "bench",
     "class_metrics": "data",
     "content_id": "task",
     "dataset": "data",
@@ -43,9 +45,11 @@ PUBLIC_HEADERS: dict[str, str] = {
     "multiple_choice": "task",
     "pair_classifier": "task",
     "pair_dataset": "data",
+    "paper_benchmark": "bench",
     "passage_encoder": "task",
     "passage_store": "store",
     "predictions": "data",
+    "published_models": "model",
     "span_qa": "task",
     "stage_times": "task",
     "store_maintenance": "store",
@@ -64,7 +68,7 @@ ALSO_ALLOWED: set[tuple[str, str]] = {
     ("nn", "model_config"),  # Activation
 }
 
-TORCH_LAYERS = {"nn", "model", "task", "train"}
+TORCH_LAYERS = {"nn", "model", "task", "train", "bench"}
 TORCH_PUBLIC_HEADERS = {"encoder"}
 
 # Third-party header (pattern) -> files that may include it. The first pattern that fits decides.

@@ -10,6 +10,7 @@
 
 #include "deformer/version.h"
 #include "tools/cmd_answer.h"
+#include "tools/cmd_bench.h"
 #include "tools/cmd_classify.h"
 #include "tools/cmd_encode.h"
 #include "tools/cmd_evaluate.h"
@@ -48,6 +49,7 @@ void occupy_standard_streams() {
 
 struct Verbs {
   AnswerOptions answer;
+  BenchVerbOptions bench;
   ClassifyVerbOptions classify;
   EncodeVerbOptions encode;
   EvaluateOptions evaluate;
@@ -86,6 +88,7 @@ int run(int argc, char** argv) {
   app.formatter(std::make_shared<HelpFormatter>());
   Verbs verbs;
   const CLI::App* const answer = add_answer(app, verbs.answer);
+  const CLI::App* const bench = add_bench(app, verbs.bench);
   const CLI::App* const classify = add_classify(app, verbs.classify);
   const CLI::App* const encode = add_encode(app, verbs.encode);
   const CLI::App* const evaluate = add_evaluate(app, verbs.evaluate);
@@ -107,6 +110,7 @@ int run(int argc, char** argv) {
     return kExitOk;
   }
   if (answer->parsed()) run_answer(verbs.answer);
+  if (bench->parsed()) run_bench(verbs.bench);
   if (classify->parsed()) run_classify(verbs.classify);
   if (encode->parsed()) run_encode(verbs.encode);
   if (evaluate->parsed()) run_evaluate(verbs.evaluate);

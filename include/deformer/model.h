@@ -32,6 +32,14 @@ struct LoadOptions {
   std::optional<Task> task = {};        ///< where config.json does not name it
 };
 
+/// For Model::random(); the weights' standard deviation is ModelConfig::initializer_range.
+struct RandomModelOptions {
+  Device device = Device::kCpu;
+  Precision precision = Precision::kFp32;
+  int threads = 0;         ///< see Runtime::threads
+  std::uint64_t seed = 1;  ///< of the weights
+};
+
 /// A model directory in memory. Immutable, safe for concurrent calls; shared by the tasks that use
 /// it.
 class DEFORMER_EXPORT Model {
@@ -42,6 +50,18 @@ class DEFORMER_EXPORT Model {
   /// missing, unexpected and misshapen tensors.
   [[nodiscard]] static std::shared_ptr<const Model> load(const std::filesystem::path& model_dir,
                                                          const LoadOptions& options = {});
+
+  /// A reader with a span head and new random weights, without a file: for measuring, where only
+  /// sizes matter (published_models.h has those of known models). Equal arguments give equal
+  /// weights and so one fingerprint, as long as LibTorch is the same. There is no vocabulary: the
+  /// tokenizer reads ids in decimal, "17 4 2301", and throws kUnsupported for any other text.
+  /// Throws kIncompatible as validate(), kUnsupported.
+  [[nodiscard]] static std::shared_ptr<const Model> random(const ModelConfig& config,
+                                                           const RandomModelOptions& options = {});
+
+  /// The same weights, shared and not copied, split elsewhere: 0 makes the ordinary joint model of
+  /// a decomposed one. Throws kIncompatible as validate().
+  [[nodiscard]] std::shared_ptr<const Model> with_split_layer(int split_layer) const;
 
   ~Model();
   Model(const Model&) = delete;

@@ -2,9 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/version.h>
 
 #include <bit>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,23 +23,24 @@
 #include "model/weights.h"
 #include "nn/guard.h"
 #include "nn/int8_weight.h"
+#include "text/id_tokenizer.h"
 
 namespace deformer {
 namespace {
 
-void require_supported(const LoadOptions& options) {
-  if (options.device != Device::kCpu) {
-    throw Error(ErrorCode::kUnsupported, "device " + to_string(options.device) +
-                                             " with precision " + to_string(options.precision) +
+void require_supported(const Runtime& runtime) {
+  if (runtime.device != Device::kCpu) {
+    throw Error(ErrorCode::kUnsupported, "device " + to_string(runtime.device) +
+                                             " with precision " + to_string(runtime.precision) +
                                              ": expected cpu with fp32 or int8");
   }
-  if (options.precision == Precision::kInt8 && !nn::has_int8()) {
+  if (runtime.precision == Precision::kInt8 && !nn::has_int8()) {
     throw Error(ErrorCode::kUnsupported,
                 "precision int8: expected a LibTorch with oneDNN, found one without");
   }
-  if (options.threads < 0) {
+  if (runtime.threads < 0) {
     throw Error(ErrorCode::kInvalidArgument,
-                "threads: expected 0 or more, found " + std::to_string(options.threads));
+                "threads: expected 0 or more, found " + std::to_string(runtime.threads));
   }
 }
 
@@ -49,10 +52,35 @@ ModelConfig load_config(const std::filesystem::path& model_dir, const LoadOption
   return config;
 }
 
+// What the weights were made from.
+struct WeightOrigin {
+  std::optional<Checkpoint> checkpoint = {};  // absent: random
+  std::uint64_t seed = 0;                     // of random weights
+};
+
+void hash_checkpoint(Hasher& hasher, const ModelConfig& config, const Checkpoint& checkpoint) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : checkpoint.tensors()) {
+    if (is_lower_weight(config, name)) names.push_back(name);
+  }
+  checkpoint.hash_into(hasher, names);
+}
+
+// Names and shapes follow from the sizes, values from the seed and LibTorch's generator.
+void hash_random(Hasher& hasher, const ModelConfig& config, std::uint64_t seed) {
+  hasher.add(std::string_view("random weights")).add(std::string_view(TORCH_VERSION));
+  hasher.add(static_cast<std::int64_t>(seed));
+  hasher.add(std::bit_cast<std::int64_t>(config.initializer_range));
+  for (const std::int64_t size : {config.vocab_size, config.hidden_size, config.intermediate_size,
+                                  config.max_position_embeddings, config.type_vocab_size}) {
+    hasher.add(size);
+  }
+}
+
 // Everything that a hidden state after the lower layers depends on, in a fixed order. The first
 // field numbers this recipe: raise it when the computation changes.
 Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& tokenizer,
-                                const Checkpoint& checkpoint) {
+                                const WeightOrigin& origin) {
   Hasher hasher;
   hasher.add(std::int64_t{1});
   hasher.add(to_string(config.architecture)).add(to_string(config.hidden_act));
@@ -65,11 +93,11 @@ Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& toke
   if (config.task != Task::kSpan) {
     hasher.add(std::string("first window")).add(to_string(passage_place(config)));
   }
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : checkpoint.tensors()) {
-    if (is_lower_weight(config, name)) names.push_back(name);
+  if (origin.checkpoint) {
+    hash_checkpoint(hasher, config, *origin.checkpoint);
+  } else {
+    hash_random(hasher, config, origin.seed);
   }
-  checkpoint.hash_into(hasher, names);
   const Hash128 digest = hasher.digest128();
   return {digest.high, digest.low};
 }
@@ -77,20 +105,15 @@ Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& toke
 }  // namespace
 
 struct Model::State {
-  State(ModelConfig model_config, std::unique_ptr<const Tokenizer> model_tokenizer,
-        Checkpoint model_checkpoint)
-      : config(std::move(model_config)),
-        tokenizer(std::move(model_tokenizer)),
-        checkpoint(std::move(model_checkpoint)) {}
-
   ModelConfig config;
   Runtime runtime;
-  std::unique_ptr<const Tokenizer> tokenizer;
-  Checkpoint checkpoint;
+  // Models that differ in the split alone share these.
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::shared_ptr<const WeightOrigin> origin;
+  std::shared_ptr<const SpanHead> span_head;
+  std::shared_ptr<const PooledHead> pooled_head;
   std::unique_ptr<const SegmentLayout> segment_layout;
   std::unique_ptr<const Encoder> encoder;
-  std::unique_ptr<const SpanHead> span_head;
-  std::unique_ptr<const PooledHead> pooled_head;
   std::int64_t num_parameters = 0;
   std::once_flag fingerprint_once;
   Fingerprint fingerprint;
@@ -99,24 +122,70 @@ struct Model::State {
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
                                          const LoadOptions& options) {
   return nn::guarded([&] {
-    require_supported(options);
-    auto state = std::make_unique<State>(load_config(model_dir, options), load_tokenizer(model_dir),
-                                         Checkpoint::open(model_dir));
-    require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
+    auto state = std::make_unique<State>();
     state->runtime = {options.device, options.precision, options.threads};
+    require_supported(state->runtime);
+    state->config = load_config(model_dir, options);
+    state->tokenizer = load_tokenizer(model_dir);
+    const Checkpoint checkpoint = Checkpoint::open(model_dir);
+    state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.checkpoint = checkpoint});
+    require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
     if (options.threads > 0) at::set_num_threads(options.threads);
     const c10::InferenceMode inference;
-    WeightLoader weights(state->checkpoint);
+    WeightLoader weights(checkpoint);
     weights.set_precision(options.precision);
     state->encoder = make_encoder(state->config, weights);
     const WeightScope head(weights, SpanHead::kName);
     if (head.has("weight")) {
-      state->span_head = std::make_unique<const SpanHead>(state->config.hidden_size, head);
+      state->span_head = std::make_shared<const SpanHead>(state->config.hidden_size, head);
     }
     state->pooled_head = load_pooled_head(state->config, weights);
     weights.finish();
     state->segment_layout = make_segment_layout(state->config, state->tokenizer->special_tokens());
     state->num_parameters = weights.taken_values();
+    return std::shared_ptr<const Model>(new Model(std::move(state)));
+  });
+}
+
+std::shared_ptr<const Model> Model::random(const ModelConfig& config,
+                                           const RandomModelOptions& options) {
+  return nn::guarded([&] {
+    auto state = std::make_unique<State>();
+    state->runtime = {options.device, options.precision, options.threads};
+    require_supported(state->runtime);
+    validate(config);
+    state->config = config;
+    state->tokenizer = std::make_shared<const IdTokenizer>(config.vocab_size);
+    state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.seed = options.seed});
+    if (options.threads > 0) at::set_num_threads(options.threads);
+    const c10::InferenceMode inference;
+    WeightLoader weights(
+        RandomWeights{.deviation = config.initializer_range, .seed = options.seed});
+    weights.set_precision(options.precision);
+    state->encoder = make_encoder(config, weights);
+    state->span_head =
+        std::make_shared<const SpanHead>(config.hidden_size, WeightScope(weights, SpanHead::kName));
+    state->segment_layout = make_segment_layout(config, state->tokenizer->special_tokens());
+    state->num_parameters = weights.taken_values();
+    return std::shared_ptr<const Model>(new Model(std::move(state)));
+  });
+}
+
+std::shared_ptr<const Model> Model::with_split_layer(int split_layer) const {
+  return nn::guarded([&] {
+    ModelConfig config = state_->config;
+    config.split.split_layer = split_layer;
+    validate(config);
+    auto state = std::make_unique<State>();
+    state->config = config;
+    state->runtime = state_->runtime;
+    state->tokenizer = state_->tokenizer;
+    state->origin = state_->origin;
+    state->span_head = state_->span_head;
+    state->pooled_head = state_->pooled_head;
+    state->segment_layout = make_segment_layout(config, state->tokenizer->special_tokens());
+    state->encoder = state_->encoder->with_split_layer(split_layer);
+    state->num_parameters = state_->num_parameters;
     return std::shared_ptr<const Model>(new Model(std::move(state)));
   });
 }
@@ -152,8 +221,7 @@ const PooledHead* Model::pooled_head() const noexcept {
 
 const Fingerprint& Model::fingerprint() const {
   std::call_once(state_->fingerprint_once, [this] {
-    state_->fingerprint =
-        compute_fingerprint(state_->config, *state_->tokenizer, state_->checkpoint);
+    state_->fingerprint = compute_fingerprint(state_->config, *state_->tokenizer, *state_->origin);
   });
   return state_->fingerprint;
 }

@@ -1,6 +1,7 @@
 #include "model/weights.h"
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <span>
 
+#include "base/hash.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -66,12 +68,27 @@ void require_representable(const at::Tensor& source, const at::Tensor& converted
 
 }  // namespace
 
+// A vector is a gain or a bias, whatever the architecture calls it.
+at::Tensor WeightLoader::make(std::string_view name, at::IntArrayRef shape) const {
+  if (shape.size() == 1) {
+    return name.ends_with("weight") ? at::ones(shape, at::kFloat) : at::zeros(shape, at::kFloat);
+  }
+  Hasher hasher;
+  hasher.add(name).add(static_cast<std::int64_t>(random_.seed));
+  return at::normal(0.0, random_.deviation, shape,
+                    at::detail::createCPUGenerator(hasher.digest64()));
+}
+
 at::Tensor WeightLoader::take(const std::string& name, at::IntArrayRef shape) {
+  if (checkpoint_ == nullptr) {
+    taken_values_ += c10::multiply_integers(shape);
+    return make(name, shape);
+  }
   const auto stand_in = [&] {
     if (missing_.count() + misshapen_.count() >= kMaxProblems) fail({});
     return at::zeros({}, at::kFloat).expand(shape);
   };
-  const StoredTensor* stored = checkpoint_.find(name);
+  const StoredTensor* stored = checkpoint_->find(name);
   if (stored == nullptr) {
     missing_.add(name);
     return stand_in();
@@ -85,24 +102,15 @@ at::Tensor WeightLoader::take(const std::string& name, at::IntArrayRef shape) {
                              to_string(found.dtype) + " " + shape_text(found.shape) + ")");
     return stand_in();
   }
+  taken_values_ += c10::multiply_integers(shape);
   const at::Tensor view = view_of(*stored, *type, shape);
   const bool copy = memory_.kind == WeightMemory::kOwned;
   return view.to(memory_.device, at::kFloat, /*non_blocking=*/false, copy);
 }
 
-std::int64_t WeightLoader::taken_values() const {
-  std::int64_t count = 0;
-  for (const std::string& name : taken_) {
-    std::int64_t values = 1;
-    for (const std::int64_t size : shape(name)) values *= size;
-    count += values;
-  }
-  return count;
-}
-
 NameList WeightLoader::unexpected(const std::vector<std::string>& ignorable_prefixes) const {
   NameList names;
-  for (const auto& [name, stored] : checkpoint_.tensors()) {
+  for (const auto& [name, stored] : checkpoint_->tensors()) {
     const bool ignorable = is_commonly_unused(name) || begins_with_any(name, ignorable_prefixes);
     if (!ignorable && !taken_.contains(name)) names.add(name);
   }
@@ -111,13 +119,14 @@ NameList WeightLoader::unexpected(const std::vector<std::string>& ignorable_pref
 
 void WeightLoader::fail(const NameList& unexpected) const {
   throw Error(ErrorCode::kIncompatible,
-              checkpoint_.path().string() +
+              checkpoint_->path().string() +
                   ": expected the tensors that config.json describes, found " +
                   join_problems({missing_.text("missing"), misshapen_.text("misshapen"),
                                  unexpected.text("unexpected")}));
 }
 
 void WeightLoader::finish(const std::vector<std::string>& ignorable_prefixes) const {
+  if (checkpoint_ == nullptr) return;
   const NameList unexpected_names = unexpected(ignorable_prefixes);
   if (missing_.count() + misshapen_.count() + unexpected_names.count() > 0) {
     fail(unexpected_names);

@@ -27,14 +27,23 @@ struct WeightMemory {
   at::Device device = at::kCPU;
 };
 
+/// New weights: matrices normally distributed, gains 1, biases 0, as BERT and XLNet begin their
+/// pretraining. A value depends on the seed, the tensor's name and its shape alone.
+struct RandomWeights {
+  double deviation = 0.02;  ///< ModelConfig::initializer_range
+  std::uint64_t seed = 1;
+};
+
 /// Hands out the weights of a checkpoint by canonical name and keeps account: what was missing,
 /// what had another shape, what nobody took. The checkpoint must outlive the loader; the tensors
-/// outlive both. Not safe for concurrent calls.
+/// outlive both. Or makes random ones: then nothing can be missing, and no optional tensor is
+/// there. Not safe for concurrent calls.
 class WeightLoader {
  public:
   explicit WeightLoader(const Checkpoint& checkpoint,
                         WeightMemory memory = {.kind = WeightMemory::kMapped})
-      : checkpoint_(checkpoint), memory_(memory) {}
+      : checkpoint_(&checkpoint), memory_(memory) {}
+  explicit WeightLoader(const RandomWeights& random) : random_(random) {}
 
   /// Arithmetic of the linear layers that are made of these weights.
   void set_precision(Precision precision) { precision_ = precision; }
@@ -49,14 +58,16 @@ class WeightLoader {
   /// configuration belongs to another model.
   [[nodiscard]] at::Tensor take(const std::string& name, at::IntArrayRef shape);
 
-  [[nodiscard]] bool has(std::string_view name) const { return checkpoint_.find(name) != nullptr; }
+  /// False for random weights: what a checkpoint may lack is left out.
+  [[nodiscard]] bool has(std::string_view name) const {
+    return checkpoint_ != nullptr && checkpoint_->find(name) != nullptr;
+  }
   /// As stored; empty when absent.
   [[nodiscard]] Shape shape(std::string_view name) const {
-    const StoredTensor* const stored = checkpoint_.find(name);
-    return stored == nullptr ? Shape{} : stored->view.shape;
+    return has(name) ? checkpoint_->find(name)->view.shape : Shape{};
   }
   /// How many values the tensors have that were taken.
-  [[nodiscard]] std::int64_t taken_values() const;
+  [[nodiscard]] std::int64_t taken_values() const { return taken_values_; }
 
   /// To be called when everything has been taken. Throws one kIncompatible that lists what was
   /// missing, misshapen (or no floating-point tensor), and unexpected: neither taken, nor
@@ -64,13 +75,16 @@ class WeightLoader {
   void finish(const std::vector<std::string>& ignorable_prefixes = {}) const;
 
  private:
+  [[nodiscard]] at::Tensor make(std::string_view name, at::IntArrayRef shape) const;
   [[nodiscard]] NameList unexpected(const std::vector<std::string>& ignorable_prefixes) const;
   [[noreturn]] void fail(const NameList& unexpected) const;
 
-  const Checkpoint& checkpoint_;
+  const Checkpoint* checkpoint_ = nullptr;  // null: random weights
+  RandomWeights random_;
   WeightMemory memory_;
   Precision precision_ = Precision::kFp32;
   std::set<std::string, std::less<>> taken_;
+  std::int64_t taken_values_ = 0;
   NameList missing_;
   NameList misshapen_;
 };

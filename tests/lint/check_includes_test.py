@@ -33,6 +33,8 @@ class IncludeTable(unittest.TestCase):
     def test_layers_include_only_what_the_table_names(self):
         self.allows("src/data/squad.cpp", '"text/unicode.h"')
         self.allows("src/task/span_qa.cpp", '"store/record.h"')
+        self.allows("src/bench/workload.cpp", '"deformer/dataset.h"')
+        self.forbids("src/task/span_qa.cpp", '"bench/roof.h"', "task may not include layer bench")
         self.forbids("src/base/file.cpp", '"text/unicode.h"', "base may not include layer text")
         self.forbids("src/model/bert.cpp", '"store/record.h"', "model may not include layer store")
         self.forbids("src/store/memory.cpp", '"model/bert.h"', "store may not include layer model")

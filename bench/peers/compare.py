@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""Time per question against other programs, on the same weights and questions, taking turns in one run.
+
+The others answer as ordinary readers do: question and window together through all layers. Only their forward passes are
+timed, tokenisation and span search are left out. Each gets the questions padded to the model's slots ("slots") and in batches
+of similar length, padded to their longest ("sorted"): removing padding is not decomposition's merit. Ours is `deformer
+evaluate`, everything after loading: at split layer 0 ("full") and with the passages in an LMDB store ("warm").
+
+  transformers eager, sdpa     Hugging Face's BertForQuestionAnswering, fp32
+  torch int8                   the same with dynamically quantised linear layers
+  onnxruntime, onnxruntime int8   exported, fused by ONNX Runtime's optimizer for BERT, the second quantised dynamically
+
+The questions are the first of so many paragraphs, taken evenly from the file. The largest difference of a logit from the
+first peer's is printed too: a program that computes something else is not compared.
+
+Development only, with an environment of its own:
+
+  python3 -m venv build/peers && build/peers/bin/pip install -r bench/peers/requirements.txt
+  build/peers/bin/python bench/peers/compare.py --deformer build/release/deformer --model DIR --squad dev-v1.1.json
+"""
+import argparse
+import contextlib
+import json
+import logging
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from typing import Callable, NamedTuple
+
+import numpy
+import torch
+import transformers
+from transformers import BertForQuestionAnswering
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from compare_transformers import make_batches, make_rows  # noqa: E402
+from machine import cpu_name  # noqa: E402
+
+PEERS = ["eager", "sdpa", "torch-int8", "onnxruntime", "onnxruntime-int8"]
+NAMES = ["input_ids", "attention_mask", "token_type_ids"]
+# A logit of another implementation in fp32 differs by rounding alone.
+MOST_FP32_DIFFERENCE = 1e-2
+
+
+class Peer(NamedTuple):
+    name: str
+    run: Callable  # of a batch: start and end logits, [rows, length] each
+    exact: bool    # fp32
+
+
+class Series(NamedTuple):
+    """One line of the table: seconds of all questions, by round."""
+
+    name: str
+    seconds: list[float]
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--deformer", required=True, help="the command-line tool")
+    parser.add_argument("--model", required=True, type=pathlib.Path, help="directory of a BERT reader, fp32")
+    parser.add_argument("--squad", required=True, type=pathlib.Path, help="SQuAD file")
+    parser.add_argument("--split-layer", type=int, help="of ours, warm; default: the model's own")
+    parser.add_argument("--questions", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch", type=int, default=16, help="windows of one batch of the others")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--peers", default=",".join(PEERS), help="default: all, %(default)s")
+    options = parser.parse_args()
+    options.peers = options.peers.split(",")
+    for name in options.peers:
+        if name not in PEERS:
+            parser.error(f"--peers: expected some of {', '.join(PEERS)}, found {name}")
+    config = json.loads((options.model / "config.json").read_text())
+    if config.get("model_type") != "bert":
+        parser.error(f"--model: expected a bert, found {config.get('model_type')}")
+    options.split = config.get("deformer", {})
+    if options.split_layer is None:
+        options.split_layer = options.split.get("split_layer", 0)
+    if options.split_layer < 1:
+        parser.error("--split-layer: expected a layer to split at, found none in config.json")
+    return options
+
+
+def sample_squad(path, count, target):
+    """Writes a SQuAD file of `count` paragraphs with one question each; gives (question, context) pairs."""
+    paragraphs = [p for article in json.loads(path.read_text())["data"]
+                  for p in article["paragraphs"] if p["qas"] and p["context"].strip()]
+    count = min(count, len(paragraphs))
+    chosen = [paragraphs[i * len(paragraphs) // count] for i in range(count)]
+    cut = [{"context": p["context"], "qas": p["qas"][:1]} for p in chosen]
+    target.write_text(json.dumps({"version": "1.1", "data": [{"title": "", "paragraphs": cut}]}))
+    return [(p["qas"][0]["question"], p["context"]) for p in cut]
+
+
+# ---- The others
+
+def torch_peer(name, model, exact):
+    def run(batch):
+        with torch.inference_mode():
+            result = model(**batch)
+        return result.start_logits.numpy(), result.end_logits.numpy()
+    return Peer(name, run, exact)
+
+
+def load_torch(options, attention):
+    return BertForQuestionAnswering.from_pretrained(
+        options.model, attn_implementation=attention, dtype=torch.float32).eval()
+
+
+def export_onnx(options, path):
+    """The graph that ONNX Runtime's optimizer knows best: exported with eager attention, then fused."""
+    from onnxruntime.transformers import optimizer
+    from onnxruntime.transformers.fusion_options import FusionOptions
+
+    model = load_torch(options, "eager")
+    raw = path.with_suffix(".raw.onnx")
+    example = tuple(torch.ones((2, 8), dtype=torch.int64) for _ in NAMES)
+    axes = {name: {0: "rows", 1: "length"} for name in [*NAMES, "start_logits", "end_logits"]}
+    with contextlib.redirect_stdout(sys.stderr):
+        torch.onnx.export(model, example, str(raw), input_names=NAMES,
+                          output_names=["start_logits", "end_logits"], dynamic_axes=axes,
+                          opset_version=17, dynamo=False)
+        fused = optimizer.optimize_model(
+            str(raw), model_type="bert", num_heads=model.config.num_attention_heads,
+            hidden_size=model.config.hidden_size, optimization_options=FusionOptions("bert"))
+        fused.save_model_to_file(str(path))
+    counts = fused.get_fused_operator_statistics()
+    print("onnxruntime fused: " + ", ".join(f"{k} {v}" for k, v in counts.items() if v),
+          file=sys.stderr)
+
+
+def onnx_peer(name, path, threads, exact):
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+
+    def run(batch):
+        return session.run(["start_logits", "end_logits"],
+                           {name: batch[name].numpy() for name in NAMES})
+    return Peer(name, run, exact)
+
+
+def quantize_onnx(source, target):
+    from onnx import TensorProto
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    # Behind a fused node the type of a tensor cannot be inferred: it is told.
+    quantize_dynamic(str(source), str(target), weight_type=QuantType.QInt8, per_channel=True,
+                     extra_options={"DefaultTensorType": TensorProto.FLOAT})
+
+
+def make_peers(options, directory):
+    peers = []
+    fused = directory / "fused.onnx"
+    if any(name.startswith("onnxruntime") for name in options.peers):
+        export_onnx(options, fused)
+    for name in options.peers:
+        if name in ("eager", "sdpa"):
+            peers.append(torch_peer(f"transformers {name}", load_torch(options, name), True))
+        elif name == "torch-int8":
+            model = torch.ao.quantization.quantize_dynamic(
+                load_torch(options, "eager"), {torch.nn.Linear}, dtype=torch.qint8)
+            peers.append(torch_peer("torch int8", model, False))
+        elif name == "onnxruntime":
+            peers.append(onnx_peer("onnxruntime", fused, options.threads, True))
+        else:
+            int8 = directory / "int8.onnx"
+            quantize_onnx(fused, int8)
+            peers.append(onnx_peer("onnxruntime int8", int8, options.threads, False))
+    return peers
+
+
+def pad_to(batch, length):
+    """The batch with every row `length` long; rows that are longer already stay."""
+    missing = length - batch["input_ids"].shape[1]
+    if missing <= 0:
+        return batch
+    return {name: torch.nn.functional.pad(value, (0, missing)) for name, value in batch.items()}
+
+
+def slots(split):
+    """Joint rows of the longest question and window: 320 as published."""
+    return split.get("max_question_tokens", 25) + split.get("window_tokens", 292) + 3
+
+
+def check_peers(peers, batch):
+    """Prints how far each is from the first; a wrong graph ends the run."""
+    valid = batch["attention_mask"].numpy() == 1
+    first = [logits[valid] for logits in peers[0].run(batch)]
+    for peer in peers[1:]:
+        found = [logits[valid] for logits in peer.run(batch)]
+        difference = max(float(numpy.abs(a - b).max()) for a, b in zip(first, found))
+        print(f"{peer.name}: logits differ from {peers[0].name}'s by at most {difference:.1e}",
+              file=sys.stderr)
+        if peer.exact and not difference < MOST_FP32_DIFFERENCE:
+            raise SystemExit(f"{peer.name}: expected logits within {MOST_FP32_DIFFERENCE}, found "
+                             f"a difference of {difference}")
+
+
+def time_peer(peer, batches):
+    begin = time.perf_counter()
+    for batch in batches:
+        peer.run(batch)
+    return time.perf_counter() - begin
+
+
+# ---- Ours
+
+def deformer(options, *arguments):
+    command = [options.deformer, *map(str, arguments), "--model", str(options.model), "--threads",
+               str(options.threads), "--quiet", "--json"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+
+def time_ours(options, squad, store):
+    """Seconds of answering the file; without a store at split layer 0."""
+    if store is None:
+        split = ["--split-layer", 0]
+    else:
+        split = ["--split-layer", options.split_layer, "--layout", "restart", "--store", store,
+                 "--require-store"]
+    return deformer(options, "evaluate", "--squad", squad, *split)["seconds"]
+
+
+# ---- The table
+
+def ratio_text(theirs, ours):
+    ratios = [t / o for t, o in zip(theirs, ours)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def print_table(options, series, warm, full, questions):
+    print(f"{cpu_name()}, {options.threads} threads, {questions} questions, {options.rounds} "
+          f"rounds; torch {torch.__version__}, transformers {transformers.__version__}; split "
+          f"layer {options.split_layer}\n")
+    print("| | ms per question | ours, warm, is faster by | ours, full, is faster by |")
+    print("|---|---|---|---|")
+    for each in [*series, full, warm]:
+        ms = 1000 * statistics.median(each.seconds) / questions
+        print(f"| {each.name} | {ms:.1f} | {ratio_text(each.seconds, warm.seconds)} | "
+              f"{ratio_text(each.seconds, full.seconds)} |")
+
+
+def main():
+    options = parse_arguments()
+    # The exporter and PyTorch's quantisation announce their successors at every call.
+    warnings.simplefilter("ignore")
+    logging.getLogger().setLevel(logging.ERROR)
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        directory = pathlib.Path(folder)
+        squad = directory / "questions.json"
+        questions = sample_squad(options.squad, options.questions, squad)
+        by_length = make_batches(make_rows(options.model, questions), options.batch)
+        padded = [pad_to(batch, slots(options.split)) for batch in by_length]
+        store = f"lmdb:{directory / 'store'}"
+        deformer(options, "encode", "--squad", squad, "--store", store, "--split-layer",
+                 options.split_layer, "--layout", "restart")
+        peers = make_peers(options, directory)
+        check_peers(peers, by_length[0])
+        works = [(Series(f"{peer.name}, {kind}", []), peer, batches) for peer in peers
+                 for kind, batches in (("slots", padded), ("sorted", by_length))]
+        full, warm = Series("ours, full", []), Series("ours, warm", [])
+        for _, peer, batches in works:
+            time_peer(peer, batches[:1])
+        time_ours(options, squad, store)
+        for _ in range(options.rounds):
+            for series, peer, batches in works:
+                series.seconds.append(time_peer(peer, batches))
+            full.seconds.append(time_ours(options, squad, None))
+            warm.seconds.append(time_ours(options, squad, store))
+        print_table(options, [series for series, _, _ in works], warm, full, len(questions))
+
+
+if __name__ == "__main__":
+    main()

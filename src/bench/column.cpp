@@ -1,0 +1,139 @@
+#include "bench/column.h"
+
+#include <utility>
+
+#include "bench/process.h"
+#include "bench/statistics.h"
+#include "bench/stopwatch.h"
+
+namespace deformer {
+namespace {
+
+constexpr double kGiga = 1e9;
+
+std::shared_ptr<const Model> asked_model(const BenchColumn& column) {
+  return column.mode == BenchMode::kFull ? column.model->with_split_layer(0) : column.model;
+}
+
+// A warm passage is known by its id alone: a text would be compared with the stored one.
+std::vector<QaRequest> make_requests(BenchMode mode, std::span<const BenchQuestion> questions) {
+  std::vector<QaRequest> requests;
+  for (const BenchQuestion& each : questions) {
+    Passage passage = each.passage;
+    if (mode == BenchMode::kWarm) passage.text.clear();
+    requests.push_back({.question = each.question, .passages = {std::move(passage)}});
+  }
+  return requests;
+}
+
+void add_rates(SeriesState& state, double flops, double seconds, const PassProducts& products,
+               Roof& roof) {
+  state.gflops.push_back(flops / seconds / kGiga);
+  state.roof_gflops.push_back(products.linear_flops() / roof.seconds(products) / kGiga);
+}
+
+BenchSeries finish(const SeriesState& state, const SeriesState& baseline) {
+  BenchSeries series = state.series;
+  series.gflops = spread_of(state.gflops);
+  series.roof_gflops = spread_of(state.roof_gflops);
+  series.share_of_roof = ratio_spread(state.gflops, state.roof_gflops);
+  series.against_baseline = ratio_spread(baseline.round_means, state.round_means);
+  return series;
+}
+
+}  // namespace
+
+ColumnRun::ColumnRun(const BenchColumn& column, std::shared_ptr<const PassageStore> store,
+                     std::span<const BenchQuestion> questions, const BenchOptions& options)
+    : column_(column),
+      asked_(asked_model(column)),
+      qa_(asked_, std::move(store)),
+      batch_tokens_(options.batch_tokens),
+      requests_(make_requests(column.mode, questions)),
+      rows_(count_rows(*asked_, questions)) {}
+
+double ColumnRun::ask(std::span<const QaRequest> requests, StageTimes* times) const {
+  const Stopwatch watch;
+  static_cast<void>(qa_.answer(requests, {.batch_tokens = batch_tokens_, .stage_times = times}));
+  return watch.seconds();
+}
+
+PassProducts ColumnRun::products(std::span<const std::size_t> indices) const {
+  std::vector<QuestionRows> rows;
+  for (const std::size_t index : indices) rows.push_back(rows_[index]);
+  return answer_products(asked_->config(), column_.mode, rows);
+}
+
+void ColumnRun::warm_up(std::span<const std::size_t> indices) {
+  const ThreadsGuard threads(asked_->runtime().threads);
+  reset_peak_memory();
+  std::vector<QaRequest> batch;
+  for (const std::size_t index : indices) batch.push_back(requests_[index]);
+  static_cast<void>(ask(std::span(batch).first(1), nullptr));
+  static_cast<void>(ask(batch, nullptr));
+  peak_bytes_ = peak_memory_bytes();
+}
+
+void ColumnRun::run_round(std::span<const std::size_t> indices, Roof& roof) {
+  const ThreadsGuard threads(asked_->runtime().threads);
+  run_single(indices, roof);
+  run_batch(indices, roof);
+}
+
+void ColumnRun::run_single(std::span<const std::size_t> indices, Roof& roof) {
+  double sum = 0;
+  double flops = 0;
+  for (const std::size_t index : indices) {
+    const double seconds = ask({&requests_[index], 1}, &single_.series.stages);
+    single_.series.seconds_per_question.push_back(seconds);
+    sum += seconds;
+    flops += products({&index, 1}).flops();
+  }
+  single_.series.seconds += sum;
+  single_.round_means.push_back(sum / static_cast<double>(indices.size()));
+  // One question stands for the round: the roof of all would take as long as the round itself.
+  add_rates(single_, flops, sum, products(indices.first(1)), roof);
+}
+
+void ColumnRun::run_batch(std::span<const std::size_t> indices, Roof& roof) {
+  std::vector<QaRequest> batch;
+  for (const std::size_t index : indices) {
+    batch.push_back(requests_[index]);
+    joint_tokens_ += static_cast<double>(joint_rows(rows_[index]));
+  }
+  const auto count = static_cast<double>(indices.size());
+  questions_ += count;
+  const double seconds = ask(batch, &batch_.series.stages);
+  batch_.series.seconds += seconds;
+  batch_.series.seconds_per_question.push_back(seconds / count);
+  batch_.round_means.push_back(seconds / count);
+  const PassProducts computed = products(indices);
+  add_rates(batch_, computed.flops(), seconds, computed, roof);
+}
+
+BenchColumnReport ColumnRun::report(const ColumnRun& baseline) const {
+  BenchColumnReport report;
+  report.name = column_.name;
+  report.mode = column_.mode;
+  report.split_layer = asked_->config().split.split_layer;
+  report.runtime = asked_->runtime();
+  {
+    const ThreadsGuard threads(asked_->runtime().threads);
+    report.runtime.threads = ThreadsGuard::current();
+  }
+  const auto count = static_cast<double>(rows_.size());
+  for (const QuestionRows& rows : rows_) {
+    report.flops += question_flops(column_.model->config(), column_.mode, rows) / count;
+    report.computed_flops +=
+        answer_products(asked_->config(), column_.mode, {&rows, 1}).flops() / count;
+  }
+  report.latency = latency_of(single_.series.seconds_per_question);
+  report.single = finish(single_, baseline.single_);
+  report.batch = finish(batch_, baseline.batch_);
+  report.questions_per_second = questions_ / batch_.series.seconds;
+  report.tokens_per_second = joint_tokens_ / batch_.series.seconds;
+  report.peak_bytes = peak_bytes_;
+  return report;
+}
+
+}  // namespace deformer

@@ -1,0 +1,37 @@
+// The matrix products that answering computes, by shape: what speed is compared with.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "bench/workload.h"
+#include "deformer/benchmark.h"
+#include "deformer/model_config.h"
+
+namespace deformer {
+
+/// [rows, in] x [in, out], so many times.
+struct LinearProduct {
+  std::int64_t rows = 0;
+  std::int64_t in = 0;
+  std::int64_t out = 0;
+  double count = 0;
+};
+
+/// Of one or more passes. Query, key and value count as one product of three times the width.
+struct PassProducts {
+  std::vector<LinearProduct> linear;
+  double attention_flops = 0;
+
+  [[nodiscard]] double linear_flops() const;
+  [[nodiscard]] double flops() const { return linear_flops() + attention_flops; }
+};
+
+/// What SpanQa computes for these questions in one pass: of the first upper layer the projections
+/// once a segment, of the last layer only the rows that the head reads (the passage's and [CLS]).
+/// `config` has the split of the column: 0 for kFull. Each question has its own passage.
+[[nodiscard]] PassProducts answer_products(const ModelConfig& config, BenchMode mode,
+                                           std::span<const QuestionRows> questions);
+
+}  // namespace deformer

@@ -1,0 +1,209 @@
+#include "bench/workload.h"
+
+#include <algorithm>
+#include <cctype>
+#include <string>
+
+#include "bench/random.h"
+#include "deformer/content_id.h"
+#include "deformer/error.h"
+#include "text/windows.h"
+
+namespace deformer {
+namespace {
+
+// SpanQa reckons with 4 bytes a token when it groups passages; longer words would make its groups
+// smaller than the batches asked for.
+constexpr std::size_t kMostWordBytes = 3;
+constexpr std::size_t kWords = 500;
+constexpr std::size_t kMostDraws = 200000;
+
+FlopsEstimate window_flops(const ModelConfig& config, std::int64_t question, std::int64_t window) {
+  const SpecialRows special = special_rows(config);
+  return estimate_flops(config, {static_cast<int>(question) - special.question,
+                                 static_cast<int>(window) - special.passage});
+}
+
+bool is_plain(const std::string& word) {
+  return !word.empty() && word.size() <= kMostWordBytes &&
+         std::all_of(word.begin(), word.end(),
+                     [](unsigned char c) { return std::isalnum(c) != 0; });
+}
+
+// SentencePiece marks the beginning of a word.
+std::string spelling(const Tokenizer& tokenizer, std::size_t id) {
+  constexpr std::string_view kWordStart = "\xe2\x96\x81";
+  std::string word = tokenizer.token(static_cast<std::int32_t>(id));
+  return word.starts_with(kWordStart) ? word.substr(kWordStart.size()) : word;
+}
+
+// Short words that are one token each, wherever they stand.
+std::vector<std::string> draw_words(const Tokenizer& tokenizer, BenchRandom& random) {
+  const auto size = static_cast<std::size_t>(tokenizer.vocab_size());
+  std::vector<std::string> words;
+  for (std::size_t draw = 0; draw < kMostDraws && words.size() < kWords; ++draw) {
+    const std::size_t id = random.below(size);
+    const std::string word = spelling(tokenizer, id);
+    if (!is_plain(word)) continue;
+    const std::vector<std::int32_t> ids = tokenizer.tokenize(word).ids;
+    if (ids.size() == 1 && static_cast<std::size_t>(ids.front()) == id) words.push_back(word);
+  }
+  if (words.empty()) {
+    throw Error(ErrorCode::kUnsupported,
+                "tokenizer: expected short words of one token for random texts, found none");
+  }
+  return words;
+}
+
+std::string draw_text(const Tokenizer& tokenizer, const std::vector<std::string>& words,
+                      std::size_t tokens, BenchRandom& random) {
+  std::string text;
+  for (std::size_t i = 0; i < tokens; ++i) {
+    if (i > 0) text += ' ';
+    text += words[random.below(words.size())];
+  }
+  const std::size_t found = tokenizer.tokenize(text).ids.size();
+  if (found == tokens) return text;
+  throw Error(ErrorCode::kUnsupported, "tokenizer: expected " + std::to_string(tokens) +
+                                           " tokens of as many words, found " +
+                                           std::to_string(found));
+}
+
+int require_length(const char* name, int rows, int special, int most) {
+  if (rows - special >= 1 && rows - special <= most) return rows - special;
+  throw Error(ErrorCode::kInvalidArgument, std::string("lengths: expected ") +
+                                               std::to_string(special + 1) + " to " +
+                                               std::to_string(special + most) + " rows of a " +
+                                               name + ", found " + std::to_string(rows));
+}
+
+void require_tokens(const char* name, std::size_t index, std::size_t tokens) {
+  if (tokens > 0) return;
+  throw Error(ErrorCode::kInvalidArgument, std::string(name) + " " + std::to_string(index) +
+                                               ": expected at least one token, found none");
+}
+
+}  // namespace
+
+SpecialRows special_rows(const ModelConfig& config) {
+  const FlopsEstimate one = estimate_flops(config, {1, 1});
+  return {one.question_rows - 1, one.passage_rows - 1};
+}
+
+std::vector<BenchQuestion> make_synthetic_questions(const Model& model, const RowLengths& lengths,
+                                                    std::size_t count, std::uint64_t seed) {
+  const SplitConfig& split = model.config().split;
+  const SpecialRows special = special_rows(model.config());
+  const int question =
+      require_length("question", lengths.question, special.question, split.max_question_tokens);
+  const int passage =
+      require_length("passage", lengths.passage, special.passage, split.window_tokens);
+  BenchRandom random(seed);
+  const std::vector<std::string> words = draw_words(model.tokenizer(), random);
+  std::vector<BenchQuestion> questions(count);
+  for (BenchQuestion& each : questions) {
+    each.question = draw_text(model.tokenizer(), words, static_cast<std::size_t>(question), random);
+    each.passage.text =
+        draw_text(model.tokenizer(), words, static_cast<std::size_t>(passage), random);
+    each.passage.id = content_id(each.passage.text);
+  }
+  return questions;
+}
+
+std::vector<BenchQuestion> sample_questions(const SquadDataset& dataset, std::size_t count,
+                                            std::uint64_t seed) {
+  std::vector<const SquadParagraph*> paragraphs;
+  for (const SquadArticle& article : dataset.articles) {
+    for (const SquadParagraph& paragraph : article.paragraphs) {
+      const bool blank = paragraph.context.find_first_not_of(" \t\r\n") == std::string::npos;
+      if (!blank && !paragraph.questions.empty()) paragraphs.push_back(&paragraph);
+    }
+  }
+  BenchRandom random(seed);
+  std::vector<BenchQuestion> questions;
+  for (const std::size_t index : random.choose(count, paragraphs.size())) {
+    const SquadParagraph& paragraph = *paragraphs[index];
+    const std::size_t chosen = random.below(paragraph.questions.size());
+    questions.push_back(
+        {paragraph.questions[chosen].question, {content_id(paragraph.context), paragraph.context}});
+  }
+  if (questions.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "sample: expected at least one paragraph with a question, found none");
+  }
+  return questions;
+}
+
+std::vector<QuestionRows> count_rows(const Model& model, std::span<const BenchQuestion> questions) {
+  const SplitConfig& split = model.config().split;
+  const SpecialRows special = special_rows(model.config());
+  const auto most = static_cast<std::size_t>(split.max_question_tokens);
+  std::vector<QuestionRows> rows(questions.size());
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const std::size_t tokens = model.tokenizer().tokenize(questions[i].question).ids.size();
+    require_tokens("question", i, tokens);
+    rows[i].question = static_cast<std::int64_t>(std::min(tokens, most)) + special.question;
+    const std::size_t length = model.tokenizer().tokenize(questions[i].passage.text).ids.size();
+    require_tokens("passage", i, length);
+    for (const Window& window : make_windows(length, split.window_tokens, split.window_step)) {
+      rows[i].windows.push_back(std::int64_t{window.num_tokens} + special.passage);
+    }
+  }
+  return rows;
+}
+
+BenchWork summarize(std::span<const QuestionRows> rows) {
+  BenchWork work{.questions = rows.size()};
+  for (const QuestionRows& each : rows) {
+    work.question_rows += static_cast<double>(each.question);
+    work.windows += static_cast<double>(each.windows.size());
+    for (const std::int64_t window : each.windows) {
+      work.passage_rows += static_cast<double>(window);
+    }
+  }
+  const auto count = static_cast<double>(std::max<std::size_t>(rows.size(), 1));
+  work.question_rows /= count;
+  work.windows /= count;
+  work.passage_rows /= count;
+  return work;
+}
+
+std::int64_t joint_rows(const QuestionRows& rows) {
+  std::int64_t sum = 0;
+  for (const std::int64_t window : rows.windows) sum += rows.question + window;
+  return sum;
+}
+
+double encode_flops(const ModelConfig& config, const QuestionRows& rows) {
+  double flops = 0;
+  for (const std::int64_t window : rows.windows) {
+    flops += window_flops(config, rows.question, window).encode_passage;
+  }
+  return flops;
+}
+
+double question_flops(const ModelConfig& config, BenchMode mode, const QuestionRows& rows) {
+  // `decomposed` counts the lower layers over the question with each window, which happens once.
+  // They cost what encoding a window of the question's length does.
+  const SpecialRows special = special_rows(config);
+  const double question_lower =
+      estimate_flops(config, {1, static_cast<int>(rows.question) - special.passage}).encode_passage;
+  double full = 0;
+  double warm = question_lower;
+  for (const std::int64_t window : rows.windows) {
+    const FlopsEstimate estimate = window_flops(config, rows.question, window);
+    full += estimate.full;
+    warm += estimate.decomposed - question_lower;
+  }
+  switch (mode) {
+    case BenchMode::kFull:
+      return full;
+    case BenchMode::kCold:
+      return warm + encode_flops(config, rows);
+    case BenchMode::kWarm:
+      return warm;
+  }
+  return 0;
+}
+
+}  // namespace deformer

@@ -1,0 +1,44 @@
+// What questions cost a model, by their lengths.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "deformer/benchmark.h"
+#include "deformer/inspect.h"
+
+namespace deformer {
+
+/// Rows of one question and its passage, special tokens included.
+struct QuestionRows {
+  std::int64_t question = 0;
+  std::vector<std::int64_t> windows;  ///< of the passage
+};
+
+/// Special tokens of a question and of a passage window.
+struct SpecialRows {
+  int question = 0;
+  int passage = 0;
+};
+[[nodiscard]] SpecialRows special_rows(const ModelConfig& config);
+
+/// One entry a question, as SpanQa cuts it. Throws kInvalidArgument naming a question or a passage
+/// without a token.
+[[nodiscard]] std::vector<QuestionRows> count_rows(const Model& model,
+                                                   std::span<const BenchQuestion> questions);
+
+[[nodiscard]] BenchWork summarize(std::span<const QuestionRows> rows);
+
+/// Rows of the passage and, for each window, of the question.
+[[nodiscard]] std::int64_t joint_rows(const QuestionRows& rows);
+
+/// FLOPs of one question as estimate_flops() counts: kWarm lower layers over the question once and
+/// upper ones over each window with it; kCold also the lower layers over the windows; kFull all
+/// layers over each window with the question. `config` has the decomposed model's split.
+[[nodiscard]] double question_flops(const ModelConfig& config, BenchMode mode,
+                                    const QuestionRows& rows);
+/// Of encoding the passage.
+[[nodiscard]] double encode_flops(const ModelConfig& config, const QuestionRows& rows);
+
+}  // namespace deformer

@@ -1,0 +1,157 @@
+#include "deformer/benchmark.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "bench/process.h"
+#include "deformer/inspect.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+using test::expect_error;
+using test::TempDir;
+using testing::Ge;
+using testing::Le;
+
+std::shared_ptr<const Model> make_model(int split_layer = 2) {
+  return Model::random(test::tiny_model_config({.split_layer = split_layer}), {.threads = 1});
+}
+
+std::vector<BenchColumn> all_modes(const std::shared_ptr<const Model>& model) {
+  return {{"full", BenchMode::kFull, model},
+          {"cold", BenchMode::kCold, model},
+          {"warm", BenchMode::kWarm, model}};
+}
+
+BenchReport measure(const std::shared_ptr<const Model>& model, const BenchOptions& options) {
+  const auto questions = make_synthetic_questions(*model, {8, 20}, 5, 1);
+  return run_benchmark(all_modes(model), questions, options);
+}
+
+TEST(Benchmark, MeasuresEveryColumnOnTheSameQuestions) {
+  const BenchReport report = measure(make_model(), {.batch_tokens = 84, .min_seconds = 0});
+  EXPECT_EQ(report.rounds, 3u);
+  EXPECT_EQ(report.round_questions, 3u);  // 84 / (8 + 20)
+  EXPECT_EQ(report.work.questions, 5u);
+  EXPECT_EQ(report.work.question_rows, 8);
+  EXPECT_EQ(report.work.passage_rows, 20);
+  EXPECT_EQ(report.filled_passages, 5u);
+  EXPECT_GT(report.first_answer_seconds, 0);
+  ASSERT_EQ(report.columns.size(), 3u);
+  for (const BenchColumnReport& column : report.columns) {
+    EXPECT_EQ(column.single.seconds_per_question.size(), 9u);
+    EXPECT_EQ(column.batch.seconds_per_question.size(), 3u);
+    EXPECT_GT(column.questions_per_second, 0);
+    EXPECT_NEAR(column.tokens_per_second / column.questions_per_second, 28, 1e-9);
+    EXPECT_GT(column.batch.share_of_roof.median, 0);
+    EXPECT_THAT(column.latency.p50, Le(column.latency.p99));
+    EXPECT_EQ(column.runtime.threads, 1);
+  }
+}
+
+TEST(Benchmark, ComparesModesOfOneModel) {
+  const auto model = make_model();
+  const BenchReport report = measure(model, {.min_seconds = 0});
+  const BenchColumnReport& full = report.columns[0];
+  const BenchColumnReport& cold = report.columns[1];
+  const BenchColumnReport& warm = report.columns[2];
+  EXPECT_EQ(full.split_layer, 0);
+  EXPECT_EQ(warm.split_layer, 2);
+  const FlopsEstimate estimate = estimate_flops(model->config(), {6, 19});
+  EXPECT_NEAR(full.flops, estimate.full, 1);
+  EXPECT_NEAR(warm.flops, estimate.decomposed, 1);
+  EXPECT_NEAR(cold.flops, estimate.decomposed + estimate.encode_passage, 1);
+  EXPECT_EQ(full.batch.against_baseline.low, 1);
+  EXPECT_EQ(full.batch.against_baseline.high, 1);
+  ASSERT_TRUE(warm.encode);
+  EXPECT_EQ(warm.encode->rows, 20);
+  EXPECT_NEAR(warm.encode->flops, estimate.encode_passage, 1);
+  ASSERT_TRUE(warm.reuse);
+  EXPECT_EQ(warm.reuse->points.size(), 6u);
+  EXPECT_FALSE(full.encode);
+  EXPECT_FALSE(cold.reuse);
+}
+
+TEST(Benchmark, SpendsItsTimeInTheStagesOfItsMode) {
+  const BenchReport report = measure(make_model(), {.min_seconds = 0.05});
+  for (const BenchColumnReport& column : report.columns) {
+    const StageTimes& stages = column.batch.stages;
+    EXPECT_THAT(stages.tokenize + stages.read + stages.lower + stages.upper + stages.decode,
+                Le(column.batch.seconds));
+    EXPECT_THAT(column.single.seconds + column.batch.seconds, Ge(0.05));
+  }
+}
+
+TEST(Benchmark, FillsAStoreOnceAndUsesItAgain) {
+  const TempDir dir;
+  const std::string uri = "lmdb:" + (dir / "store").string();
+  const auto model = make_model();
+  EXPECT_EQ(measure(model, {.store = uri, .min_seconds = 0}).filled_passages, 5u);
+  EXPECT_EQ(measure(model, {.store = uri, .min_seconds = 0}).filled_passages, 0u);
+  EXPECT_EQ(open_passage_store(uri, model->fingerprint())->size(), 5u);
+}
+
+TEST(Benchmark, MeasuresModelsSideBySide) {
+  const auto model = make_model();
+  const std::vector<BenchColumn> columns{
+      {"warm, split at 2", BenchMode::kWarm, model},
+      {"warm, split at 1", BenchMode::kWarm, model->with_split_layer(1)}};
+  const auto questions = make_synthetic_questions(*model, {8, 20}, 2, 1);
+  const BenchReport report = run_benchmark(columns, questions, {.min_seconds = 0});
+  EXPECT_EQ(report.filled_passages, 4u);
+  EXPECT_LT(report.columns[0].flops, report.columns[1].flops);
+  EXPECT_FALSE(report.columns[1].reuse);  // no full column of that model
+}
+
+TEST(Benchmark, KnowsThePeakOfItsMemory) {
+  const BenchReport report = measure(make_model(), {.min_seconds = 0});
+  if (peak_memory_bytes() == 0) GTEST_SKIP() << "this system does not tell the peak of the memory";
+  for (const BenchColumnReport& column : report.columns) EXPECT_GT(column.peak_bytes, 1U << 20U);
+}
+
+TEST(Benchmark, TellsHowFarItIs) {
+  std::vector<double> done;
+  BenchOptions options{.min_seconds = 0.02};
+  options.progress = [&](double seconds, double total) {
+    EXPECT_EQ(total, 0.02);
+    done.push_back(seconds);
+  };
+  static_cast<void>(measure(make_model(), options));
+  ASSERT_FALSE(done.empty());
+  EXPECT_EQ(done.back(), 0.02);
+}
+
+TEST(Benchmark, RefusesWhatCannotBeMeasured) {
+  const auto model = make_model();
+  const auto questions = make_synthetic_questions(*model, {8, 20}, 2, 1);
+  const auto run = [&](const std::vector<BenchColumn>& columns,
+                       std::span<const BenchQuestion> asked) {
+    static_cast<void>(run_benchmark(columns, asked, {.min_seconds = 0}));
+  };
+  expect_error(ErrorCode::kInvalidArgument, "expected at least one column",
+               [&] { run({}, questions); });
+  expect_error(ErrorCode::kInvalidArgument, "expected at least one question",
+               [&] { run(all_modes(model), {}); });
+  expect_error(ErrorCode::kInvalidArgument, "mode cold: expected a split layer above 0, found 0",
+               [&] { run(all_modes(make_model(0)), questions); });
+  expect_error(ErrorCode::kInvalidArgument, "found \"hot\"",
+               [] { static_cast<void>(parse_bench_mode("hot")); });
+}
+
+TEST(Benchmark, KnowsItsMachine) {
+  const BenchMachine machine = describe_machine();
+  EXPECT_FALSE(machine.cpu.empty());
+  EXPECT_GT(machine.logical_cpus, 0u);
+  EXPECT_GT(machine.threads, 0);
+  EXPECT_NE(machine.libtorch.find('.'), std::string::npos);
+  EXPECT_GE(process_seconds(), 0);
+}
+
+}  // namespace
+}  // namespace deformer

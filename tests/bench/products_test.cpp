@@ -1,0 +1,74 @@
+#include "bench/products.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "deformer/published_models.h"
+
+namespace deformer {
+namespace {
+
+// Width 2, inner width 3; one lower and two upper layers.
+ModelConfig small(int split_layer) {
+  ModelConfig config;
+  config.vocab_size = 10;
+  config.hidden_size = 2;
+  config.num_hidden_layers = 3;
+  config.num_attention_heads = 1;
+  config.intermediate_size = 3;
+  config.max_position_embeddings = 512;
+  config.split.split_layer = split_layer;
+  return config;
+}
+
+// FLOPs of rows through query, key, value; and through the output and the feed-forward layer.
+double projection(double rows) {
+  return 2 * rows * 2 * 6;
+}
+double rest(double rows) {
+  return 2 * rows * 2 * 2 + 2 * rows * 2 * 3 + 2 * rows * 3 * 2;
+}
+// Scores and their use.
+double attention(double queries, double keys) {
+  return 2 * (2 * queries * keys * 2);
+}
+
+TEST(AnswerProducts, OfAWarmQuestionAreLowerOverItAndUpperOverBoth) {
+  const std::vector<QuestionRows> questions{{4, {7}}};
+  const double lower = projection(4) + rest(4) + attention(4, 4);
+  const double first = projection(11) + rest(11) + attention(11, 11);
+  // The head reads the passage's rows and that of [CLS].
+  const double last = projection(11) + rest(8) + attention(8, 11);
+  EXPECT_DOUBLE_EQ(answer_products(small(1), BenchMode::kWarm, questions).flops(),
+                   lower + first + last);
+}
+
+TEST(AnswerProducts, OfAColdQuestionAddTheWindowsThroughTheLowerLayers) {
+  const std::vector<QuestionRows> questions{{4, {7, 5}}};
+  const double warm = answer_products(small(1), BenchMode::kWarm, questions).flops();
+  const double encode = projection(12) + rest(12) + attention(7, 7) + attention(5, 5);
+  EXPECT_DOUBLE_EQ(answer_products(small(1), BenchMode::kCold, questions).flops(), warm + encode);
+}
+
+TEST(AnswerProducts, OfTwoWindowsProjectTheQuestionOnceInTheFirstLayer) {
+  const std::vector<QuestionRows> questions{{4, {7, 5}}};
+  const double first = projection(4 + 7 + 5) + rest(11 + 9) + attention(11, 11) + attention(9, 9);
+  const double middle = projection(20) + rest(20) + attention(11, 11) + attention(9, 9);
+  const double last = projection(20) + rest(8 + 6) + attention(8, 11) + attention(6, 9);
+  EXPECT_DOUBLE_EQ(answer_products(small(0), BenchMode::kFull, questions).flops(),
+                   first + middle + last);
+}
+
+// estimate_flops() is the paper's count; what is computed is less only by the last layer's rows.
+TEST(AnswerProducts, StayJustBelowThePapersCount) {
+  const std::vector<QuestionRows> questions{{27, {293}}};
+  ModelConfig config = published_model_config("bert-base");
+  const double warm = answer_products(config, BenchMode::kWarm, questions).flops();
+  const double counted = question_flops(config, BenchMode::kWarm, questions.front());
+  EXPECT_LT(warm, counted);
+  EXPECT_GT(warm, 0.97 * counted);
+}
+
+}  // namespace
+}  // namespace deformer

@@ -1,0 +1,109 @@
+// Model::random, Model::with_split_layer and the sizes of published models.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "deformer/encoder.h"
+#include "deformer/inspect.h"
+#include "deformer/model.h"
+#include "deformer/published_models.h"
+#include "deformer/span_qa.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+using test::expect_error;
+using test::TempDir;
+
+double score(const std::shared_ptr<const Model>& model, const std::string& question,
+             const std::string& passage) {
+  const QaRequest request{.question = question, .passages = {{"p", passage}}};
+  return SpanQa(model).answer({&request, 1}).front().answers.front().score;
+}
+
+TEST(RandomModel, DependsOnItsSizesAndSeedAlone) {
+  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+    const ModelConfig config = test::tiny_model_config({.architecture = architecture});
+    const auto model = Model::random(config, {.seed = 5});
+    const auto same = Model::random(config, {.seed = 5});
+    const auto other = Model::random(config, {.seed = 6});
+    EXPECT_EQ(model->fingerprint(), same->fingerprint());
+    EXPECT_NE(model->fingerprint(), other->fingerprint());
+    EXPECT_EQ(score(model, "7 8", "9 10 11"), score(same, "7 8", "9 10 11"));
+    EXPECT_NE(score(model, "7 8", "9 10 11"), score(other, "7 8", "9 10 11"));
+  }
+}
+
+TEST(RandomModel, DrawsMatricesNormallyAndLeavesVectorsNeutral) {
+  ModelConfig config = test::tiny_model_config({.hidden = 64, .intermediate = 256});
+  config.initializer_range = 0.02;
+  const auto model = Model::random(config);
+  for (const Parameter& parameter : model->encoder().parameters()) {
+    const double deviation = parameter.value.std().item<double>();
+    const double mean = parameter.value.mean().item<double>();
+    if (parameter.value.dim() > 1) {
+      EXPECT_NEAR(deviation, 0.02, 0.003) << parameter.names.front();
+      EXPECT_NEAR(mean, 0, 0.003) << parameter.names.front();
+    } else {
+      EXPECT_EQ(deviation, 0) << parameter.names.front();
+      EXPECT_EQ(mean, parameter.names.front().ends_with("LayerNorm.weight") ? 1 : 0)
+          << parameter.names.front();
+    }
+  }
+}
+
+TEST(RandomModel, HasNoVocabulary) {
+  const auto model = Model::random(test::tiny_model_config());
+  expect_error(ErrorCode::kUnsupported, "has no vocabulary",
+               [&] { static_cast<void>(score(model, "Who?", "The king.")); });
+  ModelConfig impossible = test::tiny_model_config();
+  impossible.split.split_layer = 3;
+  expect_error(ErrorCode::kIncompatible, "split_layer",
+               [&] { static_cast<void>(Model::random(impossible)); });
+}
+
+TEST(WithSplitLayer, IsTheModelLoadedWithThatSplit) {
+  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+    const TempDir dir;
+    test::write_tiny_model(dir.path(), {.architecture = architecture, .split_layer = 2});
+    const auto model = Model::load(dir.path());
+    for (const int split_layer : {0, 1, 2}) {
+      const auto loaded = Model::load(dir.path(), {.split_layer = split_layer});
+      const auto moved = model->with_split_layer(split_layer);
+      EXPECT_EQ(moved->config().split.split_layer, split_layer);
+      EXPECT_EQ(moved->fingerprint(), loaded->fingerprint());
+      EXPECT_EQ(moved->num_parameters(), loaded->num_parameters());
+      EXPECT_EQ(score(moved, "who was the king", "the king was first in the river"),
+                score(loaded, "who was the king", "the king was first in the river"));
+    }
+    expect_error(ErrorCode::kIncompatible, "split_layer",
+                 [&] { static_cast<void>(model->with_split_layer(3)); });
+  }
+}
+
+TEST(WithSplitLayer, RefusesWhatTheLayoutForbids) {
+  const TempDir dir;
+  test::write_tiny_model(dir.path(), {.ordinary = true});
+  expect_error(ErrorCode::kIncompatible, "expected restart",
+               [&] { static_cast<void>(Model::load(dir.path())->with_split_layer(1)); });
+}
+
+// FLOPs: Cao et al., ACL 2020, table 3. Parameters: those of a MiniLM-L6-H384 checkpoint with a
+// span head, as safetensors' own reader sums them.
+TEST(PublishedModels, HaveThePublishedSizes) {
+  EXPECT_NEAR(estimate_flops(published_model_config("bert-base")).full / 1e9, 58.4, 0.4);
+  const FlopsEstimate large = estimate_flops(published_model_config("bert-large"));
+  EXPECT_NEAR(large.full / 1e9, 204.1, 1.0);
+  EXPECT_NEAR(large.decomposed / 1e9, 47.7, 0.4);
+  EXPECT_EQ(Model::random(published_model_config("minilm-l6"))->num_parameters(), 22566146);
+  for (const std::string& name : published_model_names()) {
+    EXPECT_NO_THROW(validate(published_model_config(name))) << name;
+  }
+  expect_error(ErrorCode::kInvalidArgument, "xlnet-large, minilm-l6, found \"bert\"",
+               [] { static_cast<void>(published_model_config("bert")); });
+}
+
+}  // namespace
+}  // namespace deformer
