@@ -10,6 +10,7 @@
 
 #include "deformer/version.h"
 #include "tools/cmd_answer.h"
+#include "tools/cmd_convert.h"
 #include "tools/cmd_encode.h"
 #include "tools/cmd_evaluate.h"
 #include "tools/cmd_inspect.h"
@@ -47,6 +48,7 @@ void occupy_standard_streams() {
 
 struct Verbs {
   AnswerOptions answer;
+  ConvertVerbOptions convert;
   EncodeVerbOptions encode;
   EvaluateOptions evaluate;
   InspectOptions inspect;
@@ -84,6 +86,7 @@ int run(int argc, char** argv) {
   app.formatter(std::make_shared<HelpFormatter>());
   Verbs verbs;
   const CLI::App* const answer = add_answer(app, verbs.answer);
+  const CLI::App* const convert = add_convert(app, verbs.convert);
   const CLI::App* const encode = add_encode(app, verbs.encode);
   const CLI::App* const evaluate = add_evaluate(app, verbs.evaluate);
   const CLI::App* const inspect = add_inspect(app, verbs.inspect);
@@ -104,6 +107,7 @@ int run(int argc, char** argv) {
     return kExitOk;
   }
   if (answer->parsed()) run_answer(verbs.answer);
+  if (convert->parsed()) run_convert(verbs.convert);
   if (encode->parsed()) run_encode(verbs.encode);
   if (evaluate->parsed()) run_evaluate(verbs.evaluate);
   if (inspect->parsed()) run_inspect(verbs.inspect);
