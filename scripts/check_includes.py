@@ -23,6 +23,7 @@ LAYERS: dict[str, set[str]] = {
     "nn": {"base"},
     "model": {"base", "text", "nn"},
     "store": {"base"},
+    "convert": {"base", "text", "model"},
     "task": {"base", "text", "nn", "model", "store"},
     "train": {"base", "text", "data", "nn", "model", "store", "task"},
     "bench": {"base", "text", "data", "nn", "model", "store", "task"},
@@ -33,6 +34,7 @@ PUBLIC_HEADERS: dict[str, str] = {
     "benchmark": "bench",
     "class_metrics": "data",
     "content_id": "task",
+    "convert": "convert",
     "dataset": "data",
     "device": "base",
     "encoder": "model",
@@ -66,13 +68,14 @@ ALSO_ALLOWED: set[tuple[str, str]] = {
     ("store", "tokenizer"),  # ByteSpan
     ("text", "passage_store"),  # Window
     ("nn", "model_config"),  # Activation
+    ("convert", "training"),  # SaveFormat
 }
 
 TORCH_LAYERS = {"nn", "model", "task", "train", "bench"}
 TORCH_PUBLIC_HEADERS = {"encoder"}
 
 # Third-party header (pattern) -> files that may include it. The first pattern that fits decides.
-JSON_USERS = [f"src/{layer}/*.cpp" for layer in ("base", "text", "data", "model", "train")]
+JSON_USERS = [f"src/{layer}/*.cpp" for layer in ("base", "text", "data", "model", "convert", "train")]
 THIRD_PARTY: list[tuple[str, list[str]]] = [
     ("nlohmann/*", JSON_USERS + ["src/base/json.h", "tools/*.cpp", "tests/*"]),
     ("xxhash.h", ["src/base/*.cpp"]),
@@ -149,7 +152,7 @@ def check_internal(include: Include, target_layer: str) -> str | None:
     """A file includes "LAYER/file.h"."""
     if include.target in HEAVY_INTERNAL and not include.file.startswith("tests/"):
         if not matches(include.file, HEAVY_INTERNAL[include.target]):
-            return f"{include.target} is for .cpp files of base, text, data, model and train"
+            return f"{include.target} is for .cpp files of base, text, data, model, convert and train"
     layer = layer_of(include.file)
     if layer is None:
         if include.file.startswith("tests/"):

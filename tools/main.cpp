@@ -12,6 +12,7 @@
 #include "tools/cmd_answer.h"
 #include "tools/cmd_bench.h"
 #include "tools/cmd_classify.h"
+#include "tools/cmd_convert.h"
 #include "tools/cmd_encode.h"
 #include "tools/cmd_evaluate.h"
 #include "tools/cmd_inspect.h"
@@ -51,6 +52,7 @@ struct Verbs {
   AnswerOptions answer;
   BenchVerbOptions bench;
   ClassifyVerbOptions classify;
+  ConvertVerbOptions convert;
   EncodeVerbOptions encode;
   EvaluateOptions evaluate;
   InspectOptions inspect;
@@ -90,6 +92,7 @@ int run(int argc, char** argv) {
   const CLI::App* const answer = add_answer(app, verbs.answer);
   const CLI::App* const bench = add_bench(app, verbs.bench);
   const CLI::App* const classify = add_classify(app, verbs.classify);
+  const CLI::App* const convert = add_convert(app, verbs.convert);
   const CLI::App* const encode = add_encode(app, verbs.encode);
   const CLI::App* const evaluate = add_evaluate(app, verbs.evaluate);
   const CLI::App* const inspect = add_inspect(app, verbs.inspect);
@@ -112,6 +115,7 @@ int run(int argc, char** argv) {
   if (answer->parsed()) run_answer(verbs.answer);
   if (bench->parsed()) run_bench(verbs.bench);
   if (classify->parsed()) run_classify(verbs.classify);
+  if (convert->parsed()) run_convert(verbs.convert);
   if (encode->parsed()) run_encode(verbs.encode);
   if (evaluate->parsed()) run_evaluate(verbs.evaluate);
   if (inspect->parsed()) run_inspect(verbs.inspect);

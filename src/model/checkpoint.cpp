@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 #include <vector>
 
-#include "base/json.h"
 #include "deformer/error.h"
-#include "model/name_list.h"
+#include "model/shard_index.h"
 
 namespace deformer {
 namespace {
@@ -46,80 +44,10 @@ constexpr std::array<std::string_view, 8> kCommonlyUnused{"bert.embeddings.posit
                                                           "sequence_summary.",
                                                           "logits_proj."};
 
-using WeightMap = std::map<std::string, std::string>;   // stored name -> shard, as the index says
-using Shards = std::map<std::string, SafetensorsFile>;  // by file name
-
 // Without an exception where a directory cannot be searched.
 bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
-}
-
-// A shard lies beside its index: another place would make the index a way to any file.
-void check_shard_name(const JsonPlace& place) {
-  const fs::path name(place.as_string());
-  if (name.empty() || name != name.filename() || name == "." || name == "..") {
-    throw Error(ErrorCode::kCorrupt, place.where() + ": expected the name of a file beside the " +
-                                         "index, found " + quoted_name(place.as_string()));
-  }
-}
-
-WeightMap read_index(const fs::path& path) {
-  const nlohmann::json document = load_json(path);
-  const JsonPlace root(document, path.string());
-  const JsonPlace entries = root.at("weight_map");
-  entries.require_object();
-  WeightMap weight_map;
-  for (const auto& [name, shard] : entries.value().items()) {
-    const JsonPlace place(shard, entries.where() + ": " + quoted_name(name));
-    check_shard_name(place);
-    weight_map.emplace(name, place.as_string());
-  }
-  return weight_map;
-}
-
-Shards open_shards(const fs::path& index, const WeightMap& weight_map) {
-  Shards shards;
-  for (const auto& [name, shard] : weight_map) {
-    if (shards.contains(shard)) continue;
-    const fs::path path = index.parent_path() / shard;
-    if (!is_there(path)) {
-      throw Error(ErrorCode::kNotFound, index.string() + ": expected shard " + path.string() +
-                                            " (tensor " + quoted_name(name) +
-                                            " is mapped to it), found no such file");
-    }
-    shards.emplace(shard, SafetensorsFile::open(path));
-  }
-  return shards;
-}
-
-NameList absent_from_shards(const WeightMap& weight_map, const Shards& shards) {
-  NameList absent;
-  for (const auto& [name, shard] : weight_map) {
-    if (shards.at(shard).find(name) == nullptr) absent.add(name, " in " + shard);
-  }
-  return absent;
-}
-
-NameList not_mapped(const WeightMap& weight_map, const Shards& shards) {
-  NameList extra;
-  for (const auto& [shard, file] : shards) {
-    for (const TensorView& tensor : file.tensors()) {
-      const auto mapped = weight_map.find(tensor.name);
-      const bool named = mapped != weight_map.end() && mapped->second == shard;
-      if (!named) extra.add(tensor.name, " in " + shard);
-    }
-  }
-  return extra;
-}
-
-void check_shards(const fs::path& index, const WeightMap& weight_map, const Shards& shards) {
-  const std::string problems = join_problems(
-      {absent_from_shards(weight_map, shards).text("absent from their shards"),
-       not_mapped(weight_map, shards).text("in a shard that weight_map does not name")});
-  if (problems.empty()) return;
-  throw Error(ErrorCode::kIncompatible,
-              index.string() + ": expected weight_map and shards to agree, found " + problems);
 }
 
 [[noreturn]] void fail_not_found(const fs::path& model_dir) {
@@ -127,7 +55,8 @@ void check_shards(const fs::path& index, const WeightMap& weight_map, const Shar
       model_dir.string() + ": expected " + kSingleFile + " or " + kIndexFile + ", found neither";
   for (const char* other : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     if (is_there(model_dir / other)) {
-      message += std::string(" (") + other + " is not read: save the model as safetensors)";
+      message += std::string(" (") + other +
+                 " is not read: deformer convert makes a model directory of it)";
       break;
     }
   }
@@ -162,10 +91,16 @@ Checkpoint Checkpoint::open(const fs::path& model_dir) {
   }
   if (!is_there(model_dir / kIndexFile)) fail_not_found(model_dir);
   Checkpoint checkpoint(model_dir / kIndexFile);
-  const WeightMap weight_map = read_index(checkpoint.path_);
-  const auto shards = open_shards(checkpoint.path_, weight_map);
-  check_shards(checkpoint.path_, weight_map, shards);
-  for (const auto& [name, file] : shards) checkpoint.add(file);
+  const WeightMap weight_map = read_shard_index(checkpoint.path_);
+  std::vector<SafetensorsFile> shards;
+  std::map<std::string, std::set<std::string>> names;
+  for (const auto& [shard, path] : shard_paths(checkpoint.path_, weight_map)) {
+    shards.push_back(SafetensorsFile::open(path));
+    std::set<std::string>& held = names[shard];
+    for (const TensorView& tensor : shards.back().tensors()) held.insert(tensor.name);
+  }
+  check_shards(checkpoint.path_, weight_map, names);
+  for (const SafetensorsFile& file : shards) checkpoint.add(file);
   return checkpoint;
 }
 

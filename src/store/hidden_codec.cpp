@@ -9,8 +9,8 @@
 #include <new>
 #include <string>
 
+#include "base/half.h"
 #include "deformer/error.h"
-#include "store/half.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define DEFORMER_X86_DISPATCH 1

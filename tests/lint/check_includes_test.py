@@ -38,6 +38,8 @@ class IncludeTable(unittest.TestCase):
         self.forbids("src/base/file.cpp", '"text/unicode.h"', "base may not include layer text")
         self.forbids("src/model/bert.cpp", '"store/record.h"', "model may not include layer store")
         self.forbids("src/store/memory.cpp", '"model/bert.h"', "store may not include layer model")
+        self.allows("src/convert/convert.cpp", '"model/safetensors.h"')
+        self.forbids("src/convert/convert.cpp", '"store/record.h"', "convert may not include layer store")
 
     def test_public_headers_count_as_their_layer(self):
         self.allows("src/task/span_qa.cpp", '"deformer/span_qa.h"')
@@ -50,6 +52,7 @@ class IncludeTable(unittest.TestCase):
         self.allows("src/nn/linear.cpp", "<ATen/ATen.h>")
         self.forbids("src/text/wordpiece.cpp", "<ATen/ATen.h>", "free of LibTorch")
         self.forbids("src/store/memory.cpp", "<torch/torch.h>", "free of LibTorch")
+        self.forbids("src/convert/pickle.cpp", "<torch/torch.h>", "free of LibTorch")
         self.forbids("src/data/squad.cpp", "<c10/util/Half.h>", "free of LibTorch")
 
     def test_only_marked_public_headers_show_torch(self):

@@ -113,7 +113,8 @@ TEST(Checkpoint, NamesWhatItLookedFor) {
                  "expected model.safetensors or model.safetensors.index.json, found neither", dir);
   std::ofstream(dir / "pytorch_model.bin") << "pickle";
   expect_refused(ErrorCode::kNotFound,
-                 "(pytorch_model.bin is not read: save the model as safetensors)", dir);
+                 "(pytorch_model.bin is not read: deformer convert makes a model directory of it)",
+                 dir);
 }
 
 TEST(Checkpoint, RefusesTwoSpellingsOfOneTensor) {

@@ -8,7 +8,7 @@
 #include <limits>
 #include <random>
 
-#include "store/half.h"
+#include "base/half.h"
 #include "store/passages.h"
 #include "support/expect_error.h"
 

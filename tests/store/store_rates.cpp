@@ -8,8 +8,8 @@
 #include <numeric>
 #include <random>
 
+#include "base/half.h"
 #include "deformer/store_maintenance.h"
-#include "store/half.h"
 #include "store/hidden_codec.h"
 #include "store/passages.h"
 #include "store/record.h"

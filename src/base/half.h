@@ -24,7 +24,7 @@ inline constexpr float kHalfMax = 65504.0F;
   return std::bit_cast<float>(sign | (exponent == kExponent ? infinite : finite));
 }
 
-/// Rounds to nearest even. |value| must be at most kHalfMax.
+/// Rounds to nearest even. |value| must be below 65520, where rounding reaches infinity.
 [[nodiscard]] inline std::uint16_t float_to_half(float value) noexcept {
   constexpr std::uint32_t kSmallestNormal = (127U - 14U) << 23;
   const auto bits = std::bit_cast<std::uint32_t>(value);

@@ -1,0 +1,209 @@
+#include "deformer/convert.h"
+
+#include <algorithm>
+#include <new>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "base/file.h"
+#include "convert/checkpoint_source.h"
+#include "convert/model_directory.h"
+#include "convert/name_map.h"
+#include "convert/source_config.h"
+#include "convert/source_vocabulary.h"
+#include "convert/weight_selection.h"
+#include "deformer/error.h"
+#include "deformer/tokenizer.h"
+#include "model/config.h"
+#include "text/tokenizer_config.h"
+
+namespace deformer {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Written at once: large enough for the disk, small beside any model.
+constexpr std::int64_t kBlockValues = std::int64_t{1} << 20;
+
+Dtype dtype_of(SaveFormat format) {
+  switch (format) {
+    case SaveFormat::kFp32:
+      return Dtype::kF32;
+    case SaveFormat::kFp16:
+      return Dtype::kF16;
+    case SaveFormat::kBf16:
+      return Dtype::kBf16;
+  }
+  return Dtype::kF32;
+}
+
+Dtype choose_dtype(const WeightSelection& selection, const std::optional<SaveFormat>& format) {
+  if (format) return dtype_of(*format);
+  const std::vector<NamedWeight>& weights = selection.weights;
+  const Dtype first = weights.front().tensor.dtype;
+  const bool shared = std::all_of(weights.begin(), weights.end(), [&](const NamedWeight& weight) {
+    return weight.tensor.dtype == first;
+  });
+  return shared && first != Dtype::kF64 ? first : Dtype::kF32;
+}
+
+void check_checksums(const CheckpointSource& source, const WeightSelection& selection) {
+  std::set<std::size_t> used;
+  for (const NamedWeight& weight : selection.weights) used.insert(weight.source);
+  for (const std::size_t i : used) check_checksum(source.tensors[i], source.path.string());
+}
+
+void write_tensor(SafetensorsWriter& writer, const SourceTensor& tensor, Dtype dtype) {
+  const std::int64_t rows = tensor.shape.empty() ? 1 : tensor.shape.front();
+  std::int64_t row_values = 1;
+  for (std::size_t i = 1; i < tensor.shape.size(); ++i) row_values *= tensor.shape[i];
+  const std::int64_t step =
+      std::max<std::int64_t>(1, kBlockValues / std::max<std::int64_t>(1, row_values));
+  for (std::int64_t first = 0; first < rows; first += step) {
+    writer.append(read_rows(tensor, first, std::min(step, rows - first), dtype));
+  }
+}
+
+void write_weights(const fs::path& path, const std::vector<NamedWeight>& weights, Dtype dtype,
+                   const CheckpointSource& source) {
+  std::vector<TensorSpec> specs;
+  specs.reserve(weights.size());
+  for (const NamedWeight& weight : weights) {
+    specs.push_back({weight.name, dtype, weight.tensor.shape});
+  }
+  SafetensorsWriter writer(path, specs, {{"format", "pt"}});
+  for (const NamedWeight& weight : weights) {
+    try {
+      write_tensor(writer, weight.tensor, dtype);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kInvalidArgument) throw;
+      throw Error(error.code(), source.path.string() + ": " + error.what());
+    }
+  }
+  writer.commit();
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
+    text.replace(at, from.size(), to);
+    at += to.size();
+  }
+  return text;
+}
+
+// Loads what was written, as a user of the directory will; messages name what it was made of.
+void check_directory(const fs::path& staged, const SourceVocabulary& vocabulary,
+                     ConvertReport& report) {
+  try {
+    report.config = load_model_config(staged);
+    const auto tokenizer = load_tokenizer(staged);
+    require_vocabulary(staged, report.config, tokenizer->vocab_size());
+  } catch (const Error& error) {
+    std::string text =
+        replaced(error.what(), (staged / vocabulary.name).string(), vocabulary.file.string());
+    throw Error(error.code(), replaced(std::move(text), staged.string(), vocabulary.file.string()));
+  }
+  TokenizerConfig defaults;
+  defaults.do_lower_case = report.config.architecture == Architecture::kBert;
+  report.lower_case = load_tokenizer_config(staged, defaults).do_lower_case;
+}
+
+struct Plan {
+  CheckpointSource source;
+  SourceConfig config;
+  SourceVocabulary vocabulary;
+  std::vector<SkippedTensor> skipped;
+  WeightSelection selection;
+};
+
+Plan make_plan(const fs::path& from, const ConvertOptions& options) {
+  Plan plan;
+  plan.source = open_checkpoint_source(from);
+  NameMap names;
+  if (plan.source.kind == SourceKind::kTensorflow) {
+    names = map_tensorflow_names(plan.source);
+    plan.config = load_tensorflow_config(plan.source, names);
+  } else {
+    plan.config = load_hugging_face_config(plan.source);
+    names = map_hugging_face_names(plan.source, plan.config.config.architecture);
+  }
+  apply_split(plan.config, options);
+  plan.skipped = std::move(names.skipped);
+  plan.skipped.insert(plan.skipped.end(), plan.source.skipped.begin(), plan.source.skipped.end());
+  plan.selection =
+      select_weights(std::move(names), plan.config.config, plan.source, options.allow_unused);
+  plan.vocabulary = find_vocabulary(plan.source, plan.config, options);
+  check_checksums(plan.source, plan.selection);
+  return plan;
+}
+
+ConvertReport make_report(const Plan& plan, Dtype dtype) {
+  ConvertReport report;
+  report.source = describe(plan.source);
+  report.sizes_from = plan.config.file.string();
+  if (plan.config.file.empty()) {
+    const bool is_bert = plan.config.config.architecture == Architecture::kBert;
+    report.sizes_from = is_bert ? "the weights' shapes, heads of 64" : "the weights' shapes";
+  }
+  report.vocabulary = plan.vocabulary.file;
+  report.dtype = to_string(dtype);
+  for (const NamedWeight& weight : plan.selection.weights) {
+    report.mapped.push_back({plan.source.tensors[weight.source].name, weight.name});
+  }
+  report.skipped = plan.skipped;
+  std::sort(report.skipped.begin(), report.skipped.end(),
+            [](const SkippedTensor& a, const SkippedTensor& b) { return a.source < b.source; });
+  report.unused = plan.selection.unused;
+  report.span_head = plan.selection.span_head;
+  report.class_head = plan.selection.class_head;
+  return report;
+}
+
+ConvertReport convert(const fs::path& from, const fs::path& to, const ConvertOptions& options) {
+  require_target(to, options.force);
+  const Plan plan = make_plan(from, options);
+  const Dtype dtype = choose_dtype(plan.selection, options.format);
+  ConvertReport report = make_report(plan, dtype);
+  StagedDirectory staged(to);
+  write_file(staged.path() / "config.json", make_config_json(plan.config, plan.selection, dtype));
+  write_file(staged.path() / plan.vocabulary.name, read_file(plan.vocabulary.file));
+  write_file(staged.path() / "tokenizer_config.json", plan.vocabulary.tokenizer_config);
+  check_directory(staged.path(), plan.vocabulary, report);
+  write_weights(staged.path() / "model.safetensors", plan.selection.weights, dtype, plan.source);
+  staged.publish();
+  return report;
+}
+
+}  // namespace
+
+const char* to_string(SkipReason reason) noexcept {
+  switch (reason) {
+    case SkipReason::kOptimizer:
+      return "optimiser";
+    case SkipReason::kBuffer:
+      return "buffer";
+    case SkipReason::kPretrainingHead:
+      return "pretraining head";
+    case SkipReason::kTeacher:
+      return "teacher";
+    case SkipReason::kAnswerClass:
+      return "answer class";
+    case SkipReason::kNotNumbers:
+      return "no numbers";
+  }
+  return "unknown";
+}
+
+ConvertReport convert_model(const fs::path& from, const fs::path& to,
+                            const ConvertOptions& options) {
+  try {
+    return convert(from, to, options);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::kResourceExhausted, "out of memory");
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorCode::kIo, error.what());
+  }
+}
+
+}  // namespace deformer

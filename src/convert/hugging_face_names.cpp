@@ -1,0 +1,51 @@
+#include <algorithm>
+
+#include "convert/name_map.h"
+#include "deformer/error.h"
+#include "model/checkpoint.h"
+
+namespace deformer {
+namespace {
+
+bool is_buffer(std::string_view name) {
+  return name.ends_with("embeddings.position_ids") || name.ends_with("embeddings.token_type_ids");
+}
+
+bool is_pretraining_head(std::string_view name) {
+  return name.starts_with("cls.") || name.starts_with("lm_loss.");
+}
+
+}  // namespace
+
+void sort_weights(NameMap& map, const CheckpointSource& source) {
+  std::sort(map.weights.begin(), map.weights.end(),
+            [](const NamedWeight& a, const NamedWeight& b) { return a.name < b.name; });
+  const auto twice = std::adjacent_find(
+      map.weights.begin(), map.weights.end(),
+      [](const NamedWeight& a, const NamedWeight& b) { return a.name == b.name; });
+  if (twice == map.weights.end()) return;
+  throw Error(ErrorCode::kIncompatible,
+              source.path.string() + ": expected one tensor for " + quoted_name(twice->name) +
+                  ", found " + quoted_name(source.tensors[twice->source].name) + " and " +
+                  quoted_name(source.tensors[std::next(twice)->source].name));
+}
+
+NameMap map_hugging_face_names(const CheckpointSource& source, Architecture architecture) {
+  NameMap map;
+  map.architecture = architecture;
+  for (std::size_t i = 0; i < source.tensors.size(); ++i) {
+    const SourceTensor& tensor = source.tensors[i];
+    std::string name = canonical_name(tensor.name);
+    if (is_buffer(name)) {
+      map.skipped.push_back({tensor.name, SkipReason::kBuffer});
+    } else if (is_pretraining_head(name)) {
+      map.skipped.push_back({tensor.name, SkipReason::kPretrainingHead});
+    } else {
+      map.weights.push_back({std::move(name), i, tensor});
+    }
+  }
+  sort_weights(map, source);
+  return map;
+}
+
+}  // namespace deformer

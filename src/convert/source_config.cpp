@@ -1,0 +1,206 @@
+#include "convert/source_config.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <vector>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "convert/paths.h"
+#include "deformer/error.h"
+#include "model/config.h"
+
+namespace deformer {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kBertConfig = "bert_config.json";
+constexpr const char* kXlnetConfig = "xlnet_config.json";
+constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
+
+// "gelu" is what TensorFlow's code computes under that name.
+Activation read_activation(const JsonPlace& root, const char* key, Activation gelu) {
+  if (!root.has(key)) return gelu;
+  const std::string& name = root.at(key).as_string();
+  if (name == "gelu") return gelu;
+  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
+  if (name == "relu") return Activation::kRelu;
+  throw Error(ErrorCode::kUnsupported,
+              root.at(key).where() + ": expected gelu or relu, found " + quoted_name(name));
+}
+
+ModelConfig read_bert(const JsonPlace& root, Activation gelu) {
+  ModelConfig config;
+  config.architecture = Architecture::kBert;
+  config.vocab_size = root.at("vocab_size").as_integer();
+  config.hidden_size = root.at("hidden_size").as_integer();
+  config.num_hidden_layers = root.at("num_hidden_layers").as_integer();
+  config.num_attention_heads = root.at("num_attention_heads").as_integer();
+  config.intermediate_size = root.at("intermediate_size").as_integer();
+  config.max_position_embeddings = root.at("max_position_embeddings").as_integer();
+  config.type_vocab_size = root.at("type_vocab_size").as_integer();
+  config.hidden_act = read_activation(root, "hidden_act", gelu);
+  return config;
+}
+
+ModelConfig read_xlnet(const JsonPlace& root, Activation gelu) {
+  ModelConfig config;
+  config.architecture = Architecture::kXlnet;
+  config.vocab_size = root.at("n_token").as_integer();
+  config.hidden_size = root.at("d_model").as_integer();
+  config.num_hidden_layers = root.at("n_layer").as_integer();
+  config.num_attention_heads = root.at("n_head").as_integer();
+  config.intermediate_size = root.at("d_inner").as_integer();
+  config.hidden_act = read_activation(root, "ff_activation", gelu);
+  return config;
+}
+
+// One of TensorFlow's configurations.
+SourceConfig read_sizes(const fs::path& file, Architecture architecture, Activation gelu) {
+  const nlohmann::json document = load_json(file);
+  const JsonPlace root(document, file.string());
+  root.require_object();
+  SourceConfig source;
+  source.file = file;
+  source.config =
+      architecture == Architecture::kBert ? read_bert(root, gelu) : read_xlnet(root, gelu);
+  if (root.has("do_lower_case")) source.lower_case = root.at("do_lower_case").as_bool();
+  return source;
+}
+
+std::optional<fs::path> find_config(const CheckpointSource& source, const char* name) {
+  const fs::path above = fs::path(source.directory) / "..";
+  for (const fs::path& directory : {source.directory, above}) {
+    if (is_there(directory / name)) return (directory / name).lexically_normal();
+  }
+  return std::nullopt;
+}
+
+void require_valid(const SourceConfig& source) {
+  try {
+    validate(source.config);
+  } catch (const Error& error) {
+    if (source.file.empty()) throw;
+    throw Error(error.code(), source.file.string() + ": " + error.what());
+  }
+}
+
+// What a model without a split is loaded as, or refused by.
+void make_ordinary(SourceConfig& source) {
+  source.config.split = default_split(source.config, Layout::kContinue);
+}
+
+const char* number_type(Dtype dtype) {
+  if (dtype == Dtype::kF16) return "float16";
+  return dtype == Dtype::kBf16 ? "bfloat16" : "float32";
+}
+
+std::string class_name(const ModelConfig& config, const WeightSelection& weights) {
+  const bool is_bert = config.architecture == Architecture::kBert;
+  const std::string prefix = is_bert ? "Bert" : "XLNet";
+  if (weights.class_head && !weights.span_head) {
+    return prefix + (weights.classes == 1 ? "ForMultipleChoice" : "ForSequenceClassification");
+  }
+  return prefix + (is_bert ? "ForQuestionAnswering" : "ForQuestionAnsweringSimple");
+}
+
+// Hugging Face derives the number of classes from their labels.
+void add_labels(Json& root, std::int64_t classes) {
+  for (std::int64_t i = 0; i < classes; ++i) {
+    const std::string label = "LABEL_" + std::to_string(i);
+    root["id2label"][std::to_string(i)] = label;
+    root["label2id"][label] = i;
+  }
+}
+
+Json made_config(const SourceConfig& source, const WeightSelection& weights) {
+  constexpr std::int64_t kDefaultClasses = 2;
+  Json root = Json::parse(config_to_json(source.config));
+  root["architectures"] = Json::array({class_name(source.config, weights)});
+  const std::int64_t classes = weights.span_head ? kDefaultClasses : weights.classes;
+  if (weights.class_head && classes > 1 && classes != kDefaultClasses) add_labels(root, classes);
+  if (source.ordinary) root.erase("deformer");
+  return root;
+}
+
+Json kept_config(const SourceConfig& source) {
+  Json root = Json::parse(source.hugging_face);
+  if (!root.contains("model_type")) root["model_type"] = to_string(source.config.architecture);
+  if (source.split_given) root["deformer"] = Json::parse(config_to_json(source.config))["deformer"];
+  return root;
+}
+
+}  // namespace
+
+SourceConfig load_hugging_face_config(const CheckpointSource& source) {
+  const fs::path& directory = source.directory;
+  if (!is_there(directory / "config.json")) {
+    for (const auto& [name, architecture] : {std::pair(kBertConfig, Architecture::kBert),
+                                             std::pair(kXlnetConfig, Architecture::kXlnet)}) {
+      if (!is_there(directory / name)) continue;
+      SourceConfig found = read_sizes(directory / name, architecture, Activation::kGeluErf);
+      make_ordinary(found);
+      require_valid(found);
+      return found;
+    }
+  }
+  SourceConfig found;
+  found.config = load_model_config(directory);
+  found.file = directory / "config.json";
+  found.hugging_face = read_file(found.file, kMaxConfigBytes);
+  const nlohmann::json document = parse_json(found.hugging_face, found.file.string());
+  const JsonPlace root(document, found.file.string());
+  found.ordinary = !root.has("deformer");
+  if (root.has("do_lower_case")) found.lower_case = root.at("do_lower_case").as_bool();
+  return found;
+}
+
+SourceConfig load_tensorflow_config(const CheckpointSource& source, const NameMap& map) {
+  const bool is_bert = map.architecture == Architecture::kBert;
+  const auto file = find_config(source, is_bert ? kBertConfig : kXlnetConfig);
+  SourceConfig found;
+  if (file) {
+    found = read_sizes(*file, map.architecture, Activation::kGeluTanh);
+  } else {
+    found.config = sizes_from_shapes(map, source);
+    found.config.hidden_act = Activation::kGeluTanh;
+  }
+  make_ordinary(found);
+  if (map.split_layer) {
+    found.ordinary = false;
+    found.config.split = default_split(found.config, Layout::kRestart);
+    found.config.split.split_layer = *map.split_layer;
+  }
+  return found;
+}
+
+void apply_split(SourceConfig& source, const ConvertOptions& options) {
+  ModelConfig& config = source.config;
+  if (options.split_layer || options.layout) {
+    const int split_layer = options.split_layer.value_or(config.split.split_layer);
+    if (source.ordinary) {
+      // An ordinary model that stays joint keeps the layout that it was trained in.
+      const Layout own = split_layer > 0 ? default_layout(config.architecture) : Layout::kContinue;
+      config.split = default_split(config, options.layout.value_or(own));
+      source.ordinary = false;
+    }
+    source.split_given = true;
+    config.split.split_layer = split_layer;
+    config.split.layout = options.layout.value_or(config.split.layout);
+  }
+  require_valid(source);
+}
+
+std::string make_config_json(const SourceConfig& source, const WeightSelection& weights,
+                             Dtype dtype) {
+  Json root = source.hugging_face.empty() ? made_config(source, weights) : kept_config(source);
+  for (const char* key : {"torch_dtype", "dtype"}) {
+    if (root.contains(key)) root[key] = number_type(dtype);
+  }
+  return root.dump(2) + "\n";
+}
+
+}  // namespace deformer

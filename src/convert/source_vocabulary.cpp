@@ -1,0 +1,104 @@
+#include "convert/source_vocabulary.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "convert/paths.h"
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTokenizerConfig = "tokenizer_config.json";
+constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
+
+struct Candidate {
+  const char* file;
+  const char* name;
+};
+constexpr Candidate kWordPiece[] = {{"vocab.txt", "vocab.txt"}, {"bert.vocab", "vocab.txt"}};
+constexpr Candidate kSentencePiece[] = {{"spiece.model", "spiece.model"}};
+
+std::span<const Candidate> candidates(Architecture architecture) {
+  if (architecture == Architecture::kXlnet) return kSentencePiece;
+  return kWordPiece;
+}
+
+std::vector<fs::path> directories(const CheckpointSource& source) {
+  return {source.directory, (source.directory / "..").lexically_normal()};
+}
+
+// Absent where neither directory has the file.
+std::optional<fs::path> find_beside(const CheckpointSource& source, const char* name) {
+  for (const fs::path& directory : directories(source)) {
+    if (is_there(directory / name)) return directory / name;
+  }
+  return std::nullopt;
+}
+
+SourceVocabulary find_file(const CheckpointSource& source, Architecture architecture,
+                           const fs::path& given) {
+  const std::span<const Candidate> known = candidates(architecture);
+  if (!given.empty()) {
+    if (is_there(given)) return {given, known.front().name, ""};
+    throw Error(ErrorCode::kNotFound, given.string() + ": expected a vocabulary (" +
+                                          known.front().name + "), found no such file");
+  }
+  std::string files;
+  for (const Candidate& candidate : known) {
+    if (const auto found = find_beside(source, candidate.file)) return {*found, candidate.name, ""};
+    files += (files.empty() ? "" : " or ") + std::string(candidate.file);
+  }
+  throw Error(ErrorCode::kNotFound,
+              source.directory.string() + ": expected " + files +
+                  " there or in the directory above (or --vocabulary FILE), found none");
+}
+
+// Published directories tell it by name: uncased_L-12_H-768_A-12, xlnet_cased_L-12_H-768_A-12.
+std::optional<bool> lower_case_by_name(const CheckpointSource& source) {
+  std::error_code error;
+  const fs::path directory = fs::weakly_canonical(source.directory, error);
+  if (error) return std::nullopt;
+  for (const fs::path& path : {directory, directory.parent_path()}) {
+    const std::string name = path.filename().string();
+    if (name.find("uncased") != std::string::npos) return true;
+    if (name.find("cased") != std::string::npos) return false;
+  }
+  return std::nullopt;
+}
+
+bool is_lower_case(const CheckpointSource& source, const SourceConfig& config,
+                   const ConvertOptions& options) {
+  if (options.lower_case) return *options.lower_case;
+  if (config.lower_case) return *config.lower_case;
+  if (const auto named = lower_case_by_name(source)) return *named;
+  return config.config.architecture == Architecture::kBert;
+}
+
+}  // namespace
+
+SourceVocabulary find_vocabulary(const CheckpointSource& source, const SourceConfig& config,
+                                 const ConvertOptions& options) {
+  SourceVocabulary found = find_file(source, config.config.architecture, options.vocabulary);
+  const fs::path kept = source.directory / kTokenizerConfig;
+  nlohmann::ordered_json root = nlohmann::ordered_json::object();
+  if (is_there(kept)) {
+    found.tokenizer_config = read_file(kept, kMaxConfigBytes);
+    const nlohmann::json document = parse_json(found.tokenizer_config, kept.string());
+    JsonPlace(document, kept.string()).require_object();
+    if (!options.lower_case) return found;
+    root = nlohmann::ordered_json::parse(found.tokenizer_config);
+  }
+  root["do_lower_case"] = is_lower_case(source, config, options);
+  found.tokenizer_config = root.dump(2) + "\n";
+  return found;
+}
+
+}  // namespace deformer

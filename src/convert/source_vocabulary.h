@@ -1,0 +1,26 @@
+// The vocabulary that belongs to a source.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "convert/checkpoint_source.h"
+#include "convert/source_config.h"
+#include "deformer/convert.h"
+
+namespace deformer {
+
+struct SourceVocabulary {
+  std::filesystem::path file;
+  std::string name;              ///< in a model directory: vocab.txt or spiece.model
+  std::string tokenizer_config;  ///< text of tokenizer_config.json
+};
+
+/// See ConvertOptions. A tokenizer_config.json beside the source is kept, but for an explicit
+/// `lower_case`. Throws kNotFound when there is no vocabulary, naming the files looked for;
+/// kCorrupt.
+[[nodiscard]] SourceVocabulary find_vocabulary(const CheckpointSource& source,
+                                               const SourceConfig& config,
+                                               const ConvertOptions& options);
+
+}  // namespace deformer

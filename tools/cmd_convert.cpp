@@ -1,0 +1,95 @@
+#include "tools/cmd_convert.h"
+
+#include "deformer/error.h"
+#include "tools/convert_report.h"
+#include "tools/output.h"
+#include "tools/talk.h"
+
+namespace deformer::tools {
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  deformer convert --from bert-large-squad --to model
+  deformer convert --from ebert-base-s9-squad_v1.1/model.ckpt-8321 --to reader --format fp16
+  deformer convert --from uncased_L-12_H-768_A-12 --to base --split-layer 9
+
+--from is a Hugging Face directory (config.json with model.safetensors or pytorch_model.bin, whole
+or in shards), or a TensorFlow checkpoint by its prefix or directory: Google's BERT, the original
+DeFormer (the split is read off the names), XLNet. Nothing of a pickle is run. Tensors that mean
+nothing here end the conversion, with their names.)";
+
+SaveFormat parse_format(const std::string& name) {
+  if (name == "fp32") return SaveFormat::kFp32;
+  if (name == "fp16") return SaveFormat::kFp16;
+  if (name == "bf16") return SaveFormat::kBf16;
+  throw Error(ErrorCode::kInvalidArgument,
+              "--format: expected one of fp32, fp16, bf16, found \"" + name + "\"");
+}
+
+ConvertOptions convert_options(const ConvertVerbOptions& options) {
+  ConvertOptions convert = options.convert;
+  convert.vocabulary = options.vocabulary;
+  if (options.lower_case) convert.lower_case = true;
+  if (options.cased) convert.lower_case = false;
+  if (!options.format.empty()) convert.format = parse_format(options.format);
+  if (!options.layout.empty()) convert.layout = parse_layout(options.layout);
+  return convert;
+}
+
+void add_tokenizer(CLI::App& verb, ConvertVerbOptions& options) {
+  const std::string group = "Vocabulary";
+  verb.add_option("--vocabulary", options.vocabulary,
+                  "vocab.txt or spiece.model; by default beside the checkpoint or above it")
+      ->type_name("FILE")
+      ->group(group);
+  auto* lower = verb.add_flag("--lower-case", options.lower_case,
+                              "The tokenizer lower-cases; by default as the source says, else BERT "
+                              "does and XLNet does not");
+  auto* cased = verb.add_flag("--cased", options.cased, "It does not");
+  lower->excludes(cased)->group(group);
+  cased->group(group);
+}
+
+}  // namespace
+
+CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
+  CLI::App* verb = app.add_subcommand("convert", "Make a model directory of another checkpoint");
+  verb->add_option("--from", options.from, "What to read")->required()->type_name("PATH");
+  verb->add_option("--to", options.to, "The model directory to write")
+      ->required()
+      ->type_name("DIR");
+  verb->add_option("--format", options.format,
+                   "Weights written: fp32, fp16 or bf16; by default the source's")
+      ->type_name("NAME");
+  verb->add_option("--split-layer", options.convert.split_layer,
+                   "Number of lower layers, for config.json; by default the source's")
+      ->type_name("K");
+  verb->add_option(
+          "--layout", options.layout,
+          "Where question and passage stand (bert: restart, continue; xlnet: packed, slots,"
+          " continue), for config.json; by default the source's")
+      ->type_name("NAME");
+  add_tokenizer(*verb, options);
+  verb->add_flag("--allow-unused", options.convert.allow_unused,
+                 "Leave out tensors that mean nothing here");
+  verb->add_flag("--force", options.convert.force, "Replace the model that --to holds");
+  verb->add_flag("--list", options.list, "Name every tensor on stderr");
+  verb->add_flag("--json", options.json, "Print the report as JSON on stdout");
+  verb->add_flag("--quiet", options.quiet, "No report on stderr");
+  verb->footer(kFooter);
+  return verb;
+}
+
+void run_convert(const ConvertVerbOptions& options) {
+  const Talk talk(options.quiet);
+  Output output("-");
+  const ConvertReport report = convert_model(options.from, options.to, convert_options(options));
+  if (options.list) {
+    for (const std::string& line : tensor_lines(report)) talk.note(line);
+  }
+  for (const std::string& line : summary_lines(report, options.to)) talk.note(line);
+  if (options.json) output.write(to_json(report));
+  output.commit();
+}
+
+}  // namespace deformer::tools
