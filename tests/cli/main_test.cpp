@@ -29,7 +29,8 @@ TEST_F(Main, EveryVerbHasExamplesInItsHelp) {
 }
 
 TEST_F(Main, RefusesAMissingOrUnknownVerb) {
-  expect_failure(run({}), 2, "expected a verb (answer, classify, encode, evaluate, inspect, store, trace");
+  expect_failure(run({}), 2,
+                 "expected a verb (answer, classify, encode, evaluate, inspect, store, trace");
   expect_failure(run({"anser"}), 2, "found \"anser\"");
 }
 
