@@ -88,7 +88,7 @@ std::string submission(Task task, const std::vector<ClassifyItem>& items,
   for (std::size_t i = 0; i < items.size(); ++i) {
     const std::string label = label_of(task, predictions[i]);
     if (superglue) {
-      text += "{\"idx\": " + items[i].id + ", \"label\": \"" + label + "\"}\n";
+      text += R"({"idx": )" + items[i].id + R"(, "label": ")" + label + "\"}\n";
     } else {
       // QQP's labels are the numbers of its file.
       const bool numbers = task == Task::kQqp;

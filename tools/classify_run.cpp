@@ -1,5 +1,6 @@
 #include "tools/classify_run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -26,19 +27,26 @@ ClassifyInput read_pairs(Task task, const std::string& path) {
   return input;
 }
 
+ClassifyItem make_choice(const RaceArticle& article, const RaceQuestion& question,
+                         const Passage& passage) {
+  ClassifyItem item;
+  item.id = question.id;
+  for (const std::string& option : question.options) {
+    item.questions.push_back(fill_option(question.question, option));
+  }
+  item.passage = passage;
+  item.gold = question.answer;
+  item.level = article.level;
+  return item;
+}
+
 ClassifyInput read_choices(const std::string& path) {
   ClassifyInput input;
-  for (const RaceArticle& article : load_race(path).articles) {
+  const RaceDataset dataset = load_race(path);
+  for (const RaceArticle& article : dataset.articles) {
     const Passage passage = passage_of(article.text);
     for (const RaceQuestion& question : article.questions) {
-      ClassifyItem& item = input.items.emplace_back();
-      item.id = question.id;
-      for (const std::string& option : question.options) {
-        item.questions.push_back(fill_option(question.question, option));
-      }
-      item.passage = passage;
-      item.gold = question.answer;
-      item.level = article.level;
+      input.items.push_back(make_choice(article, question, passage));
     }
   }
   return input;

@@ -138,10 +138,12 @@ std::unique_ptr<PassageReader> read_squad_passages(const std::string& path, Shar
 std::unique_ptr<PassageReader> read_task_passages(Task task, const std::string& path, Shard shard) {
   UniquePassages passages(shard);
   if (task == Task::kRace) {
-    for (RaceArticle& article : load_race(path).articles) passages.add(std::move(article.text));
+    RaceDataset dataset = load_race(path);
+    for (RaceArticle& article : dataset.articles) passages.add(std::move(article.text));
     return passages.take();
   }
-  for (PairExample& example : load_pair_dataset(task, path).examples) {
+  PairDataset dataset = load_pair_dataset(task, path);
+  for (PairExample& example : dataset.examples) {
     if (!example.passage.empty()) passages.add(std::move(example.passage));
   }
   return passages.take();

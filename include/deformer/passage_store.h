@@ -61,17 +61,20 @@ struct Window {
 struct EncodedPassage {
   std::string id;
   std::string text;
-  std::vector<ByteSpan> spans;  ///< one per token of the whole passage, byte ranges of `text`
+  /// One per token of the whole passage, byte ranges of `text`. Tasks that read one window keep
+  /// those of its tokens; the text is whole all the same.
+  std::vector<ByteSpan> spans;
   std::vector<Window>
       windows;  ///< in order; together they cover every token; empty only for a text without tokens
-  /// States after the lower layers: the windows one after the other, each with the rows of its
-  /// tokens and then its special tokens (BERT: one [SEP]); rows = sum(num_tokens) + windows *
-  /// (special tokens of a window).
+  /// States after the lower layers: the windows one after the other, each with all rows of its
+  /// segment, its special tokens where they stand there (BERT's passage of a span question: a [SEP]
+  /// at its end); rows = sum(num_tokens) + windows * (special tokens of a window).
   HiddenStates hidden;
 };
 
 /// Identifies everything that a stored hidden state depends on: embeddings, lower layers,
-/// tokenizer, layout, windows and split_layer. 128 bits of XXH3, printed as 32 hexadecimal digits.
+/// tokenizer, layout, windows, split_layer, and for tasks other than kSpan the place of the passage
+/// and that one window is read. 128 bits of XXH3, printed as 32 hexadecimal digits.
 struct Fingerprint {
   std::uint64_t high = 0;
   std::uint64_t low = 0;

@@ -60,15 +60,17 @@ RaceArticle read_article(const JsonPlace& root, const std::string& name) {
   return article;
 }
 
+bool is_article(const fs::directory_entry& entry) {
+  return entry.path().extension() == ".txt" && entry.is_regular_file();
+}
+
 std::vector<fs::path> list_files(const fs::path& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return {path};
   std::vector<fs::path> files;
   try {
     for (const auto& entry : fs::recursive_directory_iterator(path)) {
-      if (entry.path().extension() == ".txt" && entry.is_regular_file()) {
-        files.push_back(entry.path());
-      }
+      if (is_article(entry)) files.push_back(entry.path());
     }
   } catch (const fs::filesystem_error& failure) {
     throw Error(ErrorCode::kIo, path.string() + ": cannot list: " + failure.code().message());

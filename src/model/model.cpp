@@ -61,7 +61,8 @@ struct WeightOrigin {
 void hash_checkpoint(Hasher& hasher, const ModelConfig& config, const Checkpoint& checkpoint) {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : checkpoint.tensors()) {
-    if (is_lower_weight(config, name)) names.push_back(name);
+    // A buffer that some versions of a program write and others do not makes no other model.
+    if (is_lower_weight(config, name) && !is_commonly_unused(name)) names.push_back(name);
   }
   checkpoint.hash_into(hasher, names);
 }

@@ -39,6 +39,20 @@ ClassifyOptions pair_options(const ClassifyOptions& options, std::size_t request
   return pairs;
 }
 
+ChoiceResult make_result(const ChoiceRequest& request, std::span<const PairOutput> outputs) {
+  ChoiceResult result;
+  result.id = request.id;
+  for (const PairOutput& output : outputs) {
+    result.logits.push_back(output.logits.front());
+    result.cut.question = result.cut.question || output.cut.question;
+    result.cut.passage = output.cut.passage;
+  }
+  result.probabilities = softmax(result.logits);
+  const auto best = std::max_element(result.logits.begin(), result.logits.end());
+  result.choice = static_cast<int>(best - result.logits.begin());
+  return result;
+}
+
 }  // namespace
 
 MultipleChoice::MultipleChoice(std::shared_ptr<const Model> model,
@@ -63,20 +77,12 @@ std::vector<ChoiceResult> MultipleChoice::choose(std::span<const ChoiceRequest> 
     const std::vector<PairInput> inputs = make_inputs(requests);
     const std::vector<PairOutput> outputs =
         run_pair_job(*model_, store_.get(), inputs, pair_options(options, requests.size()));
-    std::vector<ChoiceResult> results(requests.size());
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      ChoiceResult& result = results[i];
-      result.id = requests[i].id;
-      for (std::size_t choice = 0; choice < requests[i].choices.size(); ++choice) {
-        const PairOutput& output = outputs[next++];
-        result.logits.push_back(output.logits.front());
-        result.cut.question = result.cut.question || output.cut.question;
-        result.cut.passage = output.cut.passage;
-      }
-      result.probabilities = softmax(result.logits);
-      const auto best = std::max_element(result.logits.begin(), result.logits.end());
-      result.choice = static_cast<int>(best - result.logits.begin());
+    std::vector<ChoiceResult> results;
+    results.reserve(requests.size());
+    std::span<const PairOutput> rest = outputs;
+    for (const ChoiceRequest& request : requests) {
+      results.push_back(make_result(request, rest.first(request.choices.size())));
+      rest = rest.subspan(request.choices.size());
     }
     return results;
   });

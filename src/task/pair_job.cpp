@@ -74,6 +74,7 @@ class PairJob {
         inputs_(inputs),
         options_(options),
         source_(model, store, options.batch_tokens, options.stage_times),
+        question_special_tokens_(layout_.question({}).ids.size()),
         passage_special_tokens_(static_cast<std::size_t>(layout_.passage_special_tokens())),
         outputs_(inputs.size()) {}
 
@@ -118,26 +119,21 @@ class PairJob {
       if (!is_blank(*group.passage)) passages.push_back(group.passage);
     }
     const std::vector<ReadyPassage> ready = source_.resolve(passages);
-    std::vector<Pair> batch;
-    std::size_t tokens = 0;
     std::size_t next = 0;
     for (const Group& group : groups) {
       const ReadyPassage* passage = is_blank(*group.passage) ? nullptr : &ready[next++];
       // Texts without a token have no window.
       if (passage != nullptr && passage->encoded->windows.empty()) passage = nullptr;
-      for (const std::size_t input : group.inputs) {
-        const Pair pair{input, passage};
-        const std::size_t pair_tokens = joint_tokens(pair);
-        if (!batch.empty() && tokens + pair_tokens > options_.batch_tokens) {
-          run_batch(batch);
-          batch.clear();
-          tokens = 0;
-        }
-        batch.push_back(pair);
-        tokens += pair_tokens;
-      }
+      for (const std::size_t input : group.inputs) queue({input, passage});
     }
-    if (!batch.empty()) run_batch(batch);
+    run_batch();
+  }
+
+  void queue(const Pair& pair) {
+    const std::size_t tokens = joint_tokens(pair);
+    if (batch_tokens_ + tokens > options_.batch_tokens) run_batch();
+    batch_.push_back(pair);
+    batch_tokens_ += tokens;
   }
 
   [[nodiscard]] std::size_t passage_rows(const Pair& pair) const {
@@ -151,13 +147,14 @@ class PairJob {
   }
 
   [[nodiscard]] std::size_t joint_tokens(const Pair& pair) const {
-    return question_segment(pair).ids.size() + passage_rows(pair);
+    return questions_[pair.input].size() + question_special_tokens_ + passage_rows(pair);
   }
 
-  void run_batch(std::span<const Pair> batch) {
-    std::vector<SegmentPair> pairs(batch.size());
-    const Encoding questions = lower_questions(batch, pairs);
-    const Encoding passages = lower_passages(batch, questions, pairs);
+  void run_batch() {
+    if (batch_.empty()) return;
+    std::vector<SegmentPair> pairs(batch_.size());
+    const Encoding questions = lower_questions(pairs);
+    const Encoding passages = lower_passages(questions, pairs);
     at::Tensor logits;  // [pairs, outputs]
     {
       const StageTimer timer(options_.stage_times, &StageTimes::upper);
@@ -166,12 +163,14 @@ class PairJob {
       logits = head.logits(head.pool(cls.hidden)).cpu().contiguous();
     }
     const StageTimer timer(options_.stage_times, &StageTimes::decode);
-    const float* values = logits.const_data_ptr<float>();
+    const auto* values = logits.const_data_ptr<float>();
     const std::int64_t outputs = logits.size(1);
-    for (const Pair& pair : batch) {
+    for (const Pair& pair : batch_) {
       finish(pair, {values, values + outputs});
       values += outputs;
     }
+    batch_.clear();
+    batch_tokens_ = 0;
     if (options_.progress) options_.progress(finished_, inputs_.size());
   }
 
@@ -188,42 +187,41 @@ class PairJob {
   }
 
   // One segment a pair; equal questions on one passage are rare.
-  Encoding lower_questions(std::span<const Pair> batch, std::vector<SegmentPair>& pairs) const {
+  Encoding lower_questions(std::vector<SegmentPair>& pairs) const {
     const StageTimer timer(options_.stage_times, &StageTimes::lower);
     std::vector<Segment> segments;
-    segments.reserve(batch.size());
-    for (std::size_t i = 0; i < batch.size(); ++i) {
+    segments.reserve(batch_.size());
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
       pairs[i].question = static_cast<std::int64_t>(i);
-      segments.push_back(question_segment(batch[i]));
+      segments.push_back(question_segment(batch_[i]));
     }
     return model_.encoder().lower(segments);
   }
 
   // States of the batch's passages, each once where they do not depend on the question; those of
   // blank ones behind them.
-  Encoding lower_passages(std::span<const Pair> batch, const Encoding& questions,
-                          std::vector<SegmentPair>& pairs) const {
+  Encoding lower_passages(const Encoding& questions, std::vector<SegmentPair>& pairs) const {
     std::vector<WindowRequest> windows;
     std::vector<Segment> blanks;
     std::vector<std::size_t> blank_pairs;
-    for (std::size_t i = 0; i < batch.size(); ++i) {
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
       const std::int64_t question_tokens = questions.length(static_cast<std::int64_t>(i));
-      if (batch[i].passage == nullptr) {
+      if (batch_[i].passage == nullptr) {
         blank_pairs.push_back(i);
         blanks.push_back(layout_.passage({}, question_tokens));
         continue;
       }
       // The pairs of one passage stand together.
-      const bool shared = !windows.empty() && windows.back().passage == batch[i].passage &&
+      const bool shared = !windows.empty() && windows.back().passage == batch_[i].passage &&
                           !layout_.passage_depends_on_question();
-      if (!shared) windows.push_back({batch[i].passage, 0, question_tokens});
+      if (!shared) windows.push_back({batch_[i].passage, 0, question_tokens});
       pairs[i].passage = std::ssize(windows) - 1;
     }
     for (std::size_t i = 0; i < blank_pairs.size(); ++i) {
       pairs[blank_pairs[i]].passage = static_cast<std::int64_t>(windows.size() + i);
     }
     if (blanks.empty()) return source_.lower(windows);
-    const Encoding lowered = model_.encoder().lower(blanks);
+    Encoding lowered = model_.encoder().lower(blanks);
     if (windows.empty()) return lowered;
     return append(source_.lower(windows), lowered);
   }
@@ -242,9 +240,12 @@ class PairJob {
   std::span<const PairInput> inputs_;
   const ClassifyOptions& options_;
   PassageSource source_;
+  std::size_t question_special_tokens_;
   std::size_t passage_special_tokens_;
   std::vector<std::vector<std::int32_t>> questions_;  // by input
   std::vector<PairOutput> outputs_;                   // by input
+  std::vector<Pair> batch_;                           // what the next pass runs
+  std::size_t batch_tokens_ = 0;
   std::size_t finished_ = 0;
 };
 

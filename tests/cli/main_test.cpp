@@ -8,20 +8,21 @@ using testing::HasSubstr;
 
 class Main : public CliTest {};
 
+constexpr const char* kVerbs[] = {"answer",   "bench",   "classify", "convert", "encode",
+                                  "evaluate", "inspect", "store",    "trace",   "train"};
+
 TEST_F(Main, PrintsItsVersion) {
   EXPECT_THAT(run_ok({"--version"}), testing::MatchesRegex("deformer [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }
 
 TEST_F(Main, HelpListsVerbsAndExitCodes) {
   const std::string help = run_ok({"--help"});
-  for (const char* word :
-       {"answer", "encode", "evaluate", "inspect", "store", "trace", "8 input/output error"}) {
-    EXPECT_THAT(help, HasSubstr(word));
-  }
+  for (const char* verb : kVerbs) EXPECT_THAT(help, HasSubstr(verb));
+  EXPECT_THAT(help, HasSubstr("8 input/output error"));
 }
 
 TEST_F(Main, EveryVerbHasExamplesInItsHelp) {
-  for (const std::string verb : {"answer", "encode", "evaluate", "inspect", "store", "trace"}) {
+  for (const std::string verb : kVerbs) {
     const std::string help = run_ok({verb, "--help"});
     EXPECT_THAT(help, HasSubstr("Examples:"));
     EXPECT_THAT(help, HasSubstr("deformer " + verb + " "));
@@ -29,8 +30,10 @@ TEST_F(Main, EveryVerbHasExamplesInItsHelp) {
 }
 
 TEST_F(Main, RefusesAMissingOrUnknownVerb) {
-  expect_failure(run({}), 2,
-                 "expected a verb (answer, bench, classify, convert, encode, evaluate, inspect, store, trace");
+  expect_failure(
+      run({}), 2,
+      "expected a verb (answer, bench, classify, convert, encode, evaluate, inspect, store, "
+      "trace, train");
   expect_failure(run({"anser"}), 2, "found \"anser\"");
 }
 
