@@ -11,14 +11,12 @@
 namespace deformer {
 
 /// A task pairs a *passage*, the text that is encoded once and reused, with a *question*, the text
-/// that is read anew. What the data sets call them:
-///
-///            passage            question                         answer
-///   kSpan    passage            question                         a span of the passage
-///   kBoolq   passage            question                         yes or no
-///   kMnli    premise            hypothesis                       entailment, neutral,
-///   contradiction kQqp     first question     second question                  duplicate or not
-///   kRace    article            question with one of its options which option
+/// that is read anew. What the data sets call the two, and what is answered:
+///   kSpan   passage, question: a span of the passage
+///   kBoolq  passage, question: yes or no
+///   kMnli   premise, hypothesis: entailment, neutral, contradiction
+///   kQqp    first and second question: duplicate or not
+///   kRace   article, question with one of its options: which option
 enum class Task : std::uint8_t { kSpan, kBoolq, kMnli, kQqp, kRace };
 
 /// "span", "boolq", "mnli", "qqp", "race".

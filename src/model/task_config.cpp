@@ -14,7 +14,8 @@ namespace {
 constexpr std::array kTasks{Task::kSpan, Task::kBoolq, Task::kMnli, Task::kQqp, Task::kRace};
 
 bool is_multiple_choice(const JsonPlace& root) {
-  if (!root.has("architectures")) return false;
+  // transformers writes null for a configuration that no class has used.
+  if (!root.has("architectures") || root.at("architectures").value().is_null()) return false;
   const std::string_view suffix = class_suffix(Task::kRace);
   const JsonPlace classes = root.at("architectures");
   for (std::size_t i = 0; i < classes.size(); ++i) {

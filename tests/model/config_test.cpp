@@ -459,6 +459,7 @@ TEST(TaskConfig, ThePassageStandsWhereTheTaskOrTheFileSays) {
 TEST(TaskConfig, ATaskMayBeAskedForWhereTheFileNamesNone) {
   EXPECT_EQ(load(base_config(), Task::kQqp).task, Task::kQqp);
   EXPECT_EQ(load(with("/architectures", {"BertForMultipleChoice"})).task, Task::kRace);
+  EXPECT_EQ(load(with("/architectures", nullptr)).task, Task::kSpan);
   EXPECT_EQ(load(with("/deformer/task", "mnli"), Task::kMnli).task, Task::kMnli);
   expect_error(ErrorCode::kIncompatible, "deformer.task: expected boolq as asked for, found mnli",
                [] { (void)load(with("/deformer/task", "mnli"), Task::kBoolq); });
