@@ -25,7 +25,8 @@ from typing import Any, NamedTuple, NoReturn
 NUMBERS = {
     "step": {"loss": True, "task": True, "kd": False, "lrs": False, "learning_rate": True,
              "tokens_per_second": True},
-    "evaluation": {"exact": True, "f1": True},
+    # Spans: exact and f1; classes and choices: accuracy (and f1 for QQP).
+    "evaluation": {"exact": False, "f1": False, "accuracy": False},
 }
 COUNTS = ("step", "split_layer")
 TYPE_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean",
@@ -47,6 +48,7 @@ PANELS = (
     Panel("KD loss", "step", ("kd",), True),
     Panel("LRS loss", "step", ("lrs",), True),
     Panel("held-out F1 (full line) and EM (dashed)", "evaluation", ("f1", "exact"), False),
+    Panel("held-out accuracy", "evaluation", ("accuracy",), False),
     Panel("learning rate", "step", ("learning_rate",), False),
     Panel("tokens per second", "step", ("tokens_per_second",), True),
 )
