@@ -12,7 +12,8 @@ namespace deformer {
 namespace {
 
 TEST(ClassMetrics, EqualThoseOfTheGoldenFile) {
-  for (const auto& entry : test::load_golden("classes.json").at("cases")) {
+  const auto golden = test::load_golden("classes.json");
+  for (const auto& entry : golden.at("cases")) {
     SCOPED_TRACE(entry.at("name").get<std::string>());
     std::optional<int> positive;
     if (!entry.at("positive").is_null()) positive = entry.at("positive").get<int>();
