@@ -1,6 +1,7 @@
 # Uses the library as a stranger would. Any failure is fatal. All paths are absolute.
 #   -DCONSUMER=find_package      the static library of DEFORMER_BINARY_DIR, installed
-#   -DCONSUMER=add_subdirectory  the sources, as a static and as a shared library; then the shared one, installed
+#   -DCONSUMER=add_subdirectory  the sources, as a shared library (the static one is the build that find_package tests;
+#                                a second compilation of everything would buy little); then that library, installed
 cmake_minimum_required(VERSION 3.25)
 
 string(REPLACE ";" "\\;" LAUNCHER "${LAUNCHER}")  # a list inside the list of options
@@ -48,7 +49,6 @@ else()
   # Compile time matters here, speed does not.
   set(options "-DDEFORMER_SOURCE_DIR=${DEFORMER_SOURCE_DIR}" "-DTorch_DIR=${Torch_DIR}"
               "-DCMAKE_CXX_FLAGS_RELEASE=-O0")
-  build_and_run(add_subdirectory "${BINARY_DIR}/build" ${options} -DBUILD_SHARED_LIBS=OFF)
   build_and_run(add_subdirectory "${BINARY_DIR}/build" ${options} -DBUILD_SHARED_LIBS=ON
                 -DDEFORMER_INSTALL=ON)
   set(prefix "${BINARY_DIR}/prefix")
