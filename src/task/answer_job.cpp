@@ -15,18 +15,13 @@
 #include "model/segment_layout.h"
 #include "model/span_head.h"
 #include "task/answer_collector.h"
+#include "task/passage_groups.h"
 #include "task/passage_source.h"
 #include "task/span_decoder.h"
 #include "task/stage_timer.h"
 
 namespace deformer {
 namespace {
-
-// Passages of one look-up. Bounds what is held at once; a store answers a batch faster than single
-// reads.
-constexpr std::size_t kMostPassagesAtOnce = 64;
-// English WordPiece makes about one token of 4 bytes or more; used only to bound memory.
-constexpr std::size_t kBytesPerToken = 4;
 
 // A question while its passages are read.
 struct QuestionState {
@@ -42,11 +37,7 @@ struct Unit {
   std::size_t order = 0;  // place of the passage in the request
 };
 
-// A passage and all who ask about it.
-struct PassageGroup {
-  const Passage* passage = nullptr;
-  std::vector<Unit> units;
-};
+using Group = PassageGroup<Unit>;
 
 // A unit whose windows go through the upper layers.
 struct UnitState {
@@ -63,25 +54,15 @@ struct PairState {
   std::size_t window = 0;
 };
 
-// Same id and same text: one group. A passage that a request names twice counts once.
-std::vector<PassageGroup> group_by_passage(std::span<const QaRequest> requests) {
-  std::vector<PassageGroup> groups;
-  std::unordered_multimap<std::string_view, std::size_t> by_id;
-  const auto find_group = [&](const Passage& passage) -> PassageGroup& {
-    const auto [begin, end] = by_id.equal_range(passage.id);
-    for (auto entry = begin; entry != end; ++entry) {
-      PassageGroup& group = groups[entry->second];
-      if (group.passage->text == passage.text) return group;
-    }
-    by_id.emplace(passage.id, groups.size());
-    return groups.emplace_back(PassageGroup{&passage, {}});
-  };
+// A passage that a request names twice counts once.
+PassageGroups<Unit> group_by_passage(std::span<const QaRequest> requests) {
+  PassageGroups<Unit> groups;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const auto& passages = requests[i].passages;
     for (std::size_t order = 0; order < passages.size(); ++order) {
-      PassageGroup& group = find_group(passages[order]);
-      if (!group.units.empty() && group.units.back().request == i) continue;
-      group.units.push_back({i, order});
+      std::vector<Unit>& units = groups.of(passages[order]).askers;
+      if (!units.empty() && units.back().request == i) continue;
+      units.push_back({i, order});
     }
   }
   return groups;
@@ -102,15 +83,12 @@ class AnswerJob {
 
   std::vector<QaResult> run() {
     tokenize_questions();
-    const std::vector<PassageGroup> groups = group_by_passage(requests_);
-    for (const PassageGroup& group : groups) {
-      for (const Unit& unit : group.units) ++questions_[unit.request].passages_left;
+    const PassageGroups<Unit> groups = group_by_passage(requests_);
+    for (const Group& group : groups.all()) {
+      for (const Unit& unit : group.askers) ++questions_[unit.request].passages_left;
     }
-    for (std::size_t begin = 0; begin < groups.size();) {
-      const std::size_t end = chunk_end(groups, begin);
-      run_chunk(std::span(groups).subspan(begin, end - begin));
-      begin = end;
-    }
+    groups.for_each_portion(options_.batch_tokens,
+                            [&](std::span<const Group> portion) { run_portion(portion); });
     return std::move(results_);
   }
 
@@ -137,20 +115,9 @@ class AnswerJob {
     throw Error(ErrorCode::kInvalidArgument, name + ": " + field + ": expected " + text);
   }
 
-  std::size_t chunk_end(std::span<const PassageGroup> groups, std::size_t begin) const {
-    std::size_t bytes = 0;
-    std::size_t end = begin;
-    while (end < groups.size() && end - begin < kMostPassagesAtOnce) {
-      bytes += groups[end].passage->text.size();
-      if (end > begin && bytes > kBytesPerToken * options_.batch_tokens) break;
-      ++end;
-    }
-    return end;
-  }
-
-  void run_chunk(std::span<const PassageGroup> groups) {
+  void run_portion(std::span<const Group> groups) {
     std::vector<const Passage*> passages;
-    for (const PassageGroup& group : groups) passages.push_back(group.passage);
+    for (const Group& group : groups) passages.push_back(group.passage);
     const std::vector<ReadyPassage> ready = source_.resolve(passages);
     std::vector<UnitState> units = make_units(groups, ready);
     std::vector<PairState> batch;
@@ -172,12 +139,12 @@ class AnswerJob {
     if (!batch.empty()) run_batch(batch);
   }
 
-  std::vector<UnitState> make_units(std::span<const PassageGroup> groups,
+  std::vector<UnitState> make_units(std::span<const Group> groups,
                                     const std::vector<ReadyPassage>& ready) const {
     std::vector<UnitState> units;
     for (std::size_t i = 0; i < groups.size(); ++i) {
       const std::size_t windows = ready[i].encoded->windows.size();
-      for (const Unit& unit : groups[i].units) {
+      for (const Unit& unit : groups[i].askers) {
         UnitState& state = units.emplace_back();
         state.unit = unit;
         state.passage = &ready[i];
@@ -293,9 +260,7 @@ class AnswerJob {
     const DecodedSpans spans =
         decode_spans(windows, max_answer_tokens_, std::max<std::size_t>(options_.top_k, 1));
     if (!windows.empty() && !std::isfinite(spans.log_sum)) {
-      throw Error(ErrorCode::kCorrupt, "passage \"" + passage.id +
-                                           "\": logits are not finite: the weights or the stored "
-                                           "states hold values that are not numbers");
+      refuse_logits(passage.id);
     }
     question.collector.add(passage, unit.unit.order, spans, unit.no_answer_score, options_);
     unit.start.clear();

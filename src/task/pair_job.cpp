@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "deformer/encoder.h"
@@ -13,21 +12,14 @@
 #include "model/architecture.h"
 #include "model/pooled_head.h"
 #include "model/segment_layout.h"
+#include "task/passage_groups.h"
 #include "task/passage_source.h"
 #include "task/stage_timer.h"
 
 namespace deformer {
 namespace {
 
-// As in AnswerJob: passages of one look-up, and what bounds the memory that they take.
-constexpr std::size_t kMostPassagesAtOnce = 64;
-constexpr std::size_t kBytesPerToken = 4;
-
-// A passage and the inputs that ask about it.
-struct Group {
-  const Passage* passage = nullptr;
-  std::vector<std::size_t> inputs;
-};
+using Group = PassageGroup<std::size_t>;  // places among the inputs
 
 struct Pair {
   std::size_t input = 0;
@@ -36,26 +28,6 @@ struct Pair {
 
 bool is_blank(const Passage& passage) {
   return passage.id.empty() && passage.text.empty();
-}
-
-// Same id and same text: one group, in the order in which they come first.
-std::vector<Group> group_by_passage(std::span<const PairInput> inputs) {
-  std::vector<Group> groups;
-  std::unordered_multimap<std::string_view, std::size_t> by_id;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Passage& passage = *inputs[i].passage;
-    const auto [begin, end] = by_id.equal_range(passage.id);
-    const auto known = std::find_if(begin, end, [&](const auto& entry) {
-      return groups[entry.second].passage->text == passage.text;
-    });
-    if (known != end) {
-      groups[known->second].inputs.push_back(i);
-      continue;
-    }
-    by_id.emplace(passage.id, groups.size());
-    groups.push_back({&passage, {i}});
-  }
-  return groups;
 }
 
 // Something stands behind the last token that was read.
@@ -80,12 +52,12 @@ class PairJob {
 
   std::vector<PairOutput> run() {
     tokenize_questions();
-    const std::vector<Group> groups = group_by_passage(inputs_);
-    for (std::size_t begin = 0; begin < groups.size();) {
-      const std::size_t end = chunk_end(groups, begin);
-      run_chunk(std::span(groups).subspan(begin, end - begin));
-      begin = end;
+    PassageGroups<std::size_t> groups;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      groups.of(*inputs_[i].passage).askers.push_back(i);
     }
+    groups.for_each_portion(options_.batch_tokens,
+                            [&](std::span<const Group> portion) { run_portion(portion); });
     return std::move(outputs_);
   }
 
@@ -102,18 +74,7 @@ class PairJob {
     }
   }
 
-  [[nodiscard]] std::size_t chunk_end(std::span<const Group> groups, std::size_t begin) const {
-    std::size_t bytes = 0;
-    std::size_t end = begin;
-    while (end < groups.size() && end - begin < kMostPassagesAtOnce) {
-      bytes += groups[end].passage->text.size();
-      if (end > begin && bytes > kBytesPerToken * options_.batch_tokens) break;
-      ++end;
-    }
-    return end;
-  }
-
-  void run_chunk(std::span<const Group> groups) {
+  void run_portion(std::span<const Group> groups) {
     std::vector<const Passage*> passages;
     for (const Group& group : groups) {
       if (!is_blank(*group.passage)) passages.push_back(group.passage);
@@ -124,7 +85,7 @@ class PairJob {
       const ReadyPassage* passage = is_blank(*group.passage) ? nullptr : &ready[next++];
       // Texts without a token have no window.
       if (passage != nullptr && passage->encoded->windows.empty()) passage = nullptr;
-      for (const std::size_t input : group.inputs) queue({input, passage});
+      for (const std::size_t input : group.askers) queue({input, passage});
     }
     run_batch();
   }
@@ -176,9 +137,7 @@ class PairJob {
 
   void finish(const Pair& pair, std::vector<double> logits) {
     if (!std::all_of(logits.begin(), logits.end(), [](double x) { return std::isfinite(x); })) {
-      throw Error(ErrorCode::kCorrupt, "passage \"" + inputs_[pair.input].passage->id +
-                                           "\": logits are not finite: the weights or the stored "
-                                           "states hold values that are not numbers");
+      refuse_logits(inputs_[pair.input].passage->id);
     }
     PairOutput& output = outputs_[pair.input];
     output.logits = std::move(logits);
