@@ -52,6 +52,7 @@ PUBLIC_HEADERS: dict[str, str] = {
     "passage_store": "store",
     "predictions": "data",
     "published_models": "model",
+    "save_format": "model",
     "span_qa": "task",
     "stage_times": "task",
     "store_maintenance": "store",
@@ -68,7 +69,6 @@ ALSO_ALLOWED: set[tuple[str, str]] = {
     ("store", "tokenizer"),  # ByteSpan
     ("text", "passage_store"),  # Window
     ("nn", "model_config"),  # Activation
-    ("convert", "training"),  # SaveFormat
 }
 
 TORCH_LAYERS = {"nn", "model", "task", "train", "bench"}

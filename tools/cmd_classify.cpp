@@ -61,15 +61,7 @@ void add_outputs(CLI::App& verb, ClassifyVerbOptions& options) {
 }
 
 void add_running(CLI::App& verb, ClassifyVerbOptions& options) {
-  const std::string group = "Passage store";
-  auto* store = verb.add_option("--store", options.store,
-                                "Take passages from this store (deformer encode) where it has them")
-                    ->type_name("URI")
-                    ->group(group);
-  verb.add_flag("--require-store", options.require_store,
-                "Stop at a passage that the store lacks instead of encoding it")
-      ->needs(store)
-      ->group(group);
+  add_store_options(verb, options.store, options.require_store);
   verb.add_option("--batch-tokens", options.batch_tokens,
                   "Most tokens of one pass: memory against speed")
       ->type_name("N")

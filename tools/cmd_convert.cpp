@@ -1,6 +1,6 @@
 #include "tools/cmd_convert.h"
 
-#include "deformer/error.h"
+#include "tools/choice.h"
 #include "tools/convert_report.h"
 #include "tools/output.h"
 #include "tools/talk.h"
@@ -18,20 +18,12 @@ or in shards), or a TensorFlow checkpoint by its prefix or directory: Google's B
 DeFormer (the split is read off the names), XLNet. Nothing of a pickle is run. Tensors that mean
 nothing here end the conversion, with their names.)";
 
-SaveFormat parse_format(const std::string& name) {
-  if (name == "fp32") return SaveFormat::kFp32;
-  if (name == "fp16") return SaveFormat::kFp16;
-  if (name == "bf16") return SaveFormat::kBf16;
-  throw Error(ErrorCode::kInvalidArgument,
-              "--format: expected one of fp32, fp16, bf16, found \"" + name + "\"");
-}
-
 ConvertOptions convert_options(const ConvertVerbOptions& options) {
   ConvertOptions convert = options.convert;
   convert.vocabulary = options.vocabulary;
   if (options.lower_case) convert.lower_case = true;
   if (options.cased) convert.lower_case = false;
-  if (!options.format.empty()) convert.format = parse_format(options.format);
+  if (!options.format.empty()) convert.format = save_format("--format", options.format);
   if (!options.layout.empty()) convert.layout = parse_layout(options.layout);
   return convert;
 }

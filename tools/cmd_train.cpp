@@ -10,6 +10,7 @@
 
 #include "deformer/dataset.h"
 #include "deformer/error.h"
+#include "tools/choice.h"
 #include "tools/failure.h"
 #include "tools/output.h"
 #include "tools/talk.h"
@@ -53,18 +54,6 @@ void keep_freed_memory() {
 #endif
 }
 
-template <typename Value>
-Value choice(const char* option, const std::string& name,
-             const std::vector<std::pair<const char*, Value>>& choices) {
-  std::string known;
-  for (const auto& [spelling, value] : choices) {
-    if (name == spelling) return value;
-    known += (known.empty() ? "" : ", ") + std::string(spelling);
-  }
-  throw Error(ErrorCode::kInvalidArgument,
-              std::string(option) + ": expected one of " + known + ", found \"" + name + "\"");
-}
-
 TrainingOptions training_options(const TrainVerbOptions& options) {
   TrainingOptions training = options.training;
   if (options.split_layer) {
@@ -89,9 +78,7 @@ TrainingOptions training_options(const TrainVerbOptions& options) {
                                                  {{"fp32", TrainingPrecision::kFp32},
                                                   {"tf32", TrainingPrecision::kTf32},
                                                   {"bf16", TrainingPrecision::kBf16}});
-  training.save_format = choice<SaveFormat>(
-      "--save-format", options.save_format,
-      {{"fp32", SaveFormat::kFp32}, {"fp16", SaveFormat::kFp16}, {"bf16", SaveFormat::kBf16}});
+  training.save_format = save_format("--save-format", options.save_format);
   return training;
 }
 

@@ -45,6 +45,19 @@ void add_task_option(CLI::App& verb, ModelOptions& options) {
       ->group("Model");
 }
 
+void add_store_options(CLI::App& verb, std::string& store, bool& require_store) {
+  const std::string group = "Passage store";
+  auto* option =
+      verb.add_option("--store", store,
+                      "Take passages from this store (deformer encode) where it has them")
+          ->type_name("URI")
+          ->group(group);
+  verb.add_flag("--require-store", require_store,
+                "Stop at a passage that the store lacks instead of encoding it")
+      ->needs(option)
+      ->group(group);
+}
+
 std::shared_ptr<const Model> load_model(const ModelOptions& options) {
   LoadOptions load;
   load.device = parse_device(options.device);

@@ -28,6 +28,9 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options);
 /// Adds --task, for verbs of several tasks.
 void add_task_option(CLI::App& verb, ModelOptions& options);
 
+/// Adds --store and --require-store, for verbs that take passages from a store.
+void add_store_options(CLI::App& verb, std::string& store, bool& require_store);
+
 [[nodiscard]] std::shared_ptr<const Model> load_model(const ModelOptions& options);
 
 }  // namespace deformer::tools

@@ -6,6 +6,7 @@
 
 #include "deformer/error.h"
 #include "tools/cost.h"
+#include "tools/model_options.h"
 
 namespace deformer::tools {
 namespace {
@@ -48,14 +49,7 @@ void add_reader_options(CLI::App& verb, ReaderOptions& options) {
       ->check(CLI::IsMember({"cut", "error"}))
       ->capture_default_str()
       ->group(group);
-  auto* store = verb.add_option("--store", options.store,
-                                "Take passages from this store (deformer encode) where it has them")
-                    ->type_name("URI")
-                    ->group("Passage store");
-  verb.add_flag("--require-store", options.require_store,
-                "Stop at a passage that the store lacks instead of encoding it")
-      ->needs(store)
-      ->group("Passage store");
+  add_store_options(verb, options.store, options.require_store);
   verb.add_flag("--timing", options.timing, "Say on stderr where the time went")->group(group);
 }
 

@@ -9,7 +9,7 @@
 
 #include "deformer/export.h"
 #include "deformer/model_config.h"
-#include "deformer/training.h"  // SaveFormat
+#include "deformer/save_format.h"
 
 namespace deformer {
 

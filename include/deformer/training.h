@@ -17,6 +17,7 @@
 #include "deformer/export.h"
 #include "deformer/model_config.h"
 #include "deformer/pair_dataset.h"
+#include "deformer/save_format.h"
 
 namespace deformer {
 
@@ -60,8 +61,6 @@ enum class TrainingPrecision : std::uint8_t {
   kTf32,  ///< CUDA only: fp32 with products in TF32
   kBf16,  ///< CUDA only: products in bf16, weights and optimiser in fp32
 };
-
-enum class SaveFormat : std::uint8_t { kFp32, kFp16, kBf16 };
 
 struct TrainingOptions {
   // ---- What is trained

@@ -26,18 +26,6 @@ namespace fs = std::filesystem;
 // Written at once: large enough for the disk, small beside any model.
 constexpr std::int64_t kBlockValues = std::int64_t{1} << 20;
 
-Dtype dtype_of(SaveFormat format) {
-  switch (format) {
-    case SaveFormat::kFp32:
-      return Dtype::kF32;
-    case SaveFormat::kFp16:
-      return Dtype::kF16;
-    case SaveFormat::kBf16:
-      return Dtype::kBf16;
-  }
-  return Dtype::kF32;
-}
-
 Dtype choose_dtype(const WeightSelection& selection, const std::optional<SaveFormat>& format) {
   if (format) return dtype_of(*format);
   const std::vector<NamedWeight>& weights = selection.weights;

@@ -258,6 +258,18 @@ std::string to_string(Dtype dtype) {
   return std::string(traits(dtype).name);
 }
 
+Dtype dtype_of(SaveFormat format) noexcept {
+  switch (format) {
+    case SaveFormat::kFp32:
+      return Dtype::kF32;
+    case SaveFormat::kFp16:
+      return Dtype::kF16;
+    case SaveFormat::kBf16:
+      return Dtype::kBf16;
+  }
+  return Dtype::kF32;
+}
+
 std::size_t value_bytes(Dtype dtype) noexcept {
   return traits(dtype).bytes;
 }

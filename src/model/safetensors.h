@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/mapped_file.h"
+#include "deformer/save_format.h"
 
 namespace deformer {
 
@@ -22,6 +23,7 @@ enum class Dtype : std::uint8_t { kBool, kU8, kI8, kI16, kF16, kBf16, kI32, kF32
 
 /// The format's spelling: "BOOL", "U8", ..., "BF16", ...
 [[nodiscard]] std::string to_string(Dtype dtype);
+[[nodiscard]] Dtype dtype_of(SaveFormat format) noexcept;
 /// Bytes of one element.
 [[nodiscard]] std::size_t value_bytes(Dtype dtype) noexcept;
 

@@ -111,6 +111,15 @@ std::vector<std::string> read_labels(const JsonPlace& root, Task task) {
   return names.front() == "label_0" ? classes : names;
 }
 
+std::vector<std::size_t> outputs_by_class(const ModelConfig& config) {
+  std::vector<std::size_t> outputs;
+  for (const std::string& name : class_names(config.task)) {
+    const auto place = std::find(config.labels.begin(), config.labels.end(), name);
+    outputs.push_back(static_cast<std::size_t>(place - config.labels.begin()));
+  }
+  return outputs;
+}
+
 std::optional<std::string> find_label_fault(const ModelConfig& config) {
   const std::vector<std::string>& classes = class_names(config.task);
   if (std::is_permutation(config.labels.begin(), config.labels.end(), classes.begin(),

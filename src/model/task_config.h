@@ -1,6 +1,7 @@
 // What config.json says of the task: its name, its classes, its published lengths.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +32,9 @@ struct TaskLengths {
 /// class_names(); in its order where the file has only LABEL_0, LABEL_1, ... or nothing. Throws
 /// kIncompatible for another number of classes. Other names are find_label_fault()'s.
 [[nodiscard]] std::vector<std::string> read_labels(const JsonPlace& root, Task task);
+
+/// By class number of the task: the class's place among the head's outputs. The labels are valid.
+[[nodiscard]] std::vector<std::size_t> outputs_by_class(const ModelConfig& config);
 
 /// What is wrong with the labels of a configuration; absent when nothing is.
 [[nodiscard]] std::optional<std::string> find_label_fault(const ModelConfig& config);

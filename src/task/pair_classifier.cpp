@@ -6,24 +6,12 @@
 #include <utility>
 
 #include "deformer/error.h"
+#include "model/task_config.h"
 #include "nn/guard.h"
 #include "task/pair_job.h"
 #include "task/passage_batches.h"
 
 namespace deformer {
-namespace {
-
-std::vector<std::size_t> outputs_by_class(const ModelConfig& config) {
-  std::vector<std::size_t> outputs;
-  for (const std::string& name : class_names(config.task)) {
-    const auto place = std::find(config.labels.begin(), config.labels.end(), name);
-    outputs.push_back(static_cast<std::size_t>(place - config.labels.begin()));
-  }
-  return outputs;
-}
-
-}  // namespace
-
 PairClassifier::PairClassifier(std::shared_ptr<const Model> model,
                                std::shared_ptr<const PassageStore> store)
     : model_(std::move(model)), store_(std::move(store)) {

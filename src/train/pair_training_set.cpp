@@ -1,10 +1,10 @@
 // Training sets of the tasks whose examples are pairs as a whole: classes and choices.
-#include <algorithm>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "deformer/error.h"
+#include "model/task_config.h"
 #include "train/training_set.h"
 
 namespace deformer {
@@ -17,23 +17,14 @@ class TextCutter {
       : tokenizer_(tokenizer), split_(split), report_(report) {}
 
   [[nodiscard]] std::vector<std::int32_t> question(std::string_view text) {
-    return cut(text, split_.max_question_tokens, report_.cut_questions);
+    return first_ids(tokenizer_, text, split_.max_question_tokens, report_.cut_questions);
   }
   /// The one window that these tasks read.
   [[nodiscard]] std::vector<std::int32_t> passage(std::string_view text) {
-    return cut(text, split_.window_tokens, report_.cut_passages);
+    return first_ids(tokenizer_, text, split_.window_tokens, report_.cut_passages);
   }
 
  private:
-  std::vector<std::int32_t> cut(std::string_view text, int limit, std::size_t& count) {
-    auto ids = tokenizer_.tokenize(text).ids;
-    if (ids.size() > static_cast<std::size_t>(limit)) {
-      ids.resize(static_cast<std::size_t>(limit));
-      ++count;
-    }
-    return ids;
-  }
-
   const Tokenizer& tokenizer_;
   const SplitConfig& split_;
   TrainingDataReport& report_;
@@ -77,16 +68,6 @@ std::vector<std::vector<const PairExample*>> by_passage(const std::vector<PairDa
   return groups;
 }
 
-// By class number of the task: place among the head's outputs.
-std::vector<std::int32_t> output_of_class(const ModelConfig& config) {
-  std::vector<std::int32_t> outputs;
-  for (const std::string& name : class_names(config.task)) {
-    const auto place = std::find(config.labels.begin(), config.labels.end(), name);
-    outputs.push_back(static_cast<std::int32_t>(place - config.labels.begin()));
-  }
-  return outputs;
-}
-
 void require_options(const RaceQuestion& question, std::size_t expected) {
   if (question.options.size() == expected) return;
   throw Error(ErrorCode::kInvalidArgument, "training data: question " + question.id +
@@ -101,12 +82,13 @@ TrainingSet make_training_set(const std::vector<PairDataset>& files, const Token
                               const ModelConfig& config) {
   TrainingSet set;
   TextCutter cutter(tokenizer, config.split, set.report);
-  const std::vector<std::int32_t> outputs = output_of_class(config);
+  const std::vector<std::size_t> outputs = outputs_by_class(config);
   for (const auto& examples : by_passage(files, set.report)) {
     set.windows.push_back(cutter.passage(examples.front()->passage));
     for (const PairExample* example : examples) {
       add_pair(set, cutter.question(example->question), example->id);
-      set.labels.push_back(outputs[static_cast<std::size_t>(*example->label)]);
+      set.labels.push_back(
+          static_cast<std::int32_t>(outputs[static_cast<std::size_t>(*example->label)]));
     }
   }
   finish(set);

@@ -119,18 +119,6 @@ void require_equal(const char* what, std::int64_t expected, std::int64_t found) 
                                             std::to_string(found));
 }
 
-Dtype dtype_of(SaveFormat format) {
-  switch (format) {
-    case SaveFormat::kFp32:
-      return Dtype::kF32;
-    case SaveFormat::kFp16:
-      return Dtype::kF16;
-    case SaveFormat::kBf16:
-      return Dtype::kBf16;
-  }
-  return Dtype::kF32;
-}
-
 }  // namespace
 
 std::vector<Parameter> TrainReader::parameters() const {

@@ -111,13 +111,8 @@ class SetBuilder {
   }
 
   std::uint32_t add_tokens(const SquadQuestion& question) {
-    auto ids = tokenizer_.tokenize(question.question).ids;
-    const auto limit = static_cast<std::size_t>(split_.max_question_tokens);
-    if (ids.size() > limit) {
-      ++set_.report.cut_questions;
-      ids.resize(limit);
-    }
-    set_.questions.push_back(std::move(ids));
+    set_.questions.push_back(first_ids(tokenizer_, question.question, split_.max_question_tokens,
+                                       set_.report.cut_questions));
     set_.question_ids.push_back(question.id);
     return static_cast<std::uint32_t>(set_.questions.size() - 1);
   }
@@ -176,6 +171,16 @@ class SetBuilder {
 };
 
 }  // namespace
+
+std::vector<std::int32_t> first_ids(const Tokenizer& tokenizer, std::string_view text, int limit,
+                                    std::size_t& cuts) {
+  auto ids = tokenizer.tokenize(text).ids;
+  if (ids.size() > static_cast<std::size_t>(limit)) {
+    ids.resize(static_cast<std::size_t>(limit));
+    ++cuts;
+  }
+  return ids;
+}
 
 TrainingSet make_training_set(const std::vector<SquadDataset>& files, const Tokenizer& tokenizer,
                               const SplitConfig& split, Negatives negatives) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "deformer/dataset.h"
@@ -41,6 +42,10 @@ struct TrainingSet {
     return pairs.size() / pairs_per_example;
   }
 };
+
+/// Ids of a text without special tokens, the first `limit` of them; counts a longer text in `cuts`.
+[[nodiscard]] std::vector<std::int32_t> first_ids(const Tokenizer& tokenizer, std::string_view text,
+                                                  int limit, std::size_t& cuts);
 
 /// The first answer of a question counts, as in the original code. A window that holds a part of
 /// the answer only is left out. Throws kInvalidArgument when no pair is left.

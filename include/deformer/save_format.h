@@ -1,0 +1,10 @@
+// Element types of weights that are written.
+#pragma once
+
+#include <cstdint>
+
+namespace deformer {
+
+enum class SaveFormat : std::uint8_t { kFp32, kFp16, kBf16 };
+
+}  // namespace deformer
