@@ -49,8 +49,8 @@ at::Tensor BertEmbeddings::forward(std::span<const Segment> segments,
   }
   const at::Device device = word_.device();
   at::Tensor sum = at::embedding(word_, ids.tensor(device));
-  sum = sum + at::embedding(position_, positions.tensor(device));
-  sum = sum + at::embedding(type_, types.tensor(device));
+  sum = add_to(sum, at::embedding(position_, positions.tensor(device)));
+  sum = add_to(sum, at::embedding(type_, types.tensor(device)));
   return drop(norm_.forward(sum), options);
 }
 
@@ -87,17 +87,16 @@ at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projec
   at::Tensor query = parts[0];
   at::Tensor residual = hidden;
   if (selection != nullptr) {
-    const at::Tensor rows = index_tensor(selection->rows, hidden.device());
-    query = query.index_select(0, rows);
-    residual = residual.index_select(0, rows);
+    query = take_rows(query, selection->rows);
+    residual = take_rows(residual, selection->rows);
   }
   const nn::Offsets query_offsets = selection != nullptr ? selection->offsets : offsets;
   const at::Tensor context =
       nn::attend(query, parts[1], parts[2], query_offsets, offsets, num_heads_);
   const at::Tensor attended =
-      attention_norm_.forward(drop(attention_output_.forward(context), options) + residual);
+      attention_norm_.forward(add_to(drop(attention_output_.forward(context), options), residual));
   const at::Tensor expanded = intermediate_.forward(attended, activation_);
-  return output_norm_.forward(drop(output_.forward(expanded), options) + attended);
+  return output_norm_.forward(add_to(drop(output_.forward(expanded), options), attended));
 }
 
 void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
@@ -164,10 +163,10 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
     selection = select_rows(questions, passages, pairs, order_, rows);
   }
   // Projected per segment, gathered per pair.
-  const at::Tensor segments = at::cat({questions.hidden, passages.hidden});
+  const at::Tensor segments = join_segments(questions, passages, order_);
   const BertLayer& first = layers_[static_cast<std::size_t>(split_layer_)];
-  at::Tensor hidden = segments.index_select(0, plan.gather);
-  at::Tensor projected = first.project(segments).index_select(0, plan.gather);
+  at::Tensor hidden = take_rows(segments, plan.rows);
+  at::Tensor projected = take_rows(first.project(segments), plan.rows);
   const auto count = static_cast<std::int64_t>(layers_.size());
   for (std::int64_t i = split_layer_; i < count; ++i) {
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];

@@ -1,6 +1,7 @@
 #include "model/encoder_parts.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "deformer/error.h"
 #include "nn/dropout.h"
@@ -59,6 +60,13 @@ void require_split_layer(std::int64_t split_layer, std::size_t layers) {
 
 at::Tensor drop(const at::Tensor& input, const ForwardOptions& options) {
   return nn::dropout(input, options.dropout, options.generator);
+}
+
+at::Tensor add_to(at::Tensor sum, const at::Tensor& term) {
+  if (c10::GradMode::is_enabled() && (sum.requires_grad() || term.requires_grad())) {
+    return sum + term;
+  }
+  return sum.add_(term);
 }
 
 }  // namespace deformer

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 
@@ -25,30 +26,46 @@ void require_index(std::int64_t index, const Encoding& encoding, const char* wha
 
 }  // namespace
 
+at::Tensor join_segments(const Encoding& questions, const Encoding& passages,
+                         const JointOrder& order) {
+  return order.passage_first ? at::cat({passages.hidden, questions.hidden})
+                             : at::cat({questions.hidden, passages.hidden});
+}
+
 at::Tensor index_tensor(const std::vector<std::int64_t>& values, const at::Device& device) {
   return at::tensor(values, at::kLong).to(device);
 }
 
+at::Tensor take_rows(const at::Tensor& values, std::span<const std::int64_t> rows) {
+  const auto differs = [](std::int64_t row, std::int64_t next) { return next != row + 1; };
+  if (!rows.empty() && std::adjacent_find(rows.begin(), rows.end(), differs) == rows.end()) {
+    return values.narrow(0, rows.front(), static_cast<std::int64_t>(rows.size()));
+  }
+  const at::Tensor indices =
+      at::tensor(at::ArrayRef<std::int64_t>(rows.data(), rows.size()), at::kLong);
+  return values.index_select(0, indices.to(values.device()));
+}
+
 JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
                      std::span<const SegmentPair> pairs, const JointOrder& order) {
-  const std::int64_t passage_base = questions.offsets.back();
+  const std::int64_t question_base = order.passage_first ? passages.offsets.back() : 0;
+  const std::int64_t passage_base = order.passage_first ? 0 : questions.offsets.back();
   JointPlan plan;
   plan.offsets.reserve(pairs.size() + 1);
   plan.offsets.push_back(0);
-  std::vector<std::int64_t> gather;
   for (const SegmentPair& pair : pairs) {
     require_index(pair.question, questions, "question");
     require_index(pair.passage, passages, "passage");
     const auto append_question = [&] {
-      append_range(gather, questions.offsets[pair.question], questions.length(pair.question));
+      append_range(plan.rows, question_base + questions.offsets[pair.question],
+                   questions.length(pair.question));
     };
     if (!order.passage_first) append_question();
-    append_range(gather, passage_base + passages.offsets[pair.passage],
+    append_range(plan.rows, passage_base + passages.offsets[pair.passage],
                  passages.length(pair.passage));
     if (order.passage_first) append_question();
-    plan.offsets.push_back(static_cast<std::int64_t>(gather.size()));
+    plan.offsets.push_back(static_cast<std::int64_t>(plan.rows.size()));
   }
-  plan.gather = index_tensor(gather, questions.hidden.device());
   return plan;
 }
 

@@ -18,9 +18,9 @@ struct JointOrder {
   bool cls_last = false;  ///< [CLS] is the last of all rows (XLNet) instead of the first (BERT)
 };
 
-/// Rows of several pairs, in terms of cat(questions.hidden, passages.hidden).
+/// Rows of several pairs, in terms of join_segments().
 struct JointPlan {
-  at::Tensor gather;                  ///< [joint rows] int64: source row of each joint row
+  std::vector<std::int64_t> rows;     ///< [joint rows]: source row of each joint row
   std::vector<std::int64_t> offsets;  ///< [pairs + 1] into the joint rows
 };
 
@@ -29,6 +29,11 @@ struct RowSelection {
   std::vector<std::int64_t> rows;     ///< [selected] indices of joint rows
   std::vector<std::int64_t> offsets;  ///< [pairs + 1] into `rows`
 };
+
+/// All rows of both, in the order of a joint sequence: one question with one passage are joined by
+/// this alone.
+[[nodiscard]] at::Tensor join_segments(const Encoding& questions, const Encoding& passages,
+                                       const JointOrder& order);
 
 /// Throws kInvalidArgument when an index of a pair is out of range.
 [[nodiscard]] JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
@@ -42,5 +47,8 @@ struct RowSelection {
 /// `values` as an int64 tensor on the device.
 [[nodiscard]] at::Tensor index_tensor(const std::vector<std::int64_t>& values,
                                       const at::Device& device);
+
+/// Those rows of `values`, which may be repeated; a view where each follows the one before.
+[[nodiscard]] at::Tensor take_rows(const at::Tensor& values, std::span<const std::int64_t> rows);
 
 }  // namespace deformer

@@ -70,8 +70,8 @@ XlnetBiases XlnetBiases::take(const XlnetSizes& sizes, const WeightScope& scope)
           scope.take("r_s_bias", {sizes.heads, sizes.head})};
 }
 
-XlnetProjection XlnetProjection::gather(const at::Tensor& rows) const {
-  return {query.index_select(0, rows), key.index_select(0, rows), value.index_select(0, rows)};
+XlnetProjection XlnetProjection::take(std::span<const std::int64_t> rows) const {
+  return {take_rows(query, rows), take_rows(key, rows), take_rows(value, rows)};
 }
 
 XlnetLayer::XlnetLayer(const ModelConfig& config, const WeightScope& scope,
@@ -114,9 +114,8 @@ at::Tensor XlnetLayer::forward(const at::Tensor& hidden, const XlnetProjection& 
   at::Tensor query = projected.query;
   at::Tensor residual = hidden;
   if (rows.selection != nullptr) {
-    const at::Tensor selected = index_tensor(rows.selection->rows, hidden.device());
-    query = query.index_select(0, selected);
-    residual = residual.index_select(0, selected);
+    query = take_rows(query, rows.selection->rows);
+    residual = take_rows(residual, rows.selection->rows);
   }
   const bool has_segments = std::any_of(rows.keys.begin(), rows.keys.end(), [](const auto& runs) {
     return runs.front().segment != runs.back().segment;
@@ -126,9 +125,9 @@ at::Tensor XlnetLayer::forward(const at::Tensor& hidden, const XlnetProjection& 
                                   projected.value};
   const at::Tensor context = nn::attend_relative(inputs, distances, rows.queries, rows.keys);
   const at::Tensor attended =
-      attention_norm_.forward(drop(output_.forward(context), options) + residual);
+      attention_norm_.forward(add_to(drop(output_.forward(context), options), residual));
   const at::Tensor expanded = drop(expand_.forward(attended, activation_), options);
-  return output_norm_.forward(drop(contract_.forward(expanded), options) + attended);
+  return output_norm_.forward(add_to(drop(contract_.forward(expanded), options), attended));
 }
 
 void XlnetLayer::append_parameters(std::vector<Parameter>& parameters) const {
@@ -296,11 +295,11 @@ Encoding XlnetEncoder::upper(const Encoding& questions, const Encoding& passages
   last.keys = all.keys;
   last.selection = selection ? &*selection : nullptr;
   // Projected per segment, gathered per pair.
-  const at::Tensor segments = at::cat({questions.hidden, passages.hidden});
+  const at::Tensor segments = join_segments(questions, passages, order_);
   const auto first = static_cast<std::size_t>(split_layer_);
   const auto tables = distances(all, {first, layers_.size()}, options);
-  at::Tensor hidden = segments.index_select(0, plan.gather);
-  XlnetProjection projected = layers_[first].project(segments).gather(plan.gather);
+  at::Tensor hidden = take_rows(segments, plan.rows);
+  XlnetProjection projected = layers_[first].project(segments).take(plan.rows);
   for (std::size_t i = first; i < layers_.size(); ++i) {
     if (i > first) projected = layers_[i].project(hidden);
     hidden = layers_[i].forward(hidden, projected, i + 1 == layers_.size() ? last : all,

@@ -34,7 +34,7 @@ struct XlnetProjection {
   at::Tensor key;
   at::Tensor value;
 
-  [[nodiscard]] XlnetProjection gather(const at::Tensor& rows) const;
+  [[nodiscard]] XlnetProjection take(std::span<const std::int64_t> rows) const;
 };
 
 /// What the rows of a forward pass are. `queries` are the rows whose output is wanted, `selection`

@@ -2,19 +2,20 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/core/stack.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
-#include <utility>
 
 #include "nn/int8_rows.h"
+#include "nn/operation.h"
 
 namespace deformer::nn {
 namespace {
 
-constexpr const char* kPrepack = "onednn::qlinear_prepack";     // weight, shape of the input
-constexpr const char* kMultiply = "onednn::qlinear_pointwise";  // 13 arguments, see below
+constexpr const char* kPrepack = "onednn::qlinear_prepack";  // weight, shape of the input
+constexpr std::size_t kPrepackArguments = 2;
+constexpr const char* kMultiply = "onednn::qlinear_pointwise";  // see below
 constexpr std::size_t kMultiplyArguments = 13;
 
 // Values of a tensor's rows that one thread takes at least.
@@ -24,15 +25,9 @@ std::int64_t rows_per_task(std::int64_t columns) {
   return std::max<std::int64_t>(1, kGrain / columns);
 }
 
-// Called by its schema and not by a C++ signature, which differs between versions of LibTorch.
-at::Tensor call(const c10::OperatorHandle& operation, torch::jit::Stack arguments) {
-  operation.callBoxed(arguments);
-  return std::move(arguments.front()).toTensor();
-}
-
 at::Tensor multiply_int8(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& scales,
                          const at::Tensor& zero_points) {
-  static const auto multiply = c10::Dispatcher::singleton().findSchemaOrThrow(kMultiply, "");
+  static const auto multiply = find_operation(kMultiply);
   const c10::IValue none;
   const c10::List<std::optional<at::Scalar>> no_arguments;
   // Input with scale and zero point, weight with both, bias, scale and zero point of the output,
@@ -42,17 +37,12 @@ at::Tensor multiply_int8(const at::Tensor& rows, const at::Tensor& weight, const
                std::int64_t{0}, static_cast<std::int64_t>(at::kFloat), "none", no_arguments, ""});
 }
 
-bool find_int8() {
-  auto& dispatcher = c10::Dispatcher::singleton();
-  const auto multiply = dispatcher.findSchema({kMultiply, ""});
-  return at::globalContext().hasMKLDNN() && dispatcher.findSchema({kPrepack, ""}) && multiply &&
-         multiply->schema().arguments().size() == kMultiplyArguments;
-}
-
 }  // namespace
 
 bool has_int8() {
-  static const bool found = find_int8();
+  static const bool found = at::globalContext().hasMKLDNN() &&
+                            has_operation(kPrepack, kPrepackArguments) &&
+                            has_operation(kMultiply, kMultiplyArguments);
   return found;
 }
 
@@ -75,8 +65,7 @@ Int8Weight::Int8Weight(const at::Tensor& weight) : in_(weight.size(1)), out_(wei
   scales_ = (largest / largest_int8_weight()).clamp_min(1e-30);
   const at::Tensor values = (weight / scales_.unsqueeze(1)).round().to(at::kChar).contiguous();
   zero_points_ = at::zeros({out_}, at::kLong);
-  packed_ =
-      call(c10::Dispatcher::singleton().findSchemaOrThrow(kPrepack, ""), {values, c10::IValue()});
+  packed_ = call(find_operation(kPrepack), {values, c10::IValue()});
 }
 
 at::Tensor Int8Weight::multiply(const at::Tensor& input, const at::Tensor& bias,

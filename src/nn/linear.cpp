@@ -2,18 +2,36 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdint>
 #include <utility>
 
 #include "nn/activation.h"
 #include "nn/int8_weight.h"
+#include "nn/packed_weight.h"
 
 namespace deformer::nn {
+namespace {
+
+// The few outputs of a head are not worth a layout of their own.
+constexpr std::int64_t kFewestOutputs = 32;
+
+// `weight` [out, in]. One that was made in inference mode is not trained: it stays as it is.
+bool can_be_packed(const at::Tensor& weight) {
+  return has_packed_product() && weight.is_inference() && weight.is_cpu() &&
+         weight.scalar_type() == at::kFloat && weight.size(0) >= kFewestOutputs;
+}
+
+}  // namespace
 
 Linear::Linear(at::Tensor weight, at::Tensor bias, Precision precision, WeightOrder order)
     : weight_(std::move(weight)), bias_(std::move(bias)), order_(order) {
-  if (precision == Precision::kFp32) return;
-  int8_ = std::make_shared<const Int8Weight>(
-      order_ == WeightOrder::kOutFirst ? weight_.flatten(1) : weight_.flatten(1).t());
+  const at::Tensor matrix =
+      order_ == WeightOrder::kOutFirst ? weight_.flatten(1) : weight_.flatten(1).t();
+  if (precision == Precision::kFp32) {
+    if (can_be_packed(matrix)) packed_ = std::make_shared<const PackedWeight>(matrix);
+    return;
+  }
+  int8_ = std::make_shared<const Int8Weight>(matrix);
   weight_ = at::zeros({}, at::kFloat).expand(weight_.sizes());
 }
 
@@ -25,6 +43,7 @@ at::Tensor Linear::forward(const at::Tensor& input, std::optional<Activation> ac
 }
 
 at::Tensor Linear::multiply(const at::Tensor& input, const at::Tensor& bias) const {
+  if (packed_ && input.size(0) <= PackedWeight::kMostRows) return packed_->multiply(input, bias);
   const at::Tensor weight = weight_.flatten(1);
   if (order_ == WeightOrder::kOutFirst) return at::linear(input, weight, bias);
   return bias.defined() ? at::addmm(bias, input, weight) : at::mm(input, weight);

@@ -13,6 +13,7 @@
 namespace deformer::nn {
 
 class Int8Weight;
+class PackedWeight;
 
 /// Which side of a layer a weight's first dimension is; the others are the other side's.
 enum class WeightOrder : std::uint8_t {
@@ -21,8 +22,9 @@ enum class WeightOrder : std::uint8_t {
 };
 
 /// A linear layer in the precision that the model was loaded with. Immutable, safe for concurrent
-/// calls. In int8 a row's result differs from the exact one by about 1 % of the row's size, and
-/// like the exact one does not depend on the other rows.
+/// calls. In int8 a row's result differs from the exact one by about 1 % of the row's size. It does
+/// not depend on the other rows, in fp32 not beyond rounding (few rows and many are multiplied by
+/// different code).
 class Linear {
  public:
   /// `weight` fp32 in the given order; `bias` fp32, as many values as the output has, or undefined.
@@ -46,7 +48,8 @@ class Linear {
   at::Tensor weight_;
   at::Tensor bias_;
   WeightOrder order_;
-  std::shared_ptr<const Int8Weight> int8_;  // null: fp32
+  std::shared_ptr<const Int8Weight> int8_;      // null: fp32
+  std::shared_ptr<const PackedWeight> packed_;  // for few rows; null: not to be had
 };
 
 }  // namespace deformer::nn

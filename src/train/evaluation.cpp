@@ -1,12 +1,10 @@
 #include "train/evaluation.h"
 
-#include <memory>
 #include <vector>
 
 #include "deformer/class_metrics.h"
 #include "deformer/content_id.h"
 #include "deformer/metrics.h"
-#include "deformer/model.h"
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
 #include "deformer/span_qa.h"
@@ -83,12 +81,10 @@ std::size_t num_questions(const HeldOut& held_out) {
   return std::get<SquadDataset>(held_out).num_questions();
 }
 
-TrainingScore evaluate_reader(const std::filesystem::path& model_dir, int split_layer,
-                              const HeldOut& held_out) {
-  const SharedModel model = Model::load(model_dir, {.split_layer = split_layer});
+TrainingScore evaluate_reader(const SharedModel& model, const HeldOut& held_out) {
   TrainingScore score =
       std::visit([&](const auto& dataset) { return evaluate(model, dataset); }, held_out);
-  score.split_layer = split_layer;
+  score.split_layer = model->config().split.split_layer;
   return score;
 }
 

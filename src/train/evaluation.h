@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
+#include <memory>
 #include <variant>
 
 #include "deformer/dataset.h"
+#include "deformer/model.h"
 #include "deformer/pair_dataset.h"
 #include "deformer/training.h"
 
@@ -16,8 +17,8 @@ using HeldOut = std::variant<SquadDataset, PairDataset, RaceDataset>;
 
 [[nodiscard]] std::size_t num_questions(const HeldOut& held_out);
 
-/// The score at `split_layer`; its `step` is left at 0.
-[[nodiscard]] TrainingScore evaluate_reader(const std::filesystem::path& model_dir, int split_layer,
+/// The score at the model's split; its `step` is left at 0.
+[[nodiscard]] TrainingScore evaluate_reader(const std::shared_ptr<const Model>& model,
                                             const HeldOut& held_out);
 
 }  // namespace deformer

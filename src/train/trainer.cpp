@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "deformer/error.h"
+#include "deformer/model.h"
 #include "nn/guard.h"
 #include "train/data_order.h"
 #include "train/evaluation.h"
@@ -345,9 +346,10 @@ void Trainer::State::evaluate(const TrainingHooks& hooks) {
   save_reader(student, base_dir, output_dir / "last", options.save_format);
   evaluated_step = position.step;
   if (num_questions(held_out) == 0) return;
+  const auto model = Model::load(output_dir / "last");
   std::vector<TrainingScore> scores;
   for (const int split_layer : options.split_layers) {
-    TrainingScore score = evaluate_reader(output_dir / "last", split_layer, held_out);
+    TrainingScore score = evaluate_reader(model->with_split_layer(split_layer), held_out);
     score.step = position.step;
     log->score(score, seconds(), num_questions(held_out));
     if (hooks.on_score) hooks.on_score(score);

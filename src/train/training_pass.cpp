@@ -35,7 +35,7 @@ PassStates forward(const ReaderView& reader, const PassBatch& batch, std::int64_
   at::Tensor rows = joint.hidden;
   if (keep_layers) {
     const auto indices = reader.encoder.joint_rows(questions, windows, batch.pairs, wanted);
-    rows = rows.index_select(0, index_tensor(indices, rows.device()));
+    rows = take_rows(rows, indices);
   }
   states.logits = reader.head.logits(rows, batch, options);
   return states;

@@ -16,17 +16,12 @@ Encoding with_offsets(std::vector<std::int64_t> offsets) {
   return {at::zeros({rows, 1}), std::move(offsets)};
 }
 
-std::vector<std::int64_t> values(const at::Tensor& tensor) {
-  const auto* data = tensor.const_data_ptr<std::int64_t>();
-  return {data, data + tensor.numel()};
-}
-
 using Rows = std::vector<std::int64_t>;
 
 class Joint : public testing::Test {
  protected:
-  // Questions of 2 and 1 rows are rows 0..2 of the common source, passages of 3 and 2 rows are
-  // rows 3..7.
+  // Joined with the questions first, the questions of 2 and 1 rows are rows 0..2 and the passages
+  // of 3 and 2 rows are rows 3..7; with the passages first these are rows 0..4 and those 5..7.
   const Encoding questions = with_offsets({0, 2, 3});
   const Encoding passages = with_offsets({0, 3, 5});
   const std::vector<SegmentPair> pairs{{.question = 1, .passage = 0},
@@ -35,13 +30,36 @@ class Joint : public testing::Test {
 
 TEST_F(Joint, PutsTheQuestionFirstForBert) {
   const JointPlan plan = plan_joint(questions, passages, pairs, kQuestionFirst);
-  EXPECT_EQ(values(plan.gather), (Rows{2, 3, 4, 5, 0, 1, 6, 7}));
+  EXPECT_EQ(plan.rows, (Rows{2, 3, 4, 5, 0, 1, 6, 7}));
   EXPECT_EQ(plan.offsets, (Rows{0, 4, 8}));
 }
 
 TEST_F(Joint, PutsThePassageFirstWhenAsked) {
   const JointPlan plan = plan_joint(questions, passages, pairs, kPassageFirst);
-  EXPECT_EQ(values(plan.gather), (Rows{3, 4, 5, 2, 6, 7, 0, 1}));
+  EXPECT_EQ(plan.rows, (Rows{0, 1, 2, 7, 3, 4, 5, 6}));
+}
+
+TEST_F(Joint, JoinsInTheOrderOfASequence) {
+  const Encoding question{at::full({2, 1}, 1.0F), {0, 2}};
+  const Encoding passage{at::full({3, 1}, 2.0F), {0, 3}};
+  const std::vector<SegmentPair> pair{{.question = 0, .passage = 0}};
+  for (const JointOrder& order : {kQuestionFirst, kPassageFirst}) {
+    const at::Tensor joined = join_segments(question, passage, order);
+    EXPECT_EQ(joined[0].item<float>(), order.passage_first ? 2 : 1);
+    EXPECT_EQ(joined[4].item<float>(), order.passage_first ? 1 : 2);
+    EXPECT_EQ(plan_joint(question, passage, pair, order).rows, (Rows{0, 1, 2, 3, 4}));
+  }
+}
+
+TEST(TakeRows, TakesARunWithoutCopying) {
+  const at::Tensor values = at::arange(10, at::kFloat).view({5, 2});
+  const at::Tensor run = take_rows(values, Rows{1, 2, 3});
+  EXPECT_TRUE(run.equal(values.narrow(0, 1, 3)));
+  EXPECT_TRUE(run.is_alias_of(values));
+  const at::Tensor others = take_rows(values, Rows{3, 4, 4, 0});
+  EXPECT_TRUE(others.equal(at::tensor({6, 7, 8, 9, 8, 9, 0, 1}, at::kFloat).view({4, 2})));
+  EXPECT_FALSE(others.is_alias_of(values));
+  EXPECT_EQ(take_rows(values, Rows{}).size(0), 0);
 }
 
 TEST_F(Joint, SelectsPassageRowsAndTheClsRow) {

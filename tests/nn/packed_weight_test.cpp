@@ -1,0 +1,111 @@
+// Products of few rows against the same products in fp64.
+#include "nn/packed_weight.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <c10/core/InferenceMode.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <thread>
+#include <vector>
+
+#include "nn/linear.h"
+
+namespace deformer::nn {
+namespace {
+
+constexpr std::int64_t kIn = 70;  // no multiple of any block
+constexpr std::int64_t kOut = 50;
+
+at::Tensor random(at::IntArrayRef shape, std::uint64_t seed) {
+  return at::randn(shape, at::detail::createCPUGenerator(seed));
+}
+
+double largest_difference(const at::Tensor& found, const at::Tensor& input,
+                          const at::Tensor& weight, const at::Tensor& bias) {
+  const at::Tensor exact =
+      at::linear(input.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble));
+  EXPECT_EQ(found.sizes(), exact.sizes());
+  return (found.to(at::kDouble) - exact).abs().max().item<double>();
+}
+
+class PackedWeightTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_packed_product()) GTEST_SKIP() << "this LibTorch has no packed product";
+  }
+
+  const c10::InferenceMode inference_;
+  const at::Tensor weight_ = random({kOut, kIn}, 1);
+  const at::Tensor bias_ = random({kOut}, 2);
+};
+
+TEST_F(PackedWeightTest, EveryNumberOfRows) {
+  const PackedWeight packed(weight_);
+  for (const std::int64_t rows : {1, 3, 4, 5, 27, 64, 191, 192}) {
+    const at::Tensor input = random({rows, kIn}, 3);
+    EXPECT_LT(largest_difference(packed.multiply(input, bias_), input, weight_, bias_), 2e-5);
+    EXPECT_LT(largest_difference(packed.multiply(input, {}), input, weight_, at::zeros({kOut})),
+              2e-5);
+  }
+}
+
+TEST_F(PackedWeightTest, ViewsOfAnyStrides) {
+  const at::Tensor transposed = weight_.t().contiguous();
+  const at::Tensor wide = random({9, 3 * kIn}, 4);
+  const at::Tensor input = wide.narrow(1, kIn, kIn);
+  const PackedWeight packed(transposed.t());
+  EXPECT_LT(largest_difference(packed.multiply(input, bias_), input, weight_, bias_), 2e-5);
+}
+
+TEST_F(PackedWeightTest, ARowIsNotTouchedByTheOthers) {
+  const PackedWeight packed(weight_);
+  const at::Tensor input = random({7, kIn}, 5);
+  const at::Tensor before = packed.multiply(input, bias_);
+  input[6].fill_(std::numeric_limits<float>::quiet_NaN());
+  const at::Tensor after = packed.multiply(input, bias_);
+  EXPECT_TRUE(after.narrow(0, 0, 6).equal(before.narrow(0, 0, 6)));
+  EXPECT_TRUE(after[6].isnan().all().item<bool>());
+}
+
+TEST_F(PackedWeightTest, ThreadsThatComeFirstTogether) {
+  const PackedWeight packed(weight_);
+  const at::Tensor input = random({8, kIn}, 6);
+  std::vector<at::Tensor> results(4);
+  {
+    std::vector<std::jthread> threads;
+    for (at::Tensor& result : results) {
+      threads.emplace_back([&] {
+        const c10::InferenceMode inference;
+        result = packed.multiply(input, bias_);
+      });
+    }
+  }
+  for (const at::Tensor& result : results) {
+    EXPECT_LT(largest_difference(result, input, weight_, bias_), 2e-5);
+  }
+}
+
+// The packed layout is a copy: a weight in training would be left behind by it.
+TEST_F(PackedWeightTest, AWeightThatMayChangeIsNotPacked) {
+  const c10::InferenceMode off(false);
+  const at::Tensor weight = weight_.clone();
+  const at::Tensor bias = bias_.clone();
+  const Linear linear(weight, bias);
+  const at::Tensor input = random({8, kIn}, 7);
+  static_cast<void>(linear.forward(input));
+  weight.mul_(-2);
+  EXPECT_LT(largest_difference(linear.forward(input), input, weight, bias), 5e-5);
+}
+
+TEST_F(PackedWeightTest, FewRowsAndManyGiveTheSame) {
+  const Linear linear(weight_, bias_);
+  const at::Tensor input = random({PackedWeight::kMostRows + 1, kIn}, 8);
+  const at::Tensor many = linear.forward(input);
+  const at::Tensor few = linear.forward(input.narrow(0, 0, 8));
+  EXPECT_LT((many.narrow(0, 0, 8) - few).abs().max().item<double>(), 4e-5);
+}
+
+}  // namespace
+}  // namespace deformer::nn
