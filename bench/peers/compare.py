@@ -4,25 +4,34 @@
 The others answer as ordinary readers do: question and window together through all layers. Only their forward passes are
 timed, tokenisation and span search are left out. Each gets the questions padded to the model's slots ("slots") and in batches
 of similar length, padded to their longest ("sorted"): removing padding is not decomposition's merit. Ours is `deformer
-evaluate`, everything after loading: at split layer 0 ("full") and with the passages in an LMDB store ("warm").
+evaluate`, everything after loading: at split layer 0 ("full") and with the passages in an LMDB store ("warm"), in fp32 and int8,
+in batches and one question at a time.
 
   transformers eager, sdpa     Hugging Face's BertForQuestionAnswering, fp32
   torch int8                   the same with dynamically quantised linear layers
   onnxruntime, onnxruntime int8   exported, fused by ONNX Runtime's optimizer for BERT, the second quantised dynamically
+  openvino                     the exported model, fp32
+  ctranslate2                  CTranslate2's encoder, fp32, and the head in PyTorch; it computes no padding
+  plain split, plain split int8   this decomposition in plain PyTorch (plain_split.py), one question at a time, slots only
 
 The questions are the first of so many paragraphs, taken evenly from the file. The largest difference of a logit from the
 first peer's is printed too: a program that computes something else is not compared.
+
+--random makes a BERT-base with random weights instead of --model: speed does not depend on the values.
 
 Development only, with an environment of its own:
 
   python3 -m venv build/peers && build/peers/bin/pip install -r bench/peers/requirements.txt
   build/peers/bin/python bench/peers/compare.py --deformer build/release/deformer --model DIR --squad dev-v1.1.json
+  build/peers/bin/python bench/peers/compare.py --deformer build/release/deformer --random VOCAB --squad dev-v1.1.json
 """
 import argparse
 import contextlib
+import importlib.metadata
 import json
 import logging
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -34,13 +43,15 @@ from typing import Callable, NamedTuple
 import numpy
 import torch
 import transformers
-from transformers import BertForQuestionAnswering
+from transformers import BertConfig, BertForQuestionAnswering
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from compare_transformers import make_batches, make_rows  # noqa: E402
 from machine import cpu_name  # noqa: E402
+from plain_split import PlainSplit, check_against  # noqa: E402
 
-PEERS = ["eager", "sdpa", "torch-int8", "onnxruntime", "onnxruntime-int8"]
+PEERS = ["eager", "sdpa", "torch-int8", "onnxruntime", "onnxruntime-int8", "openvino", "ctranslate2"]
+SPLITS = ["plain-split", "plain-split-int8"]
 NAMES = ["input_ids", "attention_mask", "token_type_ids"]
 # A logit of another implementation in fp32 differs by rounding alone.
 MOST_FP32_DIFFERENCE = 1e-2
@@ -50,6 +61,14 @@ class Peer(NamedTuple):
     name: str
     run: Callable  # of a batch: start and end logits, [rows, length] each
     exact: bool    # fp32
+
+
+class Work(NamedTuple):
+    """What one line of the table times."""
+
+    name: str
+    run: Callable
+    batches: list
 
 
 class Series(NamedTuple):
@@ -62,28 +81,48 @@ class Series(NamedTuple):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--deformer", required=True, help="the command-line tool")
-    parser.add_argument("--model", required=True, type=pathlib.Path, help="directory of a BERT reader, fp32")
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--model", type=pathlib.Path, help="directory of a BERT reader, fp32")
+    model.add_argument("--random", type=pathlib.Path, metavar="VOCAB",
+                       help="a BERT-base with random weights and this vocab.txt of its 30,522 entries")
     parser.add_argument("--squad", required=True, type=pathlib.Path, help="SQuAD file")
     parser.add_argument("--split-layer", type=int, help="of ours, warm; default: the model's own")
     parser.add_argument("--questions", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=16, help="windows of one batch of the others")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peers", default=",".join(PEERS), help="default: all, %(default)s")
+    every = PEERS + SPLITS
+    parser.add_argument("--peers", default=",".join(every), help="default: all, %(default)s")
     options = parser.parse_args()
     options.peers = options.peers.split(",")
     for name in options.peers:
-        if name not in PEERS:
-            parser.error(f"--peers: expected some of {', '.join(PEERS)}, found {name}")
+        if name not in every:
+            parser.error(f"--peers: expected some of {', '.join(every)}, found {name}")
+    return options
+
+
+def read_config(options):
+    """The split of the model that is now there."""
     config = json.loads((options.model / "config.json").read_text())
     if config.get("model_type") != "bert":
-        parser.error(f"--model: expected a bert, found {config.get('model_type')}")
+        raise SystemExit(f"--model: expected a bert, found {config.get('model_type')}")
     options.split = config.get("deformer", {})
     if options.split_layer is None:
         options.split_layer = options.split.get("split_layer", 0)
     if options.split_layer < 1:
-        parser.error("--split-layer: expected a layer to split at, found none in config.json")
-    return options
+        raise SystemExit("--split-layer: expected a layer to split at, found none in config.json")
+
+
+def make_random_model(vocabulary, target):
+    """A model directory of BERT-base's sizes, split where the paper splits it."""
+    torch.manual_seed(0)
+    BertForQuestionAnswering(BertConfig()).save_pretrained(target)
+    config = json.loads((target / "config.json").read_text())
+    config["deformer"] = {"split_layer": 9, "layout": "restart", "max_question_tokens": 25,
+                          "window_tokens": 292, "window_step": 128, "max_answer_tokens": 30}
+    (target / "config.json").write_text(json.dumps(config))
+    (target / "tokenizer_config.json").write_text('{"do_lower_case": true, "tokenizer_class": "BertTokenizer"}')
+    shutil.copy(vocabulary, target / "vocab.txt")
 
 
 def sample_squad(path, count, target):
@@ -132,6 +171,7 @@ def export_onnx(options, path):
     counts = fused.get_fused_operator_statistics()
     print("onnxruntime fused: " + ", ".join(f"{k} {v}" for k, v in counts.items() if v),
           file=sys.stderr)
+    return raw
 
 
 def onnx_peer(name, path, threads, exact):
@@ -157,25 +197,98 @@ def quantize_onnx(source, target):
                      extra_options={"DefaultTensorType": TensorProto.FLOAT})
 
 
+def openvino_peer(path, threads):
+    import openvino
+
+    compiled = openvino.Core().compile_model(
+        str(path), "CPU", {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
+                           "INFERENCE_PRECISION_HINT": "f32"})
+    outputs = [compiled.output(name) for name in ("start_logits", "end_logits")]
+
+    def run(batch):
+        result = compiled({name: batch[name].numpy() for name in NAMES})
+        return [result[output] for output in outputs]
+    return Peer("openvino", run, True)
+
+
+def ctranslate2_peer(options, directory):
+    import ctranslate2
+
+    # Its converter asks for a field that transformers no longer writes.
+    source, converted = directory / "source", directory / "ctranslate2"
+    shutil.copytree(options.model, source)
+    config = json.loads((source / "config.json").read_text())
+    config["position_embedding_type"] = "absolute"
+    (source / "config.json").chmod(0o600)
+    (source / "config.json").write_text(json.dumps(config))
+    ctranslate2.converters.TransformersConverter(str(source)).convert(str(converted))
+    encoder = ctranslate2.Encoder(str(converted), device="cpu", inter_threads=1,
+                                  intra_threads=options.threads, compute_type="float32")
+    head = load_torch(options, "eager").qa_outputs
+
+    def run(batch):
+        lengths = batch["attention_mask"].sum(1).tolist()
+        rows, types = ([row[:n] for row, n in zip(batch[name].tolist(), lengths)]
+                       for name in ("input_ids", "token_type_ids"))
+        states = encoder.forward_batch(rows, token_type_ids=types).last_hidden_state
+        with torch.inference_mode():
+            logits = head(torch.from_numpy(numpy.array(states)))
+            missing = batch["input_ids"].shape[1] - logits.shape[1]
+            logits = torch.nn.functional.pad(logits, (0, 0, 0, missing))
+        return [part.numpy() for part in logits.unbind(2)]
+    return Peer("ctranslate2", run, True)
+
+
+def quantize_torch(model):
+    return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+
+
 def make_peers(options, directory):
     peers = []
     fused = directory / "fused.onnx"
-    if any(name.startswith("onnxruntime") for name in options.peers):
-        export_onnx(options, fused)
+    if any(name.startswith("onnxruntime") or name == "openvino" for name in options.peers):
+        raw = export_onnx(options, fused)
     for name in options.peers:
         if name in ("eager", "sdpa"):
             peers.append(torch_peer(f"transformers {name}", load_torch(options, name), True))
         elif name == "torch-int8":
-            model = torch.ao.quantization.quantize_dynamic(
-                load_torch(options, "eager"), {torch.nn.Linear}, dtype=torch.qint8)
-            peers.append(torch_peer("torch int8", model, False))
+            peers.append(torch_peer("torch int8", quantize_torch(load_torch(options, "eager")), False))
         elif name == "onnxruntime":
             peers.append(onnx_peer("onnxruntime", fused, options.threads, True))
-        else:
+        elif name == "onnxruntime-int8":
             int8 = directory / "int8.onnx"
             quantize_onnx(fused, int8)
             peers.append(onnx_peer("onnxruntime int8", int8, options.threads, False))
+        elif name == "openvino":
+            peers.append(openvino_peer(raw, options.threads))
+        elif name == "ctranslate2":
+            peers.append(ctranslate2_peer(options, directory))
     return peers
+
+
+def plain_splits(options, rows):
+    """The splits in plain PyTorch that were asked for."""
+    works = []
+    question_slots = options.split.get("max_question_tokens", 25) + 2
+    passage_slots = options.split.get("window_tokens", 292) + 1
+    for name in options.peers:
+        if name not in SPLITS:
+            continue
+        model = load_torch(options, "sdpa")
+        plain = PlainSplit(model, options.split_layer, question_slots)
+        check_against(model, plain, model.config.vocab_size, slots(options.split),
+                      MOST_FP32_DIFFERENCE)
+        if name == "plain-split-int8":
+            plain = PlainSplit(quantize_torch(model), options.split_layer, question_slots)
+        items = []
+        for ids, types in rows:
+            length = len(types) - sum(types)
+            question = ids[:length] if length <= question_slots else (
+                ids[:question_slots - 1] + ids[length - 1:length])
+            items.append((question, plain.encode_passage(ids[length:], passage_slots)))
+        works.append(Work(name.replace("-", " ") + ", slots, one at a time",
+                          lambda item, plain=plain: plain.answer(*item), items))
+    return works
 
 
 def pad_to(batch, length):
@@ -205,14 +318,26 @@ def check_peers(peers, batch):
                              f"a difference of {difference}")
 
 
-def time_peer(peer, batches):
+def time_work(work, batches):
     begin = time.perf_counter()
     for batch in batches:
-        peer.run(batch)
+        work.run(batch)
     return time.perf_counter() - begin
 
 
 # ---- Ours
+
+# Name, arguments of `deformer evaluate`, and whether the passages come from the store.
+ONE_AT_A_TIME = ["--batch-tokens", 1]
+OURS = [
+    ("ours, full", [], False),
+    ("ours, warm", [], True),
+    ("ours, warm, int8", ["--precision", "int8"], True),
+    ("ours, full, one at a time", ONE_AT_A_TIME, False),
+    ("ours, warm, one at a time", ONE_AT_A_TIME, True),
+    ("ours, warm, int8, one at a time", [*ONE_AT_A_TIME, "--precision", "int8"], True),
+]
+
 
 def deformer(options, *arguments):
     command = [options.deformer, *map(str, arguments), "--model", str(options.model), "--threads",
@@ -220,14 +345,14 @@ def deformer(options, *arguments):
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def time_ours(options, squad, store):
+def time_ours(options, squad, store, arguments):
     """Seconds of answering the file; without a store at split layer 0."""
     if store is None:
         split = ["--split-layer", 0]
     else:
         split = ["--split-layer", options.split_layer, "--layout", "restart", "--store", store,
                  "--require-store"]
-    return deformer(options, "evaluate", "--squad", squad, *split)["seconds"]
+    return deformer(options, "evaluate", "--squad", squad, *split, *arguments)["seconds"]
 
 
 # ---- The table
@@ -237,16 +362,59 @@ def ratio_text(theirs, ours):
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
-def print_table(options, series, warm, full, questions):
+def print_table(options, lines, questions):
+    """Each line against ours, warm: in batches, and those of one question at a time against the same of ours."""
+    named = {each.name: each.seconds for each in lines}
     print(f"{cpu_name()}, {options.threads} threads, {questions} questions, {options.rounds} "
-          f"rounds; torch {torch.__version__}, transformers {transformers.__version__}; split "
-          f"layer {options.split_layer}\n")
-    print("| | ms per question | ours, warm, is faster by | ours, full, is faster by |")
+          f"rounds; {versions(options)}; split layer {options.split_layer}\n")
+    print("| | ms per question | ours, warm, is faster by | ours, warm, int8, is faster by |")
     print("|---|---|---|---|")
-    for each in [*series, full, warm]:
+    for each in lines:
         ms = 1000 * statistics.median(each.seconds) / questions
-        print(f"| {each.name} | {ms:.1f} | {ratio_text(each.seconds, warm.seconds)} | "
-              f"{ratio_text(each.seconds, full.seconds)} |")
+        setting = ", one at a time" if each.name.endswith("one at a time") else ""
+        ratios = [ratio_text(each.seconds, named[f"ours, warm{precision}{setting}"])
+                  for precision in ("", ", int8")]
+        print(f"| {each.name} | {ms:.1f} | {ratios[0]} | {ratios[1]} |")
+
+
+def versions(options):
+    modules = {"torch": ["torch"], "transformers": ["transformers"]}
+    for name in options.peers:
+        for module in ("onnxruntime", "openvino", "ctranslate2"):
+            if name.startswith(module):
+                modules.setdefault(module, []).append(name)
+    return ", ".join(f"{module} {importlib.metadata.version(module)}" for module in modules)
+
+
+def measure(options, directory):
+    if options.random is not None:
+        options.model = directory / "model"
+        make_random_model(options.random, options.model)
+    read_config(options)
+    squad = directory / "questions.json"
+    questions = sample_squad(options.squad, options.questions, squad)
+    rows = make_rows(options.model, questions)
+    by_length = make_batches(rows, options.batch)
+    padded = [pad_to(batch, slots(options.split)) for batch in by_length]
+    store = f"lmdb:{directory / 'store'}"
+    deformer(options, "encode", "--squad", squad, "--store", store, "--split-layer",
+             options.split_layer, "--layout", "restart")
+    peers = make_peers(options, directory)
+    if peers:
+        check_peers(peers, by_length[0])
+    works = [Work(f"{peer.name}, {kind}", peer.run, batches) for peer in peers
+             for kind, batches in (("slots", padded), ("sorted", by_length))]
+    works += plain_splits(options, rows)
+    lines = [Series(work.name, []) for work in works]
+    ours = [Series(name, []) for name, _, _ in OURS]
+    for work in works:
+        time_work(work, work.batches[:1])
+    for _ in range(options.rounds):
+        for series, work in zip(lines, works):
+            series.seconds.append(time_work(work, work.batches))
+        for series, (_, arguments, warm) in zip(ours, OURS):
+            series.seconds.append(time_ours(options, squad, store if warm else None, arguments))
+    print_table(options, lines + ours, len(questions))
 
 
 def main():
@@ -257,28 +425,7 @@ def main():
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
-        directory = pathlib.Path(folder)
-        squad = directory / "questions.json"
-        questions = sample_squad(options.squad, options.questions, squad)
-        by_length = make_batches(make_rows(options.model, questions), options.batch)
-        padded = [pad_to(batch, slots(options.split)) for batch in by_length]
-        store = f"lmdb:{directory / 'store'}"
-        deformer(options, "encode", "--squad", squad, "--store", store, "--split-layer",
-                 options.split_layer, "--layout", "restart")
-        peers = make_peers(options, directory)
-        check_peers(peers, by_length[0])
-        works = [(Series(f"{peer.name}, {kind}", []), peer, batches) for peer in peers
-                 for kind, batches in (("slots", padded), ("sorted", by_length))]
-        full, warm = Series("ours, full", []), Series("ours, warm", [])
-        for _, peer, batches in works:
-            time_peer(peer, batches[:1])
-        time_ours(options, squad, store)
-        for _ in range(options.rounds):
-            for series, peer, batches in works:
-                series.seconds.append(time_peer(peer, batches))
-            full.seconds.append(time_ours(options, squad, None))
-            warm.seconds.append(time_ours(options, squad, store))
-        print_table(options, [series for series, _, _ in works], warm, full, len(questions))
+        measure(options, pathlib.Path(folder))
 
 
 if __name__ == "__main__":
