@@ -4,8 +4,8 @@
 The others answer as ordinary readers do: question and window together through all layers. Only their forward passes are
 timed, tokenisation and span search are left out. Each gets the questions padded to the model's slots ("slots") and in batches
 of similar length, padded to their longest ("sorted"): removing padding is not decomposition's merit. Ours is `deformer
-evaluate`, everything after loading: at split layer 0 ("full") and with the passages in an LMDB store ("warm"), in fp32 and int8,
-in batches and one question at a time.
+bench`, from text to answer: at split layer 0 ("full") and with the passages in an LMDB store ("warm"), in fp32 and int8, in
+batches and one question at a time. All are warmed up.
 
   transformers eager, sdpa     Hugging Face's BertForQuestionAnswering, fp32
   torch int8                   the same with dynamically quantised linear layers
@@ -87,8 +87,8 @@ def parse_arguments():
                        help="a BERT-base with random weights and this vocab.txt of its 30,522 entries")
     parser.add_argument("--squad", required=True, type=pathlib.Path, help="SQuAD file")
     parser.add_argument("--split-layer", type=int, help="of ours, warm; default: the model's own")
-    parser.add_argument("--questions", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--questions", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=16, help="windows of one batch of the others")
     parser.add_argument("--threads", type=int, default=2)
     every = PEERS + SPLITS
@@ -327,32 +327,32 @@ def time_work(work, batches):
 
 # ---- Ours
 
-# Name, arguments of `deformer evaluate`, and whether the passages come from the store.
-ONE_AT_A_TIME = ["--batch-tokens", 1]
-OURS = [
-    ("ours, full", [], False),
-    ("ours, warm", [], True),
-    ("ours, warm, int8", ["--precision", "int8"], True),
-    ("ours, full, one at a time", ONE_AT_A_TIME, False),
-    ("ours, warm, one at a time", ONE_AT_A_TIME, True),
-    ("ours, warm, int8, one at a time", [*ONE_AT_A_TIME, "--precision", "int8"], True),
-]
+PRECISIONS = ["fp32", "int8"]
+MODES = ["full", "warm"]
+SETTINGS = ["", ", one at a time"]
+# Other programs' threads may go on waiting actively for a moment.
+REST = 1.0
 
 
-def deformer(options, *arguments):
-    command = [options.deformer, *map(str, arguments), "--model", str(options.model), "--threads",
-               str(options.threads), "--quiet", "--json"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+def our_name(mode, precision, setting):
+    return f"ours, {mode}{'' if precision == 'fp32' else ', ' + precision}{setting}"
 
 
-def time_ours(options, squad, store, arguments):
-    """Seconds of answering the file; without a store at split layer 0."""
-    if store is None:
-        split = ["--split-layer", 0]
-    else:
-        split = ["--split-layer", options.split_layer, "--layout", "restart", "--store", store,
-                 "--require-store"]
-    return deformer(options, "evaluate", "--squad", squad, *split, *arguments)["seconds"]
+def time_ours(options, squad, store, questions):
+    """Seconds of all questions, by name of the line."""
+    seconds = {}
+    for precision in PRECISIONS:
+        time.sleep(REST)
+        command = [options.deformer, "bench", "--model", options.model, "--squad", squad, "--passages", questions,
+                   "--mode", ",".join(MODES), "--store", store, "--batch-tokens", 512 * questions,
+                   "--min-seconds", 0.1, "--split-layer", options.split_layer, "--layout", "restart",
+                   "--precision", precision, "--threads", options.threads, "--quiet", "--json"]
+        done = subprocess.run(list(map(str, command)), check=True, capture_output=True)
+        for column in json.loads(done.stdout)["columns"]:
+            batches = statistics.median(column["batch"]["seconds_per_question"])
+            for setting, mean in zip(SETTINGS, (batches, column["latency"]["mean"])):
+                seconds[our_name(column["mode"], precision, setting)] = mean * questions
+    return seconds
 
 
 # ---- The table
@@ -371,9 +371,9 @@ def print_table(options, lines, questions):
     print("|---|---|---|---|")
     for each in lines:
         ms = 1000 * statistics.median(each.seconds) / questions
-        setting = ", one at a time" if each.name.endswith("one at a time") else ""
-        ratios = [ratio_text(each.seconds, named[f"ours, warm{precision}{setting}"])
-                  for precision in ("", ", int8")]
+        setting = SETTINGS[1] if each.name.endswith(SETTINGS[1]) else SETTINGS[0]
+        ratios = [ratio_text(each.seconds, named[our_name("warm", precision, setting)])
+                  for precision in PRECISIONS]
         print(f"| {each.name} | {ms:.1f} | {ratios[0]} | {ratios[1]} |")
 
 
@@ -397,8 +397,6 @@ def measure(options, directory):
     by_length = make_batches(rows, options.batch)
     padded = [pad_to(batch, slots(options.split)) for batch in by_length]
     store = f"lmdb:{directory / 'store'}"
-    deformer(options, "encode", "--squad", squad, "--store", store, "--split-layer",
-             options.split_layer, "--layout", "restart")
     peers = make_peers(options, directory)
     if peers:
         check_peers(peers, by_length[0])
@@ -406,15 +404,16 @@ def measure(options, directory):
              for kind, batches in (("slots", padded), ("sorted", by_length))]
     works += plain_splits(options, rows)
     lines = [Series(work.name, []) for work in works]
-    ours = [Series(name, []) for name, _, _ in OURS]
+    ours = {}
     for work in works:
         time_work(work, work.batches[:1])
     for _ in range(options.rounds):
         for series, work in zip(lines, works):
             series.seconds.append(time_work(work, work.batches))
-        for series, (_, arguments, warm) in zip(ours, OURS):
-            series.seconds.append(time_ours(options, squad, store if warm else None, arguments))
-    print_table(options, lines + ours, len(questions))
+        for name, seconds in time_ours(options, squad, store, len(questions)).items():
+            ours.setdefault(name, []).append(seconds)
+    lines += [Series(name, seconds) for name, seconds in ours.items()]
+    print_table(options, lines, len(questions))
 
 
 def main():
