@@ -95,7 +95,7 @@ void answer_squad_file(const AnswerOptions& options) {
   SquadOutputs outputs(options);
   SquadDataset dataset = load_squad(options.squad);
   if (options.limit) keep_first_questions(dataset, *options.limit);
-  Reader reader(load_model(options.model), std::move(reader_options));
+  Reader reader(load_model(options.model, talk), std::move(reader_options));
   answer_squad(reader, dataset, options.squad, talk,
                [&](const SquadQuestion& question, const QaResult& result) {
                  outputs.add(question, result, top_k);
@@ -107,7 +107,7 @@ void answer_squad_file(const AnswerOptions& options) {
 void answer_jsonl_stream(const AnswerOptions& options) {
   const Talk talk(options.quiet);
   Output output(options.output);
-  Reader reader(load_model(options.model), options.reader);
+  Reader reader(load_model(options.model, talk), options.reader);
   const std::size_t errors = answer_jsonl(
       reader, {.path = options.jsonl, .keep_going = options.keep_going, .limit = options.limit},
       talk, output);
@@ -122,7 +122,7 @@ void answer_passage(const AnswerOptions& options) {
   Passage passage;
   passage.text = read_passage(options.passage);
   passage.id = content_id(passage.text);
-  Reader reader(load_model(options.model), options.reader);
+  Reader reader(load_model(options.model, talk), options.reader);
   std::vector<QaRequest> requests;
   for (std::size_t i = 0; i < options.questions.size(); ++i) {
     reader.check_question(options.questions[i], "--question " + std::to_string(i + 1));

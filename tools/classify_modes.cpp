@@ -90,7 +90,7 @@ void classify_texts(Task task, const ClassifyVerbOptions& options) {
   const Talk talk(options.quiet);
   Output output("-");
   const std::vector<ClassifyItem> items{make_item(task, options)};
-  Classifier classifier(load_model(options.model), options);
+  Classifier classifier(load_model(options.model, talk), options);
   const Prediction prediction = classifier.run(items, talk).front();
   output.write(options.json ? prediction_line(task, items.front(), prediction)
                             : prediction_text(task, prediction));
@@ -111,7 +111,7 @@ void classify_data(Task task, const ClassifyVerbOptions& options) {
   const auto labelled = static_cast<std::size_t>(
       std::count_if(items.begin(), items.end(), [](const auto& item) { return item.gold; }));
   DataOutputs outputs(options, labelled > 0);
-  Classifier classifier(load_model(options.model), options);
+  Classifier classifier(load_model(options.model, talk), options);
   const std::vector<Prediction> predictions = classifier.run(items, talk);
   outputs.write(task, items, predictions);
   ClassifyReport report;

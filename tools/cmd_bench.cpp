@@ -70,7 +70,7 @@ ModelConfig random_config(const BenchVerbOptions& options) {
 }
 
 std::shared_ptr<const Model> make_model(const BenchVerbOptions& options) {
-  if (options.random.empty()) return load_model(options.model);
+  if (options.random.empty()) return load_model(options.model, Talk(options.quiet));
   RandomModelOptions random;
   random.device = parse_device(options.model.device);
   random.precision = parse_precision(options.model.precision);

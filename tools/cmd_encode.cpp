@@ -117,10 +117,10 @@ void run_encode(const EncodeVerbOptions& options) {
   (void)parse_hidden_codec(options.codec);
   const auto input = open_input(options);
   Output output("-");
-  const auto model = load_model(options.model);
+  const auto model = load_model(options.model, talk);
   const auto store = open_passage_store(options.store, model->fingerprint());
   const PassageEncoder encoder(model, store);
-  note_codec(*store, options.codec, options.model.precision, talk);
+  note_codec(*store, options.codec, to_string(model->runtime().precision), talk);
   const EncodeRun run = encode_all(encoder, options, *input);
   talk.note(to_text(run));
   if (options.json) output.write(to_json(run));

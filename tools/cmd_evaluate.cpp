@@ -88,7 +88,7 @@ EvaluationReport evaluate_model(const EvaluateOptions& options, const SquadDatas
   const bool no_answer = reader_options.no_answer || options.tune_threshold;
   reader_options.no_answer = no_answer;
   if (no_answer) reader_options.top_k = 2;
-  Reader reader(load_model(options.model), std::move(reader_options));
+  Reader reader(load_model(options.model, talk), std::move(reader_options));
   Predictions spans;
   PredictionList answers;
   NoAnswerScores margins;

@@ -36,7 +36,7 @@ bool is_store_uri(const std::string& path) {
 }
 
 void inspect_model(const InspectOptions& options, Output& output) {
-  const auto model = load_model(options.model);
+  const auto model = load_model(options.model, Talk(options.quiet));
   const ModelReport report{*model, inspect_weights(options.model.model_dir),
                            estimate_flops(model->config(), options.sizes)};
   output.write(options.json ? to_json(report) : to_text(report));

@@ -24,8 +24,7 @@ Trace make_trace(const TraceOptions& options, const Model& model) {
   return trace_ids(model, options.question_ids, options.passage_ids);
 }
 
-void say_what_is_missing(const Trace& trace, const TraceOptions& options) {
-  const Talk talk(options.quiet);
+void say_what_is_missing(const Trace& trace, const TraceOptions& options, const Talk& talk) {
   if (trace.windows > 1) {
     talk.note("traced window " + std::to_string(options.window) + " of the passage's " +
               std::to_string(trace.windows) + " (--window)");
@@ -82,10 +81,11 @@ void run_trace(const TraceOptions& options) {
   }
   // Says early when the place is not writable; the library writes the file itself.
   { const Output check(options.output); }
-  const auto model = load_model(options.model);
+  const Talk talk(options.quiet);
+  const auto model = load_model(options.model, talk);
   const Trace trace = make_trace(options, *model);
   save_trace(trace, options.output);
-  say_what_is_missing(trace, options);
+  say_what_is_missing(trace, options, talk);
 }
 
 }  // namespace deformer::tools

@@ -17,7 +17,8 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);
-  verb.add_option("--precision", options.precision, "Arithmetic of the linear layers: fp32, int8")
+  verb.add_option("--precision", options.precision,
+                  "Arithmetic of the linear layers: fp32, int8; auto = the faster one here")
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);
@@ -58,7 +59,7 @@ void add_store_options(CLI::App& verb, std::string& store, bool& require_store) 
       ->group(group);
 }
 
-std::shared_ptr<const Model> load_model(const ModelOptions& options) {
+std::shared_ptr<const Model> load_model(const ModelOptions& options, const Talk& talk) {
   LoadOptions load;
   load.device = parse_device(options.device);
   load.precision = parse_precision(options.precision);
@@ -66,7 +67,12 @@ std::shared_ptr<const Model> load_model(const ModelOptions& options) {
   load.split_layer = options.split_layer;
   load.task = options.task;
   if (!options.layout.empty()) load.layout = parse_layout(options.layout);
-  return Model::load(options.model_dir, load);
+  auto model = Model::load(options.model_dir, load);
+  if (load.precision == Precision::kAuto) {
+    talk.note("precision auto: " + to_string(model->runtime().precision) +
+              " is the faster one here");
+  }
+  return model;
 }
 
 }  // namespace deformer::tools

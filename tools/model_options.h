@@ -7,6 +7,7 @@
 #include <string>
 
 #include "deformer/model.h"
+#include "tools/talk.h"
 
 namespace deformer::tools {
 
@@ -31,6 +32,8 @@ void add_task_option(CLI::App& verb, ModelOptions& options);
 /// Adds --store and --require-store, for verbs that take passages from a store.
 void add_store_options(CLI::App& verb, std::string& store, bool& require_store);
 
-[[nodiscard]] std::shared_ptr<const Model> load_model(const ModelOptions& options);
+/// Notes which precision was chosen where it was left open.
+[[nodiscard]] std::shared_ptr<const Model> load_model(const ModelOptions& options,
+                                                      const Talk& talk);
 
 }  // namespace deformer::tools

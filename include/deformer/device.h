@@ -15,6 +15,8 @@ enum class Precision {
   kFp32,
   kInt8,  ///< weights per output channel and activations per row in 8 bits, everything else in
           ///< fp32; on a CPU with a LibTorch that has oneDNN
+  kAuto,  ///< the faster of them, measured when the model is loaded (a tenth of a second for
+          ///< BERT-base); a loaded model's Model::runtime() says which it is
 };
 
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Device device);
@@ -22,7 +24,7 @@ enum class Precision {
 
 /// Parses "cpu", "cuda". Throws kInvalidArgument naming the accepted values.
 [[nodiscard]] DEFORMER_EXPORT Device parse_device(std::string_view name);
-/// Parses "fp32", "int8". Throws kInvalidArgument naming the accepted values.
+/// Parses "fp32", "int8", "auto". Throws kInvalidArgument naming the accepted values.
 [[nodiscard]] DEFORMER_EXPORT Precision parse_precision(std::string_view name);
 
 /// How a model runs. All fields have working defaults.

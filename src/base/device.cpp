@@ -14,6 +14,8 @@ std::string to_string(Precision precision) {
       return "fp32";
     case Precision::kInt8:
       return "int8";
+    case Precision::kAuto:
+      return "auto";
   }
   return "unknown";
 }
@@ -28,8 +30,9 @@ Device parse_device(std::string_view name) {
 Precision parse_precision(std::string_view name) {
   if (name == "fp32") return Precision::kFp32;
   if (name == "int8") return Precision::kInt8;
+  if (name == "auto") return Precision::kAuto;
   throw Error(ErrorCode::kInvalidArgument,
-              "precision: expected fp32 or int8, found \"" + std::string(name) + "\"");
+              "precision: expected fp32, int8 or auto, found \"" + std::string(name) + "\"");
 }
 
 }  // namespace deformer

@@ -21,6 +21,7 @@
 #include "model/segment_layout.h"
 #include "model/span_head.h"
 #include "model/weights.h"
+#include "nn/fastest_precision.h"
 #include "nn/guard.h"
 #include "nn/int8_weight.h"
 #include "text/id_tokenizer.h"
@@ -32,7 +33,7 @@ void require_supported(const Runtime& runtime) {
   if (runtime.device != Device::kCpu) {
     throw Error(ErrorCode::kUnsupported, "device " + to_string(runtime.device) +
                                              " with precision " + to_string(runtime.precision) +
-                                             ": expected cpu with fp32 or int8");
+                                             ": expected cpu with fp32, int8 or auto");
   }
   if (runtime.precision == Precision::kInt8 && !nn::has_int8()) {
     throw Error(ErrorCode::kUnsupported,
@@ -50,6 +51,11 @@ ModelConfig load_config(const std::filesystem::path& model_dir, const LoadOption
   if (options.split_layer) config.split.split_layer = *options.split_layer;
   validate(config);
   return config;
+}
+
+Precision choose_precision(Precision wanted, const ModelConfig& config) {
+  if (wanted != Precision::kAuto) return wanted;
+  return nn::fastest_precision(config.hidden_size, config.intermediate_size, config.hidden_act);
 }
 
 // What the weights were made from.
@@ -132,9 +138,10 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.checkpoint = checkpoint});
     require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
     if (options.threads > 0) at::set_num_threads(options.threads);
+    state->runtime.precision = choose_precision(options.precision, state->config);
     const c10::InferenceMode inference;
     WeightLoader weights(checkpoint);
-    weights.set_precision(options.precision);
+    weights.set_precision(state->runtime.precision);
     state->encoder = make_encoder(state->config, weights);
     const WeightScope head(weights, SpanHead::kName);
     if (head.has("weight")) {
@@ -159,10 +166,11 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config,
     state->tokenizer = std::make_shared<const IdTokenizer>(config.vocab_size);
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.seed = options.seed});
     if (options.threads > 0) at::set_num_threads(options.threads);
+    state->runtime.precision = choose_precision(options.precision, config);
     const c10::InferenceMode inference;
     WeightLoader weights(
         RandomWeights{.deviation = config.initializer_range, .seed = options.seed});
-    weights.set_precision(options.precision);
+    weights.set_precision(state->runtime.precision);
     state->encoder = make_encoder(config, weights);
     state->span_head =
         std::make_shared<const SpanHead>(config.hidden_size, WeightScope(weights, SpanHead::kName));

@@ -25,6 +25,8 @@ TEST(Device, RefusesOtherNamesAndTellsTheAcceptedOnes) {
 TEST(Precision, NamesParseBack) {
   EXPECT_EQ(parse_precision("fp32"), Precision::kFp32);
   EXPECT_EQ(parse_precision("int8"), Precision::kInt8);
+  EXPECT_EQ(parse_precision("auto"), Precision::kAuto);
+  EXPECT_EQ(to_string(Precision::kAuto), "auto");
   EXPECT_EQ(to_string(Precision::kFp32), "fp32");
   EXPECT_EQ(to_string(Precision::kInt8), "int8");
 }

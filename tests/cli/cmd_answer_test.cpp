@@ -62,6 +62,17 @@ TEST_F(Answer, GivesTheSameAnswersForEveryInputAndBatchSize) {
   EXPECT_EQ(lines[0]["answers"][0]["text"], predictions["q2"]);
 }
 
+TEST_F(Answer, PrecisionAutoSaysWhatItTakes) {
+  const ProcessResult found =
+      run({"answer", "--model", model, "--squad", squad, "--precision", "auto"});
+  ASSERT_EQ(found.status, 0) << found.err;
+  const std::string taken =
+      found.err.find("precision auto: int8") != std::string::npos ? "int8" : "fp32";
+  EXPECT_THAT(found.err, HasSubstr("precision auto: " + taken + " is the faster one here"));
+  EXPECT_EQ(run_ok({"answer", "--model", model, "--squad", squad, "--precision", taken}),
+            found.out);
+}
+
 TEST_F(Answer, OffsetsCountCodePointsAndBytes) {
   const std::string text =
       "Zo\u00eb \u2014 the caf\u00e9 by the \u0416 river \U0001F600 was na\u00efve.";

@@ -54,6 +54,12 @@ TEST(RandomModel, DrawsMatricesNormallyAndLeavesVectorsNeutral) {
   }
 }
 
+TEST(RandomModel, PrecisionAutoIsDecidedWhenTheModelIsMade) {
+  const auto model = Model::random(test::tiny_model_config(), {.precision = Precision::kAuto});
+  EXPECT_NE(model->runtime().precision, Precision::kAuto);
+  EXPECT_EQ(model->with_split_layer(0)->runtime().precision, model->runtime().precision);
+}
+
 TEST(RandomModel, HasNoVocabulary) {
   const auto model = Model::random(test::tiny_model_config());
   expect_error(ErrorCode::kUnsupported, "has no vocabulary",
