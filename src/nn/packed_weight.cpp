@@ -18,14 +18,15 @@ constexpr std::size_t kMultiplyArguments = 6;
 // What the layout is chosen for: a question's length.
 constexpr std::int64_t kExpectedRows = 32;
 
-// oneDNN compiles code for every number of rows that it meets, for a millisecond or so: numbers of
-// rows are rounded up to a multiple.
+// oneDNN compiles code for every number of rows that it meets, for a millisecond or so: above a
+// question's length, numbers of rows are rounded up to a multiple.
+constexpr std::int64_t kExactRows = 32;
 constexpr std::int64_t kRowStep = 4;
 
 at::Tensor pad_rows(const at::Tensor& input) {
   const std::int64_t rows = input.size(0);
   const std::int64_t padded = (rows + kRowStep - 1) / kRowStep * kRowStep;
-  if (padded == rows) return input.contiguous();
+  if (rows <= kExactRows || padded == rows) return input.contiguous();
   at::Tensor output = at::empty({padded, input.size(1)}, input.options());
   output.narrow(0, 0, rows).copy_(input);
   output.narrow(0, rows, padded - rows).zero_();

@@ -43,7 +43,7 @@ class PackedWeightTest : public testing::Test {
 
 TEST_F(PackedWeightTest, EveryNumberOfRows) {
   const PackedWeight packed(weight_);
-  for (const std::int64_t rows : {1, 3, 4, 5, 27, 64, 191, 192}) {
+  for (const std::int64_t rows : {1, 3, 4, 5, 27, 33, 64, 191, 192}) {
     const at::Tensor input = random({rows, kIn}, 3);
     EXPECT_LT(largest_difference(packed.multiply(input, bias_), input, weight_, bias_), 2e-5);
     EXPECT_LT(largest_difference(packed.multiply(input, {}), input, weight_, at::zeros({kOut})),
