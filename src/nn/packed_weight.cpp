@@ -20,7 +20,7 @@ constexpr std::int64_t kExpectedRows = 32;
 
 // oneDNN compiles code for every number of rows that it meets, for a millisecond or so: above a
 // question's length, numbers of rows are rounded up to a multiple.
-constexpr std::int64_t kExactRows = 32;
+constexpr std::int64_t kExactRows = 64;
 constexpr std::int64_t kRowStep = 4;
 
 at::Tensor pad_rows(const at::Tensor& input) {
