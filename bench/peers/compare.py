@@ -378,11 +378,9 @@ def print_table(options, lines, questions):
 
 
 def versions(options):
-    modules = {"torch": ["torch"], "transformers": ["transformers"]}
-    for name in options.peers:
-        for module in ("onnxruntime", "openvino", "ctranslate2"):
-            if name.startswith(module):
-                modules.setdefault(module, []).append(name)
+    optional = [module for module in ("onnxruntime", "openvino", "ctranslate2")
+                if any(name.startswith(module) for name in options.peers)]
+    modules = ["torch", "transformers", *optional]
     return ", ".join(f"{module} {importlib.metadata.version(module)}" for module in modules)
 
 

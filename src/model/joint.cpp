@@ -32,8 +32,8 @@ at::Tensor join_segments(const Encoding& questions, const Encoding& passages,
                              : at::cat({questions.hidden, passages.hidden});
 }
 
-at::Tensor index_tensor(const std::vector<std::int64_t>& values, const at::Device& device) {
-  return at::tensor(values, at::kLong).to(device);
+at::Tensor index_tensor(std::span<const std::int64_t> values, const at::Device& device) {
+  return at::tensor(at::ArrayRef<std::int64_t>(values.data(), values.size()), at::kLong).to(device);
 }
 
 at::Tensor take_rows(const at::Tensor& values, std::span<const std::int64_t> rows) {
@@ -41,9 +41,7 @@ at::Tensor take_rows(const at::Tensor& values, std::span<const std::int64_t> row
   if (!rows.empty() && std::adjacent_find(rows.begin(), rows.end(), differs) == rows.end()) {
     return values.narrow(0, rows.front(), static_cast<std::int64_t>(rows.size()));
   }
-  const at::Tensor indices =
-      at::tensor(at::ArrayRef<std::int64_t>(rows.data(), rows.size()), at::kLong);
-  return values.index_select(0, indices.to(values.device()));
+  return values.index_select(0, index_tensor(rows, values.device()));
 }
 
 JointPlan plan_joint(const Encoding& questions, const Encoding& passages,

@@ -45,7 +45,7 @@ struct RowSelection {
                                        JointRows rows);
 
 /// `values` as an int64 tensor on the device.
-[[nodiscard]] at::Tensor index_tensor(const std::vector<std::int64_t>& values,
+[[nodiscard]] at::Tensor index_tensor(std::span<const std::int64_t> values,
                                       const at::Device& device);
 
 /// Those rows of `values`, which may be repeated; a view where each follows the one before.
