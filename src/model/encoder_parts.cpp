@@ -1,10 +1,10 @@
 #include "model/encoder_parts.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
 #include "deformer/error.h"
 #include "nn/dropout.h"
+#include "nn/gradient.h"
 
 namespace deformer {
 
@@ -63,9 +63,7 @@ at::Tensor drop(const at::Tensor& input, const ForwardOptions& options) {
 }
 
 at::Tensor add_to(at::Tensor sum, const at::Tensor& term) {
-  if (c10::GradMode::is_enabled() && (sum.requires_grad() || term.requires_grad())) {
-    return sum + term;
-  }
+  if (nn::needs_gradient(sum) || nn::needs_gradient(term)) return sum + term;
   return sum.add_(term);
 }
 

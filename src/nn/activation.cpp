@@ -1,10 +1,11 @@
 #include "nn/activation.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
 #include <bit>
 #include <cstdint>
+
+#include "nn/gradient.h"
 
 namespace deformer::nn {
 namespace {
@@ -12,10 +13,6 @@ namespace {
 constexpr const char* kErf = "none";
 constexpr const char* kTanh = "tanh";
 constexpr std::int64_t kShortestRun = 64;
-
-bool needs_gradient(const at::Tensor& input) {
-  return c10::GradMode::is_enabled() && input.requires_grad();
-}
 
 // Without overwriting what the backward pass needs. A transposed view has oneDNN decline, see
 // below.
