@@ -13,10 +13,9 @@ const std::string kSample = kSource + "/examples/squad-sample.json";
 class SquadMini : public CliTest {};
 
 TEST_F(SquadMini, AnswersQuestionsAboutTheLighthouse) {
-  const auto lines = json_lines(run_ok({"answer", "--model", kModel, "--passage",
-                                        kSource + "/examples/lighthouse.txt", "--question",
-                                        "Who built the lighthouse?", "--question",
-                                        "How high is the tower?", "--json"}));
+  const auto lines = json_lines(run_ok(
+      {"answer", "--model", kModel, "--passage", kSource + "/examples/lighthouse.txt", "--question",
+       "Who built the lighthouse?", "--question", "How high is the tower?", "--json"}));
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_THAT(lines[0]["answers"][0]["text"], HasSubstr("Anna Halvorsen"));
   EXPECT_THAT(lines[1]["answers"][0]["text"], HasSubstr("38 metres"));
