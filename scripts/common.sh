@@ -1,9 +1,13 @@
 # Shared by the scripts beside it; sourced, not run.
 # shellcheck shell=bash
 
+caller_dir=$PWD
 # The root of the source tree; scripts run from here.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
+
+# Absolute, whatever the caller's directory was.
+from_caller() { if [[ $1 == /* ]]; then echo "$1"; else echo "$caller_dir/$1"; fi; }
 
 say() { printf '== %s\n' "$*" >&2; }
 
