@@ -182,7 +182,8 @@ void add_run(CLI::App& verb, TrainVerbOptions& options) {
   verb.add_flag("--resume", training.resume, "Continue from the checkpoint in --output")
       ->group(group);
   option("--device", options.device, "NAME", "cpu or cuda");
-  option("--precision", options.precision, "NAME", "fp32; on cuda also tf32, bf16");
+  option("--precision", options.precision, "NAME",
+         "fp32; bf16 on a GPU and on a CPU with AMX or AVX-512 BF16; on a GPU tf32");
   option("--threads", training.threads, "N", "CPU threads; 0 = LibTorch's own choice");
   option("--save-format", options.save_format, "NAME", "Weights written: fp32, fp16 or bf16");
   verb.add_flag("--json", options.json, "Print the summary as JSON on stdout")->group(group);

@@ -59,7 +59,8 @@ enum class SplitSchedule : std::uint8_t {
 enum class TrainingPrecision : std::uint8_t {
   kFp32,
   kTf32,  ///< CUDA only: fp32 with products in TF32
-  kBf16,  ///< CUDA only: products in bf16, weights and optimiser in fp32
+  kBf16,  ///< products of the encoder in bf16, weights, optimiser, sums and head in fp32: CUDA, and
+          ///< processors with AMX or AVX-512 BF16
 };
 
 struct TrainingOptions {

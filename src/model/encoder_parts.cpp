@@ -63,7 +63,8 @@ at::Tensor drop(const at::Tensor& input, const ForwardOptions& options) {
 }
 
 at::Tensor add_to(at::Tensor sum, const at::Tensor& term) {
-  if (nn::needs_gradient(sum) || nn::needs_gradient(term)) return sum + term;
+  const bool recorded = nn::needs_gradient(sum) || nn::needs_gradient(term);
+  if (recorded || sum.scalar_type() != term.scalar_type()) return sum + term;
   return sum.add_(term);
 }
 

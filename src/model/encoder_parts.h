@@ -75,7 +75,8 @@ inline void notify(const ForwardOptions& options, std::int64_t layer, const at::
 /// Dropout as the options say.
 [[nodiscard]] at::Tensor drop(const at::Tensor& input, const ForwardOptions& options);
 
-/// sum + term, in the memory of `sum` where nothing is differentiated: pass a temporary.
+/// sum + term, in the memory of `sum` where nothing is differentiated: pass a temporary. Of two
+/// types the wider is the result's.
 [[nodiscard]] at::Tensor add_to(at::Tensor sum, const at::Tensor& term);
 
 }  // namespace deformer

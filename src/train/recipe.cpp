@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "deformer/error.h"
+#include "train/reduced_precision.h"
 
 namespace deformer {
 namespace {
@@ -113,10 +114,7 @@ void validate(const TrainingOptions& options) {
   require(options.checkpoint_minutes > 0, "checkpoint_minutes", "above 0",
           options.checkpoint_minutes);
   require(options.threads >= 0, "threads", "0 or more", options.threads);
-  if (options.device == Device::kCpu && options.precision != TrainingPrecision::kFp32) {
-    throw Error(ErrorCode::kUnsupported,
-                "training precision: expected fp32 on a CPU, found tf32 or bf16");
-  }
+  require_training_precision(options.precision, options.device);
 }
 
 std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "model/joint.h"
+#include "train/reduced_precision.h"
 
 namespace deformer {
 namespace {
@@ -19,23 +20,29 @@ struct PassStates {
 };
 
 PassStates forward(const ReaderView& reader, const PassBatch& batch, std::int64_t first_layer,
-                   bool keep_layers, ForwardOptions options) {
+                   bool keep_layers, const ForwardOptions& options, TrainingPrecision precision) {
   PassStates states;
-  const Encoding questions = reader.encoder.lower(batch.questions, options);
-  const Encoding windows = reader.encoder.lower(batch.windows, options);
+  ForwardOptions upper_options = options;
   if (keep_layers) {
-    options.observer = [&](std::int64_t layer, const at::Tensor& hidden) {
+    upper_options.observer = [&](std::int64_t layer, const at::Tensor& hidden) {
       if (layer >= first_layer) states.layers.push_back(hidden);
     };
   }
   // The head reads some rows; to compare states takes all of them.
   const JointRows wanted = reader.head.rows();
   const JointRows computed = keep_layers ? JointRows::kAll : wanted;
-  const Encoding joint = reader.encoder.upper(questions, windows, batch.pairs, computed, options);
-  at::Tensor rows = joint.hidden;
-  if (keep_layers) {
-    const auto indices = reader.encoder.joint_rows(questions, windows, batch.pairs, wanted);
-    rows = take_rows(rows, indices);
+  at::Tensor rows;
+  {
+    const ReducedPrecision products(precision);
+    const Encoding questions = reader.encoder.lower(batch.questions, options);
+    const Encoding windows = reader.encoder.lower(batch.windows, options);
+    const Encoding joint =
+        reader.encoder.upper(questions, windows, batch.pairs, computed, upper_options);
+    rows = joint.hidden;
+    if (keep_layers) {
+      const auto indices = reader.encoder.joint_rows(questions, windows, batch.pairs, wanted);
+      rows = take_rows(rows, indices);
+    }
   }
   states.logits = reader.head.logits(rows, batch, options);
   return states;
@@ -127,10 +134,11 @@ PassLosses run_pass(const ReaderView& student, const ReaderView* teacher,
   PassStates target;
   if (with_kd || with_lrs) {
     const torch::autograd::AutoGradMode no_gradient(false);
-    target = forward(*teacher, batch, first_upper_layer, with_lrs, {});
+    target = forward(*teacher, batch, first_upper_layer, with_lrs, {}, options.precision);
   }
-  const PassStates states = forward(student, batch, first_upper_layer, with_lrs,
-                                    {.dropout = options.dropout, .generator = options.generator});
+  const PassStates states =
+      forward(student, batch, first_upper_layer, with_lrs,
+              {.dropout = options.dropout, .generator = options.generator}, options.precision);
   PassLosses losses;
   losses.task = task_loss(states.logits, target_tensor(batch, states.logits.device()));
   if (with_kd) {

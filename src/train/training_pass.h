@@ -48,6 +48,7 @@ struct PassOptions {
   LossWeights weights = {};  ///< a loss without weight is not computed, the task's loss always is
   double temperature = 2.0;
   LrsScale lrs_scale = LrsScale::kRaw;
+  TrainingPrecision precision = TrainingPrecision::kFp32;  ///< of both encoders
   double dropout = 0;  ///< the student's; the teacher always sees all values
   std::optional<at::Generator> generator = {};
 };

@@ -1,7 +1,6 @@
 #include "train/training_step.h"
 
 #include <ATen/ATen.h>
-#include <ATen/autocast_mode.h>
 
 #include <cmath>
 #include <string>
@@ -21,29 +20,6 @@ at::Generator make_generator(const at::Device& device, std::uint64_t seed) {
   generator.set_current_seed(seed);
   return generator;
 }
-
-// Products on a GPU in TF32 or bf16 while it lives; nothing for fp32.
-class ReducedPrecision {
- public:
-  explicit ReducedPrecision(TrainingPrecision precision)
-      : bf16_(precision == TrainingPrecision::kBf16) {
-    if (precision == TrainingPrecision::kTf32) at::globalContext().setAllowTF32CuBLAS(true);
-    if (!bf16_) return;
-    at::autocast::set_autocast_enabled(at::kCUDA, true);
-    at::autocast::set_autocast_dtype(at::kCUDA, at::kBFloat16);
-    at::autocast::increment_nesting();
-  }
-  ~ReducedPrecision() {
-    if (!bf16_) return;
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(at::kCUDA, false);
-  }
-  ReducedPrecision(const ReducedPrecision&) = delete;
-  ReducedPrecision& operator=(const ReducedPrecision&) = delete;
-
- private:
-  bool bf16_;
-};
 
 // Adds a term's part of the step's mean and gives its weighted tensor.
 at::Tensor add_term(const LossTerm& term, double count, double weight, std::optional<double>& sum) {
@@ -90,6 +66,7 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
   PassOptions pass{.weights = options_.loss_weights,
                    .temperature = options_.temperature,
                    .lrs_scale = options_.lrs_scale,
+                   .precision = options_.precision,
                    .dropout = options_.dropout};
   for (std::size_t i = share.rank; i < batches.size(); i += share.size) {
     for (const Split& split : active) {
@@ -112,7 +89,6 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
 at::Tensor StepRunner::pass_loss(const Split& split, const PassBatch& batch,
                                  const PassOptions& pass, const Counts& counts,
                                  StepLosses& losses) const {
-  const ReducedPrecision precision(options_.precision);
   const ReaderView student{*split.encoder, *student_.head};
   std::optional<ReaderView> teacher;
   if (teacher_ != nullptr) teacher.emplace(ReaderView{*teacher_->encoder, *teacher_->head});

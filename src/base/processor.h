@@ -1,0 +1,13 @@
+// What the processor can compute in, as far as it decides how a model runs.
+#pragma once
+
+namespace deformer {
+
+/// Products of bf16 values at twice the rate of fp32 or better: AVX-512 BF16, which every processor
+/// with AMX has too. oneDNN picks among them.
+[[nodiscard]] bool has_bf16_products();
+
+/// The same for fp16: AVX-512 FP16.
+[[nodiscard]] bool has_fp16_products();
+
+}  // namespace deformer

@@ -1,0 +1,48 @@
+#include "train/reduced_precision.h"
+
+#include <ATen/Context.h>
+#include <ATen/autocast_mode.h>
+
+#include "base/processor.h"
+#include "deformer/error.h"
+
+namespace deformer {
+
+namespace {
+
+// Which of them a product takes is said by where its tensors are.
+constexpr c10::DeviceType kDevices[] = {at::kCPU, at::kCUDA};
+
+}  // namespace
+
+ReducedPrecision::ReducedPrecision(TrainingPrecision precision)
+    : bf16_(precision == TrainingPrecision::kBf16) {
+  if (precision == TrainingPrecision::kTf32) at::globalContext().setAllowTF32CuBLAS(true);
+  if (!bf16_) return;
+  for (const c10::DeviceType device : kDevices) {
+    at::autocast::set_autocast_enabled(device, true);
+    at::autocast::set_autocast_dtype(device, at::kBFloat16);
+  }
+  at::autocast::increment_nesting();
+}
+
+ReducedPrecision::~ReducedPrecision() {
+  if (!bf16_) return;
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  for (const c10::DeviceType device : kDevices) at::autocast::set_autocast_enabled(device, false);
+}
+
+void require_training_precision(TrainingPrecision precision, Device device) {
+  if (device != Device::kCpu) return;
+  if (precision == TrainingPrecision::kTf32) {
+    throw Error(ErrorCode::kUnsupported,
+                "training precision: expected fp32 or bf16 on a CPU, found tf32");
+  }
+  if (precision == TrainingPrecision::kBf16 && !has_bf16_products()) {
+    throw Error(
+        ErrorCode::kUnsupported,
+        "training precision bf16: expected a processor with AMX or AVX-512 BF16, found none");
+  }
+}
+
+}  // namespace deformer

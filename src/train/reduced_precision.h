@@ -1,0 +1,25 @@
+// Products of a training pass in fewer bits than its weights have.
+#pragma once
+
+#include "deformer/training.h"
+
+namespace deformer {
+
+/// While it lives, this thread's products run in TF32 or bf16; nothing for fp32. For
+/// the forward pass: the backward pass follows what was recorded. (What a layer norm or a sum gets
+/// and gives stays fp32: the residual stream is never rounded.)
+class ReducedPrecision {
+ public:
+  explicit ReducedPrecision(TrainingPrecision precision);
+  ~ReducedPrecision();
+  ReducedPrecision(const ReducedPrecision&) = delete;
+  ReducedPrecision& operator=(const ReducedPrecision&) = delete;
+
+ private:
+  bool bf16_;
+};
+
+/// Throws kUnsupported where the device cannot compute in it.
+void require_training_precision(TrainingPrecision precision, Device device);
+
+}  // namespace deformer
