@@ -1,6 +1,8 @@
 # Shared by the scripts that train readers of the size of models/squad-mini; sourced after common.sh, not run.
-# They set data and work.
+# They set data and work. TRAINING_PRECISION in the environment: bf16 on a processor with AMX or AVX-512 BF16; fp32 otherwise.
 # shellcheck shell=bash disable=SC2034,SC2154  # variables of those scripts, and for them
+
+precision=${TRAINING_PRECISION:-fp32}
 
 # Weights of the losses. LRS is divided by the teacher's mean square: on a model of this size the paper's 0.5 is 1-2 % of the
 # gradient (docs/training.md).
@@ -36,7 +38,8 @@ stage() {
   if [[ -f $work/$name/done ]]; then return; fi
   if [[ -f $work/$name/training/state.safetensors ]]; then resume=(--resume); fi
   say "stage $name"
-  build/release/deformer train --output "$work/$name" --seed 1 --held-out 500 --warmup 0.1 "$@" "${resume[@]}"
+  build/release/deformer train --output "$work/$name" --seed 1 --held-out 500 --warmup 0.1 \
+    --precision "$precision" "$@" "${resume[@]}"
   touch "$work/$name/done"
 }
 

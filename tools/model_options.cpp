@@ -18,7 +18,7 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->capture_default_str()
       ->group(group);
   verb.add_option("--precision", options.precision,
-                  "Arithmetic of the linear layers: fp32, int8; auto = the faster one here")
+                  "Arithmetic of the encoder: fp32, fp16, bf16, int8; auto = the fastest one here")
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);
@@ -70,7 +70,7 @@ std::shared_ptr<const Model> load_model(const ModelOptions& options, const Talk&
   auto model = Model::load(options.model_dir, load);
   if (load.precision == Precision::kAuto) {
     talk.note("precision auto: " + to_string(model->runtime().precision) +
-              " is the faster one here");
+              " is the fastest one here");
   }
   return model;
 }

@@ -10,13 +10,17 @@ namespace deformer {
 
 enum class Device { kCpu, kCuda };
 
-/// Arithmetic of the linear layers, chosen once when a model is loaded.
+/// How the encoder computes, chosen once when a model is loaded. Heads are fp32 in all of them, and
+/// so is what a store receives: models of different precision share one.
 enum class Precision {
   kFp32,
-  kInt8,  ///< weights per output channel and activations per row in 8 bits, everything else in
-          ///< fp32; on a CPU with a LibTorch that has oneDNN
-  kAuto,  ///< the faster of them, measured when the model is loaded (a tenth of a second for
-          ///< BERT-base); a loaded model's Model::runtime() says which it is
+  kFp16,  ///< weights and states in fp16; a GPU, or a CPU with AVX-512 FP16
+  kBf16,  ///< weights and states in bf16; a GPU, or a CPU with AMX or AVX-512 BF16
+  kInt8,  ///< linear layers with weights per output channel and activations per row in 8 bits,
+          ///< everything else in fp32; a CPU with a LibTorch that has oneDNN
+  kAuto,  ///< on a GPU fp16, on a CPU the fastest of fp32, bf16 and int8, measured when the model
+          ///< is loaded (two tenths of a second for BERT-base); a loaded model's Model::runtime()
+          ///< says which it is
 };
 
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Device device);
@@ -24,7 +28,8 @@ enum class Precision {
 
 /// Parses "cpu", "cuda". Throws kInvalidArgument naming the accepted values.
 [[nodiscard]] DEFORMER_EXPORT Device parse_device(std::string_view name);
-/// Parses "fp32", "int8", "auto". Throws kInvalidArgument naming the accepted values.
+/// Parses "fp32", "fp16", "bf16", "int8", "auto". Throws kInvalidArgument naming the accepted
+/// values.
 [[nodiscard]] DEFORMER_EXPORT Precision parse_precision(std::string_view name);
 
 /// How a model runs. All fields have working defaults.

@@ -30,7 +30,8 @@ struct Segment {
 
 /// States of several segments, one after the other without padding.
 struct Encoding {
-  at::Tensor hidden;  ///< [tokens, hidden] fp32 on the model's device
+  at::Tensor hidden;  ///< [tokens, hidden] on the model's device, in the type of its
+                      ///< precision (fp32 with int8)
   std::vector<std::int64_t>
       offsets;  ///< [segments + 1]; segment i owns rows [offsets[i], offsets[i + 1])
 

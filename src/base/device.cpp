@@ -12,6 +12,10 @@ std::string to_string(Precision precision) {
   switch (precision) {
     case Precision::kFp32:
       return "fp32";
+    case Precision::kFp16:
+      return "fp16";
+    case Precision::kBf16:
+      return "bf16";
     case Precision::kInt8:
       return "int8";
     case Precision::kAuto:
@@ -28,11 +32,13 @@ Device parse_device(std::string_view name) {
 }
 
 Precision parse_precision(std::string_view name) {
-  if (name == "fp32") return Precision::kFp32;
-  if (name == "int8") return Precision::kInt8;
-  if (name == "auto") return Precision::kAuto;
-  throw Error(ErrorCode::kInvalidArgument,
-              "precision: expected fp32, int8 or auto, found \"" + std::string(name) + "\"");
+  for (const Precision precision :
+       {Precision::kFp32, Precision::kFp16, Precision::kBf16, Precision::kInt8, Precision::kAuto}) {
+    if (name == to_string(precision)) return precision;
+  }
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      "precision: expected fp32, fp16, bf16, int8 or auto, found \"" + std::string(name) + "\"");
 }
 
 }  // namespace deformer

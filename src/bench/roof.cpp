@@ -16,31 +16,39 @@ constexpr int kRepeats = 3;
 
 }  // namespace
 
-Roof::Weights& Roof::weights(std::int64_t in, std::int64_t out) {
-  Weights& found = weights_[{in, out}];
+Roof::Weights& Roof::weights(const LinearProduct& product, const nn::Placement& placement) {
+  Weights& found = weights_[{product.in, product.out, placement.device.type(), placement.type}];
+  const auto options = at::device(placement.device).dtype(placement.type);
   while (found.sets.size() < kSets) {
-    found.sets.emplace_back(at::randn({out, in}), at::zeros({out}));
+    found.sets.emplace_back(at::randn({product.out, product.in}, options),
+                            at::zeros({product.out}, options));
   }
   return found;
 }
 
-double Roof::time(const LinearProduct& product) {
-  Weights& turns = weights(product.in, product.out);
-  const at::Tensor input = at::randn({product.rows, product.in});
+double Roof::time(const LinearProduct& product, const nn::Placement& placement) {
+  Weights& turns = weights(product, placement);
+  const at::Tensor input =
+      at::randn({product.rows, product.in}, at::device(placement.device).dtype(placement.type));
   const int repeats = product.rows < kFewRows ? kRepeats : 1;
+  at::Tensor output;
   const Stopwatch watch;
   for (int i = 0; i < repeats; ++i) {
     const auto& [weight, bias] = turns.sets[turns.next];
     turns.next = (turns.next + 1) % turns.sets.size();
-    static_cast<void>(at::linear(input, weight, bias));
+    output = at::linear(input, weight, bias);
   }
+  // A GPU works on behind the calls: a value that is read has been computed.
+  if (!output.is_cpu()) static_cast<void>(output[0][0].item());
   return watch.seconds() / repeats;
 }
 
-double Roof::seconds(const PassProducts& products) {
+double Roof::seconds(const PassProducts& products, const nn::Placement& placement) {
   const c10::InferenceMode inference;
   double sum = 0;
-  for (const LinearProduct& product : products.linear) sum += product.count * time(product);
+  for (const LinearProduct& product : products.linear) {
+    sum += product.count * time(product, placement);
+  }
   return sum;
 }
 

@@ -13,7 +13,7 @@ nn::Linear take_linear(const WeightScope& scope, std::int64_t in, std::int64_t o
 }
 
 nn::Linear take_head_linear(const WeightScope& scope, std::int64_t in, std::int64_t out) {
-  return {scope.take("weight", {out, in}), scope.take("bias", {out})};
+  return {scope.take_fp32("weight", {out, in}), scope.take_fp32("bias", {out})};
 }
 
 nn::LayerNorm take_norm(const WeightScope& scope, std::int64_t size, double eps) {

@@ -18,8 +18,7 @@ namespace deformer {
 /// `weight` [out, in] and `bias` [out] of the scope, in the loader's precision.
 [[nodiscard]] nn::Linear take_linear(const WeightScope& scope, std::int64_t in, std::int64_t out);
 
-/// The same in fp32 whatever the loader's precision: heads are small, and what they say is the
-/// answer.
+/// The same in fp32, see WeightScope::take_fp32().
 [[nodiscard]] nn::Linear take_head_linear(const WeightScope& scope, std::int64_t in,
                                           std::int64_t out);
 

@@ -23,21 +23,30 @@
 #include "model/weights.h"
 #include "nn/fastest_precision.h"
 #include "nn/guard.h"
-#include "nn/int8_weight.h"
+#include "nn/placement.h"
 #include "text/id_tokenizer.h"
 
 namespace deformer {
 namespace {
 
-void require_supported(const Runtime& runtime) {
-  if (runtime.device != Device::kCpu) {
-    throw Error(ErrorCode::kUnsupported, "device " + to_string(runtime.device) +
-                                             " with precision " + to_string(runtime.precision) +
-                                             ": expected cpu with fp32, int8 or auto");
+const char* requirement(Precision precision) {
+  switch (precision) {
+    case Precision::kFp16:
+      return "a GPU or a processor with AVX-512 FP16";
+    case Precision::kBf16:
+      return "a GPU or a processor with AMX or AVX-512 BF16";
+    default:
+      return "a CPU and a LibTorch with oneDNN";
   }
-  if (runtime.precision == Precision::kInt8 && !nn::has_int8()) {
-    throw Error(ErrorCode::kUnsupported,
-                "precision int8: expected a LibTorch with oneDNN, found one without");
+}
+
+void require_supported(const Runtime& runtime) {
+  static_cast<void>(nn::to_torch_device(runtime.device));
+  if (!nn::supports(runtime.device, runtime.precision)) {
+    throw Error(ErrorCode::kUnsupported, "precision " + to_string(runtime.precision) +
+                                             ": expected " + requirement(runtime.precision) +
+                                             ", found device " + to_string(runtime.device) +
+                                             " without it");
   }
   if (runtime.threads < 0) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -53,8 +62,9 @@ ModelConfig load_config(const std::filesystem::path& model_dir, const LoadOption
   return config;
 }
 
-Precision choose_precision(Precision wanted, const ModelConfig& config) {
-  if (wanted != Precision::kAuto) return wanted;
+Precision choose_precision(const Runtime& wanted, const ModelConfig& config) {
+  if (wanted.precision != Precision::kAuto) return wanted.precision;
+  if (wanted.device == Device::kCuda) return Precision::kFp16;
   return nn::fastest_precision(config.hidden_size, config.intermediate_size, config.hidden_act);
 }
 
@@ -138,10 +148,10 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.checkpoint = checkpoint});
     require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
     if (options.threads > 0) at::set_num_threads(options.threads);
-    state->runtime.precision = choose_precision(options.precision, state->config);
+    state->runtime.precision = choose_precision(state->runtime, state->config);
     const c10::InferenceMode inference;
     WeightLoader weights(checkpoint);
-    weights.set_precision(state->runtime.precision);
+    weights.place(options.device, state->runtime.precision);
     state->encoder = make_encoder(state->config, weights);
     const WeightScope head(weights, SpanHead::kName);
     if (head.has("weight")) {
@@ -166,11 +176,11 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config,
     state->tokenizer = std::make_shared<const IdTokenizer>(config.vocab_size);
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.seed = options.seed});
     if (options.threads > 0) at::set_num_threads(options.threads);
-    state->runtime.precision = choose_precision(options.precision, config);
+    state->runtime.precision = choose_precision(state->runtime, config);
     const c10::InferenceMode inference;
     WeightLoader weights(
         RandomWeights{.deviation = config.initializer_range, .seed = options.seed});
-    weights.set_precision(state->runtime.precision);
+    weights.place(options.device, state->runtime.precision);
     state->encoder = make_encoder(config, weights);
     state->span_head =
         std::make_shared<const SpanHead>(config.hidden_size, WeightScope(weights, SpanHead::kName));

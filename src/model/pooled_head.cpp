@@ -18,7 +18,7 @@ PooledHead::PooledHead(nn::Linear pooler, nn::Linear output, PooledHeadNames nam
     : names_(std::move(names)), pooler_(std::move(pooler)), output_(std::move(output)) {}
 
 at::Tensor PooledHead::pool(const at::Tensor& cls) const {
-  return pooler_.forward(cls).tanh();
+  return pooler_.forward(cls.to(at::kFloat)).tanh();
 }
 
 at::Tensor PooledHead::logits(const at::Tensor& pooled, const ForwardOptions& options) const {

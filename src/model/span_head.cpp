@@ -8,7 +8,7 @@
 namespace deformer {
 
 SpanHead::SpanHead(std::int64_t hidden_size, const WeightScope& scope)
-    : linear_(scope.take("weight", {2, hidden_size}), scope.take("bias", {2})) {}
+    : linear_(scope.take_fp32("weight", {2, hidden_size}), scope.take_fp32("bias", {2})) {}
 
 SpanHead::SpanHead(at::Tensor weight, at::Tensor bias)
     : linear_(std::move(weight), std::move(bias)) {}
@@ -19,7 +19,7 @@ void SpanHead::append_parameters(std::vector<Parameter>& parameters) const {
 }
 
 at::Tensor SpanHead::logits(const at::Tensor& hidden) const {
-  return linear_.forward(hidden);
+  return linear_.forward(hidden.to(at::kFloat));
 }
 
 }  // namespace deformer

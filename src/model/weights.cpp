@@ -79,14 +79,15 @@ at::Tensor WeightLoader::make(std::string_view name, at::IntArrayRef shape) cons
                     at::detail::createCPUGenerator(hasher.digest64()));
 }
 
-at::Tensor WeightLoader::take(const std::string& name, at::IntArrayRef shape) {
+at::Tensor WeightLoader::take_as(at::ScalarType wanted, const std::string& name,
+                                 at::IntArrayRef shape) {
   if (checkpoint_ == nullptr) {
     taken_values_ += c10::multiply_integers(shape);
-    return make(name, shape);
+    return make(name, shape).to(placement_.device, wanted);
   }
   const auto stand_in = [&] {
     if (missing_.count() + misshapen_.count() >= kMaxProblems) fail({});
-    return at::zeros({}, at::kFloat).expand(shape);
+    return at::zeros({}, at::device(placement_.device).dtype(wanted)).expand(shape);
   };
   const StoredTensor* stored = checkpoint_->find(name);
   if (stored == nullptr) {
@@ -104,8 +105,8 @@ at::Tensor WeightLoader::take(const std::string& name, at::IntArrayRef shape) {
   }
   taken_values_ += c10::multiply_integers(shape);
   const at::Tensor view = view_of(*stored, *type, shape);
-  const bool copy = memory_.kind == WeightMemory::kOwned;
-  return view.to(memory_.device, at::kFloat, /*non_blocking=*/false, copy);
+  const bool copy = memory_ == WeightMemory::kOwned;
+  return view.to(placement_.device, wanted, /*non_blocking=*/false, copy);
 }
 
 NameList WeightLoader::unexpected(const std::vector<std::string>& ignorable_prefixes) const {

@@ -14,17 +14,14 @@
 #include "deformer/device.h"
 #include "model/checkpoint.h"
 #include "model/name_list.h"
+#include "nn/placement.h"
 
 namespace deformer {
 
-/// Where the tensors of a WeightLoader live.
-struct WeightMemory {
-  enum Kind : std::uint8_t {
-    kMapped,  ///< on the mapped file where its bytes can be used as they are: for inference
-    kOwned,   ///< copies that may be written: for training
-  };
-  Kind kind = kMapped;
-  at::Device device = at::kCPU;
+/// Whose memory the tensors of a WeightLoader are in.
+enum class WeightMemory : std::uint8_t {
+  kMapped,  ///< the mapped file's where its bytes can be used as they are: for inference
+  kOwned,   ///< their own, which may be written: for training
 };
 
 /// New weights: matrices normally distributed, gains 1, biases 0, as BERT and XLNet begin their
@@ -40,23 +37,32 @@ struct RandomWeights {
 /// there. Not safe for concurrent calls.
 class WeightLoader {
  public:
-  explicit WeightLoader(const Checkpoint& checkpoint,
-                        WeightMemory memory = {.kind = WeightMemory::kMapped})
+  explicit WeightLoader(const Checkpoint& checkpoint, WeightMemory memory = WeightMemory::kMapped)
       : checkpoint_(&checkpoint), memory_(memory) {}
   explicit WeightLoader(const RandomWeights& random) : random_(random) {}
 
-  /// Arithmetic of the linear layers that are made of these weights.
-  void set_precision(Precision precision) { precision_ = precision; }
+  /// Where the tensors live, and arithmetic and type of the layers that are made of them. By
+  /// default the CPU and fp32. Throws as nn::placement_of().
+  void place(Device device, Precision precision) {
+    placement_ = nn::placement_of(device, precision);
+    precision_ = precision;
+  }
   [[nodiscard]] Precision precision() const { return precision_; }
 
-  /// An fp32 tensor of exactly this shape, contiguous. Mapped and stored as F32 (and aligned): a
-  /// view of the mapped file, which stays mapped as long as the tensor. Stored as F16, BF16 or F64:
-  /// a converted copy. The mapping is read-only: never write such a weight in place.
+  /// A tensor of exactly this shape and of the placement's type, contiguous. Mapped, stored in that
+  /// type (and aligned) and for the CPU: a view of the mapped file, which stays mapped as long as
+  /// the tensor. Otherwise a converted copy. The mapping is read-only: never write such a weight in
+  /// place.
   ///
   /// A tensor that is missing or misshapen is recorded for finish() and stands in as zeros that
   /// take no memory (strides 0). After 1,000 such tensors the error is thrown at once: the
   /// configuration belongs to another model.
-  [[nodiscard]] at::Tensor take(const std::string& name, at::IntArrayRef shape);
+  [[nodiscard]] at::Tensor take(const std::string& name, at::IntArrayRef shape) {
+    return take_as(placement_.type, name, shape);
+  }
+  /// The same in a type of the caller's choice.
+  [[nodiscard]] at::Tensor take_as(at::ScalarType type, const std::string& name,
+                                   at::IntArrayRef shape);
 
   /// False for random weights: what a checkpoint may lack is left out.
   [[nodiscard]] bool has(std::string_view name) const {
@@ -81,7 +87,8 @@ class WeightLoader {
 
   const Checkpoint* checkpoint_ = nullptr;  // null: random weights
   RandomWeights random_;
-  WeightMemory memory_;
+  WeightMemory memory_ = WeightMemory::kMapped;
+  nn::Placement placement_;
   Precision precision_ = Precision::kFp32;
   std::set<std::string, std::less<>> taken_;
   std::int64_t taken_values_ = 0;
@@ -103,6 +110,11 @@ class WeightScope {
   }
   [[nodiscard]] at::Tensor take(std::string_view name, at::IntArrayRef shape) const {
     return loader_->take(full_name(name), shape);
+  }
+  /// In fp32 whatever the placement's type: for heads, which are small, and what they say is the
+  /// answer.
+  [[nodiscard]] at::Tensor take_fp32(std::string_view name, at::IntArrayRef shape) const {
+    return loader_->take_as(at::kFloat, full_name(name), shape);
   }
   [[nodiscard]] bool has(std::string_view name) const { return loader_->has(full_name(name)); }
   [[nodiscard]] Precision precision() const { return loader_->precision(); }

@@ -45,7 +45,8 @@ std::vector<nn::DistanceTable> XlnetDistances::make(std::span<const at::Tensor> 
   std::vector<nn::DistanceTable> tables;
   tables.reserve(weights.size());
   for (const at::Tensor& weight : weights) {
-    const at::Tensor keys = at::mm(sinusoids, weight.flatten(1)) * scale;
+    const at::Tensor keys =
+        (at::mm(sinusoids, weight.flatten(1).to(at::kFloat)) * scale).to(weight.scalar_type());
     tables.push_back(
         {keys.unflatten(1, {sizes_.heads, sizes_.head}).permute({1, 2, 0}).contiguous(), reach});
   }

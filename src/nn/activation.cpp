@@ -54,7 +54,11 @@ at::Tensor activate(Activation activation, at::Tensor input) {
   if (needs_gradient(input)) return activate_for_gradient(activation, input);
   switch (activation) {
     case Activation::kGeluErf:
-      gelu_erf_in_place(input);
+      if (input.is_cpu()) {
+        gelu_erf_in_place(input);
+      } else {
+        at::gelu_(input, kErf);
+      }
       break;
     case Activation::kGeluTanh:
       at::gelu_(input, kTanh);

@@ -8,9 +8,10 @@
 
 namespace deformer::nn {
 
-/// Times the feed-forward product [in -> out] of a few hundred rows in fp32 and int8, with the
-/// threads that are set: six products of each, a tenth of a second for BERT-base. int8 has to be
-/// faster by a tenth to be worth its rounding. kFp32 where there is no int8.
+/// Times the feed-forward product [in -> out] of a few hundred rows on the CPU, in fp32 and in
+/// those of bf16 and int8 that it supports(), with the threads that are set: six products of each,
+/// two tenths of a second for BERT-base. One that rounds more has to be faster by a tenth to be
+/// worth it.
 [[nodiscard]] Precision fastest_precision(std::int64_t in, std::int64_t out, Activation activation);
 
 }  // namespace deformer::nn

@@ -9,6 +9,7 @@
 
 #include "nn/int8_rows.h"
 #include "nn/operation.h"
+#include "nn/row_count.h"
 
 namespace deformer::nn {
 namespace {
@@ -53,11 +54,6 @@ int largest_int8_weight() {
 #else
   return 127;
 #endif
-}
-
-std::int64_t padded_rows(std::int64_t rows) {
-  const std::int64_t step = rows <= 512 ? 32 : rows <= 2048 ? 128 : 512;
-  return (rows + step - 1) / step * step;
 }
 
 Int8Weight::Int8Weight(const at::Tensor& weight) : in_(weight.size(1)), out_(weight.size(0)) {

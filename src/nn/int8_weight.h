@@ -36,10 +36,6 @@ class Int8Weight {
   at::Tensor zero_points_;  // [out] zeros
 };
 
-/// `rows` rounded up to a number from a short list, at most 31 more below 512 and 1/16 beyond:
-/// oneDNN compiles code for every number of rows that it meets, and is slow on odd ones.
-[[nodiscard]] std::int64_t padded_rows(std::int64_t rows);
-
 /// The largest value that a quantised weight may have on this machine: 127 where the processor adds
 /// products of bytes in 32 bits (VNNI), else 64, because two products, 2 * 255 * 64, must fit 16
 /// bits.

@@ -21,13 +21,14 @@ enum class WeightOrder : std::uint8_t {
   kInFirst,   ///< [in, out...]
 };
 
-/// A linear layer in the precision that the model was loaded with. Immutable, safe for concurrent
-/// calls. In int8 a row's result differs from the exact one by about 1 % of the row's size. It does
-/// not depend on the other rows, in fp32 not beyond rounding (few rows and many are multiplied by
-/// different code).
+/// A linear layer in the precision that the model was loaded with: fp32, fp16 and bf16 are the type
+/// of the weight. Immutable, safe for concurrent calls. In int8 a row's result differs from the
+/// exact one by about 1 % of the row's size. It does not depend on the other rows, in fp32 not
+/// beyond rounding (few rows and many are multiplied by different code).
 class Linear {
  public:
-  /// `weight` fp32 in the given order; `bias` fp32, as many values as the output has, or undefined.
+  /// `weight` in the given order; `bias` of its type, as many values as the output has, or
+  /// undefined. For int8 both are fp32.
   Linear(at::Tensor weight, at::Tensor bias, Precision precision = Precision::kFp32,
          WeightOrder order = WeightOrder::kOutFirst);
 
@@ -35,7 +36,8 @@ class Linear {
   [[nodiscard]] at::Tensor forward(const at::Tensor& input,
                                    std::optional<Activation> activation = {}) const;
 
-  /// As given to the constructor. In int8 only the shape is kept: no memory is behind the values.
+  /// As given to the constructor. Where another form of it is all that is used (int8; fp16 and bf16
+  /// on a CPU) only the shape is kept: no memory is behind the values.
   [[nodiscard]] const at::Tensor& weight() const { return weight_; }
   [[nodiscard]] const at::Tensor& bias() const { return bias_; }
   [[nodiscard]] std::int64_t out_features() const {
@@ -43,13 +45,14 @@ class Linear {
   }
 
  private:
-  [[nodiscard]] at::Tensor multiply(const at::Tensor& input, const at::Tensor& bias) const;  // fp32
+  [[nodiscard]] at::Tensor multiply(const at::Tensor& input, const at::Tensor& bias) const;
+  [[nodiscard]] at::Tensor plain_product(const at::Tensor& input, const at::Tensor& bias) const;
 
   at::Tensor weight_;
   at::Tensor bias_;
   WeightOrder order_;
-  std::shared_ptr<const Int8Weight> int8_;      // null: fp32
-  std::shared_ptr<const PackedWeight> packed_;  // for few rows; null: not to be had
+  std::shared_ptr<const Int8Weight> int8_;      // null: another precision
+  std::shared_ptr<const PackedWeight> packed_;  // null: not to be had
 };
 
 }  // namespace deformer::nn

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <optional>
+#include <utility>
 
 #include "nn/operation.h"
+#include "nn/row_count.h"
 
 namespace deformer::nn {
 namespace {
@@ -18,19 +20,18 @@ constexpr std::size_t kMultiplyArguments = 6;
 // What the layout is chosen for: a question's length.
 constexpr std::int64_t kExpectedRows = 32;
 
-// oneDNN compiles code for every number of rows that it meets, for a millisecond or so: above a
-// question's length, numbers of rows are rounded up to a multiple.
-constexpr std::int64_t kExactRows = 64;
-constexpr std::int64_t kRowStep = 4;
+// In fp32, rows up to which the product is the faster one.
+constexpr std::int64_t kMostFp32Rows = 192;
 
-at::Tensor pad_rows(const at::Tensor& input) {
+// In fp32, a question's length is taken as it is, and more rows rounded up a little: with so few of
+// them, every one in vain counts.
+constexpr std::int64_t kExactFp32Rows = 64;
+constexpr std::int64_t kFp32RowStep = 4;
+
+std::int64_t rows_to_compute(const at::Tensor& input) {
   const std::int64_t rows = input.size(0);
-  const std::int64_t padded = (rows + kRowStep - 1) / kRowStep * kRowStep;
-  if (rows <= kExactRows || padded == rows) return input.contiguous();
-  at::Tensor output = at::empty({padded, input.size(1)}, input.options());
-  output.narrow(0, 0, rows).copy_(input);
-  output.narrow(0, rows, padded - rows).zero_();
-  return output;
+  if (input.scalar_type() != at::kFloat) return padded_rows(rows);
+  return rows <= kExactFp32Rows ? rows : (rows + kFp32RowStep - 1) / kFp32RowStep * kFp32RowStep;
 }
 
 }  // namespace
@@ -42,18 +43,27 @@ bool has_packed_product() {
   return found;
 }
 
+PackedWeight::PackedWeight(at::Tensor weight)
+    : takes_all_rows_(weight.scalar_type() != at::kFloat), weight_(std::move(weight)) {}
+
+bool PackedWeight::takes(std::int64_t rows) const {
+  return takes_all_rows_ || rows <= kMostFp32Rows;
+}
+
 at::Tensor PackedWeight::multiply(const at::Tensor& input, const at::Tensor& bias) const {
   static const auto multiply = find_operation(kMultiply);
   const c10::List<std::optional<at::Scalar>> no_arguments;
   const c10::IValue bias_or_none = bias.defined() ? c10::IValue(bias) : c10::IValue();
-  return call(multiply, {pad_rows(input), packed(), bias_or_none, "none", no_arguments, ""})
-      .narrow(0, 0, input.size(0));
+  const at::Tensor rows = pad_rows(input, rows_to_compute(input));
+  return cut_rows(call(multiply, {rows, packed(), bias_or_none, "none", no_arguments, ""}),
+                  input.size(0));
 }
 
 const at::Tensor& PackedWeight::packed() const {
   std::call_once(once_, [this] {
     static const auto reorder = find_operation(kReorder);
     packed_ = call(reorder, {weight_.contiguous(), kExpectedRows});
+    weight_.reset();
   });
   return packed_;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "nn/recorded_attention.h"
 
 namespace deformer::nn {
 namespace {
@@ -144,12 +145,25 @@ std::vector<QueryBlock> make_blocks(const RelativeInputs& inputs,
   return blocks;
 }
 
+RelativeInputs to_fp32(const RelativeInputs& inputs) {
+  const auto convert = [](const at::Tensor& tensor) {
+    return tensor.defined() ? tensor.to(at::kFloat) : tensor;
+  };
+  return {convert(inputs.query), convert(inputs.position_query), convert(inputs.other_segment),
+          convert(inputs.key), convert(inputs.value)};
+}
+
 }  // namespace
 
 at::Tensor attend_relative(const RelativeInputs& inputs, const DistanceTable& table,
                            std::span<const PositionRuns> queries,
                            std::span<const PositionRuns> keys) {
   DEFORMER_CHECK(queries.size() == keys.size());
+  if (is_recorded_in_fp32(inputs.query)) {
+    const NoAutocast guard;
+    return attend_relative(to_fp32(inputs), {table.keys.to(at::kFloat), table.reach}, queries,
+                           keys);
+  }
   const std::int64_t num_heads = table.keys.size(0);
   const std::vector<QueryBlock> blocks = make_blocks(inputs, queries);
   const auto key = inputs.key.split_with_sizes(count_rows(keys));

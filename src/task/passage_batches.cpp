@@ -78,7 +78,7 @@ class BatchRunner {
 
   // Windows were queued passage by passage, so they come back in that order.
   void distribute(const Encoding& encoding) {
-    const at::Tensor hidden = encoding.hidden.cpu().contiguous();
+    const at::Tensor hidden = encoding.hidden.to(at::kCPU, at::kFloat).contiguous();
     const float* rows = hidden.const_data_ptr<float>();
     const std::int64_t width = hidden.size(1);
     std::size_t at = 0;

@@ -7,6 +7,7 @@
 
 #include "deformer/error.h"
 #include "model/segment_layout.h"
+#include "nn/placement.h"
 #include "store/hidden_codec.h"
 #include "task/passage_batches.h"
 #include "task/stage_timer.h"
@@ -140,9 +141,9 @@ Encoding PassageSource::read_states(std::span<const WindowRequest> windows) cons
                   std::span<float>(values + encoding.offsets[i] * width,
                                    rows * static_cast<std::size_t>(width)));
   }
-  if (model_.runtime().device == Device::kCuda) {
-    encoding.hidden = encoding.hidden.to(at::Device(at::kCUDA));
-  }
+  const Runtime& runtime = model_.runtime();
+  const nn::Placement placement = nn::placement_of(runtime.device, runtime.precision);
+  encoding.hidden = encoding.hidden.to(placement.device, placement.type);
   return encoding;
 }
 

@@ -68,7 +68,7 @@ class NewLayers {
   NewLayers(const ModelConfig& config, const TrainReaderOptions& options)
       : generator_(at::detail::createCPUGenerator(options.seed)),
         deviation_(config.initializer_range),
-        device_(options.device) {}
+        device_(nn::to_torch_device(options.device)) {}
 
   [[nodiscard]] nn::Linear make(std::int64_t in, std::int64_t out) {
     const at::Tensor weight = at::normal(0.0, deviation_, {out, in}, generator_);
@@ -135,7 +135,8 @@ TrainReader load_train_reader(const std::filesystem::path& model_dir,
   reader.config = found.config;
   reader.tokenizer = load_tokenizer(model_dir);
   require_vocabulary(model_dir, reader.config, reader.tokenizer->vocab_size());
-  WeightLoader weights(checkpoint, {.kind = WeightMemory::kOwned, .device = options.device});
+  WeightLoader weights(checkpoint, WeightMemory::kOwned);
+  weights.place(options.device, Precision::kFp32);
   reader.encoder = make_encoder(reader.config, weights);
   if (reader.config.task == Task::kSpan) {
     reader.head = make_span_task_head(make_span_head(reader.config, weights, options));

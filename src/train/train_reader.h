@@ -34,7 +34,7 @@ struct TrainReaderOptions {
   std::optional<Task> task = {};        ///< see TrainingOptions::task
   std::optional<Layout> layout = {};    ///< see TrainingOptions::layout
   std::optional<int> split_layer = {};  ///< in place of the file's
-  at::Device device = at::kCPU;
+  Device device = Device::kCpu;
   std::uint64_t seed = 1;  ///< of a head that the directory lacks
   bool trainable = true;   ///< gradients are wanted
 };

@@ -33,15 +33,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-at::Device device_of(Device device) {
-  if (device == Device::kCpu) return at::kCPU;
-  if (!at::hasCUDA()) {
-    throw Error(ErrorCode::kUnsupported,
-                "device cuda: expected a LibTorch with CUDA and a GPU, found none");
-  }
-  return at::kCUDA;
-}
-
 // Losses of all ranks, added up with their gradients, and whether any of them is to stop.
 struct Shared {
   StepLosses losses;
@@ -197,10 +188,11 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
                     ? "teacher: expected one, as kd or lrs has a weight, found none"
                     : "teacher: expected none, as neither kd nor lrs has a weight, found one");
   }
-  const at::Device device = device_of(options.device);
   if (options.threads > 0) at::set_num_threads(options.threads);
-  TrainReaderOptions load{
-      .task = options.task, .layout = options.layout, .device = device, .seed = options.seed};
+  TrainReaderOptions load{.task = options.task,
+                          .layout = options.layout,
+                          .device = options.device,
+                          .seed = options.seed};
   if (!options.split_layers.empty()) load.split_layer = options.split_layers.back();
   student = load_train_reader(base, load);
   if (options.split_layers.empty()) {

@@ -172,7 +172,7 @@ TEST_F(CmdTrain, BadInputIsOneLine) {
   fails({"--loss-weights", "kd"}, 2, "loss weights: expected");
   fails({"--loss-weights", "paper"}, 2, "teacher: expected one");
   fails({"--split-layers", "0,1"}, 2, "expected --split-layer or --split-layers, found both");
-  fails({"--precision", "bf16"}, 6, "training precision: expected fp32 on a CPU");
+  fails({"--precision", "tf32"}, 6, "training precision: expected fp32 or bf16 on a CPU");
   fails({"--resume"}, 3, "state.safetensors");
   fails({"--epochs", "0"}, 2, "epochs: expected above 0");
   fails({"--held-out", "3"}, 2, "held-out questions: expected fewer");

@@ -3,6 +3,8 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <string>
@@ -12,6 +14,7 @@
 #include "model/pooled_head.h"
 #include "model/segment_layout.h"
 #include "model/span_head.h"
+#include "nn/placement.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -29,12 +32,15 @@ struct EncoderCase {
 };
 
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a - b).abs().max().item<double>();
+  return (a.to(at::kFloat) - b.to(at::kFloat)).abs().max().item<double>();
 }
 
 class EncoderContract : public testing::TestWithParam<EncoderCase> {
  protected:
-  EncoderContract() {
+  void SetUp() override {
+    if (!nn::supports(Device::kCpu, GetParam().precision)) {
+      GTEST_SKIP() << "needs a processor with products in " << to_string(GetParam().precision);
+    }
     GetParam().write_model(dir_.path());
     model_ = Model::load(
         dir_.path(), {.precision = GetParam().precision, .split_layer = GetParam().split_layer});
@@ -52,9 +58,19 @@ class EncoderContract : public testing::TestWithParam<EncoderCase> {
     return values;
   }
 
-  // Of states of size 1. In int8 a last bit that differs can move a value by one of 255 steps.
+  // Of states of size 1, of which bf16 keeps 8 bits and fp16 11. In int8 a last bit that differs
+  // can move a value by one of 255 steps.
   [[nodiscard]] static double tolerance() {
-    return GetParam().precision == Precision::kFp32 ? 1e-5 : 0.05;
+    switch (GetParam().precision) {
+      case Precision::kBf16:
+        return 0.1;
+      case Precision::kFp16:
+        return 0.02;
+      case Precision::kInt8:
+        return 0.05;
+      default:
+        return 1e-5;
+    }
   }
 
   [[nodiscard]] const Encoder& encoder() const { return model_->encoder(); }
@@ -111,8 +127,10 @@ TEST_P(EncoderContract, SelectedRowsAreRowsOfTheWhole) {
     const at::Tensor expected = at::cat({segment(passage, i), segment(cls, i)});
     EXPECT_LT(largest_difference(segment(both, i), expected), tolerance());
     // Each selected row is one of the whole.
-    const at::Tensor distances = at::cdist(expected, segment(all, i));
-    EXPECT_LT(std::get<0>(distances.min(1)).max().item<double>(), 1e-3);
+    const at::Tensor distances = at::cdist(expected.to(at::kFloat), segment(all, i).to(at::kFloat));
+    const double width = std::sqrt(static_cast<double>(expected.size(1)));
+    EXPECT_LT(std::get<0>(distances.min(1)).max().item<double>(),
+              std::max(1e-3, width * tolerance()));
   }
 }
 
@@ -230,16 +248,16 @@ TEST_P(EncoderContract, DropoutChangesStatesByItsGeneratorAlone) {
   EXPECT_GT(largest_difference(run(0.2, 1), run(0.2, 2)), 0.01);
 }
 
-class Int8Contract : public EncoderContract {};
+class RoundedContract : public EncoderContract {};
 
-TEST_P(Int8Contract, IsCloseToFp32) {
+TEST_P(RoundedContract, IsCloseToFp32) {
   const auto exact = Model::load(dir_.path(), {.split_layer = GetParam().split_layer});
   const auto run = [&](const Encoder& of) {
     return of.upper(of.lower(questions_), of.lower(passages_), pairs_, JointRows::kAll).hidden;
   };
   const at::Tensor expected = run(exact->encoder());
   const at::Tensor found = run(encoder());
-  const double error = ((found - expected).norm() / expected.norm()).item<double>();
+  const double error = ((found.to(at::kFloat) - expected).norm() / expected.norm()).item<double>();
   // A tiny model's weights are ten times those of a real one: attention is sharp and magnifies.
   EXPECT_GT(error, 0.0);
   EXPECT_LT(error, 0.1);
@@ -284,14 +302,24 @@ std::vector<EncoderCase> cases() {
   return all;
 }
 
-std::vector<EncoderCase> int8_cases() {
+std::vector<EncoderCase> rounded_cases(Precision precision) {
   std::vector<EncoderCase> all;
   for (EncoderCase& one : cases()) {
     if (one.split_layer != 1) continue;
-    one.precision = Precision::kInt8;
+    one.precision = precision;
     all.push_back(std::move(one));
   }
   return all;
+}
+
+std::vector<EncoderCase> int8_cases() {
+  return rounded_cases(Precision::kInt8);
+}
+std::vector<EncoderCase> bf16_cases() {
+  return rounded_cases(Precision::kBf16);
+}
+std::vector<EncoderCase> fp16_cases() {
+  return rounded_cases(Precision::kFp16);
 }
 
 std::string name_of(const testing::TestParamInfo<EncoderCase>& test_info) {
@@ -300,7 +328,11 @@ std::string name_of(const testing::TestParamInfo<EncoderCase>& test_info) {
 
 INSTANTIATE_TEST_SUITE_P(Architectures, EncoderContract, testing::ValuesIn(cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(Int8, EncoderContract, testing::ValuesIn(int8_cases()), name_of);
-INSTANTIATE_TEST_SUITE_P(Int8, Int8Contract, testing::ValuesIn(int8_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Int8, RoundedContract, testing::ValuesIn(int8_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Bf16, EncoderContract, testing::ValuesIn(bf16_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Bf16, RoundedContract, testing::ValuesIn(bf16_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Fp16, EncoderContract, testing::ValuesIn(fp16_cases()), name_of);
+INSTANTIATE_TEST_SUITE_P(Fp16, RoundedContract, testing::ValuesIn(fp16_cases()), name_of);
 
 }  // namespace
 }  // namespace deformer

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "nn/linear.h"
+#include "nn/placement.h"
 
 namespace deformer::nn {
 namespace {
@@ -87,6 +88,45 @@ TEST_F(PackedWeightTest, ThreadsThatComeFirstTogether) {
   }
 }
 
+// In a type of fewer bits everything but the sum is rounded: values of size 1, 70 of them a sum.
+class RoundedPackedWeight : public PackedWeightTest, public testing::WithParamInterface<Precision> {
+ protected:
+  void SetUp() override {
+    if (!has_packed_product() || !supports(Device::kCpu, GetParam())) {
+      GTEST_SKIP() << "needs a processor with products in " << to_string(GetParam());
+    }
+  }
+};
+
+TEST_P(RoundedPackedWeight, EveryNumberOfRows) {
+  const at::ScalarType type = placement_of(Device::kCpu, GetParam()).type;
+  const at::Tensor weight = weight_.to(type);
+  const at::Tensor bias = bias_.to(type);
+  const PackedWeight packed(weight);
+  EXPECT_TRUE(packed.takes_all_rows());
+  // Half a unit in the last of 8 or 11 bits of a result below 64.
+  const double rounding = 64 * (type == at::kHalf ? 1.0 / 2048 : 1.0 / 256);
+  for (const std::int64_t rows : {1, 3, 32, 33, 300, 513}) {
+    const at::Tensor input = random({rows, kIn}, 3).to(type);
+    const at::Tensor found = packed.multiply(input, bias);
+    EXPECT_EQ(found.scalar_type(), type);
+    EXPECT_LT(largest_difference(found, input, weight, bias), rounding);
+  }
+}
+
+TEST_P(RoundedPackedWeight, IsTheOnlyCopyThatALayerKeeps) {
+  const at::ScalarType type = placement_of(Device::kCpu, GetParam()).type;
+  const Linear linear(weight_.to(type), bias_.to(type), GetParam());
+  EXPECT_EQ(linear.weight().sizes(), weight_.sizes());
+  EXPECT_EQ(linear.weight().storage().nbytes(), weight_.to(type).element_size());
+  const at::Tensor input = random({5, kIn}, 4).to(type);
+  EXPECT_LT(largest_difference(linear.forward(input), input, weight_.to(type), bias_.to(type)), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, RoundedPackedWeight,
+                         testing::Values(Precision::kBf16, Precision::kFp16),
+                         [](const auto& test) { return to_string(test.param); });
+
 // The packed layout is a copy: a weight in training would be left behind by it.
 TEST_F(PackedWeightTest, AWeightThatMayChangeIsNotPacked) {
   const c10::InferenceMode off(false);
@@ -101,7 +141,10 @@ TEST_F(PackedWeightTest, AWeightThatMayChangeIsNotPacked) {
 
 TEST_F(PackedWeightTest, FewRowsAndManyGiveTheSame) {
   const Linear linear(weight_, bias_);
-  const at::Tensor input = random({PackedWeight::kMostRows + 1, kIn}, 8);
+  constexpr std::int64_t kMany = 193;
+  ASSERT_TRUE(PackedWeight(weight_).takes(8));
+  ASSERT_FALSE(PackedWeight(weight_).takes(kMany));
+  const at::Tensor input = random({kMany, kIn}, 8);
   const at::Tensor many = linear.forward(input);
   const at::Tensor few = linear.forward(input.narrow(0, 0, 8));
   EXPECT_LT((many.narrow(0, 0, 8) - few).abs().max().item<double>(), 4e-5);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/processor.h"
 #include "deformer/model.h"
 #include "deformer/span_qa.h"
 #include "support/expect_error.h"
@@ -253,6 +254,21 @@ TEST_F(TrainerTest, TrainsOnAGpuInEveryPrecision) {
     EXPECT_TRUE(train(output, training).finished);
     EXPECT_NEAR(log_of(output).at(1).at("loss").get<double>(),
                 log_of("cpu").at(1).at("loss").get<double>(), 0.1);
+  }
+}
+
+TEST_F(TrainerTest, TrainsInBf16OnAProcessorThatHasIt) {
+  if (!has_bf16_products()) GTEST_SKIP() << "needs a processor with AMX or AVX-512 BF16";
+  train("fp32", options());
+  TrainingOptions training = options();
+  training.precision = TrainingPrecision::kBf16;
+  EXPECT_TRUE(train("bf16", training).finished);
+  EXPECT_TRUE(train("again", training).finished);
+  EXPECT_EQ(weights("again"), weights("bf16"));
+  EXPECT_NE(weights("bf16"), weights("fp32"));
+  for (std::size_t line = 1; line <= 8; ++line) {
+    EXPECT_NEAR(log_of("bf16").at(line).at("loss").get<double>(),
+                log_of("fp32").at(line).at("loss").get<double>(), 0.05);
   }
 }
 
