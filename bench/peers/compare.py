@@ -4,13 +4,14 @@
 The others answer as ordinary readers do: question and window together through all layers. Only their forward passes are
 timed, tokenisation and span search are left out. Each gets the questions padded to the model's slots ("slots") and in batches
 of similar length, padded to their longest ("sorted"): removing padding is not decomposition's merit. Ours is `deformer
-bench`, from text to answer: at split layer 0 ("full") and with the passages in an LMDB store ("warm"), in fp32 and int8, in
-batches and one question at a time. All are warmed up.
+bench`, from text to answer: at split layer 0 ("full") and with the passages in an LMDB store ("warm"), in fp32, int8 and, on a
+processor that has it, bf16, in batches and one question at a time. All are warmed up.
 
   transformers eager, sdpa     Hugging Face's BertForQuestionAnswering, fp32
-  torch int8                   the same with dynamically quantised linear layers
+  transformers bf16            sdpa, weights and states in bf16 (on a processor that has it)
+  torch int8                   the first with dynamically quantised linear layers
   onnxruntime, onnxruntime int8   exported, fused by ONNX Runtime's optimizer for BERT, the second quantised dynamically
-  openvino                     the exported model, fp32
+  openvino, openvino bf16      the exported model, fp32, and where the processor has it bf16
   ctranslate2                  CTranslate2's encoder, fp32, and the head in PyTorch; it computes no padding
   plain split, plain split int8   this decomposition in plain PyTorch (plain_split.py), one question at a time, slots only
 
@@ -47,10 +48,11 @@ from transformers import BertConfig, BertForQuestionAnswering
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from compare_transformers import make_batches, make_rows  # noqa: E402
-from machine import cpu_name  # noqa: E402
+from machine import cpu_name, has_bf16  # noqa: E402
 from plain_split import PlainSplit, check_against  # noqa: E402
 
-PEERS = ["eager", "sdpa", "torch-int8", "onnxruntime", "onnxruntime-int8", "openvino", "ctranslate2"]
+BF16_PEERS = ["bf16", "openvino-bf16"] if has_bf16() else []
+PEERS = ["eager", "sdpa", "torch-int8", "onnxruntime", "onnxruntime-int8", "openvino", "ctranslate2", *BF16_PEERS]
 SPLITS = ["plain-split", "plain-split-int8"]
 NAMES = ["input_ids", "attention_mask", "token_type_ids"]
 # A logit of another implementation in fp32 differs by rounding alone.
@@ -142,13 +144,13 @@ def torch_peer(name, model, exact):
     def run(batch):
         with torch.inference_mode():
             result = model(**batch)
-        return result.start_logits.numpy(), result.end_logits.numpy()
+        return result.start_logits.float().numpy(), result.end_logits.float().numpy()
     return Peer(name, run, exact)
 
 
-def load_torch(options, attention):
+def load_torch(options, attention, dtype=torch.float32):
     return BertForQuestionAnswering.from_pretrained(
-        options.model, attn_implementation=attention, dtype=torch.float32).eval()
+        options.model, attn_implementation=attention, dtype=dtype).eval()
 
 
 def export_onnx(options, path):
@@ -197,18 +199,18 @@ def quantize_onnx(source, target):
                      extra_options={"DefaultTensorType": TensorProto.FLOAT})
 
 
-def openvino_peer(path, threads):
+def openvino_peer(name, path, threads, precision):
     import openvino
 
     compiled = openvino.Core().compile_model(
         str(path), "CPU", {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
-                           "INFERENCE_PRECISION_HINT": "f32"})
+                           "INFERENCE_PRECISION_HINT": precision})
     outputs = [compiled.output(name) for name in ("start_logits", "end_logits")]
 
     def run(batch):
         result = compiled({name: batch[name].numpy() for name in NAMES})
         return [result[output] for output in outputs]
-    return Peer("openvino", run, True)
+    return Peer(name, run, precision == "f32")
 
 
 def ctranslate2_peer(options, directory):
@@ -246,11 +248,13 @@ def quantize_torch(model):
 def make_peers(options, directory):
     peers = []
     fused = directory / "fused.onnx"
-    if any(name.startswith("onnxruntime") or name == "openvino" for name in options.peers):
+    if any(name.startswith("onnxruntime") or name.startswith("openvino") for name in options.peers):
         raw = export_onnx(options, fused)
     for name in options.peers:
         if name in ("eager", "sdpa"):
             peers.append(torch_peer(f"transformers {name}", load_torch(options, name), True))
+        elif name == "bf16":
+            peers.append(torch_peer("transformers bf16", load_torch(options, "sdpa", torch.bfloat16), False))
         elif name == "torch-int8":
             peers.append(torch_peer("torch int8", quantize_torch(load_torch(options, "eager")), False))
         elif name == "onnxruntime":
@@ -260,7 +264,9 @@ def make_peers(options, directory):
             quantize_onnx(fused, int8)
             peers.append(onnx_peer("onnxruntime int8", int8, options.threads, False))
         elif name == "openvino":
-            peers.append(openvino_peer(raw, options.threads))
+            peers.append(openvino_peer("openvino", raw, options.threads, "f32"))
+        elif name == "openvino-bf16":
+            peers.append(openvino_peer("openvino bf16", raw, options.threads, "bf16"))
         elif name == "ctranslate2":
             peers.append(ctranslate2_peer(options, directory))
     return peers
@@ -327,7 +333,7 @@ def time_work(work, batches):
 
 # ---- Ours
 
-PRECISIONS = ["fp32", "int8"]
+PRECISIONS = ["fp32", *(["bf16"] if has_bf16() else []), "int8"]
 MODES = ["full", "warm"]
 SETTINGS = ["", ", one at a time"]
 # Other programs' threads may go on waiting actively for a moment.
@@ -367,14 +373,15 @@ def print_table(options, lines, questions):
     named = {each.name: each.seconds for each in lines}
     print(f"{cpu_name()}, {options.threads} threads, {questions} questions, {options.rounds} "
           f"rounds; {versions(options)}; split layer {options.split_layer}\n")
-    print("| | ms per question | ours, warm, is faster by | ours, warm, int8, is faster by |")
-    print("|---|---|---|---|")
+    heads = [f"{our_name('warm', precision, '')}, is faster by" for precision in PRECISIONS]
+    print(f"| | ms per question | {' | '.join(heads)} |")
+    print("|---|---" + "|---" * len(heads) + "|")
     for each in lines:
         ms = 1000 * statistics.median(each.seconds) / questions
         setting = SETTINGS[1] if each.name.endswith(SETTINGS[1]) else SETTINGS[0]
         ratios = [ratio_text(each.seconds, named[our_name("warm", precision, setting)])
                   for precision in PRECISIONS]
-        print(f"| {each.name} | {ms:.1f} | {ratios[0]} | {ratios[1]} |")
+        print(f"| {each.name} | {ms:.1f} | {' | '.join(ratios)} |")
 
 
 def versions(options):

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "nn/recorded_attention.h"
+#include "nn/attention_type.h"
 
 namespace deformer::nn {
 namespace {
@@ -31,10 +31,11 @@ std::vector<at::Tensor> split_rows(const at::Tensor& rows, Offsets offsets) {
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   Offsets query_offsets, Offsets key_offsets, std::int64_t num_heads) {
   DEFORMER_CHECK(query_offsets.size() == key_offsets.size() && !query_offsets.empty());
-  if (is_recorded_in_fp32(query)) {
+  if (attends_in_fp32(query)) {
     const NoAutocast guard;
-    return attend(query.to(at::kFloat), key.to(at::kFloat), value.to(at::kFloat), query_offsets,
-                  key_offsets, num_heads);
+    const at::Tensor output = attend(query.to(at::kFloat), key.to(at::kFloat), value.to(at::kFloat),
+                                     query_offsets, key_offsets, num_heads);
+    return output.to(query.scalar_type());
   }
   const auto queries = split_rows(query, query_offsets);
   const auto keys = split_rows(key, key_offsets);

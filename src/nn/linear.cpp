@@ -45,12 +45,12 @@ Linear::Linear(at::Tensor weight, at::Tensor bias, Precision precision, WeightOr
 at::Tensor Linear::forward(const at::Tensor& input, std::optional<Activation> activation) const {
   const at::Tensor bias = bias_.defined() ? bias_.flatten() : bias_;
   if (int8_) return int8_->multiply(input, bias, activation);
+  if (packed_ && packed_->takes(input.size(0))) return packed_->multiply(input, bias, activation);
   at::Tensor output = multiply(input, bias);
   return activation ? activate(*activation, std::move(output)) : output;
 }
 
 at::Tensor Linear::multiply(const at::Tensor& input, const at::Tensor& bias) const {
-  if (packed_ && packed_->takes(input.size(0))) return packed_->multiply(input, bias);
   if (!input.is_cpu() || !at::autocast::is_autocast_enabled(at::kCPU)) {
     return plain_product(input, bias);
   }

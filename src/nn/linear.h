@@ -45,6 +45,7 @@ class Linear {
   }
 
  private:
+  // With the weight as it was given.
   [[nodiscard]] at::Tensor multiply(const at::Tensor& input, const at::Tensor& bias) const;
   [[nodiscard]] at::Tensor plain_product(const at::Tensor& input, const at::Tensor& bias) const;
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "nn/activation.h"
 #include "nn/operation.h"
 #include "nn/row_count.h"
 
@@ -34,6 +35,24 @@ std::int64_t rows_to_compute(const at::Tensor& input) {
   return rows <= kExactFp32Rows ? rows : (rows + kFp32RowStep - 1) / kFp32RowStep * kFp32RowStep;
 }
 
+// What oneDNN does to a product before it is rounded, in LibTorch's words.
+struct PostOperation {
+  const char* name = "none";
+  const char* algorithm = "";
+};
+
+PostOperation post_operation(Activation activation) {
+  switch (activation) {
+    case Activation::kGeluErf:
+      return {"gelu", "none"};
+    case Activation::kGeluTanh:
+      return {"gelu", "tanh"};
+    case Activation::kRelu:
+      return {"relu", ""};
+  }
+  return {};
+}
+
 }  // namespace
 
 bool has_packed_product() {
@@ -50,13 +69,18 @@ bool PackedWeight::takes(std::int64_t rows) const {
   return takes_all_rows_ || rows <= kMostFp32Rows;
 }
 
-at::Tensor PackedWeight::multiply(const at::Tensor& input, const at::Tensor& bias) const {
+at::Tensor PackedWeight::multiply(const at::Tensor& input, const at::Tensor& bias,
+                                  std::optional<Activation> activation) const {
   static const auto multiply = find_operation(kMultiply);
+  const bool fused = activation && takes_all_rows_;
+  const PostOperation post = fused ? post_operation(*activation) : PostOperation{};
   const c10::List<std::optional<at::Scalar>> no_arguments;
   const c10::IValue bias_or_none = bias.defined() ? c10::IValue(bias) : c10::IValue();
   const at::Tensor rows = pad_rows(input, rows_to_compute(input));
-  return cut_rows(call(multiply, {rows, packed(), bias_or_none, "none", no_arguments, ""}),
-                  input.size(0));
+  at::Tensor output = cut_rows(
+      call(multiply, {rows, packed(), bias_or_none, post.name, no_arguments, post.algorithm}),
+      input.size(0));
+  return activation && !fused ? activate(*activation, std::move(output)) : output;
 }
 
 const at::Tensor& PackedWeight::packed() const {

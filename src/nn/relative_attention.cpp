@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "nn/recorded_attention.h"
+#include "nn/attention_type.h"
 
 namespace deformer::nn {
 namespace {
@@ -159,10 +159,11 @@ at::Tensor attend_relative(const RelativeInputs& inputs, const DistanceTable& ta
                            std::span<const PositionRuns> queries,
                            std::span<const PositionRuns> keys) {
   DEFORMER_CHECK(queries.size() == keys.size());
-  if (is_recorded_in_fp32(inputs.query)) {
+  if (attends_in_fp32(inputs.query)) {
     const NoAutocast guard;
-    return attend_relative(to_fp32(inputs), {table.keys.to(at::kFloat), table.reach}, queries,
-                           keys);
+    const DistanceTable distances{table.keys.to(at::kFloat), table.reach};
+    return attend_relative(to_fp32(inputs), distances, queries, keys)
+        .to(inputs.query.scalar_type());
   }
   const std::int64_t num_heads = table.keys.size(0);
   const std::vector<QueryBlock> blocks = make_blocks(inputs, queries);

@@ -8,6 +8,7 @@
 
 #include <limits>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "nn/linear.h"
@@ -111,6 +112,24 @@ TEST_P(RoundedPackedWeight, EveryNumberOfRows) {
     const at::Tensor found = packed.multiply(input, bias);
     EXPECT_EQ(found.scalar_type(), type);
     EXPECT_LT(largest_difference(found, input, weight, bias), rounding);
+  }
+}
+
+TEST_P(RoundedPackedWeight, ActivationsAreThoseOfTheUnroundedProduct) {
+  const at::ScalarType type = placement_of(Device::kCpu, GetParam()).type;
+  const PackedWeight packed(weight_.to(type));
+  const at::Tensor input = random({33, kIn}, 3).to(type);
+  const at::Tensor product = at::linear(input.to(at::kDouble), weight_.to(type).to(at::kDouble),
+                                        bias_.to(type).to(at::kDouble));
+  const double rounding = 64 * (type == at::kHalf ? 1.0 / 2048 : 1.0 / 256);
+  const std::vector<std::pair<Activation, at::Tensor>> cases{
+      {Activation::kGeluErf, at::gelu(product, "none")},
+      {Activation::kGeluTanh, at::gelu(product, "tanh")},
+      {Activation::kRelu, at::relu(product)}};
+  for (const auto& [activation, expected] : cases) {
+    const at::Tensor found = packed.multiply(input, bias_.to(type), activation);
+    EXPECT_LT((found.to(at::kDouble) - expected).abs().max().item<double>(), rounding);
+    EXPECT_GT(found.min().item<double>(), -0.2);
   }
 }
 
