@@ -60,9 +60,21 @@ def read_folder(folder: Path) -> tuple[list[Reader], dict[int, Times], dict[str,
         times.setdefault(0, column_times(bench, "full"))
         times[bench["model"]["split_layer"]] = column_times(bench, "warm")
         machine = bench["machine"]
+    for path in sorted(folder.glob("both-0-*.scores.json")):
+        match = re.fullmatch(r"both-0-(\d+)-(alternate|sum)\.at-(\d+)\.scores\.json", path.name)
+        if match:
+            scores = load(path)
+            readers.append(Reader(int(match[3]), f"both-{match[1]}-{match[2]}", scores["exact"], scores["f1"]))
     order = ["teacher", *LOSSES]
-    readers.sort(key=lambda r: (r.split_layer, order.index(r.losses)))
+    readers.sort(key=lambda r: (r.split_layer, order.index(r.losses) if r.losses in order else len(order), r.losses))
     return readers, times, machine
+
+
+def loss_name(losses: str) -> str:
+    if losses.startswith("both-"):
+        _, layer, schedule = losses.split("-")
+        return f"KD + LRS, splits 0 and {layer} on one set of weights ({schedule})"
+    return LOSSES.get(losses, "(teacher)")
 
 
 def table(readers: list[Reader], times: dict[int, Times]) -> str:
@@ -71,7 +83,7 @@ def table(readers: list[Reader], times: dict[int, Times]) -> str:
     for reader in readers:
         spent = times.get(reader.split_layer)
         cells = (f"{spent.gflops:.2f} | {spent.single:.1f} | {spent.batch:.1f}" if spent else " | | ")
-        name = LOSSES.get(reader.losses, "(teacher)")
+        name = loss_name(reader.losses)
         lines.append(f"| {reader.split_layer} | {name} | {reader.exact:.2f} | {reader.f1:.2f} | {cells} |")
     return "\n".join(lines)
 

@@ -43,11 +43,11 @@ stage() {
   touch "$work/$name/done"
 }
 
-# train_student NAME SPLIT_LAYER ARGUMENT...: from the teacher to WORK_DIR/NAME, with the options in `losses`; the arguments are
+# train_student NAME SPLIT_LAYER[,SPLIT_LAYER...] ARGUMENT...: from the teacher to WORK_DIR/NAME, with the options in `losses`; the arguments are
 # those of its last stage. The split takes from the upper layers what they knew of matching the two sides: that is learned on
 # short passages first.
 train_student() {
-  local name=$1 shared=("${losses[@]}" --split-layer "$2" --learning-rate 3e-4)
+  local name=$1 shared=("${losses[@]}" --split-layers "$2" --learning-rate 3e-4)
   shift 2
   stage "$name-qamr" --model "$work/teacher" --squad "$qamr" "${shared[@]}" --batch-questions 64 --epochs 0.3
   stage "$name" --model "$work/$name-qamr" --squad "${student_files[@]}" "${shared[@]}" --batch-questions 32 "$@"
