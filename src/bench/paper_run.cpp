@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "bench/device_wait.h"
 #include "bench/random.h"
 #include "bench/statistics.h"
 #include "bench/stopwatch.h"
@@ -49,7 +50,7 @@ class PaperInputs {
 
  private:
   void run(const Encoder& encoder, const Encoding& cached) const {
-    static_cast<void>(encoder.upper(encoder.lower(fresh_), cached, pairs_, rows_));
+    wait_for(encoder.upper(encoder.lower(fresh_), cached, pairs_, rows_).hidden);
   }
 
   const Encoder& decomposed_;
