@@ -2,7 +2,8 @@
 """Training speed against an equivalent PyTorch program, interleaved, in one run.
 
 Both train on the same pairs of question and window, each pair once a turn: those of the first N questions of a SQuAD file
-whose window holds the answer. Same starting weights, threads and number of questions in a batch; fp32, task loss, dropout
+whose window holds the answer. Same starting weights, threads and number of questions in a batch; fp32, or with --precision bf16
+both in bf16 (the PyTorch program under autocast), task loss, dropout
 0.1 after embeddings and sub-layers and none in attention, clipping at 1, fused AdamW, linear warm-up and decay. What is
 counted are real joint tokens (question and window of every pair, special tokens included, padding not); the first steps of
 a turn, loading and saving are left out. The script stops when the two did not see the same number of tokens.
@@ -71,6 +72,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--warmup-steps", type=int, default=2, help="left out of every turn")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     return parser.parse_args()
 
 
@@ -257,7 +259,8 @@ def turn_of_pytorch(options, model_dir, tokenizer, pairs, seed):
     for step, batch in enumerate(batches):
         if step == options.warmup_steps:
             begin = time.perf_counter()
-        loss, batch_slots = program.loss(batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bf16"):
+            loss, batch_slots = program.loss(batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(program.model.parameters(), CLIP)
         optimizer.step()
@@ -282,7 +285,7 @@ def turn_of_deformer(options, model_dir, squad, output, seed):
          "--epochs", "1", "--batch-questions", str(options.batch),
          "--questions-per-window", str(options.shared), "--dropout", "0.1", "--clip", str(CLIP),
          "--learning-rate", str(RATE), "--warmup", str(WARMUP), "--weight-decay", str(DECAY),
-         "--threads", str(options.threads), "--seed", str(seed), "--quiet"], check=True)
+         "--threads", str(options.threads), "--precision", options.precision, "--seed", str(seed), "--quiet"], check=True)
     lines = map(json.loads, (output / "training" / "log.jsonl").read_text().splitlines())
     steps = [line for line in lines if line["event"] == "step"]
     timed = steps[options.warmup_steps:]
@@ -292,7 +295,7 @@ def turn_of_deformer(options, model_dir, squad, output, seed):
 
 
 def print_setting(options, pairs):
-    print(f"{cpu_name()}, {options.threads} threads, split layer {options.split_layer}, "
+    print(f"{cpu_name()}, {options.threads} threads, {options.precision}, split layer {options.split_layer}, "
           f"{len(pairs)} pairs in batches of {options.batch}, {options.rounds} rounds")
     print(f"torch {torch.__version__}, transformers {transformers.__version__}")
     print("real joint tokens per second:", flush=True)
