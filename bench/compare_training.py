@@ -2,11 +2,11 @@
 """Training speed against an equivalent PyTorch program, interleaved, in one run.
 
 Both train on the same pairs of question and window, each pair once a turn: those of the first N questions of a SQuAD file
-whose window holds the answer. Same starting weights, threads and number of questions in a batch; fp32, or with --precision bf16
-both in bf16 (the PyTorch program under autocast), task loss, dropout
-0.1 after embeddings and sub-layers and none in attention, clipping at 1, fused AdamW, linear warm-up and decay. What is
-counted are real joint tokens (question and window of every pair, special tokens included, padding not); the first steps of
-a turn, loading and saving are left out. The script stops when the two did not see the same number of tokens.
+whose window holds the answer. Same starting weights, threads and number of questions in a batch; fp32, or with --precision
+bf16 both in bf16 (the PyTorch program under autocast), task loss, dropout 0.1 after embeddings and sub-layers and none in
+attention, clipping at 1, fused AdamW, linear warm-up and decay. What is counted are real joint tokens (question and window
+of every pair, special tokens included, padding not); the first steps of a turn, loading and saving are left out. The script
+stops when the two did not see the same number of tokens.
 
 The PyTorch program at split layer 0 is Hugging Face's BertForQuestionAnswering with sdpa attention, batches in random order
 and padded to the longest of the batch. At split layer k it runs the same layers on padded questions and windows, then on the
@@ -285,7 +285,8 @@ def turn_of_deformer(options, model_dir, squad, output, seed):
          "--epochs", "1", "--batch-questions", str(options.batch),
          "--questions-per-window", str(options.shared), "--dropout", "0.1", "--clip", str(CLIP),
          "--learning-rate", str(RATE), "--warmup", str(WARMUP), "--weight-decay", str(DECAY),
-         "--threads", str(options.threads), "--precision", options.precision, "--seed", str(seed), "--quiet"], check=True)
+         "--threads", str(options.threads), "--precision", options.precision, "--seed", str(seed),
+         "--quiet"], check=True)
     lines = map(json.loads, (output / "training" / "log.jsonl").read_text().splitlines())
     steps = [line for line in lines if line["event"] == "step"]
     timed = steps[options.warmup_steps:]

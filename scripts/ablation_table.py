@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 LOSSES = {"task": "none", "kd": "KD", "kd-lrs": "KD + LRS"}
+NAMES = {"teacher": "(teacher)", **LOSSES}
 
 
 class Times(NamedTuple):
@@ -43,38 +44,30 @@ def column_times(bench: Any, mode: str) -> Times:
                  1e3 / column["questions_per_second"])
 
 
+def read_reader(path: Path, split_layer: str, losses: str) -> Reader:
+    scores = load(path)
+    return Reader(int(split_layer), losses, scores["exact"], scores["f1"])
+
+
 def read_folder(folder: Path) -> tuple[list[Reader], dict[int, Times], dict[str, str]]:
     """Readers, times by split layer (0: the ordinary model, from the first measurement), the machine."""
     readers, times, machine = [], {}, {}
-    teacher = folder / "teacher.scores.json"
-    if teacher.exists():
-        scores = load(teacher)
-        readers.append(Reader(0, "teacher", scores["exact"], scores["f1"]))
-    for path in sorted(folder.glob("split-*.scores.json")):
-        match = re.fullmatch(r"split-(\d+)-(task|kd|kd-lrs)\.scores\.json", path.name)
-        if match:
-            scores = load(path)
-            readers.append(Reader(int(match[1]), match[2], scores["exact"], scores["f1"]))
+    for path in folder.glob("teacher.scores.json"):
+        readers.append(read_reader(path, "0", "teacher"))
+    for losses in LOSSES:
+        for path in sorted(folder.glob(f"split-*-{losses}.scores.json")):
+            readers.append(read_reader(path, path.name.split("-")[1], losses))
+    for path in sorted(folder.glob("both-*.scores.json")):
+        _, first, second, schedule, _, split_layer, *_ = re.split("[-.]", path.name)
+        readers.append(read_reader(path, split_layer, f"KD + LRS, splits {first} and {second} on one set of weights "
+                                                      f"({schedule})"))
     for path in sorted(folder.glob("split-*.bench.json")):
         bench = load(path)
         times.setdefault(0, column_times(bench, "full"))
         times[bench["model"]["split_layer"]] = column_times(bench, "warm")
         machine = bench["machine"]
-    for path in sorted(folder.glob("both-0-*.scores.json")):
-        match = re.fullmatch(r"both-0-(\d+)-(alternate|sum)\.at-(\d+)\.scores\.json", path.name)
-        if match:
-            scores = load(path)
-            readers.append(Reader(int(match[3]), f"both-{match[1]}-{match[2]}", scores["exact"], scores["f1"]))
-    order = ["teacher", *LOSSES]
-    readers.sort(key=lambda r: (r.split_layer, order.index(r.losses) if r.losses in order else len(order), r.losses))
+    readers.sort(key=lambda r: r.split_layer)  # of one split layer: as they were read
     return readers, times, machine
-
-
-def loss_name(losses: str) -> str:
-    if losses.startswith("both-"):
-        _, layer, schedule = losses.split("-")
-        return f"KD + LRS, splits 0 and {layer} on one set of weights ({schedule})"
-    return LOSSES.get(losses, "(teacher)")
 
 
 def table(readers: list[Reader], times: dict[int, Times]) -> str:
@@ -83,7 +76,7 @@ def table(readers: list[Reader], times: dict[int, Times]) -> str:
     for reader in readers:
         spent = times.get(reader.split_layer)
         cells = (f"{spent.gflops:.2f} | {spent.single:.1f} | {spent.batch:.1f}" if spent else " | | ")
-        name = loss_name(reader.losses)
+        name = NAMES.get(reader.losses, reader.losses)
         lines.append(f"| {reader.split_layer} | {name} | {reader.exact:.2f} | {reader.f1:.2f} | {cells} |")
     return "\n".join(lines)
 

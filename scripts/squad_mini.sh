@@ -43,9 +43,9 @@ stage() {
   touch "$work/$name/done"
 }
 
-# train_student NAME SPLIT_LAYER[,SPLIT_LAYER...] ARGUMENT...: from the teacher to WORK_DIR/NAME, with the options in `losses`; the arguments are
-# those of its last stage. The split takes from the upper layers what they knew of matching the two sides: that is learned on
-# short passages first.
+# train_student NAME SPLIT_LAYER[,SPLIT_LAYER...] ARGUMENT...: from the teacher to WORK_DIR/NAME, with the options in `losses`; the
+# arguments are those of its last stage. The split takes from the upper layers what they knew of matching the two sides: that is
+# learned on short passages first.
 train_student() {
   local name=$1 shared=("${losses[@]}" --split-layers "$2" --learning-rate 3e-4)
   shift 2

@@ -248,7 +248,7 @@ def quantize_torch(model):
 def make_peers(options, directory):
     peers = []
     fused = directory / "fused.onnx"
-    if any(name.startswith("onnxruntime") or name.startswith("openvino") for name in options.peers):
+    if any(name.startswith(("onnxruntime", "openvino")) for name in options.peers):
         raw = export_onnx(options, fused)
     for name in options.peers:
         if name in ("eager", "sdpa"):
