@@ -26,10 +26,11 @@ std::vector<QaRequest> make_requests(BenchMode mode, std::span<const BenchQuesti
   return requests;
 }
 
-void add_rates(SeriesState& state, double flops, double seconds, double roof_flops,
+// `roof_seconds`: Roof::seconds() of `products`.
+void add_rates(SeriesState& state, double flops, double seconds, const PassProducts& products,
                double roof_seconds) {
   state.gflops.push_back(flops / seconds / kGiga);
-  state.roof_gflops.push_back(roof_flops / roof_seconds / kGiga);
+  state.roof_gflops.push_back(products.linear_flops() / roof_seconds / kGiga);
 }
 
 BenchSeries finish(const SeriesState& state, const SeriesState& baseline) {
@@ -74,11 +75,6 @@ void ColumnRun::warm_up(std::span<const std::size_t> indices) {
   peak_bytes_ = peak_memory_bytes();
 }
 
-nn::Placement ColumnRun::placement() const {
-  const Runtime& runtime = asked_->runtime();
-  return nn::placement_of(runtime.device, runtime.precision);
-}
-
 void ColumnRun::run_round(std::span<const std::size_t> indices, Roof& roof) {
   const ThreadsGuard threads(asked_->runtime().threads);
   run_single(indices, roof);
@@ -98,7 +94,7 @@ void ColumnRun::run_single(std::span<const std::size_t> indices, Roof& roof) {
   single_.round_means.push_back(sum / static_cast<double>(indices.size()));
   // One question stands for the round: the roof of all would take as long as the round itself.
   const PassProducts one = products(indices.first(1));
-  add_rates(single_, flops, sum, one.linear_flops(), roof.seconds(one, placement()));
+  add_rates(single_, flops, sum, one, roof.seconds(one, nn::placement_of(asked_->runtime())));
 }
 
 void ColumnRun::run_batch(std::span<const std::size_t> indices, Roof& roof) {
@@ -114,8 +110,8 @@ void ColumnRun::run_batch(std::span<const std::size_t> indices, Roof& roof) {
   batch_.series.seconds_per_question.push_back(seconds / count);
   batch_.round_means.push_back(seconds / count);
   const PassProducts computed = products(indices);
-  add_rates(batch_, computed.flops(), seconds, computed.linear_flops(),
-            roof.seconds(computed, placement()));
+  add_rates(batch_, computed.flops(), seconds, computed,
+            roof.seconds(computed, nn::placement_of(asked_->runtime())));
 }
 
 BenchColumnReport ColumnRun::report(const ColumnRun& baseline) const {

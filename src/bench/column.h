@@ -49,7 +49,6 @@ class ColumnRun {
 
  private:
   [[nodiscard]] double ask(std::span<const QaRequest> requests, StageTimes* times) const;
-  [[nodiscard]] nn::Placement placement() const;
   void run_single(std::span<const std::size_t> indices, Roof& roof);
   void run_batch(std::span<const std::size_t> indices, Roof& roof);
   [[nodiscard]] PassProducts products(std::span<const std::size_t> indices) const;

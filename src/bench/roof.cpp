@@ -30,7 +30,7 @@ Roof::Weights& Roof::weights(const LinearProduct& product, const nn::Placement& 
 double Roof::time(const LinearProduct& product, const nn::Placement& placement) {
   Weights& turns = weights(product, placement);
   const at::Tensor input =
-      at::randn({product.rows, product.in}, at::device(placement.device).dtype(placement.type));
+      at::randn({product.rows, product.in}, turns.sets.front().first.options());
   const int repeats = product.rows < kFewRows ? kRepeats : 1;
   at::Tensor output;
   const Stopwatch watch;

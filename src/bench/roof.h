@@ -15,9 +15,9 @@
 namespace deformer {
 
 /// Times plain products, at::linear with bias, of the shapes that a pass computes, where and in the
-/// type that a model computes them in (fp32 for int8). Each shape has
-/// several weights that take turns, as a model's layers do, so that a product of few rows does not
-/// find its weight in the cache. Not safe for concurrent calls.
+/// type that a model computes them in (fp32 for int8). Each shape has several weights that take
+/// turns, as a model's layers do, so that a product of few rows does not find its weight in the
+/// cache. Not safe for concurrent calls.
 class Roof {
  public:
   /// Seconds that the linear products of the pass take: each shape is timed once, or a few times

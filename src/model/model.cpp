@@ -29,25 +29,8 @@
 namespace deformer {
 namespace {
 
-const char* requirement(Precision precision) {
-  switch (precision) {
-    case Precision::kFp16:
-      return "a GPU or a processor with AVX-512 FP16";
-    case Precision::kBf16:
-      return "a GPU or a processor with AMX or AVX-512 BF16";
-    default:
-      return "a CPU and a LibTorch with oneDNN";
-  }
-}
-
 void require_supported(const Runtime& runtime) {
-  static_cast<void>(nn::to_torch_device(runtime.device));
-  if (!nn::supports(runtime.device, runtime.precision)) {
-    throw Error(ErrorCode::kUnsupported, "precision " + to_string(runtime.precision) +
-                                             ": expected " + requirement(runtime.precision) +
-                                             ", found device " + to_string(runtime.device) +
-                                             " without it");
-  }
+  nn::require_supported(runtime.device, runtime.precision);
   if (runtime.threads < 0) {
     throw Error(ErrorCode::kInvalidArgument,
                 "threads: expected 0 or more, found " + std::to_string(runtime.threads));
@@ -151,7 +134,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     state->runtime.precision = choose_precision(state->runtime, state->config);
     const c10::InferenceMode inference;
     WeightLoader weights(checkpoint);
-    weights.place(options.device, state->runtime.precision);
+    weights.place(state->runtime);
     state->encoder = make_encoder(state->config, weights);
     const WeightScope head(weights, SpanHead::kName);
     if (head.has("weight")) {
@@ -180,7 +163,7 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config,
     const c10::InferenceMode inference;
     WeightLoader weights(
         RandomWeights{.deviation = config.initializer_range, .seed = options.seed});
-    weights.place(options.device, state->runtime.precision);
+    weights.place(state->runtime);
     state->encoder = make_encoder(config, weights);
     state->span_head =
         std::make_shared<const SpanHead>(config.hidden_size, WeightScope(weights, SpanHead::kName));

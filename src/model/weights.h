@@ -43,9 +43,9 @@ class WeightLoader {
 
   /// Where the tensors live, and arithmetic and type of the layers that are made of them. By
   /// default the CPU and fp32. Throws as nn::placement_of().
-  void place(Device device, Precision precision) {
-    placement_ = nn::placement_of(device, precision);
-    precision_ = precision;
+  void place(const Runtime& runtime) {
+    placement_ = nn::placement_of(runtime);
+    precision_ = runtime.precision;
   }
   [[nodiscard]] Precision precision() const { return precision_; }
 

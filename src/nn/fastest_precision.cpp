@@ -42,7 +42,7 @@ std::vector<Candidate> make_candidates(std::int64_t in, std::int64_t out) {
   std::vector<Candidate> candidates;
   for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
     if (!supports(Device::kCpu, precision)) continue;
-    const at::ScalarType type = placement_of(Device::kCpu, precision).type;
+    const at::ScalarType type = placement_of({.precision = precision}).type;
     candidates.push_back(
         {precision, Linear(weight.to(type), bias.to(type), precision), input.to(type)});
   }

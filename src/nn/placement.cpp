@@ -2,6 +2,8 @@
 
 #include <ATen/Context.h>
 
+#include <string>
+
 #include "base/check.h"
 #include "base/processor.h"
 #include "deformer/error.h"
@@ -24,6 +26,17 @@ at::ScalarType type_of(Precision precision) {
   }
   DEFORMER_CHECK(false);
   return at::kFloat;
+}
+
+const char* requirement(Precision precision) {
+  switch (precision) {
+    case Precision::kFp16:
+      return "a GPU or a processor with AVX-512 FP16";
+    case Precision::kBf16:
+      return "a GPU or a processor with AMX or AVX-512 BF16";
+    default:
+      return "a CPU and a LibTorch with oneDNN";
+  }
 }
 
 }  // namespace
@@ -53,8 +66,16 @@ bool supports(Device device, Precision precision) {
   return false;
 }
 
-Placement placement_of(Device device, Precision precision) {
-  return {to_torch_device(device), type_of(precision)};
+void require_supported(Device device, Precision precision) {
+  static_cast<void>(to_torch_device(device));
+  if (supports(device, precision)) return;
+  throw Error(ErrorCode::kUnsupported, "precision " + to_string(precision) + ": expected " +
+                                           requirement(precision) + ", found device " +
+                                           to_string(device) + " without it");
+}
+
+Placement placement_of(const Runtime& runtime) {
+  return {to_torch_device(runtime.device), type_of(runtime.precision)};
 }
 
 }  // namespace deformer::nn

@@ -21,7 +21,10 @@ struct Placement {
 /// and fp16 on a GPU, and on a CPU with products of them (base/processor.h); fp32 everywhere.
 [[nodiscard]] bool supports(Device device, Precision precision);
 
-/// `precision` is one of supports(); kAuto has been decided. Throws as to_torch_device().
-[[nodiscard]] Placement placement_of(Device device, Precision precision);
+/// Throws kUnsupported where the device is not there or does not supports() the precision.
+void require_supported(Device device, Precision precision);
+
+/// The precision is one of supports(); kAuto has been decided. Throws as to_torch_device().
+[[nodiscard]] Placement placement_of(const Runtime& runtime);
 
 }  // namespace deformer::nn

@@ -141,8 +141,7 @@ Encoding PassageSource::read_states(std::span<const WindowRequest> windows) cons
                   std::span<float>(values + encoding.offsets[i] * width,
                                    rows * static_cast<std::size_t>(width)));
   }
-  const Runtime& runtime = model_.runtime();
-  const nn::Placement placement = nn::placement_of(runtime.device, runtime.precision);
+  const nn::Placement placement = nn::placement_of(model_.runtime());
   encoding.hidden = encoding.hidden.to(placement.device, placement.type);
   return encoding;
 }

@@ -3,11 +3,10 @@
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 
-#include "base/processor.h"
 #include "deformer/error.h"
+#include "nn/placement.h"
 
 namespace deformer {
-
 namespace {
 
 // Which of them a product takes is said by where its tensors are.
@@ -33,16 +32,12 @@ ReducedPrecision::~ReducedPrecision() {
 }
 
 void require_training_precision(TrainingPrecision precision, Device device) {
-  if (device != Device::kCpu) return;
-  if (precision == TrainingPrecision::kTf32) {
+  if (precision == TrainingPrecision::kTf32 && device == Device::kCpu) {
     throw Error(ErrorCode::kUnsupported,
                 "training precision: expected fp32 or bf16 on a CPU, found tf32");
   }
-  if (precision == TrainingPrecision::kBf16 && !has_bf16_products()) {
-    throw Error(
-        ErrorCode::kUnsupported,
-        "training precision bf16: expected a processor with AMX or AVX-512 BF16, found none");
-  }
+  nn::require_supported(
+      device, precision == TrainingPrecision::kBf16 ? Precision::kBf16 : Precision::kFp32);
 }
 
 }  // namespace deformer

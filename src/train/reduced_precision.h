@@ -5,9 +5,9 @@
 
 namespace deformer {
 
-/// While it lives, this thread's products run in TF32 or bf16; nothing for fp32. For
-/// the forward pass: the backward pass follows what was recorded. (What a layer norm or a sum gets
-/// and gives stays fp32: the residual stream is never rounded.)
+/// While it lives, this thread's products run in TF32 or bf16; nothing for fp32. For the forward
+/// pass: the backward pass follows what was recorded. (What a layer norm or a sum gets and gives
+/// stays fp32: the residual stream is never rounded.)
 class ReducedPrecision {
  public:
   explicit ReducedPrecision(TrainingPrecision precision);
@@ -19,7 +19,7 @@ class ReducedPrecision {
   bool bf16_;
 };
 
-/// Throws kUnsupported where the device cannot compute in it.
+/// Throws kUnsupported where the device is not there or cannot compute in it.
 void require_training_precision(TrainingPrecision precision, Device device);
 
 }  // namespace deformer

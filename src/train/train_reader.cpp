@@ -136,7 +136,7 @@ TrainReader load_train_reader(const std::filesystem::path& model_dir,
   reader.tokenizer = load_tokenizer(model_dir);
   require_vocabulary(model_dir, reader.config, reader.tokenizer->vocab_size());
   WeightLoader weights(checkpoint, WeightMemory::kOwned);
-  weights.place(options.device, Precision::kFp32);
+  weights.place({.device = options.device});
   reader.encoder = make_encoder(reader.config, weights);
   if (reader.config.task == Task::kSpan) {
     reader.head = make_span_task_head(make_span_head(reader.config, weights, options));

@@ -100,7 +100,7 @@ class RoundedPackedWeight : public PackedWeightTest, public testing::WithParamIn
 };
 
 TEST_P(RoundedPackedWeight, EveryNumberOfRows) {
-  const at::ScalarType type = placement_of(Device::kCpu, GetParam()).type;
+  const at::ScalarType type = placement_of({.precision = GetParam()}).type;
   const at::Tensor weight = weight_.to(type);
   const at::Tensor bias = bias_.to(type);
   const PackedWeight packed(weight);
@@ -116,7 +116,7 @@ TEST_P(RoundedPackedWeight, EveryNumberOfRows) {
 }
 
 TEST_P(RoundedPackedWeight, ActivationsAreThoseOfTheUnroundedProduct) {
-  const at::ScalarType type = placement_of(Device::kCpu, GetParam()).type;
+  const at::ScalarType type = placement_of({.precision = GetParam()}).type;
   const PackedWeight packed(weight_.to(type));
   const at::Tensor input = random({33, kIn}, 3).to(type);
   const at::Tensor product = at::linear(input.to(at::kDouble), weight_.to(type).to(at::kDouble),
@@ -134,7 +134,7 @@ TEST_P(RoundedPackedWeight, ActivationsAreThoseOfTheUnroundedProduct) {
 }
 
 TEST_P(RoundedPackedWeight, IsTheOnlyCopyThatALayerKeeps) {
-  const at::ScalarType type = placement_of(Device::kCpu, GetParam()).type;
+  const at::ScalarType type = placement_of({.precision = GetParam()}).type;
   const Linear linear(weight_.to(type), bias_.to(type), GetParam());
   EXPECT_EQ(linear.weight().sizes(), weight_.sizes());
   EXPECT_EQ(linear.weight().storage().nbytes(), weight_.to(type).element_size());
