@@ -81,18 +81,17 @@ at::Tensor BertLayer::project(const at::Tensor& hidden) const {
 }
 
 at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projected,
-                              nn::Offsets offsets, const RowSelection* selection,
+                              const nn::Sequences& sequences, const SelectedRows* selected,
                               const ForwardOptions& options) const {
   const auto parts = projected.chunk(3, 1);
   at::Tensor query = parts[0];
   at::Tensor residual = hidden;
-  if (selection != nullptr) {
-    query = take_rows(query, selection->rows);
-    residual = take_rows(residual, selection->rows);
+  if (selected != nullptr) {
+    query = selected->index.take(query);
+    residual = selected->index.take(residual);
   }
-  const nn::Offsets query_offsets = selection != nullptr ? selection->offsets : offsets;
-  const at::Tensor context =
-      nn::attend(query, parts[1], parts[2], query_offsets, offsets, num_heads_);
+  const nn::Sequences& queries = selected != nullptr ? selected->sequences : sequences;
+  const at::Tensor context = nn::attend(query, parts[1], parts[2], queries, sequences, num_heads_);
   const at::Tensor attended =
       attention_norm_.forward(add_to(drop(attention_output_.forward(context), options), residual));
   const at::Tensor expanded = intermediate_.forward(attended, activation_);
@@ -142,13 +141,13 @@ std::unique_ptr<const Encoder> BertEncoder::with_split_layer(std::int64_t split_
 
 Encoding BertEncoder::lower(std::span<const Segment> segments,
                             const ForwardOptions& options) const {
-  Encoding encoding{{}, packed_offsets(segments)};
-  encoding.hidden = embeddings_.forward(segments, options);
+  Encoding encoding{embeddings_.forward(segments, options), packed_offsets(segments)};
+  const nn::Sequences sequences(encoding.offsets, encoding.hidden.device());
   notify(options, -1, encoding.hidden);
   for (std::int64_t i = 0; i < split_layer_; ++i) {
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
-    encoding.hidden = layer.forward(encoding.hidden, layer.project(encoding.hidden),
-                                    encoding.offsets, nullptr, options);
+    encoding.hidden =
+        layer.forward(encoding.hidden, layer.project(encoding.hidden), sequences, nullptr, options);
     notify(options, i, encoding.hidden);
   }
   return encoding;
@@ -158,25 +157,30 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
                             std::span<const SegmentPair> pairs, JointRows rows,
                             const ForwardOptions& options) const {
   const JointPlan plan = plan_joint(questions, passages, pairs, order_);
-  std::optional<RowSelection> selection;
-  if (rows != JointRows::kAll) {
-    selection = select_rows(questions, passages, pairs, order_, rows);
-  }
   // Projected per segment, gathered per pair.
   const at::Tensor segments = join_segments(questions, passages, order_);
+  const at::Device device = segments.device();
+  const RowIndex joint(plan.rows, device);
+  const nn::Sequences sequences(plan.offsets, device);
+  RowSelection selection;
+  std::optional<SelectedRows> selected;
+  if (rows != JointRows::kAll) {
+    selection = select_rows(questions, passages, pairs, order_, rows);
+    selected.emplace(RowIndex(selection.rows, device), nn::Sequences(selection.offsets, device));
+  }
   const BertLayer& first = layers_[static_cast<std::size_t>(split_layer_)];
-  at::Tensor hidden = take_rows(segments, plan.rows);
-  at::Tensor projected = take_rows(first.project(segments), plan.rows);
+  at::Tensor hidden = joint.take(segments);
+  at::Tensor projected = joint.take(first.project(segments));
   const auto count = static_cast<std::int64_t>(layers_.size());
   for (std::int64_t i = split_layer_; i < count; ++i) {
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
     if (i > split_layer_) projected = layer.project(hidden);
     const bool last = i + 1 == count;
-    hidden = layer.forward(hidden, projected, plan.offsets,
-                           last && selection ? &*selection : nullptr, options);
+    hidden = layer.forward(hidden, projected, sequences, last && selected ? &*selected : nullptr,
+                           options);
     notify(options, i, hidden);
   }
-  return {hidden, selection ? selection->offsets : plan.offsets};
+  return {hidden, selected ? selection.offsets : plan.offsets};
 }
 
 }  // namespace deformer

@@ -35,6 +35,12 @@ class BertEmbeddings {
   nn::LayerNorm norm_;
 };
 
+/// Rows whose output is wanted, by sequence.
+struct SelectedRows {
+  RowIndex index;
+  nn::Sequences sequences;
+};
+
 /// One post-norm transformer layer over packed sequences.
 class BertLayer {
  public:
@@ -45,10 +51,10 @@ class BertLayer {
   /// together.
   [[nodiscard]] at::Tensor project(const at::Tensor& hidden) const;
 
-  /// `hidden` [rows, hidden] and `projected` = project(hidden), sequences by `offsets`; `selection`
-  /// (may be null) names the rows whose output is wanted. Returns [rows or selected rows, hidden].
+  /// `hidden` [rows, hidden] and `projected` = project(hidden), the last layer's
+  /// `selected` rows may be fewer; null: all. Returns [rows or selected rows, hidden].
   [[nodiscard]] at::Tensor forward(const at::Tensor& hidden, const at::Tensor& projected,
-                                   nn::Offsets offsets, const RowSelection* selection,
+                                   const nn::Sequences& sequences, const SelectedRows* selected,
                                    const ForwardOptions& options) const;
 
   void append_parameters(std::vector<Parameter>& parameters) const;

@@ -5,6 +5,7 @@
 #include "deformer/error.h"
 #include "nn/dropout.h"
 #include "nn/gradient.h"
+#include "nn/transfer.h"
 
 namespace deformer {
 
@@ -30,7 +31,7 @@ void IndexColumn::add(std::int32_t value) {
 }
 
 at::Tensor IndexColumn::tensor(const at::Device& device) const {
-  return at::tensor(values_, at::kInt).to(device);
+  return nn::to_device(at::tensor(values_, at::kInt), device);
 }
 
 void require_rows(const Segment& segment) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "deformer/error.h"
+#include "nn/transfer.h"
 
 namespace deformer {
 namespace {
@@ -33,15 +34,24 @@ at::Tensor join_segments(const Encoding& questions, const Encoding& passages,
 }
 
 at::Tensor index_tensor(std::span<const std::int64_t> values, const at::Device& device) {
-  return at::tensor(at::ArrayRef<std::int64_t>(values.data(), values.size()), at::kLong).to(device);
+  const at::ArrayRef<std::int64_t> list(values.data(), values.size());
+  return nn::to_device(at::tensor(list, at::kLong), device);
 }
 
-at::Tensor take_rows(const at::Tensor& values, std::span<const std::int64_t> rows) {
+RowIndex::RowIndex(std::span<const std::int64_t> rows, const at::Device& device)
+    : count_(std::ssize(rows)) {
   const auto differs = [](std::int64_t row, std::int64_t next) { return next != row + 1; };
-  if (!rows.empty() && std::adjacent_find(rows.begin(), rows.end(), differs) == rows.end()) {
-    return values.narrow(0, rows.front(), static_cast<std::int64_t>(rows.size()));
+  const bool is_run =
+      !rows.empty() && std::adjacent_find(rows.begin(), rows.end(), differs) == rows.end();
+  if (is_run) {
+    first_ = rows.front();
+  } else {
+    index_ = index_tensor(rows, device);
   }
-  return values.index_select(0, index_tensor(rows, values.device()));
+}
+
+at::Tensor RowIndex::take(const at::Tensor& values) const {
+  return index_.defined() ? values.index_select(0, index_) : values.narrow(0, first_, count_);
 }
 
 JointPlan plan_joint(const Encoding& questions, const Encoding& passages,

@@ -48,7 +48,19 @@ struct RowSelection {
 [[nodiscard]] at::Tensor index_tensor(std::span<const std::int64_t> values,
                                       const at::Device& device);
 
-/// Those rows of `values`, which may be repeated; a view where each follows the one before.
-[[nodiscard]] at::Tensor take_rows(const at::Tensor& values, std::span<const std::int64_t> rows);
+/// Rows to be taken from tensors, brought to their device once for all of them.
+class RowIndex {
+ public:
+  /// `rows` may be repeated and in any order.
+  RowIndex(std::span<const std::int64_t> rows, const at::Device& device);
+
+  /// Those rows of `values`; a view where each follows the one before.
+  [[nodiscard]] at::Tensor take(const at::Tensor& values) const;
+
+ private:
+  std::int64_t first_ = 0;  // of a run
+  std::int64_t count_;
+  at::Tensor index_;  // undefined for a run
+};
 
 }  // namespace deformer

@@ -70,8 +70,8 @@ XlnetBiases XlnetBiases::take(const XlnetSizes& sizes, const WeightScope& scope)
           scope.take("r_s_bias", {sizes.heads, sizes.head})};
 }
 
-XlnetProjection XlnetProjection::take(std::span<const std::int64_t> rows) const {
-  return {take_rows(query, rows), take_rows(key, rows), take_rows(value, rows)};
+XlnetProjection XlnetProjection::take(const RowIndex& rows) const {
+  return {rows.take(query), rows.take(key), rows.take(value)};
 }
 
 XlnetLayer::XlnetLayer(const ModelConfig& config, const WeightScope& scope,
@@ -113,9 +113,9 @@ at::Tensor XlnetLayer::forward(const at::Tensor& hidden, const XlnetProjection& 
                                const ForwardOptions& options) const {
   at::Tensor query = projected.query;
   at::Tensor residual = hidden;
-  if (rows.selection != nullptr) {
-    query = take_rows(query, rows.selection->rows);
-    residual = take_rows(residual, rows.selection->rows);
+  if (rows.selected != nullptr) {
+    query = rows.selected->take(query);
+    residual = rows.selected->take(residual);
   }
   const bool has_segments = std::any_of(rows.keys.begin(), rows.keys.end(), [](const auto& runs) {
     return runs.front().segment != runs.back().segment;
@@ -281,9 +281,14 @@ Encoding XlnetEncoder::upper(const Encoding& questions, const Encoding& passages
                              std::span<const SegmentPair> pairs, JointRows rows,
                              const ForwardOptions& options) const {
   const JointPlan plan = plan_joint(questions, passages, pairs, order_);
-  std::optional<RowSelection> selection;
+  // Projected per segment, gathered per pair.
+  const at::Tensor segments = join_segments(questions, passages, order_);
+  const RowIndex joint(plan.rows, segments.device());
+  RowSelection selection;
+  std::optional<RowIndex> selected;
   if (rows != JointRows::kAll) {
     selection = select_rows(questions, passages, pairs, order_, rows);
+    selected.emplace(selection.rows, segments.device());
   }
   XlnetRows all;
   XlnetRows last;
@@ -293,20 +298,18 @@ Encoding XlnetEncoder::upper(const Encoding& questions, const Encoding& passages
   }
   all.queries = all.keys;
   last.keys = all.keys;
-  last.selection = selection ? &*selection : nullptr;
-  // Projected per segment, gathered per pair.
-  const at::Tensor segments = join_segments(questions, passages, order_);
+  last.selected = selected ? &*selected : nullptr;
   const auto first = static_cast<std::size_t>(split_layer_);
   const auto tables = distances(all, {first, layers_.size()}, options);
-  at::Tensor hidden = take_rows(segments, plan.rows);
-  XlnetProjection projected = layers_[first].project(segments).take(plan.rows);
+  at::Tensor hidden = joint.take(segments);
+  XlnetProjection projected = layers_[first].project(segments).take(joint);
   for (std::size_t i = first; i < layers_.size(); ++i) {
     if (i > first) projected = layers_[i].project(hidden);
     hidden = layers_[i].forward(hidden, projected, i + 1 == layers_.size() ? last : all,
                                 tables[i - first], options);
     notify(options, static_cast<std::int64_t>(i), hidden);
   }
-  return {drop(hidden, options), selection ? selection->offsets : plan.offsets};
+  return {drop(hidden, options), selected ? selection.offsets : plan.offsets};
 }
 
 }  // namespace deformer

@@ -34,15 +34,15 @@ struct XlnetProjection {
   at::Tensor key;
   at::Tensor value;
 
-  [[nodiscard]] XlnetProjection take(std::span<const std::int64_t> rows) const;
+  [[nodiscard]] XlnetProjection take(const RowIndex& rows) const;
 };
 
-/// What the rows of a forward pass are. `queries` are the rows whose output is wanted, `selection`
-/// their indices; null where they are all rows.
+/// What the rows of a forward pass are. `queries` are the rows whose output is wanted, `selected`
+/// picks them; null where they are all rows.
 struct XlnetRows {
   std::vector<nn::PositionRuns> keys;
   std::vector<nn::PositionRuns> queries;
-  const RowSelection* selection = nullptr;
+  const RowIndex* selected = nullptr;
 };
 
 /// One post-norm transformer layer with relative positions over packed sequences.

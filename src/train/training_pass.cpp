@@ -41,7 +41,7 @@ PassStates forward(const ReaderView& reader, const PassBatch& batch, std::int64_
     rows = joint.hidden;
     if (keep_layers) {
       const auto indices = reader.encoder.joint_rows(questions, windows, batch.pairs, wanted);
-      rows = take_rows(rows, indices);
+      rows = RowIndex(indices, rows.device()).take(rows);
     }
   }
   states.logits = reader.head.logits(rows, batch, options);

@@ -75,13 +75,14 @@ void measure_attention(const Lengths& lengths, std::int64_t pairs) {
     offsets.push_back(offsets.back() + length);
     runs.push_back({{lengths.passage, 0, 0}, {lengths.question, lengths.passage, 1}});
   }
+  const nn::Sequences sequences(offsets, at::kCPU);
   const nn::DistanceTable table{at::randn({kHeads, kHidden / kHeads, 1025}), 512};
   const nn::RelativeInputs inputs{query, rows(), at::randn({pairs * length, kHeads}), key, value};
   const auto projections = [&] {
     for (int i = 0; i < 4; ++i) static_cast<void>(at::linear(query, weight));
   };
   const std::vector<double> times = median_times(
-      {[&] { static_cast<void>(nn::attend(query, key, value, offsets, offsets, kHeads)); },
+      {[&] { static_cast<void>(nn::attend(query, key, value, sequences, sequences, kHeads)); },
        [&] { static_cast<void>(nn::attend_relative(inputs, table, runs, runs)); }, projections});
   std::printf(
       "attention of one layer, %lld x (%lld + %lld) rows: bert %.2f ms, xlnet %.2f ms: %.2fx; with "

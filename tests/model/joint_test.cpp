@@ -51,15 +51,16 @@ TEST_F(Joint, JoinsInTheOrderOfASequence) {
   }
 }
 
-TEST(TakeRows, TakesARunWithoutCopying) {
+TEST(RowIndexTest, TakesARunWithoutCopying) {
   const at::Tensor values = at::arange(10, at::kFloat).view({5, 2});
-  const at::Tensor run = take_rows(values, Rows{1, 2, 3});
+  const auto take = [&](const Rows& rows) { return RowIndex(rows, at::kCPU).take(values); };
+  const at::Tensor run = take({1, 2, 3});
   EXPECT_TRUE(run.equal(values.narrow(0, 1, 3)));
   EXPECT_TRUE(run.is_alias_of(values));
-  const at::Tensor others = take_rows(values, Rows{3, 4, 4, 0});
+  const at::Tensor others = take({3, 4, 4, 0});
   EXPECT_TRUE(others.equal(at::tensor({6, 7, 8, 9, 8, 9, 0, 1}, at::kFloat).view({4, 2})));
   EXPECT_FALSE(others.is_alias_of(values));
-  EXPECT_EQ(take_rows(values, Rows{}).size(0), 0);
+  EXPECT_EQ(take({}).size(0), 0);
 }
 
 TEST_F(Joint, SelectsPassageRowsAndTheClsRow) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 namespace deformer::nn {
@@ -58,7 +59,8 @@ void expect_matches_reference(const Case& c) {
   const at::Tensor query = random_rows(c.query_offsets.back(), kWidth, 1);
   const at::Tensor key = random_rows(c.key_offsets.back(), kWidth, 2);
   const at::Tensor value = random_rows(c.key_offsets.back(), kWidth, 3);
-  const at::Tensor output = attend(query, key, value, c.query_offsets, c.key_offsets, kHeads);
+  const at::Tensor output = attend(query, key, value, Sequences(c.query_offsets, at::kCPU),
+                                   Sequences(c.key_offsets, at::kCPU), kHeads);
   ASSERT_EQ(output.sizes(), query.sizes());
   const at::Tensor expected = reference(query, key, value, c, kHeads);
   EXPECT_LT((output.to(at::kDouble) - expected).abs().max().item<double>(), 1e-5);
@@ -78,11 +80,45 @@ TEST(Attention, ASequenceWithoutQueriesGivesNoRows) {
 
 TEST(Attention, NeverLooksIntoAnotherSequence) {
   const std::vector<std::int64_t> offsets{0, 4, 10};
+  const Sequences sequences(offsets, at::kCPU);
   at::Tensor rows = random_rows(10, 8, 4);
-  const at::Tensor before = attend(rows, rows, rows, offsets, offsets, 2).narrow(0, 0, 4).clone();
+  const auto first = [&] {
+    return attend(rows, rows, rows, sequences, sequences, 2).narrow(0, 0, 4).clone();
+  };
+  const at::Tensor before = first();
   rows.narrow(0, 4, 6).mul_(100);
-  const at::Tensor after = attend(rows, rows, rows, offsets, offsets, 2).narrow(0, 0, 4);
+  const at::Tensor after = first();
   EXPECT_TRUE(at::equal(before, after));
+}
+
+TEST(SequencesTest, KnowsTheLongest) {
+  const std::vector<std::int64_t> offsets{0, 3, 3, 9, 10};
+  EXPECT_EQ(Sequences(offsets, at::kCPU).longest(), 6);
+  EXPECT_FALSE(Sequences(offsets, at::kCPU).on_device().defined());
+}
+
+// One kernel for all sequences: what the loop over sequences says, in every type.
+TEST(AttentionOnAGpu, EqualsItsDefinitionOnRaggedSequences) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "needs a GPU and a LibTorch with CUDA";
+  constexpr std::int64_t kHeads = 2;
+  const Case c{{0, 3, 3, 70, 75}, {0, 5, 6, 136, 140}};
+  const at::Device gpu = at::kCUDA;
+  const Sequences queries(c.query_offsets, gpu);
+  const Sequences keys(c.key_offsets, gpu);
+  for (const auto& [type, limit] :
+       {std::pair(at::kFloat, 1e-4), std::pair(at::kHalf, 5e-3), std::pair(at::kBFloat16, 3e-2)}) {
+    // As in a layer: parts of one product, not contiguous.
+    const at::Tensor projected = random_rows(c.key_offsets.back(), 3 * 128, 5).to(type);
+    const auto parts = projected.chunk(3, 1);
+    const at::Tensor query = parts[0].narrow(0, 0, c.query_offsets.back());
+    const auto on_gpu = projected.to(gpu).chunk(3, 1);
+    const at::Tensor output = attend(on_gpu[0].narrow(0, 0, c.query_offsets.back()), on_gpu[1],
+                                     on_gpu[2], queries, keys, kHeads);
+    EXPECT_EQ(output.scalar_type(), type);
+    const at::Tensor expected = reference(query.to(at::kDouble), parts[1].to(at::kDouble),
+                                          parts[2].to(at::kDouble), c, kHeads);
+    EXPECT_LT((output.cpu().to(at::kDouble) - expected).abs().max().item<double>(), limit);
+  }
 }
 
 }  // namespace
