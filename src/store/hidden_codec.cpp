@@ -216,6 +216,21 @@ void encode_int8(std::span<const float> values, const MutableStates& states) {
   }
 }
 
+void require_room(std::size_t found, std::size_t expected, const char* unit) {
+  if (found == expected) return;
+  fail("expected room for " + std::to_string(expected) + " " + unit + ", found " +
+       std::to_string(found));
+}
+
+const std::byte* find_rows(const HiddenStates& hidden, std::size_t first_row,
+                           std::size_t num_rows) {
+  if (first_row > hidden.rows || num_rows > hidden.rows - first_row) {
+    fail("expected rows within [0, " + std::to_string(hidden.rows) + "), found " +
+         std::to_string(num_rows) + " rows from " + std::to_string(first_row));
+  }
+  return hidden.values.data() + first_row * hidden.hidden_size * value_bytes(hidden.codec);
+}
+
 }  // namespace
 
 void validate_hidden(const HiddenStates& hidden) {
@@ -258,18 +273,10 @@ HiddenStates encode_hidden(std::span<const float> values, std::size_t rows, std:
 
 void decode_hidden(const HiddenStates& hidden, std::size_t first_row, std::size_t num_rows,
                    std::span<float> out) {
-  if (first_row > hidden.rows || num_rows > hidden.rows - first_row) {
-    fail("expected rows within [0, " + std::to_string(hidden.rows) + "), found " +
-         std::to_string(num_rows) + " rows from " + std::to_string(first_row));
-  }
   const std::size_t count = num_rows * hidden.hidden_size;
-  if (out.size() != count) {
-    fail("expected room for " + std::to_string(count) + " values, found " +
-         std::to_string(out.size()));
-  }
+  const std::byte* values = find_rows(hidden, first_row, num_rows);
+  require_room(out.size(), count, "values");
   if (count == 0) return;
-  const std::size_t first = first_row * hidden.hidden_size;
-  const std::byte* values = hidden.values.data() + first * value_bytes(hidden.codec);
   switch (hidden.codec) {
     case HiddenCodec::kFp32:
       std::memcpy(out.data(), values, out.size_bytes());
@@ -286,6 +293,14 @@ void decode_hidden(const HiddenStates& hidden, std::size_t first_row, std::size_
       }
       break;
   }
+}
+
+void copy_rows(const HiddenStates& hidden, std::size_t first_row, std::size_t num_rows,
+               std::span<std::byte> out) {
+  const std::size_t bytes = num_rows * hidden.hidden_size * value_bytes(hidden.codec);
+  const std::byte* values = find_rows(hidden, first_row, num_rows);
+  require_room(out.size(), bytes, "bytes");
+  if (bytes > 0) std::memcpy(out.data(), values, bytes);
 }
 
 HiddenStates copy_hidden(const HiddenStates& hidden) {

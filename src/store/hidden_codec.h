@@ -21,6 +21,11 @@ namespace deformer {
 void decode_hidden(const HiddenStates& hidden, std::size_t first_row, std::size_t num_rows,
                    std::span<float> out);
 
+/// Copies the same rows in the codec's form, without scales, to `out`, which has exactly their
+/// size. Throws as decode_hidden().
+void copy_rows(const HiddenStates& hidden, std::size_t first_row, std::size_t num_rows,
+               std::span<std::byte> out);
+
 /// The same states in memory of their own (64-byte aligned), whoever owned the original.
 [[nodiscard]] HiddenStates copy_hidden(const HiddenStates& hidden);
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -14,7 +16,9 @@
 #include "deformer/error.h"
 #include "model/segment_layout.h"
 #include "model/span_head.h"
+#include "nn/transfer.h"
 #include "task/answer_collector.h"
+#include "task/batch_pipeline.h"
 #include "task/passage_groups.h"
 #include "task/passage_source.h"
 #include "task/span_decoder.h"
@@ -50,8 +54,21 @@ struct UnitState {
 };
 
 struct PairState {
-  UnitState* unit = nullptr;
+  std::shared_ptr<UnitState> unit;  // keeps its portion alive
   std::size_t window = 0;
+};
+
+// Passages that were looked up together, and who asks about them. Its windows may go through the
+// upper layers with those of the next portion.
+struct Portion {
+  std::vector<ReadyPassage> ready;
+  std::vector<UnitState> units;
+};
+
+// Pairs whose logits are on their way.
+struct RunningBatch {
+  std::vector<PairState> pairs;
+  std::vector<std::int64_t> offsets;  // [pairs + 1] into the logits; the last row is that of [CLS]
 };
 
 // A passage that a request names twice counts once.
@@ -79,7 +96,10 @@ class AnswerJob {
         max_answer_tokens_(options.max_answer_tokens > 0 ? options.max_answer_tokens
                                                          : model.config().split.max_answer_tokens),
         questions_(requests.size()),
-        results_(requests.size()) {}
+        results_(requests.size()),
+        pipeline_([this](RunningBatch& batch, const nn::HostCopy& logits) {
+          finish_batch(batch, logits);
+        }) {}
 
   std::vector<QaResult> run() {
     tokenize_questions();
@@ -89,6 +109,8 @@ class AnswerJob {
     }
     groups.for_each_portion(options_.batch_tokens,
                             [&](std::span<const Group> portion) { run_portion(portion); });
+    run_batch();
+    pipeline_.drain();
     return std::move(results_);
   }
 
@@ -118,25 +140,23 @@ class AnswerJob {
   void run_portion(std::span<const Group> groups) {
     std::vector<const Passage*> passages;
     for (const Group& group : groups) passages.push_back(group.passage);
-    const std::vector<ReadyPassage> ready = source_.resolve(passages);
-    std::vector<UnitState> units = make_units(groups, ready);
-    std::vector<PairState> batch;
-    std::size_t tokens = 0;
-    for (UnitState& unit : units) {
+    const auto portion = std::make_shared<Portion>();
+    portion->ready = source_.resolve(passages);
+    portion->units = make_units(groups, portion->ready);
+    for (UnitState& unit : portion->units) {
       if (unit.windows_left == 0) finish_unit(unit);
       const std::size_t windows = unit.windows_left;
       for (std::size_t window = 0; window < windows; ++window) {
-        const std::size_t pair_tokens = joint_tokens(unit, window);
-        if (!batch.empty() && tokens + pair_tokens > options_.batch_tokens) {
-          run_batch(batch);
-          batch.clear();
-          tokens = 0;
-        }
-        batch.push_back({&unit, window});
-        tokens += pair_tokens;
+        queue({std::shared_ptr<UnitState>(portion, &unit), window});
       }
     }
-    if (!batch.empty()) run_batch(batch);
+  }
+
+  void queue(PairState pair) {
+    const std::size_t tokens = joint_tokens(*pair.unit, pair.window);
+    if (batch_tokens_ + tokens > options_.batch_tokens) run_batch();
+    batch_.push_back(std::move(pair));
+    batch_tokens_ += tokens;
   }
 
   std::vector<UnitState> make_units(std::span<const Group> groups,
@@ -163,26 +183,36 @@ class AnswerJob {
            static_cast<std::size_t>(model_.segment_layout().passage_special_tokens());
   }
 
-  void run_batch(std::span<const PairState> batch) {
+  void run_batch() {
+    if (batch_.empty()) return;
     std::vector<SegmentPair> pairs;
-    const Encoding questions = lower_questions(batch, pairs);
-    const Encoding passages = lower_passages(batch, pairs);
+    const Encoding questions = lower_questions(pairs);
+    const Encoding passages = lower_passages(pairs);
     Encoding joint;
-    at::Tensor logits;  // [2, rows]
+    std::optional<nn::HostCopy> logits;  // [2, rows]
     {
       const StageTimer timer(options_.stage_times, &StageTimes::upper);
       joint = model_.encoder().upper(questions, passages, pairs, JointRows::kPassageAndCls);
-      logits = model_.span_head()->logits(joint.hidden).t().contiguous().cpu();
+      logits.emplace(model_.span_head()->logits(joint.hidden).t().contiguous());
+    }
+    pipeline_.push({std::exchange(batch_, {}), std::move(joint.offsets)}, *std::move(logits));
+    batch_tokens_ = 0;
+  }
+
+  void finish_batch(const RunningBatch& batch, const nn::HostCopy& running) {
+    at::Tensor logits;
+    {
+      const StageTimer timer(options_.stage_times, &StageTimes::upper);
+      logits = running.wait();
     }
     const StageTimer timer(options_.stage_times, &StageTimes::decode);
     const float* start = logits.const_data_ptr<float>();
     const float* end = start + logits.size(1);
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      const std::int64_t first = joint.offsets[i];
-      // The last row of a pair is that of [CLS].
-      const std::int64_t cls = joint.offsets[i + 1] - 1;
-      UnitState& unit = *batch[i].unit;
-      const std::size_t window = batch[i].window;
+    for (std::size_t i = 0; i < batch.pairs.size(); ++i) {
+      const std::int64_t first = batch.offsets[i];
+      const std::int64_t cls = batch.offsets[i + 1] - 1;
+      UnitState& unit = *batch.pairs[i].unit;
+      const std::size_t window = batch.pairs[i].window;
       const std::size_t tokens = unit.passage->encoded->windows[window].num_tokens;
       unit.start[window].assign(start + first, start + first + tokens);
       unit.end[window].assign(end + first, end + first + tokens);
@@ -193,12 +223,12 @@ class AnswerJob {
   }
 
   // States of the batch's questions, each once; fills the pairs' question indices.
-  Encoding lower_questions(std::span<const PairState> batch, std::vector<SegmentPair>& pairs) {
+  Encoding lower_questions(std::vector<SegmentPair>& pairs) {
     const StageTimer timer(options_.stage_times, &StageTimes::lower);
     std::unordered_map<std::size_t, std::int64_t> index;
     std::vector<std::size_t> requests;
     std::vector<std::size_t> fresh;
-    for (const PairState& pair : batch) {
+    for (const PairState& pair : batch_) {
       const std::size_t request = pair.unit->unit.request;
       const auto [entry, added] =
           index.emplace(request, static_cast<std::int64_t>(requests.size()));
@@ -231,13 +261,13 @@ class AnswerJob {
   }
 
   // States of the batch's windows, each once where they do not depend on the question.
-  Encoding lower_passages(std::span<const PairState> batch, std::vector<SegmentPair>& pairs) {
+  Encoding lower_passages(std::vector<SegmentPair>& pairs) const {
     std::vector<WindowRequest> windows;
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      const UnitState& unit = *batch[i].unit;
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      const UnitState& unit = *batch_[i].unit;
       const auto question_tokens =
           static_cast<std::int64_t>(questions_[unit.unit.request].segment.ids.size());
-      const WindowRequest request{unit.passage, batch[i].window, question_tokens};
+      const WindowRequest request{unit.passage, batch_[i].window, question_tokens};
       const auto place = std::find_if(windows.begin(), windows.end(), [&](const auto& other) {
         return other.passage == request.passage && other.window == request.window;
       });
@@ -285,7 +315,10 @@ class AnswerJob {
   int max_answer_tokens_;
   std::vector<QuestionState> questions_;  // by request
   std::vector<QaResult> results_;         // by request
+  std::vector<PairState> batch_;          // what the next pass runs
+  std::size_t batch_tokens_ = 0;
   std::size_t finished_ = 0;
+  BatchPipeline<RunningBatch, nn::HostCopy> pipeline_;
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,6 +14,8 @@
 #include "model/architecture.h"
 #include "model/pooled_head.h"
 #include "model/segment_layout.h"
+#include "nn/transfer.h"
+#include "task/batch_pipeline.h"
 #include "task/passage_groups.h"
 #include "task/passage_source.h"
 #include "task/stage_timer.h"
@@ -21,9 +25,11 @@ namespace {
 
 using Group = PassageGroup<std::size_t>;  // places among the inputs
 
+using ReadyPassages = std::vector<ReadyPassage>;
+
 struct Pair {
   std::size_t input = 0;
-  const ReadyPassage* passage = nullptr;  // null for a blank one
+  std::shared_ptr<const ReadyPassage> passage;  // null for a blank one
 };
 
 bool is_blank(const Passage& passage) {
@@ -48,7 +54,10 @@ class PairJob {
         source_(model, store, options.batch_tokens, options.stage_times),
         question_special_tokens_(layout_.question({}).ids.size()),
         passage_special_tokens_(static_cast<std::size_t>(layout_.passage_special_tokens())),
-        outputs_(inputs.size()) {}
+        outputs_(inputs.size()),
+        pipeline_([this](const std::vector<Pair>& batch, const nn::HostCopy& logits) {
+          finish_batch(batch, logits);
+        }) {}
 
   std::vector<PairOutput> run() {
     tokenize_questions();
@@ -58,6 +67,8 @@ class PairJob {
     }
     groups.for_each_portion(options_.batch_tokens,
                             [&](std::span<const Group> portion) { run_portion(portion); });
+    run_batch();
+    pipeline_.drain();
     return std::move(outputs_);
   }
 
@@ -79,21 +90,21 @@ class PairJob {
     for (const Group& group : groups) {
       if (!is_blank(*group.passage)) passages.push_back(group.passage);
     }
-    const std::vector<ReadyPassage> ready = source_.resolve(passages);
+    const auto ready = std::make_shared<const ReadyPassages>(source_.resolve(passages));
     std::size_t next = 0;
     for (const Group& group : groups) {
-      const ReadyPassage* passage = is_blank(*group.passage) ? nullptr : &ready[next++];
+      std::shared_ptr<const ReadyPassage> passage;  // keeps the portion alive
+      if (!is_blank(*group.passage)) passage = {ready, &(*ready)[next++]};
       // Texts without a token have no window.
-      if (passage != nullptr && passage->encoded->windows.empty()) passage = nullptr;
+      if (passage && passage->encoded->windows.empty()) passage = nullptr;
       for (const std::size_t input : group.askers) queue({input, passage});
     }
-    run_batch();
   }
 
-  void queue(const Pair& pair) {
+  void queue(Pair pair) {
     const std::size_t tokens = joint_tokens(pair);
     if (batch_tokens_ + tokens > options_.batch_tokens) run_batch();
-    batch_.push_back(pair);
+    batch_.push_back(std::move(pair));
     batch_tokens_ += tokens;
   }
 
@@ -116,22 +127,30 @@ class PairJob {
     std::vector<SegmentPair> pairs(batch_.size());
     const Encoding questions = lower_questions(pairs);
     const Encoding passages = lower_passages(questions, pairs);
-    at::Tensor logits;  // [pairs, outputs]
+    std::optional<nn::HostCopy> logits;  // [pairs, outputs]
     {
       const StageTimer timer(options_.stage_times, &StageTimes::upper);
       const Encoding cls = model_.encoder().upper(questions, passages, pairs, JointRows::kCls);
       const PooledHead& head = *model_.pooled_head();
-      logits = head.logits(head.pool(cls.hidden)).cpu().contiguous();
+      logits.emplace(head.logits(head.pool(cls.hidden)));
+    }
+    pipeline_.push(std::exchange(batch_, {}), *std::move(logits));
+    batch_tokens_ = 0;
+  }
+
+  void finish_batch(const std::vector<Pair>& batch, const nn::HostCopy& running) {
+    at::Tensor logits;
+    {
+      const StageTimer timer(options_.stage_times, &StageTimes::upper);
+      logits = running.wait();
     }
     const StageTimer timer(options_.stage_times, &StageTimes::decode);
     const auto* values = logits.const_data_ptr<float>();
     const std::int64_t outputs = logits.size(1);
-    for (const Pair& pair : batch_) {
+    for (const Pair& pair : batch) {
       finish(pair, {values, values + outputs});
       values += outputs;
     }
-    batch_.clear();
-    batch_tokens_ = 0;
     if (options_.progress) options_.progress(finished_, inputs_.size());
   }
 
@@ -171,9 +190,9 @@ class PairJob {
         continue;
       }
       // The pairs of one passage stand together.
-      const bool shared = !windows.empty() && windows.back().passage == batch_[i].passage &&
+      const bool shared = !windows.empty() && windows.back().passage == batch_[i].passage.get() &&
                           !layout_.passage_depends_on_question();
-      if (!shared) windows.push_back({batch_[i].passage, 0, question_tokens});
+      if (!shared) windows.push_back({batch_[i].passage.get(), 0, question_tokens});
       pairs[i].passage = std::ssize(windows) - 1;
     }
     for (std::size_t i = 0; i < blank_pairs.size(); ++i) {
@@ -206,6 +225,7 @@ class PairJob {
   std::vector<Pair> batch_;                           // what the next pass runs
   std::size_t batch_tokens_ = 0;
   std::size_t finished_ = 0;
+  BatchPipeline<std::vector<Pair>, nn::HostCopy> pipeline_;
 };
 
 }  // namespace

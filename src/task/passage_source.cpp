@@ -2,12 +2,15 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "deformer/error.h"
 #include "model/segment_layout.h"
 #include "nn/placement.h"
+#include "nn/transfer.h"
 #include "store/hidden_codec.h"
 #include "task/passage_batches.h"
 #include "task/stage_timer.h"
@@ -26,6 +29,12 @@ namespace {
   throw Error(ErrorCode::kCorrupt, "passage \"" + passage.id + "\": expected " +
                                        std::to_string(expected) + " " + what + ", found " +
                                        std::to_string(found));
+}
+
+bool all_fp16(std::span<const WindowRequest> windows) {
+  return std::all_of(windows.begin(), windows.end(), [](const WindowRequest& request) {
+    return request.passage->encoded->hidden.codec == HiddenCodec::kFp16;
+  });
 }
 
 }  // namespace
@@ -131,19 +140,36 @@ Encoding PassageSource::read_states(std::span<const WindowRequest> windows) cons
     const Window& window = request.passage->encoded->windows[request.window];
     encoding.offsets.push_back(encoding.offsets.back() + window.num_tokens + suffix);
   }
-  const std::int64_t width = model_.config().hidden_size;
-  encoding.hidden = at::empty({encoding.offsets.back(), width}, at::kFloat);
-  auto* values = encoding.hidden.mutable_data_ptr<float>();
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const auto rows = static_cast<std::size_t>(encoding.length(static_cast<std::int64_t>(i)));
-    const ReadyPassage& passage = *windows[i].passage;
-    decode_hidden(passage.encoded->hidden, passage.first_rows[windows[i].window], rows,
-                  std::span<float>(values + encoding.offsets[i] * width,
-                                   rows * static_cast<std::size_t>(width)));
-  }
   const nn::Placement placement = nn::placement_of(model_.runtime());
-  encoding.hidden = encoding.hidden.to(placement.device, placement.type);
+  // Halves are copied as they are where nobody reads them as fp32.
+  const bool as_stored = placement.type != at::kFloat && all_fp16(windows);
+  encoding.hidden = nn::to_device(as_stored ? copy_states<at::Half>(windows, encoding.offsets)
+                                            : copy_states<float>(windows, encoding.offsets),
+                                  placement);
   return encoding;
+}
+
+// Rows of several windows as fp32, or as the fp16 that they are stored in, in host memory.
+template <typename Value>
+at::Tensor PassageSource::copy_states(std::span<const WindowRequest> windows,
+                                      std::span<const std::int64_t> offsets) const {
+  const std::int64_t width = model_.config().hidden_size;
+  at::Tensor states = nn::staging({offsets.back(), width}, c10::CppTypeToScalarType<Value>::value,
+                                  nn::placement_of(model_.runtime()).device);
+  auto* const values = states.mutable_data_ptr<Value>();
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const ReadyPassage& passage = *windows[i].passage;
+    const auto rows = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
+    const std::span<Value> out(values + offsets[i] * width, rows * static_cast<std::size_t>(width));
+    const HiddenStates& hidden = passage.encoded->hidden;
+    const std::size_t first_row = passage.first_rows[windows[i].window];
+    if constexpr (std::is_same_v<Value, float>) {
+      decode_hidden(hidden, first_row, rows, out);
+    } else {
+      copy_rows(hidden, first_row, rows, std::as_writable_bytes(out));
+    }
+  }
+  return states;
 }
 
 Encoding PassageSource::compute_states(std::span<const WindowRequest> windows) const {

@@ -172,6 +172,18 @@ TEST(HiddenCodec, DecodesAnyRangeOfRows) {
   }
 }
 
+TEST(HiddenCodec, CopiesAnyRangeOfRowsAsTheyAreStored) {
+  const std::vector<float> values = make_values(10 * 5, 1);
+  for (const HiddenCodec codec : {HiddenCodec::kFp32, HiddenCodec::kFp16, HiddenCodec::kInt8}) {
+    const HiddenStates hidden = encode_hidden(values, 10, 5, codec);
+    std::vector<std::byte> part(15 * value_bytes(codec));
+    copy_rows(hidden, 6, 3, part);
+    const auto expected = hidden.values.subspan(30 * value_bytes(codec), part.size());
+    EXPECT_TRUE(std::equal(part.begin(), part.end(), expected.begin())) << to_string(codec);
+    copy_rows(hidden, 10, 0, {});
+  }
+}
+
 TEST(HiddenCodec, ChecksSizes) {
   const std::vector<float> values(12);
   const HiddenStates hidden = encode_hidden(values, 3, 4, HiddenCodec::kFp32);
@@ -185,7 +197,10 @@ TEST(HiddenCodec, ChecksSizes) {
          [&] { static_cast<void>(encode_hidden(values, SIZE_MAX / 2, 3, HiddenCodec::kFp32)); });
   refuse("within [0, 3)", [&] { decode_hidden(hidden, 3, 1, out); });
   refuse("within [0, 3)", [&] { decode_hidden(hidden, 1, SIZE_MAX, out); });
-  refuse("room for 8", [&] { decode_hidden(hidden, 0, 2, out); });
+  refuse("room for 8 values, found 4", [&] { decode_hidden(hidden, 0, 2, out); });
+  const auto bytes = std::as_writable_bytes(std::span(out));
+  refuse("within [0, 3)", [&] { copy_rows(hidden, 2, 2, bytes); });
+  refuse("room for 32 bytes, found 16", [&] { copy_rows(hidden, 0, 2, bytes); });
 }
 
 TEST(HiddenCodec, CopiesShareNothing) {

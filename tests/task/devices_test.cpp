@@ -83,12 +83,31 @@ TEST_P(Devices, AStoreServesReadersOfBoth) {
   const auto expected = all_spans(SpanQa(exact_), passage_);
   const Passage stored{passage_.id, ""};
   for (const auto& [writer, reader] : {std::pair(exact_, model_), std::pair(model_, exact_)}) {
-    const std::shared_ptr<PassageStore> store =
-        open_passage_store("memory:", writer->fingerprint());
-    const EncodeReport report =
-        PassageEncoder(writer, store).encode(std::vector<Passage>{passage_});
-    EXPECT_EQ(report.encoded, 1U);
-    expect_close(all_spans(SpanQa(reader, store), stored), expected);
+    for (const HiddenCodec codec : {HiddenCodec::kFp32, HiddenCodec::kFp16}) {
+      const std::shared_ptr<PassageStore> store =
+          open_passage_store("memory:", writer->fingerprint());
+      const EncodeReport report =
+          PassageEncoder(writer, store).encode(std::vector<Passage>{passage_}, {.codec = codec});
+      EXPECT_EQ(report.encoded, 1U);
+      expect_close(all_spans(SpanQa(reader, store), stored), expected);
+    }
+  }
+}
+
+// On a GPU one batch is computed while the next is made ready.
+TEST_P(Devices, BatchesOfOneAnswerAsAllAtOnce) {
+  std::vector<QaRequest> requests;
+  for (const char* question : {"When did the river rise?", "What fell?", "When did it fall?"}) {
+    requests.push_back({question, question, {passage_}});
+  }
+  const SpanQa qa(model_);
+  const auto together = qa.answer(requests);
+  const auto single = qa.answer(requests, {.batch_tokens = 1});
+  ASSERT_EQ(single.size(), requests.size());
+  for (std::size_t i = 0; i < single.size(); ++i) {
+    EXPECT_EQ(single[i].id, requests[i].id);
+    EXPECT_NEAR(single[i].answers.at(0).score, together[i].answers.at(0).score,
+                GetParam().tolerance);
   }
 }
 

@@ -217,6 +217,25 @@ TEST_F(SpanQaOnce, AnswersAreAtMostMaxAnswerTokensLong) {
   }
 }
 
+// A store is asked for 64 passages at a time; a batch holds as many as batch_tokens says.
+TEST_F(SpanQaOnce, ABatchGoesOnWithTheNextPassagesThatAreLookedUp) {
+  std::vector<QaRequest> requests;
+  for (int i = 0; i < 70; ++i) {
+    const std::string id = std::to_string(i);
+    requests.push_back({id, "Who moved?", {{id, kShort}}});
+  }
+  std::vector<std::size_t> finished;
+  const SpanQaOptions options{
+      .batch_tokens = 100'000,
+      .progress = [&](std::size_t done, std::size_t) { finished.push_back(done); }};
+  const auto results = SpanQa(model_).answer(requests, options);
+  EXPECT_EQ(finished, (std::vector<std::size_t>{70}));
+  for (std::size_t i = 1; i < results.size(); ++i) {
+    EXPECT_EQ(results[i].answers.at(0).text, results[0].answers.at(0).text);
+    EXPECT_EQ(results[i].answers.at(0).passage_id, std::to_string(i));
+  }
+}
+
 TEST_F(SpanQaOnce, OptionsOutOfRangeAreNamed) {
   const QaRequest request{.id = "", .question = "Who?", .passages = {{"l", kLong}}};
   test::expect_error(ErrorCode::kInvalidArgument, "top_k",
