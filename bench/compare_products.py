@@ -25,26 +25,24 @@ from machine import cpu_name
 
 LAYERS = 3
 
-
-def ways(x, weight, bias, packed):
-    return {
-        "linear": lambda: torch.nn.functional.linear(x, weight, bias),
-        "without bias": lambda: torch.mm(x, weight.t()),
-        "by columns": lambda: torch.mm(weight, x.t()),
-        "turned": lambda: torch.mm(weight, x.t()).t().contiguous(),
-        "packed": lambda: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], ""),
-    }
+WAYS = {
+    "linear": lambda x, weight, bias, packed: torch.nn.functional.linear(x, weight, bias),
+    "without bias": lambda x, weight, bias, packed: torch.mm(x, weight.t()),
+    "by columns": lambda x, weight, bias, packed: torch.mm(weight, x.t()),
+    "turned": lambda x, weight, bias, packed: torch.mm(weight, x.t()).t().contiguous(),
+    "packed": lambda x, weight, bias, packed: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], ""),
+}
 
 
 def median_times(layers, seconds):
-    """Median seconds of each way, over turns through the layers."""
-    times = {name: [] for name in layers[0]}
+    """Median seconds of each way, over turns through the layers: the arguments that a way takes."""
+    times = {name: [] for name in WAYS}
     end = time.perf_counter() + seconds
     turn = 0
     while time.perf_counter() < end or turn < 3 * LAYERS:
-        for name, multiply in layers[turn % LAYERS].items():
+        for name, multiply in WAYS.items():
             start = time.perf_counter()
-            multiply()
+            multiply(*layers[turn % LAYERS])
             times[name].append(time.perf_counter() - start)
         turn += 1
     return {name: statistics.median(values[LAYERS:]) for name, values in times.items()}
@@ -66,17 +64,16 @@ def main():
     packed = {shape: [torch.ops.mkldnn._reorder_linear_weight(w, 32) for w in weights[shape]] for shape in shapes}
 
     print(f"{cpu_name()}, {options.threads} threads, torch {torch.__version__}, hidden {hidden}; GFLOPS")
-    names = ["linear", "without bias", "by columns", "turned", "packed"]
-    print(f"{'rows':>6}" + "".join(f"{name:>14}" for name in names))
+    print(f"{'rows':>6}" + "".join(f"{name:>14}" for name in WAYS))
     for rows in options.rows:
-        total = dict.fromkeys(names, 0.0)
+        total = dict.fromkeys(WAYS, 0.0)
         for shape in shapes:
             x, bias = torch.randn(rows, shape[0]), torch.zeros(shape[1])
-            layers = [ways(x, w, bias, p) for w, p in zip(weights[shape], packed[shape])]
+            layers = [(x, w, bias, p) for w, p in zip(weights[shape], packed[shape])]
             for name, value in median_times(layers, options.seconds).items():
                 total[name] += value
         operations = sum(2 * rows * a * b for a, b in shapes)
-        print(f"{rows:>6}" + "".join(f"{operations / total[name] / 1e9:>14.0f}" for name in names), flush=True)
+        print(f"{rows:>6}" + "".join(f"{operations / total[name] / 1e9:>14.0f}" for name in WAYS), flush=True)
 
 
 if __name__ == "__main__":

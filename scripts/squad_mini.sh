@@ -6,7 +6,9 @@ precision=${TRAINING_PRECISION:-fp32}
 
 # Weights of the losses. LRS is divided by the teacher's mean square: on a model of this size the paper's 0.5 is 1-2 % of the
 # gradient (docs/training.md).
-kd_and_lrs=(--loss-weights "task=0.7,kd=1.1,lrs=3" --lrs-scale teacher)
+task_and_kd="task=0.7,kd=1.1"
+kd_alone=(--loss-weights "$task_and_kd")
+kd_and_lrs=(--loss-weights "$task_and_kd,lrs=3" --lrs-scale teacher)
 
 # Sets qamr, teacher_files and student_files; stops where DATA_DIR lacks one.
 name_training_files() {
