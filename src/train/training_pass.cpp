@@ -13,15 +13,9 @@
 namespace deformer {
 namespace {
 
-// What a forward pass leaves for the losses.
-struct PassStates {
-  at::Tensor logits;               // [choices, examples, candidates]
-  std::vector<at::Tensor> layers;  // upper layers from the first compared one on, all joint rows
-};
-
 PassStates forward(const ReaderView& reader, const PassBatch& batch, std::int64_t first_layer,
                    bool keep_layers, const ForwardOptions& options, TrainingPrecision precision) {
-  PassStates states;
+  PassStates states{.logits = {}, .first_layer = first_layer, .layers = {}};
   ForwardOptions upper_options = options;
   if (keep_layers) {
     upper_options.observer = [&](std::int64_t layer, const at::Tensor& hidden) {
@@ -125,26 +119,34 @@ PassBatch make_pass_batch(const TrainingSet& set, std::span<const std::uint32_t>
   return batch;
 }
 
-PassLosses run_pass(const ReaderView& student, const ReaderView* teacher,
+std::optional<PassStates> run_teacher(const ReaderView& teacher, std::int64_t first_layer,
+                                      const PassBatch& batch, const PassOptions& options) {
+  const bool with_lrs = options.weights.lrs > 0;
+  if (options.weights.kd <= 0 && !with_lrs) return {};
+  const torch::autograd::AutoGradMode no_gradient(false);
+  return forward(teacher, batch, first_layer, with_lrs, {}, options.precision);
+}
+
+PassLosses run_pass(const ReaderView& student, const PassStates* target,
                     std::int64_t first_upper_layer, const PassBatch& batch,
                     const PassOptions& options) {
   const bool with_kd = options.weights.kd > 0;
   const bool with_lrs = options.weights.lrs > 0;
-  DEFORMER_CHECK(teacher != nullptr || (!with_kd && !with_lrs));
-  PassStates target;
-  if (with_kd || with_lrs) {
-    const torch::autograd::AutoGradMode no_gradient(false);
-    target = forward(*teacher, batch, first_upper_layer, with_lrs, {}, options.precision);
-  }
+  DEFORMER_CHECK(target != nullptr || (!with_kd && !with_lrs));
   const PassStates states =
       forward(student, batch, first_upper_layer, with_lrs,
               {.dropout = options.dropout, .generator = options.generator}, options.precision);
   PassLosses losses;
   losses.task = task_loss(states.logits, target_tensor(batch, states.logits.device()));
   if (with_kd) {
-    losses.kd = distillation_loss(states.logits, target.logits, options.temperature);
+    losses.kd = distillation_loss(states.logits, target->logits, options.temperature);
   }
-  if (with_lrs) losses.lrs = representation_loss(states.layers, target.layers, options.lrs_scale);
+  if (with_lrs) {
+    DEFORMER_CHECK(target->first_layer <= first_upper_layer);
+    const auto first = target->layers.begin() + (first_upper_layer - target->first_layer);
+    losses.lrs =
+        representation_loss(states.layers, {first, target->layers.end()}, options.lrs_scale);
+  }
   return losses;
 }
 

@@ -59,9 +59,23 @@ struct ReaderView {
   const TaskHead& head;
 };
 
-/// `teacher`: at split layer 0; null when neither kd nor lrs has a weight. `first_upper_layer`: the
-/// student's split layer; the layers from there on are compared.
-[[nodiscard]] PassLosses run_pass(const ReaderView& student, const ReaderView* teacher,
+/// What a reader's forward pass leaves for the losses.
+struct PassStates {
+  at::Tensor logits;               ///< [choices, examples, candidates]
+  std::int64_t first_layer = 0;    ///< the first that is compared
+  std::vector<at::Tensor> layers;  ///< all joint rows of it and the following; empty without lrs
+};
+
+/// The teacher's states, at split layer 0 and without gradient: the target of every student that
+/// is split at `first_layer` or above. Nothing when neither kd nor lrs has a weight.
+[[nodiscard]] std::optional<PassStates> run_teacher(const ReaderView& teacher,
+                                                    std::int64_t first_layer,
+                                                    const PassBatch& batch,
+                                                    const PassOptions& options);
+
+/// `target`: run_teacher() of the same batch and options; null when neither kd nor lrs has a
+/// weight. `first_upper_layer`: the student's split layer; the layers from there on are compared.
+[[nodiscard]] PassLosses run_pass(const ReaderView& student, const PassStates* target,
                                   std::int64_t first_upper_layer, const PassBatch& batch,
                                   const PassOptions& options);
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -69,12 +70,14 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
                    .precision = options_.precision,
                    .dropout = options_.dropout};
   for (std::size_t i = share.rank; i < batches.size(); i += share.size) {
+    const std::optional<PassStates> target = target_of(active, batches[i], pass);
     for (const Split& split : active) {
       const auto index = static_cast<std::uint64_t>(i * splits_.size()) +
                          static_cast<std::uint64_t>(&split - splits_.data());
       pass.generator =
           make_generator(device_, mix_seed(options_.seed, kDropoutSeed, (step << 20U) + index));
-      const at::Tensor loss = pass_loss(split, batches[i], pass, counts, outcome.losses);
+      const at::Tensor loss =
+          pass_loss(split, target ? &*target : nullptr, batches[i], pass, counts, outcome.losses);
       const double value = loss.item<double>();
       if (!std::isfinite(value)) refuse_loss(plan.passes[i], step, value);
       outcome.losses.total += value;
@@ -86,14 +89,20 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
   return outcome;
 }
 
-at::Tensor StepRunner::pass_loss(const Split& split, const PassBatch& batch,
-                                 const PassOptions& pass, const Counts& counts,
-                                 StepLosses& losses) const {
-  const ReaderView student{*split.encoder, *student_.head};
-  std::optional<ReaderView> teacher;
-  if (teacher_ != nullptr) teacher.emplace(ReaderView{*teacher_->encoder, *teacher_->head});
+std::optional<PassStates> StepRunner::target_of(std::span<const Split> splits,
+                                                const PassBatch& batch,
+                                                const PassOptions& pass) const {
+  if (teacher_ == nullptr) return {};
+  int first_layer = splits.front().layer;
+  for (const Split& split : splits) first_layer = std::min(first_layer, split.layer);
+  return run_teacher({*teacher_->encoder, *teacher_->head}, first_layer, batch, pass);
+}
+
+at::Tensor StepRunner::pass_loss(const Split& split, const PassStates* target,
+                                 const PassBatch& batch, const PassOptions& pass,
+                                 const Counts& counts, StepLosses& losses) const {
   const PassLosses terms =
-      run_pass(student, teacher ? &*teacher : nullptr, split.layer, batch, pass);
+      run_pass({*split.encoder, *student_.head}, target, split.layer, batch, pass);
   const LossWeights& weights = pass.weights;
   const double examples = counts.examples * counts.splits;
   at::Tensor loss = add_term(terms.task, examples, weights.task, losses.task);

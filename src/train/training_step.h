@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -47,9 +48,13 @@ class StepRunner {
   struct Counts;
 
   // The pass's part of the step's mean loss; adds its parts to `losses`.
-  [[nodiscard]] at::Tensor pass_loss(const Split& split, const PassBatch& batch,
-                                     const PassOptions& pass, const Counts& counts,
-                                     StepLosses& losses) const;
+  [[nodiscard]] at::Tensor pass_loss(const Split& split, const PassStates* target,
+                                     const PassBatch& batch, const PassOptions& pass,
+                                     const Counts& counts, StepLosses& losses) const;
+  // What the students of all these splits are compared with.
+  [[nodiscard]] std::optional<PassStates> target_of(std::span<const Split> splits,
+                                                    const PassBatch& batch,
+                                                    const PassOptions& pass) const;
   [[noreturn]] void refuse_loss(std::span<const std::uint32_t> pairs, std::uint64_t step,
                                 double loss) const;
 

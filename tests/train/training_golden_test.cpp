@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,8 +82,11 @@ class GoldenTraining : public testing::TestWithParam<int> {
     if (loss.starts_with("lrs")) options.weights.lrs = 1;
     options.lrs_scale = loss == "lrs_normalised" ? LrsScale::kTeacher : LrsScale::kRaw;
     const ReaderView view{*teacher.encoder, *teacher.head};
-    const PassLosses losses =
-        run_pass({*student.encoder, *student.head}, &view, split_layer, batch_of(case_), options);
+    const PassBatch batch = batch_of(case_);
+    // From layer 0 on, as for several splits that share a target.
+    const std::optional<PassStates> target = run_teacher(view, 0, batch, options);
+    const PassLosses losses = run_pass({*student.encoder, *student.head},
+                                       target ? &*target : nullptr, split_layer, batch, options);
     const LossTerm& term = loss == "task" ? losses.task : loss == "kd" ? *losses.kd : *losses.lrs;
     const at::Tensor mean = term.sum / term.count;
     const double expected = case_.at("values").at(loss);
