@@ -37,6 +37,29 @@ bool all_fp16(std::span<const WindowRequest> windows) {
   });
 }
 
+// Rows of several windows as fp32, or as the fp16 that they are stored in, in host memory.
+template <typename Value>
+at::Tensor copy_states(std::span<const WindowRequest> windows,
+                       std::span<const std::int64_t> offsets, std::int64_t width,
+                       const at::Device& device) {
+  at::Tensor states =
+      nn::staging({offsets.back(), width}, c10::CppTypeToScalarType<Value>::value, device);
+  auto* const values = states.mutable_data_ptr<Value>();
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const ReadyPassage& passage = *windows[i].passage;
+    const auto rows = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
+    const std::span<Value> out(values + offsets[i] * width, rows * static_cast<std::size_t>(width));
+    const HiddenStates& hidden = passage.encoded->hidden;
+    const std::size_t first_row = passage.first_rows[windows[i].window];
+    if constexpr (std::is_same_v<Value, float>) {
+      decode_hidden(hidden, first_row, rows, out);
+    } else {
+      copy_rows(hidden, first_row, rows, std::as_writable_bytes(out));
+    }
+  }
+  return states;
+}
+
 }  // namespace
 
 std::vector<ReadyPassage> PassageSource::resolve(std::span<const Passage* const> passages) const {
@@ -143,33 +166,10 @@ Encoding PassageSource::read_states(std::span<const WindowRequest> windows) cons
   const nn::Placement placement = nn::placement_of(model_.runtime());
   // Halves are copied as they are where nobody reads them as fp32.
   const bool as_stored = placement.type != at::kFloat && all_fp16(windows);
-  encoding.hidden = nn::to_device(as_stored ? copy_states<at::Half>(windows, encoding.offsets)
-                                            : copy_states<float>(windows, encoding.offsets),
-                                  placement);
+  const auto copy = as_stored ? copy_states<at::Half> : copy_states<float>;
+  encoding.hidden = nn::to_device(
+      copy(windows, encoding.offsets, model_.config().hidden_size, placement.device), placement);
   return encoding;
-}
-
-// Rows of several windows as fp32, or as the fp16 that they are stored in, in host memory.
-template <typename Value>
-at::Tensor PassageSource::copy_states(std::span<const WindowRequest> windows,
-                                      std::span<const std::int64_t> offsets) const {
-  const std::int64_t width = model_.config().hidden_size;
-  at::Tensor states = nn::staging({offsets.back(), width}, c10::CppTypeToScalarType<Value>::value,
-                                  nn::placement_of(model_.runtime()).device);
-  auto* const values = states.mutable_data_ptr<Value>();
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const ReadyPassage& passage = *windows[i].passage;
-    const auto rows = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
-    const std::span<Value> out(values + offsets[i] * width, rows * static_cast<std::size_t>(width));
-    const HiddenStates& hidden = passage.encoded->hidden;
-    const std::size_t first_row = passage.first_rows[windows[i].window];
-    if constexpr (std::is_same_v<Value, float>) {
-      decode_hidden(hidden, first_row, rows, out);
-    } else {
-      copy_rows(hidden, first_row, rows, std::as_writable_bytes(out));
-    }
-  }
-  return states;
 }
 
 Encoding PassageSource::compute_states(std::span<const WindowRequest> windows) const {

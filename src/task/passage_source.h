@@ -50,9 +50,6 @@ class PassageSource {
                         std::vector<ReadyPassage>& ready) const;
   void locate_rows(ReadyPassage& ready) const;
   [[nodiscard]] Encoding read_states(std::span<const WindowRequest> windows) const;
-  template <typename Value>
-  [[nodiscard]] at::Tensor copy_states(std::span<const WindowRequest> windows,
-                                       std::span<const std::int64_t> offsets) const;
   [[nodiscard]] Encoding compute_states(std::span<const WindowRequest> windows) const;
 
   const Model& model_;
