@@ -51,8 +51,8 @@ class BertLayer {
   /// together.
   [[nodiscard]] at::Tensor project(const at::Tensor& hidden) const;
 
-  /// `hidden` [rows, hidden] and `projected` = project(hidden), the last layer's
-  /// `selected` rows may be fewer; null: all. Returns [rows or selected rows, hidden].
+  /// `hidden` [rows, hidden] and `projected` = project(hidden), packed by `sequences`; `selected`:
+  /// the rows whose output is wanted, null for all. Returns [rows or selected rows, hidden].
   [[nodiscard]] at::Tensor forward(const at::Tensor& hidden, const at::Tensor& projected,
                                    const nn::Sequences& sequences, const SelectedRows* selected,
                                    const ForwardOptions& options) const;
