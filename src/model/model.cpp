@@ -17,11 +17,11 @@
 #include "model/architecture.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
+#include "model/fastest_precision.h"
 #include "model/pooled_head.h"
 #include "model/segment_layout.h"
 #include "model/span_head.h"
 #include "model/weights.h"
-#include "nn/fastest_precision.h"
 #include "nn/guard.h"
 #include "nn/placement.h"
 #include "text/id_tokenizer.h"
@@ -48,7 +48,7 @@ ModelConfig load_config(const std::filesystem::path& model_dir, const LoadOption
 Precision choose_precision(const Runtime& wanted, const ModelConfig& config) {
   if (wanted.precision != Precision::kAuto) return wanted.precision;
   if (wanted.device == Device::kCuda) return Precision::kFp16;
-  return nn::fastest_precision(config.hidden_size, config.intermediate_size, config.hidden_act);
+  return fastest_precision(config);
 }
 
 // What the weights were made from.

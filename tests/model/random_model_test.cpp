@@ -2,6 +2,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "deformer/encoder.h"
 #include "deformer/inspect.h"
 #include "deformer/model.h"
@@ -54,10 +56,21 @@ TEST(RandomModel, DrawsMatricesNormallyAndLeavesVectorsNeutral) {
   }
 }
 
+// A layer of the model is timed: each kind of layer and of layout must run at the model's own
+// limits.
 TEST(RandomModel, PrecisionAutoIsDecidedWhenTheModelIsMade) {
-  const auto model = Model::random(test::tiny_model_config(), {.precision = Precision::kAuto});
-  EXPECT_NE(model->runtime().precision, Precision::kAuto);
-  EXPECT_EQ(model->with_split_layer(0)->runtime().precision, model->runtime().precision);
+  for (const test::TinyModelOptions& options : std::vector<test::TinyModelOptions>{
+           {},
+           {.split_layer = 0, .layout = Layout::kContinue},
+           {.split_layer = 0, .layout = Layout::kContinue, .task = Task::kMnli},
+           {.architecture = Architecture::kXlnet},
+           {.architecture = Architecture::kXlnet, .layout = Layout::kSlots},
+           {.architecture = Architecture::kXlnet, .layout = Layout::kContinue}}) {
+    const auto model =
+        Model::random(test::tiny_model_config(options), {.precision = Precision::kAuto});
+    EXPECT_NE(model->runtime().precision, Precision::kAuto);
+    EXPECT_EQ(model->with_split_layer(0)->runtime().precision, model->runtime().precision);
+  }
 }
 
 TEST(RandomModel, HasNoVocabulary) {

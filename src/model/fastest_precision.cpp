@@ -1,0 +1,91 @@
+#include "model/fastest_precision.h"
+
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "deformer/encoder.h"
+#include "deformer/tokenizer.h"
+#include "model/architecture.h"
+#include "model/segment_layout.h"
+#include "model/weights.h"
+#include "nn/placement.h"
+
+namespace deformer {
+namespace {
+
+constexpr int kTurns = 3;
+constexpr double kWorthwhile = 1.1;
+
+// One layer over both segments, and a vocabulary of one token: its embeddings are not measured.
+ModelConfig one_layer_of(ModelConfig config) {
+  config.num_hidden_layers = 1;
+  config.split.split_layer = 0;
+  config.vocab_size = 1;
+  return config;
+}
+
+class Candidate {
+ public:
+  Candidate(const ModelConfig& config, Precision precision) : precision_(precision) {
+    WeightLoader weights(RandomWeights{.deviation = config.initializer_range});
+    weights.place({.precision = precision});
+    encoder_ = make_encoder(config, weights);
+    const auto layout = make_segment_layout(config, SpecialTokens{});
+    const std::vector<std::int32_t> question(config.split.max_question_tokens);
+    const std::vector<std::int32_t> window(config.split.window_tokens);
+    const auto window_rows = std::ssize(window) + layout->passage_special_tokens();
+    const Segment question_segment = layout->question(question, window_rows);
+    const auto question_rows = std::ssize(question_segment.ids);
+    question_ = encoder_->lower({&question_segment, 1});
+    const Segment window_segment = layout->passage(window, question_rows);
+    window_ = encoder_->lower({&window_segment, 1});
+  }
+
+  // A disturbance makes times longer, never shorter.
+  void time() {
+    const SegmentPair pair;
+    const auto begin = std::chrono::steady_clock::now();
+    static_cast<void>(encoder_->upper(question_, window_, {&pair, 1}, JointRows::kAll));
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    seconds_ = std::min(seconds_, taken.count());
+  }
+
+  [[nodiscard]] Precision precision() const { return precision_; }
+  [[nodiscard]] double seconds() const { return seconds_; }
+
+ private:
+  Precision precision_;
+  std::unique_ptr<const Encoder> encoder_;
+  Encoding question_;
+  Encoding window_;
+  double seconds_ = std::numeric_limits<double>::infinity();
+};
+
+}  // namespace
+
+Precision fastest_precision(const ModelConfig& config) {
+  const c10::InferenceMode inference;
+  const ModelConfig layer = one_layer_of(config);
+  std::vector<Candidate> candidates;
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {
+    if (nn::supports(Device::kCpu, precision)) candidates.emplace_back(layer, precision);
+  }
+  if (candidates.size() == 1) return candidates.front().precision();
+  // In turn; the first turn warms up.
+  for (int turn = 0; turn <= kTurns; ++turn) {
+    for (Candidate& candidate : candidates) candidate.time();
+  }
+  const Candidate* best = &candidates.front();
+  for (const Candidate& candidate : candidates) {
+    if (candidate.seconds() * kWorthwhile < best->seconds()) best = &candidate;
+  }
+  return best->precision();
+}
+
+}  // namespace deformer
