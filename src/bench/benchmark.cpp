@@ -5,10 +5,10 @@
 #include <numeric>
 #include <utility>
 
+#include "base/stopwatch.h"
 #include "bench/column.h"
 #include "bench/process.h"
 #include "bench/statistics.h"
-#include "bench/stopwatch.h"
 #include "deformer/error.h"
 #include "deformer/passage_encoder.h"
 #include "nn/guard.h"

@@ -2,9 +2,9 @@
 
 #include <utility>
 
+#include "base/stopwatch.h"
 #include "bench/process.h"
 #include "bench/statistics.h"
-#include "bench/stopwatch.h"
 
 namespace deformer {
 namespace {

@@ -6,10 +6,10 @@
 #include <memory>
 #include <vector>
 
+#include "base/stopwatch.h"
 #include "bench/device_wait.h"
 #include "bench/random.h"
 #include "bench/statistics.h"
-#include "bench/stopwatch.h"
 #include "bench/tensor_memory.h"
 #include "bench/workload.h"
 #include "deformer/encoder.h"

@@ -3,8 +3,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include "base/stopwatch.h"
 #include "bench/device_wait.h"
-#include "bench/stopwatch.h"
 
 namespace deformer {
 namespace {

@@ -3,12 +3,12 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <vector>
 
+#include "base/stopwatch.h"
 #include "deformer/encoder.h"
 #include "deformer/tokenizer.h"
 #include "model/architecture.h"
@@ -50,10 +50,9 @@ class Candidate {
   // A disturbance makes times longer, never shorter.
   void time() {
     const SegmentPair pair;
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     static_cast<void>(encoder_->upper(question_, window_, {&pair, 1}, JointRows::kAll));
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-    seconds_ = std::min(seconds_, taken.count());
+    seconds_ = std::min(seconds_, watch.seconds());
   }
 
   [[nodiscard]] Precision precision() const { return precision_; }

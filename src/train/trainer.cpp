@@ -4,11 +4,11 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "base/file.h"
+#include "base/stopwatch.h"
 #include "deformer/error.h"
 #include "deformer/model.h"
 #include "nn/guard.h"
@@ -26,12 +26,6 @@
 
 namespace deformer {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // Losses of all ranks, added up with their gradients, and whether any of them is to stop.
 struct Shared {
@@ -143,7 +137,7 @@ struct Trainer::State {
   [[nodiscard]] static bool stop_wanted(const TrainingHooks& hooks) {
     return hooks.stop != nullptr && hooks.stop->load();
   }
-  [[nodiscard]] double seconds() const { return earlier_seconds + seconds_since(start); }
+  [[nodiscard]] double seconds() const { return earlier_seconds + since_start.seconds(); }
   [[nodiscard]] std::filesystem::path state_path() const {
     return output_dir / "training" / "state.safetensors";
   }
@@ -167,8 +161,8 @@ struct Trainer::State {
   std::uint64_t evaluated_step = 0;
   std::uint64_t checkpointed_step = 0;
   double earlier_seconds = 0;
-  Clock::time_point start;
-  Clock::time_point last_checkpoint;
+  Stopwatch since_start;
+  Stopwatch since_checkpoint;
   bool stopping = false;
   Speedometer speed;
   TrainingResult result;
@@ -269,7 +263,7 @@ void Trainer::State::schedule() {
 }
 
 void Trainer::State::run_step(const TrainingHooks& hooks) {
-  const Clock::time_point begin = Clock::now();
+  const Stopwatch watch;
   const StepPlan plan = order->plan(position.step);
   const std::uint64_t step = position.step + 1;
   const PassShare share = group ? PassShare{group->rank(), group->size()} : PassShare{};
@@ -287,7 +281,7 @@ void Trainer::State::run_step(const TrainingHooks& hooks) {
   const double rate = scheduled_rate(options.learning_rate, step, steps, options.warmup);
   optimizer->step(rate, step);
   position.step = step;
-  speed.add(seconds_since(begin), outcome.joint_rows);
+  speed.add(watch.seconds(), outcome.joint_rows);
   if (leads()) report_step(hooks, plan, outcome, rate, norm);
   if (!group) stopping = stop_wanted(hooks);
 }
@@ -317,13 +311,13 @@ void Trainer::State::report_step(const TrainingHooks& hooks, const StepPlan& pla
 }
 
 void Trainer::State::train(const TrainingHooks& hooks) {
-  start = last_checkpoint = Clock::now();
+  since_start = since_checkpoint = Stopwatch();
   while (position.step < steps && !stopping) {
     run_step(hooks);
     if (!leads()) continue;
     const bool due = options.evaluate_every > 0 && position.step % options.evaluate_every == 0;
     if (due && position.step < steps) evaluate(hooks);
-    if (seconds_since(last_checkpoint) > options.checkpoint_minutes * 60) checkpoint();
+    if (since_checkpoint.seconds() > options.checkpoint_minutes * 60) checkpoint();
   }
 }
 
@@ -331,7 +325,7 @@ void Trainer::State::checkpoint() {
   position.seconds = seconds();
   save_training_state(state_path(), *optimizer, position);
   checkpointed_step = position.step;
-  last_checkpoint = Clock::now();
+  since_checkpoint = Stopwatch();
 }
 
 void Trainer::State::evaluate(const TrainingHooks& hooks) {

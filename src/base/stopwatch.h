@@ -5,6 +5,7 @@
 
 namespace deformer {
 
+/// Runs from its making on. To start it again, assign a new one.
 class Stopwatch {
  public:
   [[nodiscard]] double seconds() const {
