@@ -8,6 +8,11 @@ namespace deformer {
 
 #if defined(__x86_64__)
 
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") > 0 && __builtin_cpu_supports("avx512bw") > 0 &&
+         __builtin_cpu_supports("avx512dq") > 0 && __builtin_cpu_supports("avx512vl") > 0;
+}
+
 bool has_bf16_products() {
   return __builtin_cpu_supports("avx512bf16") > 0;
 }
@@ -26,6 +31,10 @@ bool has_fp16_products() {
 }
 
 #else
+
+bool has_avx512() {
+  return false;
+}
 
 bool has_bf16_products() {
   return false;

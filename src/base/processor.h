@@ -3,6 +3,10 @@
 
 namespace deformer {
 
+/// Vectors of 512 bits, with all that oneDNN's fp32 products of that width want: AVX-512 F, BW, DQ
+/// and VL.
+[[nodiscard]] bool has_avx512();
+
 /// Products of bf16 values at twice the rate of fp32 or better: AVX-512 BF16, which every processor
 /// with AMX has too. oneDNN picks among them.
 [[nodiscard]] bool has_bf16_products();

@@ -45,11 +45,26 @@ class PackedWeightTest : public testing::Test {
 
 TEST_F(PackedWeightTest, EveryNumberOfRows) {
   const PackedWeight packed(weight_);
-  for (const std::int64_t rows : {1, 3, 4, 5, 27, 33, 64, 191, 192}) {
+  for (const std::int64_t rows : {1, 3, 4, 5, 27, 33, 64, 191, 192, 193, 639, 640}) {
     const at::Tensor input = random({rows, kIn}, 3);
     EXPECT_LT(largest_difference(packed.multiply(input, bias_), input, weight_, bias_), 2e-5);
     EXPECT_LT(largest_difference(packed.multiply(input, {}), input, weight_, at::zeros({kOut})),
               2e-5);
+  }
+}
+
+TEST_F(PackedWeightTest, ActivationsAreThoseOfTheProduct) {
+  const PackedWeight packed(weight_);
+  const at::Tensor input = random({33, kIn}, 3);
+  const at::Tensor product =
+      at::linear(input.to(at::kDouble), weight_.to(at::kDouble), bias_.to(at::kDouble));
+  const std::vector<std::pair<Activation, at::Tensor>> cases{
+      {Activation::kGeluErf, at::gelu(product, "none")},
+      {Activation::kGeluTanh, at::gelu(product, "tanh")},
+      {Activation::kRelu, at::relu(product)}};
+  for (const auto& [activation, expected] : cases) {
+    const at::Tensor found = packed.multiply(input, bias_, activation);
+    EXPECT_LT((found.to(at::kDouble) - expected).abs().max().item<double>(), 2e-5);
   }
 }
 
@@ -160,7 +175,7 @@ TEST_F(PackedWeightTest, AWeightThatMayChangeIsNotPacked) {
 
 TEST_F(PackedWeightTest, FewRowsAndManyGiveTheSame) {
   const Linear linear(weight_, bias_);
-  constexpr std::int64_t kMany = 193;
+  constexpr std::int64_t kMany = 641;  // with any processor
   ASSERT_TRUE(PackedWeight(weight_).takes(8));
   ASSERT_FALSE(PackedWeight(weight_).takes(kMany));
   const at::Tensor input = random({kMany, kIn}, 8);
