@@ -1,4 +1,4 @@
-// Writing config.json; reading it is public (deformer/model_config.h).
+// Making and writing config.json; reading it is public (deformer/model_config.h).
 #pragma once
 
 #include <cstdint>

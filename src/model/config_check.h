@@ -1,0 +1,38 @@
+// What contradicts what in a configuration.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "deformer/model_config.h"
+
+namespace deformer {
+
+/// Sizes and lengths are below 2^31.
+constexpr std::int64_t kMaxSize = std::numeric_limits<std::int32_t>::max();
+
+/// BERT's special tokens in a question and in a passage window.
+struct SpecialCounts {
+  std::int64_t question;
+  std::int64_t window;
+};
+[[nodiscard]] SpecialCounts special_counts(const ModelConfig& config);
+
+/// What is wrong: place, expected, found. Absent when nothing is.
+using Contradiction = std::optional<std::string>;
+
+[[nodiscard]] Contradiction outside(std::string_view name, std::int64_t value, std::int64_t low,
+                                    std::int64_t high);
+[[nodiscard]] Contradiction check_sizes(const ModelConfig& config);
+/// The place of the passage and the labels. The sizes are valid.
+[[nodiscard]] Contradiction check_task(const ModelConfig& config);
+/// The split's layer, layout and lengths. The sizes are valid.
+[[nodiscard]] Contradiction check_split(const ModelConfig& config);
+
+/// Throws kIncompatible: `where`, then what is wrong.
+void require_none(const Contradiction& contradiction, const std::string& where);
+
+}  // namespace deformer
