@@ -1,9 +1,6 @@
 #include "tools/cmd_train.h"
 
-#include <malloc.h>
-
 #include <csignal>
-#include <limits>
 #include <map>
 #include <utility>
 #include <variant>
@@ -43,15 +40,6 @@ extern "C" void request_stop(int signal) {
   stop_requested.store(true);
   // A second signal ends the program at once.
   std::signal(signal, SIG_DFL);
-}
-
-// Training allocates and frees the same big blocks at every step; giving them back to the system
-// and taking them anew costs a page fault per 4 KiB.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  ::mallopt(M_MMAP_MAX, 0);
-  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-#endif
 }
 
 TrainingOptions training_options(const TrainVerbOptions& options) {
@@ -234,7 +222,6 @@ CLI::App* add_train(CLI::App& app, TrainVerbOptions& options) {
 
 int run_train(const TrainVerbOptions& options) {
   const Talk talk(options.quiet);
-  keep_freed_memory();
   Output output("-");
   Trainer trainer(options.model, options.teacher, options.output, training_options(options));
   const TrainingFiles files = load_files(options, trainer.task());
