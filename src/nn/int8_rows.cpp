@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 
+#include "base/processor.h"
+
 // The loops are written once and compiled for several instruction sets; the compiler vectorises
 // them.
 #define DEFORMER_INLINE [[gnu::always_inline]] inline
@@ -131,6 +133,17 @@ DEFORMER_INLINE void finish_all(float* values, std::size_t rows, std::size_t col
   finish_all(values, rows, columns, finish);
 }
 
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,fma")]] void quantize_avx512(
+    const float* input, std::size_t rows, std::size_t columns, std::size_t stride,
+    std::uint8_t* output, float* scales) {
+  quantize_all(input, rows, columns, stride, output, scales);
+}
+
+[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,fma")]] void finish_avx512(
+    float* values, std::size_t rows, std::size_t columns, const RowFinish& finish) {
+  finish_all(values, rows, columns, finish);
+}
+
 bool has_avx2() {
   static const bool found = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return found;
@@ -143,6 +156,7 @@ bool has_avx2() {
 void quantize_rows(const float* input, std::size_t rows, std::size_t columns, std::size_t stride,
                    std::uint8_t* output, float* scales) {
 #if defined(__x86_64__)
+  if (has_avx512()) return quantize_avx512(input, rows, columns, stride, output, scales);
   if (has_avx2()) return quantize_avx2(input, rows, columns, stride, output, scales);
 #endif
   quantize_all(input, rows, columns, stride, output, scales);
@@ -150,6 +164,7 @@ void quantize_rows(const float* input, std::size_t rows, std::size_t columns, st
 
 void finish_rows(float* values, std::size_t rows, std::size_t columns, const RowFinish& finish) {
 #if defined(__x86_64__)
+  if (has_avx512()) return finish_avx512(values, rows, columns, finish);
   if (has_avx2()) return finish_avx2(values, rows, columns, finish);
 #endif
   finish_all(values, rows, columns, finish);
