@@ -8,6 +8,10 @@ namespace deformer {
 
 #if defined(__x86_64__)
 
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") > 0 && __builtin_cpu_supports("fma") > 0;
+}
+
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") > 0 && __builtin_cpu_supports("avx512bw") > 0 &&
          __builtin_cpu_supports("avx512dq") > 0 && __builtin_cpu_supports("avx512vl") > 0;
@@ -31,6 +35,10 @@ bool has_fp16_products() {
 }
 
 #else
+
+bool has_avx2() {
+  return false;
+}
 
 bool has_avx512() {
   return false;

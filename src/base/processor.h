@@ -3,8 +3,10 @@
 
 namespace deformer {
 
-/// Vectors of 512 bits, with all that oneDNN's fp32 products of that width want: AVX-512 F, BW, DQ
-/// and VL.
+/// Vectors of 256 bits and fused multiplication: AVX2, FMA.
+[[nodiscard]] bool has_avx2();
+
+/// Vectors of 512 bits: AVX-512 F, BW, DQ and VL, with which oneDNN takes them too.
 [[nodiscard]] bool has_avx512();
 
 /// Products of bf16 values at twice the rate of fp32 or better: AVX-512 BF16, which every processor

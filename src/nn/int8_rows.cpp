@@ -122,6 +122,7 @@ DEFORMER_INLINE void finish_all(float* values, std::size_t rows, std::size_t col
 
 #if defined(__x86_64__)
 
+// The instruction sets of has_avx2() and has_avx512().
 [[gnu::target("avx2,fma")]] void quantize_avx2(const float* input, std::size_t rows,
                                                std::size_t columns, std::size_t stride,
                                                std::uint8_t* output, float* scales) {
@@ -142,11 +143,6 @@ DEFORMER_INLINE void finish_all(float* values, std::size_t rows, std::size_t col
 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,fma")]] void finish_avx512(
     float* values, std::size_t rows, std::size_t columns, const RowFinish& finish) {
   finish_all(values, rows, columns, finish);
-}
-
-bool has_avx2() {
-  static const bool found = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return found;
 }
 
 #endif

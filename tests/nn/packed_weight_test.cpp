@@ -24,10 +24,21 @@ at::Tensor random(at::IntArrayRef shape, std::uint64_t seed) {
   return at::randn(shape, at::detail::createCPUGenerator(seed));
 }
 
+at::Tensor exact_product(const at::Tensor& input, const at::Tensor& weight,
+                         const at::Tensor& bias) {
+  return at::linear(input.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble));
+}
+
+// Every activation with what it makes of the product.
+std::vector<std::pair<Activation, at::Tensor>> activated(const at::Tensor& product) {
+  return {{Activation::kGeluErf, at::gelu(product, "none")},
+          {Activation::kGeluTanh, at::gelu(product, "tanh")},
+          {Activation::kRelu, at::relu(product)}};
+}
+
 double largest_difference(const at::Tensor& found, const at::Tensor& input,
                           const at::Tensor& weight, const at::Tensor& bias) {
-  const at::Tensor exact =
-      at::linear(input.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble));
+  const at::Tensor exact = exact_product(input, weight, bias);
   EXPECT_EQ(found.sizes(), exact.sizes());
   return (found.to(at::kDouble) - exact).abs().max().item<double>();
 }
@@ -56,13 +67,8 @@ TEST_F(PackedWeightTest, EveryNumberOfRows) {
 TEST_F(PackedWeightTest, ActivationsAreThoseOfTheProduct) {
   const PackedWeight packed(weight_);
   const at::Tensor input = random({33, kIn}, 3);
-  const at::Tensor product =
-      at::linear(input.to(at::kDouble), weight_.to(at::kDouble), bias_.to(at::kDouble));
-  const std::vector<std::pair<Activation, at::Tensor>> cases{
-      {Activation::kGeluErf, at::gelu(product, "none")},
-      {Activation::kGeluTanh, at::gelu(product, "tanh")},
-      {Activation::kRelu, at::relu(product)}};
-  for (const auto& [activation, expected] : cases) {
+  const at::Tensor product = exact_product(input, weight_, bias_);
+  for (const auto& [activation, expected] : activated(product)) {
     const at::Tensor found = packed.multiply(input, bias_, activation);
     EXPECT_LT((found.to(at::kDouble) - expected).abs().max().item<double>(), 2e-5);
   }
@@ -134,14 +140,9 @@ TEST_P(RoundedPackedWeight, ActivationsAreThoseOfTheUnroundedProduct) {
   const at::ScalarType type = placement_of({.precision = GetParam()}).type;
   const PackedWeight packed(weight_.to(type));
   const at::Tensor input = random({33, kIn}, 3).to(type);
-  const at::Tensor product = at::linear(input.to(at::kDouble), weight_.to(type).to(at::kDouble),
-                                        bias_.to(type).to(at::kDouble));
+  const at::Tensor product = exact_product(input, weight_.to(type), bias_.to(type));
   const double rounding = 64 * (type == at::kHalf ? 1.0 / 2048 : 1.0 / 256);
-  const std::vector<std::pair<Activation, at::Tensor>> cases{
-      {Activation::kGeluErf, at::gelu(product, "none")},
-      {Activation::kGeluTanh, at::gelu(product, "tanh")},
-      {Activation::kRelu, at::relu(product)}};
-  for (const auto& [activation, expected] : cases) {
+  for (const auto& [activation, expected] : activated(product)) {
     const at::Tensor found = packed.multiply(input, bias_.to(type), activation);
     EXPECT_LT((found.to(at::kDouble) - expected).abs().max().item<double>(), rounding);
     EXPECT_GT(found.min().item<double>(), -0.2);
