@@ -27,8 +27,8 @@ constexpr const char* kFooter = R"(Examples:
   deformer bench --paper --tasks squad,boolq
 
 full: all layers over question and passage together; cold: decomposed, the passage encoded for its
-question; warm: decomposed, the passage in the store. All three on the same weights and questions,
-in turn. --random needs no files: weights of a published model's sizes. --paper measures the
+question; warm: decomposed, the passage in the store; projected: in the store as by encode
+--projections. All on the same weights and questions, in turn. --random needs no files: weights of a published model's sizes. --paper measures the
 paper's tasks at its lengths. docs/performance.md says what each figure means and how to measure.)";
 
 [[noreturn]] void throw_invalid(const std::string& message) {
@@ -231,11 +231,14 @@ void add_input_options(CLI::App& verb, BenchVerbOptions& options) {
 
 void add_measuring_options(CLI::App& verb, BenchVerbOptions& options) {
   const std::string group = "Measuring";
-  verb.add_option("--mode", options.modes, "full, cold, warm; all unless the model is joint")
+  verb.add_option("--mode", options.modes,
+                  "full, cold, warm, projected; without it full alone of a joint model, else the "
+                  "first three")
       ->type_name("NAME,...")
       ->delimiter(',')
       ->group(group);
-  verb.add_option("--store", options.store, "Of mode warm; what it lacks is put there and stays")
+  verb.add_option("--store", options.store,
+                  "Of modes warm and projected; what it lacks is put there and stays")
       ->type_name("URI")
       ->capture_default_str()
       ->group(group);

@@ -22,7 +22,8 @@ constexpr const char* kFooter = R"(Examples:
   deformer encode --model DIR --store redis://localhost/wiki --text-dir articles/ --shard 2/8
 
 Every batch is committed when it is done. A run that was stopped, whatever stopped it, is continued
-by the same command: passages that the store holds with the same text are not encoded again.
+by the same command: passages that the store holds with the same text are not encoded again,
+unless --projections asks for what they lack.
 Lines of --jsonl are {"id": "...", "text": "..."}. A passage without an id, and every passage of a
 SQuAD file or of --data, is known by the hash of its text. A model of another task than span reads
 one window of a passage, and its store is its own.)";
@@ -48,6 +49,7 @@ EncodeRun encode_all(const PassageEncoder& encoder, const EncodeVerbOptions& opt
   EncodeOptions encode;
   encode.batch_tokens = options.batch_tokens;
   encode.codec = parse_hidden_codec(options.codec);
+  encode.projections = options.projections;
   encode.progress = [&](std::size_t done, std::size_t) { progress.update(run.passages + done); };
   while (true) {
     const auto passages = input.next(kChunkPassages);
@@ -67,6 +69,9 @@ void add_outputs(CLI::App& verb, EncodeVerbOptions& options) {
   verb.add_option("--codec", options.codec, "How states are kept: fp32, fp16 or int8")
       ->type_name("NAME")
       ->capture_default_str();
+  verb.add_flag("--projections", options.projections,
+                "Keep the first upper layer's query, key and value too: 4 times the bytes, faster "
+                "answers");
   verb.add_option("--shard", options.shard, "Take the I-th of every N passages, I from 1")
       ->type_name("I/N")
       ->capture_default_str();

@@ -17,6 +17,7 @@ struct EncodeVerbOptions {
   std::string text_dir;
   std::string data;
   std::string codec = "fp32";
+  bool projections = false;
   std::string shard = "1/1";
   std::size_t batch_tokens = 4096;
   bool resume = false;

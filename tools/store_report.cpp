@@ -92,10 +92,13 @@ std::string to_text(const StoreReport& report) {
   for (const auto& entry : by_codec.items()) {
     text += field("  " + entry.key(), entry.value().dump() + " passages");
   }
+  if (scan.passages_with_projections > 0) {
+    text += field("  projections", "of " + grouped(scan.passages_with_projections) + " passages");
+  }
   text += field("  sizes", grouped(scan.windows) + " windows, " + grouped(scan.tokens) +
                                " tokens, " + grouped(scan.rows) + " rows of states");
   text += field("  bytes", fixed(per(static_cast<double>(scan.record_bytes), scan.rows), 1) +
-                               " a row, of which states " +
+                               " a row, of which vectors " +
                                fixed(per(static_cast<double>(scan.vector_bytes), scan.rows), 1));
   for (const BadPassage& bad : scan.bad) text += field("  damaged", bad.message);
   return text;
@@ -116,6 +119,7 @@ std::string to_json(const StoreReport& report) {
   read["complete"] = report.complete;
   read["passages"] = scan.passages;
   read["codecs"] = codecs(scan);
+  read["projections"] = scan.passages_with_projections;
   read["windows"] = scan.windows;
   read["tokens"] = scan.tokens;
   read["rows"] = scan.rows;

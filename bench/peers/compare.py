@@ -4,8 +4,9 @@
 The others answer as ordinary readers do: question and window together through all layers. Only their forward passes are
 timed, tokenisation and span search are left out. Each gets the questions padded to the model's slots ("slots") and in batches
 of similar length, padded to their longest ("sorted"): removing padding is not decomposition's merit. Ours is `deformer
-bench`, from text to answer: at split layer 0 ("full") and with the passages in an LMDB store ("warm"), in fp32, int8 and, on a
-processor that has it, bf16, in batches and one question at a time. All are warmed up.
+bench`, from text to answer: at split layer 0 ("full"), with the passages in an LMDB store ("warm") and in one that keeps
+projections too ("projected"), in fp32, int8 and, on a processor that has it, bf16, in batches and one question at a time. All
+are warmed up.
 
   transformers eager, sdpa     Hugging Face's BertForQuestionAnswering, fp32
   transformers bf16            sdpa, weights and states in bf16 (on a processor that has it)
@@ -29,6 +30,7 @@ Development only, with an environment of its own:
 import argparse
 import contextlib
 import importlib.metadata
+import itertools
 import json
 import logging
 import pathlib
@@ -334,7 +336,10 @@ def time_work(work, batches):
 # ---- Ours
 
 PRECISIONS = ["fp32", *(["bf16"] if has_bf16() else []), "int8"]
-MODES = ["full", "warm"]
+# The projected passages have a store of their own.
+MODES = [["full", "warm"], ["projected"]]
+# What the other lines are compared with.
+COLUMNS = [*(("warm", precision) for precision in PRECISIONS), ("projected", "fp32")]
 SETTINGS = ["", ", one at a time"]
 # Other programs' threads may go on waiting actively for a moment.
 REST = 1.0
@@ -347,10 +352,10 @@ def our_name(mode, precision, setting):
 def time_ours(options, squad, store, questions):
     """Seconds of all questions, by name of the line."""
     seconds = {}
-    for precision in PRECISIONS:
+    for precision, modes in itertools.product(PRECISIONS, MODES):
         time.sleep(REST)
         command = [options.deformer, "bench", "--model", options.model, "--squad", squad, "--passages", questions,
-                   "--mode", ",".join(MODES), "--store", store, "--batch-tokens", 512 * questions,
+                   "--mode", ",".join(modes), "--store", f"{store}-{modes[-1]}", "--batch-tokens", 512 * questions,
                    "--min-seconds", 0.1, "--split-layer", options.split_layer, "--layout", "restart",
                    "--precision", precision, "--threads", options.threads, "--quiet", "--json"]
         done = subprocess.run(list(map(str, command)), check=True, capture_output=True)
@@ -373,14 +378,13 @@ def print_table(options, lines, questions):
     named = {each.name: each.seconds for each in lines}
     print(f"{cpu_name()}, {options.threads} threads, {questions} questions, {options.rounds} "
           f"rounds; {versions(options)}; split layer {options.split_layer}\n")
-    heads = [f"{our_name('warm', precision, '')}, is faster by" for precision in PRECISIONS]
+    heads = [f"{our_name(*column, '')}, is faster by" for column in COLUMNS]
     print(f"| | ms per question | {' | '.join(heads)} |")
     print("|---|---" + "|---" * len(heads) + "|")
     for each in lines:
         ms = 1000 * statistics.median(each.seconds) / questions
         setting = SETTINGS[1] if each.name.endswith(SETTINGS[1]) else SETTINGS[0]
-        ratios = [ratio_text(each.seconds, named[our_name("warm", precision, setting)])
-                  for precision in PRECISIONS]
+        ratios = [ratio_text(each.seconds, named[our_name(*column, setting)]) for column in COLUMNS]
         print(f"| {each.name} | {ms:.1f} | {' | '.join(ratios)} |")
 
 

@@ -24,11 +24,12 @@ namespace deformer {
 enum class BenchMode : std::uint8_t {
   kFull,  ///< the same weights at split_layer 0: question and passage through all layers together
   kCold,  ///< decomposed: the passage is encoded for this question, and not kept
-  kWarm,  ///< decomposed: the passage is in the store
+  kWarm,  ///< decomposed: the passage's states are in the store
+  kProjected,  ///< decomposed: and the first upper layer's projections with them
 };
 
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(BenchMode mode);
-/// Parses "full", "cold", "warm". Throws kInvalidArgument naming the accepted values.
+/// Parses "full", "cold", "warm", "projected". Throws kInvalidArgument naming the accepted values.
 [[nodiscard]] DEFORMER_EXPORT BenchMode parse_bench_mode(std::string_view name);
 
 /// A question about one passage.
@@ -66,7 +67,8 @@ struct BenchColumn {
 };
 
 struct BenchOptions {
-  std::string store = "memory:";           ///< of kWarm; passages that it lacks are put there
+  /// Of kWarm or kProjected; passages that it lacks are put there. Named, it serves one of the two.
+  std::string store = "memory:";
   HiddenCodec codec = HiddenCodec::kFp32;  ///< of what is put there
   std::size_t batch_tokens = 4096;         ///< SpanQaOptions::batch_tokens; a round takes so much
   double min_seconds = 10;                 ///< that each column is measured, warm-up left out
@@ -137,8 +139,8 @@ struct BenchColumnReport {
   double questions_per_second = 0;         ///< of batch
   double tokens_per_second = 0;            ///< of batch: joint rows, special tokens included
   std::uint64_t peak_bytes = 0;            ///< VmHWM of this column's warm-up; 0 = not known
-  std::optional<BenchEncode> encode = {};  ///< kWarm
-  std::optional<ReuseCurve> reuse = {};    ///< kWarm with a kFull column of the same model
+  std::optional<BenchEncode> encode = {};  ///< kWarm and kProjected
+  std::optional<ReuseCurve> reuse = {};    ///< the same, with a kFull column of the same model
 };
 
 struct BenchMachine {
@@ -172,7 +174,8 @@ struct BenchReport {
 /// another column first each time, until each has been measured for min_seconds. Sets LibTorch's
 /// threads as the columns say and restores them. The columns' models must cut texts alike. Not safe
 /// for concurrent calls, which would measure each other. Throws kInvalidArgument without columns or
-/// questions and for kCold or kWarm at split_layer 0; and as SpanQa and open_passage_store().
+/// questions, for modes but kFull at split_layer 0, and where one named store is to serve kWarm and
+/// kProjected; and as SpanQa and open_passage_store().
 [[nodiscard]] DEFORMER_EXPORT BenchReport run_benchmark(std::span<const BenchColumn> columns,
                                                         std::span<const BenchQuestion> questions,
                                                         const BenchOptions& options = {});

@@ -34,6 +34,8 @@ struct Encoding {
                       ///< precision (fp32 with int8)
   std::vector<std::int64_t>
       offsets;  ///< [segments + 1]; segment i owns rows [offsets[i], offsets[i + 1])
+  /// Encoder::project() of `hidden`, in its type; undefined where upper() is to compute it.
+  at::Tensor projections = {};
 
   [[nodiscard]] std::int64_t num_segments() const noexcept {
     return static_cast<std::int64_t>(offsets.size()) - 1;
@@ -95,8 +97,14 @@ class DEFORMER_EXPORT Encoder {
   [[nodiscard]] virtual Encoding lower(std::span<const Segment> segments,
                                        const ForwardOptions& options = {}) const = 0;
 
+  /// Query, key and value of the first upper layer for states [rows, hidden]: [rows, 3 * hidden],
+  /// in this order. They depend on the row alone, so those of a passage can be kept with its
+  /// states; XLNet's query has the bias of the contents in it.
+  [[nodiscard]] virtual at::Tensor project(const at::Tensor& hidden) const = 0;
+
   /// Layers [split_layer, n) over each pair's two segments. What does not depend on the partner
-  /// (the first upper layer's projections) is computed once per segment. Result i belongs to
+  /// (the first upper layer's projections) is computed once per segment, or taken from
+  /// `passages.projections` where they are. Result i belongs to
   /// pairs[i], its rows as `rows` says; an observer sees all rows of every layer but the last, and
   /// of the last those that `rows` names.
   [[nodiscard]] virtual Encoding upper(const Encoding& questions, const Encoding& passages,

@@ -71,6 +71,9 @@ class DEFORMER_EXPORT Model {
   [[nodiscard]] const Tokenizer& tokenizer() const noexcept;
   /// Computed at the first call (a hash over the lower weights), then kept.
   [[nodiscard]] const Fingerprint& fingerprint() const;
+  /// Of what EncodedPassage::projections depend on beside the states: the weights of the first
+  /// upper layer's attention. Never 0. Computed at the first call, then kept.
+  [[nodiscard]] std::uint64_t projection_hash() const;
   [[nodiscard]] const Runtime& runtime() const noexcept;
   [[nodiscard]] std::int64_t num_parameters() const noexcept;
 

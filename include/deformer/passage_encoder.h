@@ -20,12 +20,16 @@ struct EncodeOptions {
   std::size_t batch_tokens =
       4096;  ///< most tokens of one pass through the layers; a single window may exceed it
   HiddenCodec codec = HiddenCodec::kFp32;
+  /// Keep the first upper layer's query, key and value of each row as well
+  /// (EncodedPassage::projections): four times the bytes, and answers need not compute them.
+  bool projections = false;
   ProgressCallback progress = nullptr;  ///< counts passages
 };
 
 struct EncodeReport {
   std::size_t encoded = 0;  ///< passages that went through the lower layers
-  std::size_t reused = 0;   ///< already in the store with the same text
+  std::size_t reused = 0;   ///< already in the store with the same text, and with this model's
+                            ///< projections where they are asked for
   std::size_t tokens = 0;   ///< rows computed, special tokens included
 };
 
@@ -36,9 +40,10 @@ class DEFORMER_EXPORT PassageEncoder {
   /// another fingerprint.
   PassageEncoder(std::shared_ptr<const Model> model, std::shared_ptr<PassageStore> store);
 
-  /// Encodes each passage that the store lacks or holds with another text, and puts it there batch
-  /// by batch. A passage without tokens (empty or blank text) is stored with no windows. Throws
-  /// kInvalidArgument for an empty or too long id and for one id with two texts.
+  /// Encodes each passage that the store lacks, holds with another text or, where projections are
+  /// asked for, without this model's, and puts it there batch by batch. A passage without tokens
+  /// (empty or blank text) is stored with no windows. Throws kInvalidArgument for an empty or too
+  /// long id and for one id with two texts.
   EncodeReport encode(std::span<const Passage> passages, const EncodeOptions& options = {}) const;
 
  private:

@@ -70,7 +70,17 @@ struct EncodedPassage {
   /// segment, its special tokens where they stand there (BERT's passage of a span question: a [SEP]
   /// at its end); rows = sum(num_tokens) + windows * (special tokens of a window).
   HiddenStates hidden;
+  /// Optional (EncodeOptions::projections): query, key and value of the first upper layer for each
+  /// row of `hidden`, three rows in this order, in the same width and codec. No rows where they
+  /// were not kept.
+  HiddenStates projections = {};
+  /// Model::projection_hash() of the model that made them; 0 where they were not kept. A model with
+  /// another one reads the states and makes its own.
+  std::uint64_t projection_hash = 0;
 };
+
+/// Rows of EncodedPassage::projections for each row of its states.
+inline constexpr std::size_t kProjectionsPerRow = 3;
 
 /// Identifies everything that a stored hidden state depends on: embeddings, lower layers,
 /// tokenizer, layout, windows, split_layer, and for tasks other than kSpan the place of the passage

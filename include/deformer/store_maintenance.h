@@ -26,9 +26,10 @@ struct StoreScan {
   std::size_t tokens = 0;
   std::size_t rows = 0;  ///< of hidden states, special tokens included
   std::uint64_t text_bytes = 0;
-  std::uint64_t vector_bytes = 0;                     ///< values and scales
+  std::uint64_t vector_bytes = 0;                     ///< values and scales, projections' too
   std::uint64_t record_bytes = 0;                     ///< whole records, as docs/store_format.md
   std::array<std::size_t, 3> passages_of_codec = {};  ///< by HiddenCodec
+  std::size_t passages_with_projections = 0;
   std::vector<BadPassage> bad;
 };
 
@@ -38,7 +39,7 @@ struct ScanOptions {
   std::function<void(std::size_t done, std::size_t total)> progress = nullptr;
 };
 
-/// Reads passages, each with all its checks (docs/store_format.md, 1.5). A damaged one is listed,
+/// Reads passages, each with all its checks (docs/store_format.md, 1.6). A damaged one is listed,
 /// it does not end the scan; what makes the store itself unreadable throws.
 [[nodiscard]] DEFORMER_EXPORT StoreScan scan_passage_store(const PassageStore& store,
                                                            const ScanOptions& options = {});

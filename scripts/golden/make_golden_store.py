@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/store/: records of version 1, made from docs/store_format.md alone.
+"""Writes tests/golden/store/: records of versions 1 and 2, made from docs/store_format.md alone.
 
 Usage: make_golden_store.py [OUT_DIR]
 
-Needs numpy and xxhash. v1.json holds the passage, v1.CODEC.record the record in that codec. The
+Needs numpy and xxhash. v1.json holds the passage, v1.CODEC.record the record in that codec;
+v2.json and v2.CODEC.record are the same passage with projections. The
 files are fixtures: every later version of the library must read them. Never change them.
 """
 
@@ -19,6 +20,7 @@ import xxhash
 
 CODECS = {"fp32": 0, "fp16": 1, "int8": 2}
 SPECIAL_TOKENS = 1
+PROJECTION_HASH = 0x0123456789ABCDEF
 
 
 def varint(value: int) -> bytes:
@@ -62,27 +64,36 @@ def pad(record: bytearray, multiple: int) -> None:
     record += bytes(-len(record) % multiple)
 
 
-def pack_record(passage: dict, values: np.ndarray, codec: str) -> bytes:
+def add_matrix(record: bytearray, values: np.ndarray, codec: str) -> None:
+    vectors, scales = pack_vectors(values, codec)
+    pad(record, 64)
+    record += vectors
+    pad(record, 4)
+    record += scales
+
+
+def pack_record(
+    passage: dict, values: np.ndarray, codec: str, projections: np.ndarray | None = None
+) -> bytes:
     name = bytes.fromhex(passage["id_hex"])
     text = passage["text"].encode()
     spans = pack_spans(passage["spans"])
-    vectors, scales = pack_vectors(values, codec)
     body = bytearray(name + text)
     for first, count in passage["windows"]:
         body += struct.pack("<II", first, count)
     body += spans
     record = bytearray(64) + body
-    pad(record, 64)
-    record += vectors
-    pad(record, 4)
-    record += scales
+    add_matrix(record, values, codec)
+    if projections is not None:
+        add_matrix(record, projections, codec)
+        struct.pack_into("<Q", record, 56, PROJECTION_HASH)
     pad(record, 8)
     struct.pack_into(
         "<4sHBBQQIIIIIIH",
         record,
         0,
         b"DFPR",
-        1,
+        1 if projections is None else 2,
         CODECS[codec],
         0,
         len(record) + 8,
@@ -152,6 +163,14 @@ def main() -> None:
     for codec in CODECS:
         (out / f"v1.{codec}.record").write_bytes(pack_record(passage, values, codec))
     (out / "v1.json").write_text(json.dumps(passage, indent=1) + "\n")
+    rng = np.random.default_rng(20260101)
+    shape = (3 * values.shape[0], values.shape[1])  # query, key and value of each row
+    projections = rng.standard_normal(shape).astype(np.float32)
+    for codec in CODECS:
+        record = pack_record(passage, values, codec, projections)
+        (out / f"v2.{codec}.record").write_bytes(record)
+    extended = {"projection_hash": PROJECTION_HASH, "projections": [float(v) for v in projections.ravel()]}
+    (out / "v2.json").write_text(json.dumps(extended, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@
 namespace deformer {
 namespace {
 
+// Every open makes a store of its own.
+constexpr const char* kOwnStore = "memory:";
+
 [[noreturn]] void throw_invalid(const std::string& message) {
   throw Error(ErrorCode::kInvalidArgument, message);
 }
@@ -34,9 +37,17 @@ void require_valid(std::span<const BenchColumn> columns, std::span<const BenchQu
                     ": expected a split layer above 0, found 0: nothing is computed ahead");
     }
   }
+  const auto has = [&](BenchMode mode) {
+    return std::any_of(columns.begin(), columns.end(),
+                       [&](const BenchColumn& column) { return column.mode == mode; });
+  };
+  if (options.store != kOwnStore && has(BenchMode::kWarm) && has(BenchMode::kProjected)) {
+    throw_invalid("store: expected one of the modes warm and projected with " + options.store +
+                  ", found both");
+  }
 }
 
-// What the kWarm columns of one model share.
+// What the columns of one model share that read the same from a store.
 struct StoredModel {
   std::shared_ptr<PassageStore> store;
   double rows = 0;                     // of a passage, mean
@@ -55,7 +66,7 @@ class Benchmark {
     plan_rounds();
     for (const BenchColumn& column : columns) {
       std::shared_ptr<PassageStore> store;
-      if (column.mode == BenchMode::kWarm) store = stored(column, rows).store;
+      if (reads_store(column.mode)) store = stored(column, rows).store;
       runs_.emplace_back(column, std::move(store), questions, options);
     }
   }
@@ -71,7 +82,7 @@ class Benchmark {
     }
     for (const ColumnRun& run : runs_) {
       report_.columns.push_back(run.report(runs_.front()));
-      if (run.mode() == BenchMode::kWarm) add_reuse(run, report_.columns.back());
+      if (reads_store(run.mode())) add_reuse(run, report_.columns.back());
     }
     report_.machine = describe_machine();
     return std::move(report_);
@@ -111,9 +122,27 @@ class Benchmark {
     return passages;
   }
 
-  // Opens the model's store and fills it, once a model.
+  using StoredKey = std::pair<std::shared_ptr<const Model>, BenchMode>;
+
+  EncodeOptions encode_options(BenchMode mode) const {
+    return {.batch_tokens = options_.batch_tokens,
+            .codec = options_.codec,
+            .projections = mode == BenchMode::kProjected};
+  }
+
+  // What such a passage holds is read, so it would be measured as what it is not.
+  void require_no_projections(const PassageStore& store) const {
+    for (const BenchQuestion& question : questions_) {
+      const auto found = store.get({&question.passage.id, 1});
+      if (found[0] == nullptr || found[0]->projection_hash == 0) continue;
+      throw_invalid("mode warm: expected passages without projections in " + options_.store +
+                    ", found some with: measure them as mode projected");
+    }
+  }
+
+  // Opens the model's store and fills it, once a model and mode.
   StoredModel& stored(const BenchColumn& column, std::span<const QuestionRows> rows) {
-    const auto [entry, added] = stored_.try_emplace(column.model);
+    const auto [entry, added] = stored_.try_emplace({column.model, column.mode});
     StoredModel& stored = entry->second;
     if (!added) return stored;
     const auto count = static_cast<double>(rows.size());
@@ -122,6 +151,9 @@ class Benchmark {
         stored.rows += static_cast<double>(window) / count;
       }
       stored.flops += encode_flops(column.model->config(), each) / count;
+      if (column.mode == BenchMode::kProjected) {
+        stored.flops += projection_flops(column.model->config(), each) / count;
+      }
     }
     const ThreadsGuard threads(column.model->runtime().threads);
     stored.store = open_passage_store(options_.store, column.model->fingerprint());
@@ -129,10 +161,10 @@ class Benchmark {
     std::iota(all.begin(), all.end(), std::size_t{0});
     const Stopwatch watch;
     const EncodeReport filled = PassageEncoder(column.model, stored.store)
-                                    .encode(passages(all), {.batch_tokens = options_.batch_tokens,
-                                                            .codec = options_.codec});
+                                    .encode(passages(all), encode_options(column.mode));
     report_.fill_seconds += watch.seconds();
     report_.filled_passages += filled.encoded;
+    if (column.mode == BenchMode::kWarm) require_no_projections(*stored.store);
     return stored;
   }
 
@@ -141,22 +173,22 @@ class Benchmark {
     for (std::size_t i = 0; i < runs_.size(); ++i) {
       runs_[(i + report_.rounds) % runs_.size()].run_round(chosen, roof_);
     }
-    for (auto& [model, stored] : stored_) encode_round(*model, stored, chosen);
+    for (auto& [key, stored] : stored_) encode_round(key, stored, chosen);
     ++report_.rounds;
   }
 
-  void encode_round(const Model& model, StoredModel& stored,
+  void encode_round(const StoredKey& key, StoredModel& stored,
                     std::span<const std::size_t> chosen) const {
-    const ThreadsGuard threads(model.runtime().threads);
+    const auto& [model, mode] = key;
+    const ThreadsGuard threads(model->runtime().threads);
     const std::vector<Passage> texts = passages(chosen);
     const Stopwatch watch;
-    static_cast<void>(encode_passages(
-        model, texts, {.batch_tokens = options_.batch_tokens, .codec = options_.codec}));
+    static_cast<void>(encode_passages(*model, texts, encode_options(mode)));
     stored.encode_seconds.push_back(watch.seconds() / static_cast<double>(texts.size()));
   }
 
   void add_reuse(const ColumnRun& run, BenchColumnReport& report) const {
-    const StoredModel& stored = stored_.at(run.model());
+    const StoredModel& stored = stored_.at({run.model(), run.mode()});
     report.encode = BenchEncode{spread_of(stored.encode_seconds), stored.rows, stored.flops};
     const auto full = std::find_if(runs_.begin(), runs_.end(), [&](const ColumnRun& other) {
       return other.mode() == BenchMode::kFull && other.model() == run.model();
@@ -169,7 +201,7 @@ class Benchmark {
   std::span<const BenchQuestion> questions_;
   const BenchOptions& options_;
   std::vector<ColumnRun> runs_;
-  std::map<std::shared_ptr<const Model>, StoredModel> stored_;
+  std::map<StoredKey, StoredModel> stored_;
   Roof roof_;
   BenchReport report_;
 };
@@ -184,15 +216,19 @@ std::string to_string(BenchMode mode) {
       return "cold";
     case BenchMode::kWarm:
       return "warm";
+    case BenchMode::kProjected:
+      return "projected";
   }
   return "unknown";
 }
 
 BenchMode parse_bench_mode(std::string_view name) {
-  for (const BenchMode mode : {BenchMode::kFull, BenchMode::kCold, BenchMode::kWarm}) {
+  for (const BenchMode mode :
+       {BenchMode::kFull, BenchMode::kCold, BenchMode::kWarm, BenchMode::kProjected}) {
     if (name == to_string(mode)) return mode;
   }
-  throw_invalid("mode: expected full, cold or warm, found \"" + std::string(name) + "\"");
+  throw_invalid("mode: expected full, cold, warm or projected, found \"" + std::string(name) +
+                "\"");
 }
 
 BenchReport run_benchmark(std::span<const BenchColumn> columns,

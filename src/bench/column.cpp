@@ -15,12 +15,12 @@ std::shared_ptr<const Model> asked_model(const BenchColumn& column) {
   return column.mode == BenchMode::kFull ? column.model->with_split_layer(0) : column.model;
 }
 
-// A warm passage is known by its id alone: a text would be compared with the stored one.
+// A stored passage is known by its id alone: a text would be compared with the stored one.
 std::vector<QaRequest> make_requests(BenchMode mode, std::span<const BenchQuestion> questions) {
   std::vector<QaRequest> requests;
   for (const BenchQuestion& each : questions) {
     Passage passage = each.passage;
-    if (mode == BenchMode::kWarm) passage.text.clear();
+    if (reads_store(mode)) passage.text.clear();
     requests.push_back({.question = each.question, .passages = {std::move(passage)}});
   }
   return requests;

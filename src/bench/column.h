@@ -23,8 +23,8 @@ struct SeriesState {
 /// Not safe for concurrent calls.
 class ColumnRun {
  public:
-  /// `store` holds the questions' passages; null unless the column is kWarm. The questions outlive
-  /// the object. Throws as SpanQa.
+  /// `store` holds the questions' passages; null unless the column reads_store(). The questions
+  /// outlive the object. Throws as SpanQa.
   ColumnRun(const BenchColumn& column, std::shared_ptr<const PassageStore> store,
             std::span<const BenchQuestion> questions, const BenchOptions& options);
 

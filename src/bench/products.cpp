@@ -25,8 +25,9 @@ class ProductCounter {
     add_rest(rows, layers);
   }
 
-  // Upper layers over each window with its question.
-  void add_upper(std::span<const QuestionRows> questions) {
+  // Upper layers over each window with its question; `projected`: the windows' rows are projected
+  // already.
+  void add_upper(std::span<const QuestionRows> questions, bool projected) {
     const double layers =
         static_cast<double>(config_.num_hidden_layers) - config_.split.split_layer;
     std::int64_t segments = 0;
@@ -36,7 +37,7 @@ class ProductCounter {
       segments += each.question;
       for (const std::int64_t window : each.windows) {
         const std::int64_t pair = each.question + window;
-        segments += window;
+        if (!projected) segments += window;
         joint += pair;
         read += window + 1;
         add_attention(pair, pair, layers - 1);
@@ -100,7 +101,7 @@ PassProducts answer_products(const ModelConfig& config, BenchMode mode,
   ProductCounter counter(config);
   if (mode == BenchMode::kCold) counter.add_lower(window_lengths);
   counter.add_lower(question_lengths);
-  counter.add_upper(questions);
+  counter.add_upper(questions, mode == BenchMode::kProjected);
   return counter.take();
 }
 

@@ -29,8 +29,9 @@ struct PassProducts {
 };
 
 /// What SpanQa computes for these questions in one pass: of the first upper layer the projections
-/// once a segment, of the last layer only the rows that the head reads (the passage's and [CLS]).
-/// `config` has the split of the column: 0 for kFull. Each question has its own passage.
+/// once a segment (kProjected: of the questions alone), of the last layer only the rows that the
+/// head reads (the passage's and [CLS]). `config` has the split of the column: 0 for kFull. Each
+/// question has its own passage.
 [[nodiscard]] PassProducts answer_products(const ModelConfig& config, BenchMode mode,
                                            std::span<const QuestionRows> questions);
 

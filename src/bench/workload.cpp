@@ -182,6 +182,15 @@ double encode_flops(const ModelConfig& config, const QuestionRows& rows) {
   return flops;
 }
 
+double projection_flops(const ModelConfig& config, const QuestionRows& rows) {
+  const auto width = static_cast<double>(config.hidden_size);
+  double flops = 0;
+  for (const std::int64_t window : rows.windows) {
+    flops += 2 * static_cast<double>(window) * width * 3 * width;
+  }
+  return flops;
+}
+
 double question_flops(const ModelConfig& config, BenchMode mode, const QuestionRows& rows) {
   // `decomposed` counts the lower layers over the question with each window, which happens once.
   // They cost what encoding a window of the question's length does.
@@ -202,6 +211,8 @@ double question_flops(const ModelConfig& config, BenchMode mode, const QuestionR
       return warm + encode_flops(config, rows);
     case BenchMode::kWarm:
       return warm;
+    case BenchMode::kProjected:
+      return warm - projection_flops(config, rows);
   }
   return 0;
 }

@@ -1,6 +1,7 @@
 #include "model/architecture.h"
 
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -17,6 +18,7 @@ namespace {
 struct WeightNames {
   std::string_view root;        // of the encoder
   std::string_view layers;      // prefix of the layers' numbers
+  std::string_view attention;   // prefix of a layer's attention, after its number
   std::string_view embeddings;  // prefix of the embeddings
   std::string_view shared;      // prefix of what all layers share; empty: nothing
 };
@@ -24,12 +26,30 @@ struct WeightNames {
 WeightNames weight_names(Architecture architecture) {
   switch (architecture) {
     case Architecture::kBert:
-      return {"bert", "bert.encoder.layer.", "bert.embeddings.", ""};
+      return {"bert", "bert.encoder.layer.", ".attention.", "bert.embeddings.", ""};
     case Architecture::kXlnet:
-      return {"transformer", "transformer.layer.", "transformer.word_embedding.", "transformer.r_"};
+      return {"transformer", "transformer.layer.", ".rel_attn.", "transformer.word_embedding.",
+              "transformer.r_"};
   }
   DEFORMER_CHECK(false);
   return {};
+}
+
+// A layer's number and what of a weight's name follows it.
+struct LayerWeight {
+  int layer = 0;
+  std::string_view rest;
+};
+
+// Nothing for a weight of no layer.
+std::optional<LayerWeight> find_layer(const WeightNames& names, std::string_view name) {
+  if (!name.starts_with(names.layers)) return std::nullopt;
+  name.remove_prefix(names.layers.size());
+  LayerWeight found;
+  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), found.layer);
+  if (parsed.ec != std::errc()) return std::nullopt;
+  found.rest = name.substr(static_cast<std::size_t>(parsed.ptr - name.data()));
+  return found;
 }
 
 }  // namespace
@@ -96,11 +116,15 @@ bool is_lower_weight(const ModelConfig& config, std::string_view name) {
   const WeightNames names = weight_names(config.architecture);
   if (name.starts_with(names.embeddings)) return true;
   if (!names.shared.empty() && name.starts_with(names.shared)) return true;
-  if (!name.starts_with(names.layers)) return false;
-  name.remove_prefix(names.layers.size());
-  int layer = 0;
-  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), layer);
-  return parsed.ec == std::errc() && layer < config.split.split_layer;
+  const auto found = find_layer(names, name);
+  return found && found->layer < config.split.split_layer;
+}
+
+bool is_projection_weight(const ModelConfig& config, std::string_view name) {
+  const WeightNames names = weight_names(config.architecture);
+  const auto found = find_layer(names, name);
+  return found && found->layer == config.split.split_layer &&
+         found->rest.starts_with(names.attention);
 }
 
 }  // namespace deformer

@@ -30,4 +30,8 @@ namespace deformer {
 /// what a stored hidden state depends on.
 [[nodiscard]] bool is_lower_weight(const ModelConfig& config, std::string_view name);
 
+/// True for the attention of the first upper layer: what projections depend on beside the states
+/// (Encoder::project()). What all layers share is a lower weight.
+[[nodiscard]] bool is_projection_weight(const ModelConfig& config, std::string_view name);
+
 }  // namespace deformer

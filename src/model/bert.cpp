@@ -153,14 +153,15 @@ Encoding BertEncoder::lower(std::span<const Segment> segments,
   return encoding;
 }
 
+at::Tensor BertEncoder::project(const at::Tensor& hidden) const {
+  return first_upper().project(hidden);
+}
+
 Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
                             std::span<const SegmentPair> pairs, JointRows rows,
                             const ForwardOptions& options) const {
   const JointPlan plan = plan_joint(questions, passages, pairs, order_);
-  // Projected per segment, gathered per pair.
-  const at::Tensor segments = join_segments(questions, passages, order_);
-  const at::Device device = segments.device();
-  const RowIndex joint(plan.rows, device);
+  const at::Device device = questions.hidden.device();
   const nn::Sequences sequences(plan.offsets, device);
   RowSelection selection;
   std::optional<SelectedRows> selected;
@@ -168,9 +169,19 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
     selection = select_rows(questions, passages, pairs, order_, rows);
     selected.emplace(RowIndex(selection.rows, device), nn::Sequences(selection.offsets, device));
   }
-  const BertLayer& first = layers_[static_cast<std::size_t>(split_layer_)];
-  at::Tensor hidden = joint.take(segments);
-  at::Tensor projected = joint.take(first.project(segments));
+  at::Tensor hidden;
+  at::Tensor projected;
+  if (passages.projections.defined()) {
+    const PairJoin pair_join(questions, passages, pairs, order_);
+    hidden = pair_join.join(questions.hidden, passages.hidden);
+    projected = pair_join.join(project(questions.hidden), passages.projections);
+  } else {
+    // Projected per segment, gathered per pair.
+    const at::Tensor segments = join_segments(questions, passages, order_);
+    const RowIndex joint(plan.rows, device);
+    hidden = joint.take(segments);
+    projected = joint.take(project(segments));
+  }
   const auto count = static_cast<std::int64_t>(layers_.size());
   for (std::int64_t i = split_layer_; i < count; ++i) {
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];

@@ -78,6 +78,7 @@ class BertEncoder final : public Encoder {
 
   [[nodiscard]] Encoding lower(std::span<const Segment> segments,
                                const ForwardOptions& options) const override;
+  [[nodiscard]] at::Tensor project(const at::Tensor& hidden) const override;
   [[nodiscard]] Encoding upper(const Encoding& questions, const Encoding& passages,
                                std::span<const SegmentPair> pairs, JointRows rows,
                                const ForwardOptions& options) const override;
@@ -90,6 +91,10 @@ class BertEncoder final : public Encoder {
       std::int64_t split_layer) const override;
 
  private:
+  [[nodiscard]] const BertLayer& first_upper() const {
+    return layers_[static_cast<std::size_t>(split_layer_)];
+  }
+
   std::int64_t split_layer_;
   JointOrder order_;
   BertEmbeddings embeddings_;

@@ -25,6 +25,13 @@ void require_index(std::int64_t index, const Encoding& encoding, const char* wha
                   std::to_string(encoding.num_segments()) + ", found " + std::to_string(index));
 }
 
+std::vector<at::Tensor> split_segments(const at::Tensor& rows, const Encoding& encoding) {
+  std::vector<std::int64_t> lengths;
+  lengths.reserve(encoding.offsets.size());
+  for (std::int64_t i = 0; i < encoding.num_segments(); ++i) lengths.push_back(encoding.length(i));
+  return rows.split_with_sizes(lengths);
+}
+
 }  // namespace
 
 at::Tensor join_segments(const Encoding& questions, const Encoding& passages,
@@ -75,6 +82,20 @@ JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
     plan.offsets.push_back(static_cast<std::int64_t>(plan.rows.size()));
   }
   return plan;
+}
+
+at::Tensor PairJoin::join(const at::Tensor& question_rows, const at::Tensor& passage_rows) const {
+  const std::vector<at::Tensor> questions = split_segments(question_rows, *questions_);
+  const std::vector<at::Tensor> passages = split_segments(passage_rows, *passages_);
+  std::vector<at::Tensor> pieces;
+  pieces.reserve(2 * pairs_.size());
+  for (const SegmentPair& pair : pairs_) {
+    const at::Tensor& question = questions.at(static_cast<std::size_t>(pair.question));
+    const at::Tensor& passage = passages.at(static_cast<std::size_t>(pair.passage));
+    pieces.push_back(order_.passage_first ? passage : question);
+    pieces.push_back(order_.passage_first ? question : passage);
+  }
+  return pieces.empty() ? question_rows.narrow(0, 0, 0) : at::cat(pieces);
 }
 
 RowSelection select_rows(const Encoding& questions, const Encoding& passages,

@@ -39,6 +39,25 @@ struct RowSelection {
 [[nodiscard]] JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
                                    std::span<const SegmentPair> pairs, const JointOrder& order);
 
+/// Brings rows of questions and passages together pair by pair, in one copy.
+class PairJoin {
+ public:
+  /// As plan_joint(). The arguments outlive the object.
+  PairJoin(const Encoding& questions, const Encoding& passages, std::span<const SegmentPair> pairs,
+           const JointOrder& order)
+      : questions_(&questions), passages_(&passages), pairs_(pairs), order_(order) {}
+
+  /// `question_rows` and `passage_rows` have the rows of the encodings. Returns [joint rows, ...].
+  [[nodiscard]] at::Tensor join(const at::Tensor& question_rows,
+                                const at::Tensor& passage_rows) const;
+
+ private:
+  const Encoding* questions_;
+  const Encoding* passages_;
+  std::span<const SegmentPair> pairs_;
+  JointOrder order_;
+};
+
 /// The joint rows that `rows` names, pair by pair.
 [[nodiscard]] RowSelection select_rows(const Encoding& questions, const Encoding& passages,
                                        std::span<const SegmentPair> pairs, const JointOrder& order,

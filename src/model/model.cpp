@@ -57,11 +57,14 @@ struct WeightOrigin {
   std::uint64_t seed = 0;                     // of random weights
 };
 
-void hash_checkpoint(Hasher& hasher, const ModelConfig& config, const Checkpoint& checkpoint) {
+using WeightTest = bool (*)(const ModelConfig& config, std::string_view name);
+
+void hash_checkpoint(Hasher& hasher, const ModelConfig& config, const Checkpoint& checkpoint,
+                     WeightTest is_wanted) {
   std::vector<std::string> names;
   for (const auto& [name, tensor] : checkpoint.tensors()) {
     // A buffer that some versions of a program write and others do not makes no other model.
-    if (is_lower_weight(config, name) && !is_commonly_unused(name)) names.push_back(name);
+    if (is_wanted(config, name) && !is_commonly_unused(name)) names.push_back(name);
   }
   checkpoint.hash_into(hasher, names);
 }
@@ -94,12 +97,26 @@ Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& toke
     hasher.add(std::string("first window")).add(to_string(passage_place(config)));
   }
   if (origin.checkpoint) {
-    hash_checkpoint(hasher, config, *origin.checkpoint);
+    hash_checkpoint(hasher, config, *origin.checkpoint, is_lower_weight);
   } else {
     hash_random(hasher, config, origin.seed);
   }
   const Hash128 digest = hasher.digest128();
   return {digest.high, digest.low};
+}
+
+// The states have the fingerprint, which is compared first.
+std::uint64_t compute_projection_hash(const ModelConfig& config, const WeightOrigin& origin) {
+  constexpr std::uint64_t kInsteadOfZero = 1;
+  Hasher hasher;
+  hasher.add(std::int64_t{1});
+  if (origin.checkpoint) {
+    hash_checkpoint(hasher, config, *origin.checkpoint, is_projection_weight);
+  } else {
+    hash_random(hasher, config, origin.seed);
+  }
+  const std::uint64_t digest = hasher.digest64();
+  return digest != 0 ? digest : kInsteadOfZero;
 }
 
 }  // namespace
@@ -117,6 +134,8 @@ struct Model::State {
   std::int64_t num_parameters = 0;
   std::once_flag fingerprint_once;
   Fingerprint fingerprint;
+  std::once_flag projection_hash_once;
+  std::uint64_t projection_hash = 0;
 };
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
@@ -226,6 +245,13 @@ const Fingerprint& Model::fingerprint() const {
     state_->fingerprint = compute_fingerprint(state_->config, *state_->tokenizer, *state_->origin);
   });
   return state_->fingerprint;
+}
+
+std::uint64_t Model::projection_hash() const {
+  std::call_once(state_->projection_hash_once, [this] {
+    state_->projection_hash = compute_projection_hash(state_->config, *state_->origin);
+  });
+  return state_->projection_hash;
 }
 
 }  // namespace deformer

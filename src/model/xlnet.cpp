@@ -74,6 +74,15 @@ XlnetProjection XlnetProjection::take(const RowIndex& rows) const {
   return {rows.take(query), rows.take(key), rows.take(value)};
 }
 
+at::Tensor XlnetProjection::packed() const {
+  return at::cat({query, key, value}, 1);
+}
+
+XlnetProjection XlnetProjection::unpack(const at::Tensor& packed) {
+  const auto parts = packed.chunk(3, 1);
+  return {parts[0], parts[1], parts[2]};
+}
+
 XlnetLayer::XlnetLayer(const ModelConfig& config, const WeightScope& scope,
                        const XlnetBiases* biases)
     : name_(scope.full_name("")),
@@ -277,18 +286,20 @@ Encoding XlnetEncoder::lower(std::span<const Segment> segments,
   return encoding;
 }
 
+at::Tensor XlnetEncoder::project(const at::Tensor& hidden) const {
+  return layers_[static_cast<std::size_t>(split_layer_)].project(hidden).packed();
+}
+
 Encoding XlnetEncoder::upper(const Encoding& questions, const Encoding& passages,
                              std::span<const SegmentPair> pairs, JointRows rows,
                              const ForwardOptions& options) const {
   const JointPlan plan = plan_joint(questions, passages, pairs, order_);
-  // Projected per segment, gathered per pair.
-  const at::Tensor segments = join_segments(questions, passages, order_);
-  const RowIndex joint(plan.rows, segments.device());
+  const at::Device device = questions.hidden.device();
   RowSelection selection;
   std::optional<RowIndex> selected;
   if (rows != JointRows::kAll) {
     selection = select_rows(questions, passages, pairs, order_, rows);
-    selected.emplace(selection.rows, segments.device());
+    selected.emplace(selection.rows, device);
   }
   XlnetRows all;
   XlnetRows last;
@@ -301,8 +312,20 @@ Encoding XlnetEncoder::upper(const Encoding& questions, const Encoding& passages
   last.selected = selected ? &*selected : nullptr;
   const auto first = static_cast<std::size_t>(split_layer_);
   const auto tables = distances(all, {first, layers_.size()}, options);
-  at::Tensor hidden = joint.take(segments);
-  XlnetProjection projected = layers_[first].project(segments).take(joint);
+  at::Tensor hidden;
+  XlnetProjection projected;
+  if (passages.projections.defined()) {
+    const PairJoin pair_join(questions, passages, pairs, order_);
+    hidden = pair_join.join(questions.hidden, passages.hidden);
+    projected =
+        XlnetProjection::unpack(pair_join.join(project(questions.hidden), passages.projections));
+  } else {
+    // Projected per segment, gathered per pair.
+    const at::Tensor segments = join_segments(questions, passages, order_);
+    const RowIndex joint(plan.rows, device);
+    hidden = joint.take(segments);
+    projected = layers_[first].project(segments).take(joint);
+  }
   for (std::size_t i = first; i < layers_.size(); ++i) {
     if (i > first) projected = layers_[i].project(hidden);
     hidden = layers_[i].forward(hidden, projected, i + 1 == layers_.size() ? last : all,

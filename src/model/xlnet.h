@@ -35,6 +35,8 @@ struct XlnetProjection {
   at::Tensor value;
 
   [[nodiscard]] XlnetProjection take(const RowIndex& rows) const;
+  [[nodiscard]] at::Tensor packed() const;  // [rows, 3 * hidden]
+  [[nodiscard]] static XlnetProjection unpack(const at::Tensor& packed);
 };
 
 /// What the rows of a forward pass are. `queries` are the rows whose output is wanted, `selected`
@@ -92,6 +94,7 @@ class XlnetEncoder final : public Encoder {
 
   [[nodiscard]] Encoding lower(std::span<const Segment> segments,
                                const ForwardOptions& options) const override;
+  [[nodiscard]] at::Tensor project(const at::Tensor& hidden) const override;
   [[nodiscard]] Encoding upper(const Encoding& questions, const Encoding& passages,
                                std::span<const SegmentPair> pairs, JointRows rows,
                                const ForwardOptions& options) const override;

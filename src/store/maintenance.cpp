@@ -29,15 +29,20 @@ void for_each_group(const PassageStore& store, std::size_t group, Visit&& visit)
   }
 }
 
+std::uint64_t vector_bytes(const HiddenStates& matrix) {
+  return matrix.values.size() + matrix.scales.size_bytes();
+}
+
 void add(StoreScan& scan, const EncodedPassage& passage) {
   ++scan.passages;
   scan.windows += passage.windows.size();
   scan.tokens += passage.spans.size();
   scan.rows += passage.hidden.rows;
   scan.text_bytes += passage.text.size();
-  scan.vector_bytes += passage.hidden.values.size() + passage.hidden.scales.size_bytes();
+  scan.vector_bytes += vector_bytes(passage.hidden) + vector_bytes(passage.projections);
   scan.record_bytes += RecordWriter(passage).size();
   ++scan.passages_of_codec.at(static_cast<std::size_t>(passage.hidden.codec));
+  if (passage.projection_hash != 0) ++scan.passages_with_projections;
 }
 
 bool is_fault_of_record(const Error& error) {

@@ -28,6 +28,7 @@ void MemoryPassageStore::put(std::span<const EncodedPassage> passages) {
   for (const EncodedPassage& passage : passages) {
     auto copy = std::make_shared<EncodedPassage>(passage);
     copy->hidden = copy_hidden(passage.hidden);
+    if (passage.projection_hash != 0) copy->projections = copy_hidden(passage.projections);
     copies.push_back(std::move(copy));
   }
   const std::unique_lock lock(mutex_);

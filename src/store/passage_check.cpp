@@ -34,6 +34,32 @@ void validate_sizes(const EncodedPassage& passage) {
   if (static_cast<std::uint8_t>(passage.hidden.codec) > 2) fail(passage, "unknown codec");
 }
 
+void validate_matrix(const EncodedPassage& passage, const HiddenStates& matrix, const char* what) {
+  try {
+    validate_hidden(matrix);
+  } catch (const Error& error) {
+    fail(passage, std::string(what) + error.what());
+  }
+}
+
+void validate_projections(const EncodedPassage& passage) {
+  const HiddenStates& states = passage.hidden;
+  const HiddenStates& projections = passage.projections;
+  const std::size_t rows = passage.projection_hash == 0 ? 0 : kProjectionsPerRow * states.rows;
+  if (projections.rows != rows) {
+    fail(passage, "expected " + std::to_string(rows) + " rows of projections, found " +
+                      std::to_string(projections.rows));
+  }
+  if (passage.projection_hash != 0 &&
+      (projections.hidden_size != states.hidden_size || projections.codec != states.codec)) {
+    fail(passage, "expected projections of the states' width and codec, " +
+                      std::to_string(states.hidden_size) + " in " + to_string(states.codec) +
+                      ", found " + std::to_string(projections.hidden_size) + " in " +
+                      to_string(projections.codec));
+  }
+  validate_matrix(passage, projections, "projections: ");
+}
+
 }  // namespace
 
 std::string quote_id(std::string_view id) {
@@ -112,11 +138,8 @@ void validate_passage(const EncodedPassage& passage) {
     fail(passage, *fault);
   }
   static_cast<void>(special_tokens_of(passage));
-  try {
-    validate_hidden(passage.hidden);
-  } catch (const Error& error) {
-    fail(passage, error.what());
-  }
+  validate_matrix(passage, passage.hidden, "");
+  validate_projections(passage);
 }
 
 void validate_batch(std::span<const EncodedPassage> passages) {

@@ -34,7 +34,7 @@ inline constexpr std::size_t kMaxHiddenSize = std::size_t{1} << 20;
 [[nodiscard]] std::uint32_t special_tokens_of(const EncodedPassage& passage);
 
 /// Throws kInvalidArgument naming the id and the first fault: id empty or too long, text longer
-/// than 4 GiB - 1, spans, windows or hidden states that contradict each other.
+/// than 4 GiB - 1, spans, windows, hidden states or projections that contradict each other.
 void validate_passage(const EncodedPassage& passage);
 
 /// validate_passage() for each, and each id once.

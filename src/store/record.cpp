@@ -19,13 +19,14 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "records are little-endian");
 
 constexpr std::uint32_t kMagic = 0x52504644;  // "DFPR"
+constexpr std::uint16_t kPlainVersion = 1;    // without projections
 constexpr std::size_t kVectorAlignment = 64;
 constexpr std::size_t kChecksumBytes = 8;
 
 // As it lies on disk; every field is at its natural offset.
 struct Header {
   std::uint32_t magic = kMagic;
-  std::uint16_t version = kRecordVersion;
+  std::uint16_t version = kPlainVersion;
   std::uint8_t codec = 0;
   std::uint8_t reserved = 0;
   std::uint64_t record_bytes = 0;
@@ -37,10 +38,20 @@ struct Header {
   std::uint32_t hidden_size = 0;
   std::uint32_t spans_bytes = 0;
   std::uint16_t id_bytes = 0;
-  std::uint8_t reserved_tail[14] = {};
+  std::uint8_t reserved_tail[6] = {};
+  std::uint64_t projection_hash = 0;  // version 2
 };
 static_assert(sizeof(Header) == kRecordHeaderBytes);
 static_assert(sizeof(Window) == 8);
+
+// Offsets of the two sections of a matrix, and its rows.
+struct MatrixLayout {
+  std::uint64_t rows = 0;
+  std::uint64_t values = 0;
+  std::uint64_t values_end = 0;
+  std::uint64_t scales = 0;
+  std::uint64_t scales_end = 0;
+};
 
 // Offsets of the sections. In 64 bits nothing here can overflow before it exceeds a record's size:
 // the factors are checked one by one.
@@ -50,10 +61,8 @@ struct Layout {
   std::uint64_t windows = 0;
   std::uint64_t spans = 0;
   std::uint64_t spans_end = 0;
-  std::uint64_t values = 0;
-  std::uint64_t values_end = 0;
-  std::uint64_t scales = 0;
-  std::uint64_t scales_end = 0;
+  MatrixLayout hidden;
+  MatrixLayout projections;  // without rows it takes no place, not even padding
   std::uint64_t checksum = 0;
   std::uint64_t end = 0;
 };
@@ -62,24 +71,44 @@ constexpr std::uint64_t round_up(std::uint64_t offset, std::uint64_t multiple) {
   return (offset + multiple - 1) / multiple * multiple;
 }
 
+// A matrix of so many rows that follows what ends at `begin`. Nothing when its size does not fit in
+// 62 bits.
+std::optional<MatrixLayout> matrix_after(std::uint64_t begin, const Header& header,
+                                         std::uint64_t rows) {
+  const auto codec = static_cast<HiddenCodec>(header.codec);
+  std::uint64_t bytes = 0;
+  if (__builtin_mul_overflow(rows, header.hidden_size * value_bytes(codec), &bytes) ||
+      bytes > std::uint64_t{1} << 62) {
+    return std::nullopt;
+  }
+  MatrixLayout matrix;
+  matrix.rows = rows;
+  matrix.values = round_up(begin, kVectorAlignment);
+  matrix.values_end = matrix.values + bytes;
+  matrix.scales = round_up(matrix.values_end, sizeof(float));
+  matrix.scales_end = matrix.scales + (codec == HiddenCodec::kInt8 ? rows * sizeof(float) : 0);
+  return matrix;
+}
+
 // Nothing when the size does not fit in 63 bits.
 std::optional<Layout> layout_of(const Header& header, std::uint64_t rows) {
-  const auto codec = static_cast<HiddenCodec>(header.codec);
   Layout layout;
   layout.text = layout.id + header.id_bytes;
   layout.windows = layout.text + header.text_bytes;
   layout.spans = layout.windows + std::uint64_t{header.num_windows} * sizeof(Window);
   layout.spans_end = layout.spans + header.spans_bytes;
-  layout.values = round_up(layout.spans_end, kVectorAlignment);
-  std::uint64_t vector_bytes = 0;
-  if (__builtin_mul_overflow(rows, header.hidden_size * value_bytes(codec), &vector_bytes) ||
-      vector_bytes > std::uint64_t{1} << 62) {
-    return std::nullopt;
+  const auto hidden = matrix_after(layout.spans_end, header, rows);
+  if (!hidden) return std::nullopt;
+  layout.hidden = *hidden;
+  std::uint64_t end = layout.hidden.scales_end;
+  layout.projections = {0, end, end, end, end};
+  if (header.projection_hash != 0) {
+    const auto projections = matrix_after(end, header, kProjectionsPerRow * rows);
+    if (!projections) return std::nullopt;
+    layout.projections = *projections;
+    end = layout.projections.scales_end;
   }
-  layout.values_end = layout.values + vector_bytes;
-  layout.scales = round_up(layout.values_end, sizeof(float));
-  layout.scales_end = layout.scales + (codec == HiddenCodec::kInt8 ? rows * sizeof(float) : 0);
-  layout.checksum = round_up(layout.scales_end, kChecksumBytes);
+  layout.checksum = round_up(end, kChecksumBytes);
   layout.end = layout.checksum + kChecksumBytes;
   return layout;
 }
@@ -95,6 +124,8 @@ Header header_of(const EncodedPassage& passage, std::size_t spans_bytes,
   header.hidden_size = static_cast<std::uint32_t>(passage.hidden.hidden_size);
   header.spans_bytes = static_cast<std::uint32_t>(spans_bytes);
   header.id_bytes = static_cast<std::uint16_t>(passage.id.size());
+  header.projection_hash = passage.projection_hash;
+  if (passage.projection_hash != 0) header.version = kRecordVersion;
   return header;
 }
 
@@ -126,8 +157,9 @@ class RecordReader {
   }
   void read_windows();
   [[nodiscard]] std::vector<ByteSpan> spans() const;
-  [[nodiscard]] HiddenStates hidden(std::shared_ptr<const void> owner) const;
-  void check_scales() const;
+  [[nodiscard]] HiddenStates matrix(const MatrixLayout& layout,
+                                    std::shared_ptr<const void> owner) const;
+  void check_scales(const MatrixLayout& layout) const;
 
   std::span<const std::byte> bytes_;
   std::string_view where_;
@@ -161,6 +193,8 @@ void RecordReader::read_header() {
   require(std::all_of(std::begin(header_.reserved_tail), std::end(header_.reserved_tail),
                       [](std::uint8_t byte) { return byte == 0; }),
           "reserved bytes");
+  require((header_.version == kPlainVersion) == (header_.projection_hash == 0),
+          "hash of the projections");
 }
 
 void RecordReader::check_record_bytes() const {
@@ -211,9 +245,11 @@ void RecordReader::require_zeros(std::uint64_t begin, std::uint64_t end) const {
 }
 
 void RecordReader::check_padding() const {
-  require_zeros(layout_.spans_end, layout_.values);
-  require_zeros(layout_.values_end, layout_.scales);
-  require_zeros(layout_.scales_end, layout_.checksum);
+  require_zeros(layout_.spans_end, layout_.hidden.values);
+  require_zeros(layout_.hidden.values_end, layout_.hidden.scales);
+  require_zeros(layout_.hidden.scales_end, layout_.projections.values);
+  require_zeros(layout_.projections.values_end, layout_.projections.scales);
+  require_zeros(layout_.projections.scales_end, layout_.checksum);
 }
 
 std::vector<ByteSpan> RecordReader::spans() const {
@@ -223,8 +259,8 @@ std::vector<ByteSpan> RecordReader::spans() const {
   return std::move(*spans);
 }
 
-void RecordReader::check_scales() const {
-  for (std::uint64_t at = layout_.scales; at < layout_.scales_end; at += sizeof(float)) {
+void RecordReader::check_scales(const MatrixLayout& layout) const {
+  for (std::uint64_t at = layout.scales; at < layout.scales_end; at += sizeof(float)) {
     std::uint32_t bits = 0;
     std::memcpy(&bits, bytes_.data() + at, sizeof bits);
     // Positive and finite in one comparison: sign and an exponent of all ones make it greater.
@@ -232,26 +268,27 @@ void RecordReader::check_scales() const {
   }
 }
 
-HiddenStates RecordReader::hidden(std::shared_ptr<const void> owner) const {
-  const std::byte* values = bytes_.data() + layout_.values;
-  const std::size_t num_scales = (layout_.scales_end - layout_.scales) / sizeof(float);
+HiddenStates RecordReader::matrix(const MatrixLayout& layout,
+                                  std::shared_ptr<const void> owner) const {
+  const std::byte* values = bytes_.data() + layout.values;
+  const std::size_t num_scales = (layout.scales_end - layout.scales) / sizeof(float);
   HiddenStates states{.codec = static_cast<HiddenCodec>(header_.codec),
-                      .rows = rows_,
+                      .rows = layout.rows,
                       .hidden_size = header_.hidden_size,
-                      .values = {values, layout_.values_end - layout_.values},
+                      .values = {values, layout.values_end - layout.values},
                       .scales = {},
                       .owner = std::move(owner)};
   if (reinterpret_cast<std::uintptr_t>(values) % alignof(float) == 0) {
-    states.scales = {reinterpret_cast<const float*>(bytes_.data() + layout_.scales), num_scales};
+    states.scales = {reinterpret_cast<const float*>(bytes_.data() + layout.scales), num_scales};
     return states;
   }
   // The scales follow the values, so one copy moves both to an aligned place.
-  const std::size_t size = layout_.scales_end - layout_.values;
+  const std::size_t size = layout.scales_end - layout.values;
   auto copy = std::make_shared<std::vector<float>>((size + sizeof(float) - 1) / sizeof(float));
   if (size > 0) std::memcpy(copy->data(), values, size);
   const auto* base = reinterpret_cast<const std::byte*>(copy->data());
   states.values = {base, states.values.size()};
-  states.scales = {copy->data() + (layout_.scales - layout_.values) / sizeof(float), num_scales};
+  states.scales = {copy->data() + (layout.scales - layout.values) / sizeof(float), num_scales};
   states.owner = std::move(copy);
   return states;
 }
@@ -264,8 +301,11 @@ EncodedPassage RecordReader::passage(std::shared_ptr<const void> owner) const {
   if (hash64(passage.text) != header_.text_hash) fail("the hash of its text does not match");
   passage.spans = spans();
   passage.windows = windows_;
-  check_scales();
-  passage.hidden = hidden(std::move(owner));
+  check_scales(layout_.hidden);
+  check_scales(layout_.projections);
+  passage.projection_hash = header_.projection_hash;
+  if (header_.projection_hash != 0) passage.projections = matrix(layout_.projections, owner);
+  passage.hidden = matrix(layout_.hidden, std::move(owner));
   return passage;
 }
 
@@ -278,6 +318,11 @@ class SectionWriter {
     std::memset(out_.data() + end_, 0, at - end_);
     if (size > 0) std::memcpy(out_.data() + at, data, size);
     end_ = at + size;
+  }
+
+  void put(const MatrixLayout& layout, const HiddenStates& matrix) {
+    put(layout.values, matrix.values.data(), matrix.values.size());
+    put(layout.scales, matrix.scales.data(), matrix.scales.size_bytes());
   }
 
  private:
@@ -312,8 +357,8 @@ void RecordWriter::write(std::span<std::byte> out) const {
   writer.put(layout->text, passage_->text.data(), passage_->text.size());
   writer.put(layout->windows, passage_->windows.data(), passage_->windows.size() * sizeof(Window));
   writer.put(layout->spans, spans_.data(), spans_.size());
-  writer.put(layout->values, passage_->hidden.values.data(), passage_->hidden.values.size());
-  writer.put(layout->scales, passage_->hidden.scales.data(), passage_->hidden.scales.size_bytes());
+  writer.put(layout->hidden, passage_->hidden);
+  writer.put(layout->projections, passage_->projections);
   writer.put(layout->checksum, nullptr, 0);
   const std::uint64_t checksum = hash64(out.first(layout->checksum));
   writer.put(layout->checksum, &checksum, sizeof checksum);

@@ -1,4 +1,4 @@
-// The stored form of one passage: record version 1 of docs/store_format.md.
+// The stored form of one passage: record versions 1 and 2 of docs/store_format.md.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@
 
 namespace deformer {
 
-inline constexpr std::uint16_t kRecordVersion = 1;
+/// The newest version. 2 is what a passage with projections is written as, all others are 1.
+inline constexpr std::uint16_t kRecordVersion = 2;
 inline constexpr std::size_t kRecordHeaderBytes = 64;
 
 /// Writes a passage as a record. A view: the passage must outlive it.
@@ -35,9 +36,9 @@ class RecordWriter {
 
 [[nodiscard]] std::string encode_record(const EncodedPassage& passage);
 
-/// Reads and checks a whole record. The hidden states are a view of `bytes`, kept alive by `owner`,
-/// when the vectors lie on a multiple of 4, else a copy. `where` names the record in errors.
-/// Throws kCorrupt, and kIncompatible for a record of a newer version.
+/// Reads and checks a whole record. States and projections are views of `bytes`, kept alive by
+/// `owner`, when the vectors lie on a multiple of 4, else copies. `where` names the record in
+/// errors. Throws kCorrupt, and kIncompatible for a record of a newer version.
 [[nodiscard]] EncodedPassage decode_record(std::span<const std::byte> bytes,
                                            std::shared_ptr<const void> owner,
                                            std::string_view where);

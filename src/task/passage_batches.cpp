@@ -20,9 +20,22 @@ struct Pending {
   std::size_t index = 0;  // in the caller's list
   EncodedPassage passage;
   std::vector<std::int32_t> ids;
-  std::vector<float> hidden;  // rows of the finished windows
+  std::vector<float> hidden;       // rows of the finished windows
+  std::vector<float> projections;  // of the same rows, where they are asked for
   std::size_t windows_left = 0;
 };
+
+// Copies the rows [first, last) to the end of `rows`.
+void append_rows(std::vector<float>& rows, const at::Tensor& values, std::int64_t first,
+                 std::int64_t last) {
+  const float* data = values.const_data_ptr<float>();
+  const std::int64_t width = values.size(1);
+  rows.insert(rows.end(), data + first * width, data + last * width);
+}
+
+at::Tensor on_host(const at::Tensor& values) {
+  return values.to(at::kCPU, at::kFloat).contiguous();
+}
 
 class BatchRunner {
  public:
@@ -78,15 +91,17 @@ class BatchRunner {
 
   // Windows were queued passage by passage, so they come back in that order.
   void distribute(const Encoding& encoding) {
-    const at::Tensor hidden = encoding.hidden.to(at::kCPU, at::kFloat).contiguous();
-    const float* rows = hidden.const_data_ptr<float>();
-    const std::int64_t width = hidden.size(1);
+    const at::Tensor hidden = on_host(encoding.hidden);
+    at::Tensor projections;
+    if (options_.projections) projections = on_host(model_.encoder().project(encoding.hidden));
     std::size_t at = 0;
     for (std::int64_t i = 0; i < encoding.num_segments(); ++i) {
       while (pending_[at].windows_left == 0) ++at;
       Pending& pending = pending_[at];
-      pending.hidden.insert(pending.hidden.end(), rows + encoding.offsets[i] * width,
-                            rows + encoding.offsets[i + 1] * width);
+      append_rows(pending.hidden, hidden, encoding.offsets[i], encoding.offsets[i + 1]);
+      if (projections.defined()) {
+        append_rows(pending.projections, projections, encoding.offsets[i], encoding.offsets[i + 1]);
+      }
       --pending.windows_left;
     }
   }
@@ -97,16 +112,23 @@ class BatchRunner {
     if (done == 0) return;
     std::vector<std::size_t> indices;
     std::vector<EncodedPassage> passages;
-    const auto width = static_cast<std::size_t>(model_.config().hidden_size);
     for (std::size_t i = 0; i < done; ++i) {
       Pending& pending = pending_[i];
-      pending.passage.hidden =
-          encode_hidden(pending.hidden, pending.hidden.size() / width, width, options_.codec);
+      pending.passage.hidden = in_codec(pending.hidden);
+      if (options_.projections) {
+        pending.passage.projections = in_codec(pending.projections);
+        pending.passage.projection_hash = model_.projection_hash();
+      }
       indices.push_back(pending.index);
       passages.push_back(std::move(pending.passage));
     }
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(done));
     sink_(indices, std::move(passages));
+  }
+
+  HiddenStates in_codec(const std::vector<float>& values) const {
+    const auto width = static_cast<std::size_t>(model_.config().hidden_size);
+    return encode_hidden(values, values.size() / width, width, options_.codec);
   }
 
   const Model& model_;

@@ -15,6 +15,7 @@ namespace deformer {
 struct PassageBatchOptions {
   std::size_t batch_tokens = 4096;
   HiddenCodec codec = HiddenCodec::kFp32;
+  bool projections = false;  // EncodeOptions::projections
   StageTimes* stage_times = nullptr;
 };
 

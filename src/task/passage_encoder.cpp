@@ -1,6 +1,8 @@
 #include "deformer/passage_encoder.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -44,21 +46,50 @@ std::vector<const Passage*> unique_passages(std::span<const Passage> passages) {
   return unique;
 }
 
-// Those that the store lacks or holds with another text.
-std::vector<const Passage*> missing_passages(const PassageStore& store,
-                                             std::span<const Passage* const> passages) {
-  std::vector<const Passage*> missing;
+std::vector<std::string> ids_of(std::span<const Passage* const> passages) {
   std::vector<std::string> ids;
+  ids.reserve(passages.size());
+  for (const Passage* passage : passages) ids.push_back(passage->id);
+  return ids;
+}
+
+// Of those that the store holds with this text, the ones without these projections.
+std::vector<const Passage*> without_projections(const PassageStore& store,
+                                                std::span<const Passage* const> passages,
+                                                std::uint64_t projection_hash) {
+  std::vector<const Passage*> without;
+  const auto found = store.get(ids_of(passages));
+  for (std::size_t i = 0; i < passages.size(); ++i) {
+    const bool has = found[i] != nullptr && found[i]->projection_hash == projection_hash;
+    if (!has) without.push_back(passages[i]);
+  }
+  return without;
+}
+
+// Those that the store lacks, holds with another text or, where a hash is given, without these
+// projections.
+std::vector<const Passage*> missing_passages(const PassageStore& store,
+                                             std::span<const Passage* const> passages,
+                                             std::optional<std::uint64_t> projection_hash) {
+  std::vector<const Passage*> missing;
   for (std::size_t begin = 0; begin < passages.size(); begin += kLookupBatch) {
     const auto part = passages.subspan(begin, std::min(kLookupBatch, passages.size() - begin));
-    ids.clear();
-    for (const Passage* passage : part) ids.push_back(passage->id);
-    const auto hashes = store.text_hashes(ids);
+    const auto hashes = store.text_hashes(ids_of(part));
+    std::vector<const Passage*> present;
     for (std::size_t i = 0; i < part.size(); ++i) {
-      if (hashes[i] != hash64(part[i]->text)) missing.push_back(part[i]);
+      (hashes[i] == hash64(part[i]->text) ? present : missing).push_back(part[i]);
     }
+    if (!projection_hash) continue;
+    const auto without = without_projections(store, present, *projection_hash);
+    missing.insert(missing.end(), without.begin(), without.end());
   }
   return missing;
+}
+
+PassageBatchOptions batch_options(const EncodeOptions& options) {
+  return {.batch_tokens = options.batch_tokens,
+          .codec = options.codec,
+          .projections = options.projections};
 }
 
 }  // namespace
@@ -79,12 +110,13 @@ EncodeReport PassageEncoder::encode(std::span<const Passage> passages,
     require_reusable(*model_);
     require_batch(options);
     const auto unique = unique_passages(passages);
-    const auto missing = missing_passages(*store_, unique);
+    std::optional<std::uint64_t> projection_hash;
+    if (options.projections) projection_hash = model_->projection_hash();
+    const auto missing = missing_passages(*store_, unique, projection_hash);
     EncodeReport report;
     report.reused = unique.size() - missing.size();
     std::size_t done = report.reused;
-    const PassageBatchOptions batch{.batch_tokens = options.batch_tokens, .codec = options.codec};
-    report.tokens = encode_in_batches(*model_, missing, batch,
+    report.tokens = encode_in_batches(*model_, missing, batch_options(options),
                                       [&](std::span<const std::size_t>, auto&& encoded) {
                                         store_->put(encoded);
                                         report.encoded += encoded.size();
@@ -104,8 +136,7 @@ std::vector<EncodedPassage> encode_passages(const Model& model, std::span<const 
     for (const Passage& passage : passages) pointers.push_back(&passage);
     std::vector<EncodedPassage> results(passages.size());
     std::size_t done = 0;
-    const PassageBatchOptions batch{.batch_tokens = options.batch_tokens, .codec = options.codec};
-    encode_in_batches(model, pointers, batch,
+    encode_in_batches(model, pointers, batch_options(options),
                       [&](std::span<const std::size_t> indices, auto&& encoded) {
                         for (std::size_t i = 0; i < indices.size(); ++i) {
                           results[indices[i]] = std::move(encoded[i]);

@@ -1,6 +1,7 @@
 #include "task/passage_source.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <string>
@@ -24,11 +25,32 @@ namespace {
                   (has_store ? "the store has no such passage" : "there is no store"));
 }
 
+// One of the two matrices of a passage.
+struct StoredMatrix {
+  HiddenStates EncodedPassage::*states;
+  std::size_t rows_per_row;  // of the passage
+};
+constexpr StoredMatrix kHidden{&EncodedPassage::hidden, 1};
+constexpr StoredMatrix kProjections{&EncodedPassage::projections, kProjectionsPerRow};
+
 [[noreturn]] void throw_misshapen(const EncodedPassage& passage, const std::string& what,
                                   std::size_t expected, std::size_t found) {
   throw Error(ErrorCode::kCorrupt, "passage \"" + passage.id + "\": expected " +
                                        std::to_string(expected) + " " + what + ", found " +
                                        std::to_string(found));
+}
+
+// The fingerprint vouches for the model, not for whoever filled the record.
+void require_shape(const EncodedPassage& passage, const StoredMatrix& matrix, const char* name,
+                   std::size_t rows, std::size_t width) {
+  const HiddenStates& states = passage.*matrix.states;
+  if (states.rows != matrix.rows_per_row * rows) {
+    throw_misshapen(passage, std::string("rows of ") + name, matrix.rows_per_row * rows,
+                    states.rows);
+  }
+  if (rows > 0 && states.hidden_size != width) {
+    throw_misshapen(passage, std::string("values a row of ") + name, width, states.hidden_size);
+  }
 }
 
 bool all_fp16(std::span<const WindowRequest> windows) {
@@ -37,26 +59,43 @@ bool all_fp16(std::span<const WindowRequest> windows) {
   });
 }
 
-// Rows of several windows as fp32, or as the fp16 that they are stored in, in host memory.
+// Rows that a thread copies at least: less is not worth waking it.
+constexpr std::int64_t kCopiedRows = 64;
+
+// Rows [first_row, first_row + rows) of a window as fp32, or as the fp16 that they are stored in.
 template <typename Value>
-at::Tensor copy_states(std::span<const WindowRequest> windows,
-                       std::span<const std::int64_t> offsets, std::int64_t width,
+void copy_window_rows(const StoredMatrix& matrix, const WindowRequest& window,
+                      std::int64_t first_row, std::int64_t rows, std::span<Value> out) {
+  const HiddenStates& stored = (*window.passage->encoded).*matrix.states;
+  const std::size_t first =
+      window.passage->first_rows[window.window] + static_cast<std::size_t>(first_row);
+  const std::size_t first_stored = matrix.rows_per_row * first;
+  const std::size_t count = matrix.rows_per_row * static_cast<std::size_t>(rows);
+  if constexpr (std::is_same_v<Value, float>) {
+    decode_hidden(stored, first_stored, count, out);
+  } else {
+    copy_rows(stored, first_stored, count, std::as_writable_bytes(out));
+  }
+}
+
+// The rows of several windows in host memory: [rows, hidden size x rows_per_row].
+template <typename Value>
+at::Tensor copy_states(const StoredMatrix& matrix, std::span<const WindowRequest> windows,
+                       std::span<const std::int64_t> offsets, std::int64_t hidden_size,
                        const at::Device& device) {
+  const std::int64_t width = hidden_size * static_cast<std::int64_t>(matrix.rows_per_row);
   at::Tensor states =
       nn::staging({offsets.back(), width}, c10::CppTypeToScalarType<Value>::value, device);
   auto* const values = states.mutable_data_ptr<Value>();
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const ReadyPassage& passage = *windows[i].passage;
-    const auto rows = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
-    const std::span<Value> out(values + offsets[i] * width, rows * static_cast<std::size_t>(width));
-    const HiddenStates& hidden = passage.encoded->hidden;
-    const std::size_t first_row = passage.first_rows[windows[i].window];
-    if constexpr (std::is_same_v<Value, float>) {
-      decode_hidden(hidden, first_row, rows, out);
-    } else {
-      copy_rows(hidden, first_row, rows, std::as_writable_bytes(out));
+  at::parallel_for(0, offsets.back(), kCopiedRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::size_t i = 0; i < windows.size(); ++i) {
+      const std::int64_t from = std::max(begin, offsets[i]);
+      const std::int64_t rows = std::min(end, offsets[i + 1]) - from;
+      if (rows <= 0) continue;
+      const std::span<Value> out(values + from * width, static_cast<std::size_t>(rows * width));
+      copy_window_rows(matrix, windows[i], from - offsets[i], rows, out);
     }
-  }
+  });
   return states;
 }
 
@@ -139,14 +178,19 @@ void PassageSource::locate_rows(ReadyPassage& ready) const {
     ready.first_rows.push_back(rows);
     rows += window.num_tokens + suffix;
   }
-  // The fingerprint vouches for the model, not for whoever filled the record.
   const auto width = static_cast<std::size_t>(model_.config().hidden_size);
-  if (passage.hidden.rows != rows) {
-    throw_misshapen(passage, "rows of hidden states", rows, passage.hidden.rows);
+  require_shape(passage, kHidden, "hidden states", rows, width);
+  if (passage.projection_hash != 0) {
+    require_shape(passage, kProjections, "projections", rows, width);
   }
-  if (rows > 0 && passage.hidden.hidden_size != width) {
-    throw_misshapen(passage, "values a row", width, passage.hidden.hidden_size);
-  }
+}
+
+// One passage without them, or with another model's, and the whole pass computes its own.
+bool PassageSource::have_projections(std::span<const WindowRequest> windows) const {
+  return std::all_of(windows.begin(), windows.end(), [this](const WindowRequest& request) {
+    const std::uint64_t hash = request.passage->encoded->projection_hash;
+    return hash != 0 && hash == model_.projection_hash();
+  });
 }
 
 Encoding PassageSource::lower(std::span<const WindowRequest> windows) const {
@@ -166,9 +210,14 @@ Encoding PassageSource::read_states(std::span<const WindowRequest> windows) cons
   const nn::Placement placement = nn::placement_of(model_.runtime());
   // Halves are copied as they are where nobody reads them as fp32.
   const bool as_stored = placement.type != at::kFloat && all_fp16(windows);
-  const auto copy = as_stored ? copy_states<at::Half> : copy_states<float>;
-  encoding.hidden = nn::to_device(
-      copy(windows, encoding.offsets, model_.config().hidden_size, placement.device), placement);
+  const auto copy = [&](const StoredMatrix& matrix) {
+    const auto copy_typed = as_stored ? copy_states<at::Half> : copy_states<float>;
+    return nn::to_device(copy_typed(matrix, windows, encoding.offsets, model_.config().hidden_size,
+                                    placement.device),
+                         placement);
+  };
+  encoding.hidden = copy(kHidden);
+  if (have_projections(windows)) encoding.projections = copy(kProjections);
   return encoding;
 }
 

@@ -97,6 +97,38 @@ TEST(Benchmark, FillsAStoreOnceAndUsesItAgain) {
   EXPECT_EQ(open_passage_store(uri, model->fingerprint())->size(), 5u);
 }
 
+TEST(Benchmark, MeasuresWithAndWithoutProjectionsSideBySide) {
+  const auto model = make_model();
+  const std::vector<BenchColumn> columns{{"warm", BenchMode::kWarm, model},
+                                         {"projected", BenchMode::kProjected, model}};
+  const auto questions = make_synthetic_questions(*model, {8, 20}, 2, 1);
+  const BenchReport report = run_benchmark(columns, questions, {.min_seconds = 0});
+  EXPECT_EQ(report.filled_passages, 4u);  // a store each
+  const BenchColumnReport& warm = report.columns[0];
+  const BenchColumnReport& projected = report.columns[1];
+  EXPECT_NEAR(warm.flops - projected.flops, projected.encode->flops - warm.encode->flops, 1e-6);
+  EXPECT_LT(projected.computed_flops, warm.computed_flops);
+}
+
+TEST(Benchmark, KeepsPassagesWithProjectionsApart) {
+  const TempDir dir;
+  const auto model = make_model();
+  const auto questions = make_synthetic_questions(*model, {8, 20}, 2, 1);
+  const BenchOptions options{.store = "lmdb:" + (dir / "store").string(), .min_seconds = 0};
+  const BenchColumn warm{"warm", BenchMode::kWarm, model};
+  const BenchColumn projected{"projected", BenchMode::kProjected, model};
+  const auto run = [&](const std::vector<BenchColumn>& columns) {
+    return run_benchmark(columns, questions, options).filled_passages;
+  };
+  expect_error(ErrorCode::kInvalidArgument, "expected one of the modes warm and projected", [&] {
+    run({warm, projected});
+  });
+  EXPECT_EQ(run({warm}), 2u);
+  EXPECT_EQ(run({projected}), 2u);
+  expect_error(ErrorCode::kInvalidArgument, "expected passages without projections",
+               [&] { run({warm}); });
+}
+
 TEST(Benchmark, MeasuresModelsSideBySide) {
   const auto model = make_model();
   const std::vector<BenchColumn> columns{

@@ -44,6 +44,13 @@ TEST(AnswerProducts, OfAWarmQuestionAreLowerOverItAndUpperOverBoth) {
                    lower + first + last);
 }
 
+TEST(AnswerProducts, OfAProjectedQuestionLeaveOutTheWindowsFirstProjections) {
+  const std::vector<QuestionRows> questions{{4, {7, 5}}};
+  const double warm = answer_products(small(1), BenchMode::kWarm, questions).flops();
+  EXPECT_DOUBLE_EQ(answer_products(small(1), BenchMode::kProjected, questions).flops(),
+                   warm - projection(12));
+}
+
 TEST(AnswerProducts, OfAColdQuestionAddTheWindowsThroughTheLowerLayers) {
   const std::vector<QuestionRows> questions{{4, {7, 5}}};
   const double warm = answer_products(small(1), BenchMode::kWarm, questions).flops();

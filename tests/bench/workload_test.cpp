@@ -131,6 +131,8 @@ TEST(QuestionFlops, OfOneWindowAreTheEstimate) {
   EXPECT_DOUBLE_EQ(question_flops(config, BenchMode::kWarm, rows), estimate.decomposed);
   EXPECT_DOUBLE_EQ(question_flops(config, BenchMode::kCold, rows),
                    estimate.decomposed + estimate.encode_passage);
+  EXPECT_DOUBLE_EQ(question_flops(config, BenchMode::kProjected, rows),
+                   estimate.decomposed - 2.0 * 293 * 768 * 3 * 768);
 }
 
 TEST(QuestionFlops, CountTheLowerLayersOverTheQuestionOnce) {

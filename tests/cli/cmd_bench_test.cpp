@@ -98,6 +98,15 @@ TEST_F(CmdBench, MeasuresASampleOfAFileAndReadsFromAStore) {
   EXPECT_THAT(run_ok({"inspect", store}), HasSubstr("fp16"));
 }
 
+TEST_F(CmdBench, MeasuresProjectionsFromTheStore) {
+  const Json report = measure({"--model", write_model(), "--lengths", "9,20", "--passages", "2",
+                               "--mode", "full,warm,projected"});
+  ASSERT_EQ(report["columns"].size(), 3);
+  EXPECT_EQ(report["columns"][2]["mode"], "projected");
+  EXPECT_LT(report["columns"][2]["flops"], report["columns"][1]["flops"]);
+  EXPECT_EQ(report["columns"][2]["reuse"]["points"].size(), 6);
+}
+
 TEST_F(CmdBench, PrintsATableAndAPage) {
   const std::string page = path("bench.html");
   const std::string table = run_ok(arguments(
@@ -153,7 +162,7 @@ TEST_F(CmdBench, SaysWhatItCannotMeasure) {
   expect_failure(run({"bench", "--model", model, "--lengths", "99,20"}), 2,
                  "expected 3 to 42 rows of a question, found 99");
   expect_failure(run({"bench", "--model", model, "--lengths", "9,20", "--mode", "hot"}), 2,
-                 "expected full, cold or warm");
+                 "expected full, cold, warm or projected");
   expect_failure(
       run({"bench", "--model", model, "--split-layer", "0", "--lengths", "9,20", "--mode", "warm"}),
       2, "expected a split layer above 0");

@@ -49,6 +49,8 @@ TEST_F(StoreVerbs, AnswersFromTheStoreEqualAnswersWithoutIt) {
   EXPECT_EQ(run_ok(stored), run_ok(plain));
   EXPECT_THAT(run_ok({"evaluate", "--model", model, "--squad", squad, "--store", store}),
               HasSubstr("answered 3 questions"));
+  encode(store, {"--squad", squad, "--projections"});
+  EXPECT_EQ(run_ok(stored), run_ok(plain));
 }
 
 TEST_F(StoreVerbs, EncodesOnceWhatComesTwice) {
@@ -172,6 +174,19 @@ TEST_F(StoreVerbs, InspectTellsBytesAndCodec) {
               Json::parse(run_ok({"inspect", model, "--json"}))["fingerprint"]);
   }
   EXPECT_THAT(run_ok({"inspect", "lmdb:" + path("fp16")}), HasSubstr("2 passages good, 0 damaged"));
+}
+
+TEST_F(StoreVerbs, KeepsProjectionsWhenAsked) {
+  encode(store, {"--squad", squad, "--codec", "fp16"});
+  EXPECT_EQ(inspect(store)["read"]["projections"], 0);
+  const std::vector<std::string> again{"--squad", squad, "--codec", "fp16", "--projections"};
+  EXPECT_EQ(encode(store, again)["encoded"], 2);
+  EXPECT_EQ(encode(store, again)["reused"], 2);
+  const Json report = inspect(store);
+  EXPECT_EQ(report["read"]["projections"], 2);
+  const std::int64_t rows = report["read"]["rows"];
+  EXPECT_EQ(report["read"]["vector_bytes"], rows * 4 * 64);
+  EXPECT_THAT(run_ok({"inspect", store}), HasSubstr("projections of 2 passages"));
 }
 
 TEST_F(StoreVerbs, SaysWhenCodecsMix) {

@@ -134,6 +134,23 @@ TEST_P(EncoderContract, SelectedRowsAreRowsOfTheWhole) {
   }
 }
 
+TEST_P(EncoderContract, ProjectionsMadeAheadGiveTheSameStates) {
+  const Encoding questions = encoder().lower(questions_);
+  Encoding passages = encoder().lower(passages_);
+  passages.projections = encoder().project(passages.hidden);
+  EXPECT_EQ(passages.projections.size(1), 3 * passages.hidden.size(1));
+  for (const JointRows rows : {JointRows::kAll, JointRows::kPassageAndCls}) {
+    const Encoding found = encoder().upper(questions, passages, pairs_, rows);
+    const Encoding expected = joint(pairs_, rows);
+    EXPECT_EQ(found.offsets, expected.offsets);
+    EXPECT_LT(largest_difference(found.hidden, expected.hidden), tolerance());
+  }
+  // They are what is used.
+  passages.projections = at::zeros_like(passages.projections);
+  const Encoding zeroed = encoder().upper(questions, passages, pairs_, JointRows::kAll);
+  EXPECT_GT(largest_difference(zeroed.hidden, joint(pairs_, JointRows::kAll).hidden), 0.1);
+}
+
 TEST_P(EncoderContract, ObserverSeesEveryLayerOnce) {
   std::map<std::int64_t, std::int64_t> seen;
   const LayerObserver observer = [&](std::int64_t layer, const at::Tensor& hidden) {

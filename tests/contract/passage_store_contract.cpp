@@ -84,6 +84,9 @@ TEST_P(PassageStoreContract, GivesBackWhatWasPutBitForBit) {
       passages.push_back(make_passage(to_string(codec) + std::to_string(tokens), 1,
                                       {.tokens = tokens, .hidden_size = 33, .codec = codec}));
     }
+    passages.push_back(
+        make_passage(to_string(codec) + " projected", 1,
+                     {.tokens = 150, .hidden_size = 33, .codec = codec, .projection_hash = 7}));
   }
   store->put(passages);
   EXPECT_EQ(store->size(), passages.size());
@@ -163,6 +166,21 @@ TEST_P(PassageStoreContract, RefusesPassagesThatContradictThemselves) {
   refuse("rows", [](auto& p) { p.hidden.rows -= 1; });
   refuse("bytes", [](auto& p) { p.hidden.values = p.hidden.values.first(10); });
   refuse("scales", [](auto& p) { p.hidden.codec = HiddenCodec::kInt8, p.hidden.hidden_size *= 2; });
+  refuse("expected 78 rows of projections, found 0", [](auto& p) { p.projection_hash = 7; });
+  refuse("expected 0 rows of projections, found 26", [](auto& p) { p.projections = p.hidden; });
+  const auto damage_projections = [&](const char* text, const auto& damage) {
+    refuse(text, [&](EncodedPassage& passage) {
+      passage = make_passage("p", 0, {.projection_hash = 7});
+      damage(passage.projections);
+    });
+  };
+  damage_projections("projections of the states' width and codec, 8 in fp16, found 9 in fp16",
+                     [](HiddenStates& projections) { projections.hidden_size = 9; });
+  damage_projections("found 8 in fp32",
+                     [](HiddenStates& projections) { projections.codec = HiddenCodec::kFp32; });
+  damage_projections("projections: ", [](HiddenStates& projections) {
+    projections.values = projections.values.first(10);
+  });
   EXPECT_EQ(store->size(), 0U);
 }
 
@@ -283,20 +301,23 @@ TEST_P(PassageStoreContract, ScansClean) {
   const auto store = open();
   std::vector<EncodedPassage> passages = make_passages(100);
   passages.push_back(make_empty_passage("empty", "x"));
+  passages.push_back(make_passage("projected", 0, {.projection_hash = 7}));
   store->put(passages);
   const StoreScan scan = scan_passage_store(*store);
-  EXPECT_EQ(scan.passages, 101U);
-  EXPECT_EQ(scan.tokens, 2000U);
-  EXPECT_EQ(scan.rows, 2600U);
-  EXPECT_EQ(scan.windows, 200U);
-  EXPECT_EQ(scan.passages_of_codec[1], 100U);
-  EXPECT_EQ(scan.vector_bytes, 2600U * 16);
+  EXPECT_EQ(scan.passages, 102U);
+  EXPECT_EQ(scan.tokens, 2020U);
+  EXPECT_EQ(scan.rows, 2626U);
+  EXPECT_EQ(scan.windows, 202U);
+  EXPECT_EQ(scan.passages_of_codec[1], 101U);
+  EXPECT_EQ(scan.passages_with_projections, 1U);
+  EXPECT_EQ(scan.vector_bytes, (2626U + 3 * 26U) * 16);
   EXPECT_THAT(scan.bad, IsEmpty());
 }
 
 TEST_P(PassageStoreContract, CopiesToAndFromMemory) {
   const auto store = open();
-  const auto passages = make_passages(150);
+  auto passages = make_passages(149);
+  passages.push_back(make_passage("projected", 0, {.projection_hash = 7}));
   store->put(passages);
   const auto copy = open_passage_store("memory:", kModel);
   EXPECT_EQ(copy_passages(*store, *copy).copied, 150U);

@@ -51,6 +51,21 @@ TEST_F(Joint, JoinsInTheOrderOfASequence) {
   }
 }
 
+TEST_F(Joint, JoinsRowsPairByPairAsThePlanSays) {
+  const at::Tensor question_rows = at::arange(6, at::kFloat).view({3, 2});
+  const at::Tensor passage_rows = at::arange(6, 16, at::kFloat).view({5, 2});
+  for (const JointOrder& order : {kQuestionFirst, kPassageFirst}) {
+    const at::Tensor segments = order.passage_first ? at::cat({passage_rows, question_rows})
+                                                    : at::cat({question_rows, passage_rows});
+    const JointPlan plan = plan_joint(questions, passages, pairs, order);
+    const PairJoin join(questions, passages, pairs, order);
+    EXPECT_TRUE(join.join(question_rows, passage_rows)
+                    .equal(segments.index_select(0, index_tensor(plan.rows, at::kCPU))));
+  }
+  const PairJoin none(questions, passages, {}, kQuestionFirst);
+  EXPECT_EQ(none.join(question_rows, passage_rows).size(0), 0);
+}
+
 TEST(RowIndexTest, TakesARunWithoutCopying) {
   const at::Tensor values = at::arange(10, at::kFloat).view({5, 2});
   const auto take = [&](const Rows& rows) { return RowIndex(rows, at::kCPU).take(values); };

@@ -59,6 +59,12 @@ EncodedPassage make_passage(const std::string& id, std::uint64_t seed, const Pas
   for (const Window& window : passage.windows) rows += window.num_tokens;
   passage.hidden = encode_hidden(make_values(rows * shape.hidden_size, mixed), rows,
                                  shape.hidden_size, shape.codec);
+  passage.projection_hash = shape.projection_hash;
+  if (shape.projection_hash != 0) {
+    const std::size_t projected = kProjectionsPerRow * rows;
+    passage.projections = encode_hidden(make_values(projected * shape.hidden_size, mixed + 1),
+                                        projected, shape.hidden_size, shape.codec);
+  }
   return passage;
 }
 
@@ -70,17 +76,20 @@ EncodedPassage make_empty_passage(const std::string& id, const std::string& text
   return passage;
 }
 
-bool is_same(const EncodedPassage& a, const EncodedPassage& b) {
+bool is_same(const HiddenStates& a, const HiddenStates& b) {
   const auto same_floats = [](std::span<const float> x, std::span<const float> y) {
     return x.size() == y.size() &&
            (x.empty() || std::memcmp(x.data(), y.data(), x.size_bytes()) == 0);
   };
+  return a.codec == b.codec && a.rows == b.rows && a.hidden_size == b.hidden_size &&
+         std::equal(a.values.begin(), a.values.end(), b.values.begin(), b.values.end()) &&
+         same_floats(a.scales, b.scales);
+}
+
+bool is_same(const EncodedPassage& a, const EncodedPassage& b) {
   return a.id == b.id && a.text == b.text && a.spans == b.spans && a.windows == b.windows &&
-         a.hidden.codec == b.hidden.codec && a.hidden.rows == b.hidden.rows &&
-         a.hidden.hidden_size == b.hidden.hidden_size &&
-         std::equal(a.hidden.values.begin(), a.hidden.values.end(), b.hidden.values.begin(),
-                    b.hidden.values.end()) &&
-         same_floats(a.hidden.scales, b.hidden.scales);
+         is_same(a.hidden, b.hidden) && is_same(a.projections, b.projections) &&
+         a.projection_hash == b.projection_hash;
 }
 
 std::shared_ptr<const EncodedPassage> get_one(const PassageStore& store, const std::string& id) {

@@ -18,6 +18,7 @@ struct PassageShape {
   std::size_t tokens = 20;
   std::size_t hidden_size = 8;
   HiddenCodec codec = HiddenCodec::kFp16;
+  std::uint64_t projection_hash = 0;  ///< another number: with random projections
 };
 
 /// A passage whose every part follows from `id` and `seed`: words, spans, windows of 12 tokens
@@ -28,7 +29,9 @@ struct PassageShape {
 /// No tokens, no windows.
 [[nodiscard]] EncodedPassage make_empty_passage(const std::string& id, const std::string& text);
 
-/// Whether every field and every bit of the states is the same.
+[[nodiscard]] bool is_same(const HiddenStates& a, const HiddenStates& b);
+
+/// Whether every field and every bit of the states and projections is the same.
 [[nodiscard]] bool is_same(const EncodedPassage& a, const EncodedPassage& b);
 
 /// One passage of a store, or nullptr.

@@ -17,6 +17,7 @@
 namespace deformer::test {
 namespace {
 
+constexpr std::uint64_t kProjectionHash = 0x0123456789abcdef;
 constexpr const char* kWhere = "store: passage \"p\"";
 
 // A copy on a multiple of 64, as long as the object.
@@ -61,8 +62,14 @@ std::string resealed(std::string record) {
   return record;
 }
 
-EncodedPassage small_passage(HiddenCodec codec) {
-  return make_passage("p", 1, {.tokens = 13, .hidden_size = 3, .codec = codec});
+EncodedPassage small_passage(HiddenCodec codec, std::uint64_t projection_hash = 0) {
+  return make_passage(
+      "p", 1, {.tokens = 13, .hidden_size = 3, .codec = codec, .projection_hash = projection_hash});
+}
+
+// One of each version.
+std::vector<EncodedPassage> small_passages(HiddenCodec codec) {
+  return {small_passage(codec), small_passage(codec, kProjectionHash)};
 }
 
 std::filesystem::path golden(const std::string& name) {
@@ -93,6 +100,19 @@ GoldenPassage load_golden() {
   result.rows = file["rows"];
   result.hidden_size = file["hidden_size"];
   return result;
+}
+
+// The same with what version 2 adds.
+EncodedPassage load_golden_projections(HiddenCodec codec) {
+  GoldenPassage golden_passage = load_golden();
+  const nlohmann::json file = load_json(golden("v2.json"));
+  EncodedPassage passage = std::move(golden_passage.passage);
+  const auto projections = file["projections"].get<std::vector<float>>();
+  const std::size_t width = golden_passage.hidden_size;
+  passage.hidden = encode_hidden(golden_passage.values, golden_passage.rows, width, codec);
+  passage.projections = encode_hidden(projections, 3 * golden_passage.rows, width, codec);
+  passage.projection_hash = file["projection_hash"];
+  return passage;
 }
 
 class RecordOfCodec : public testing::TestWithParam<HiddenCodec> {};
@@ -135,12 +155,24 @@ TEST_P(RecordOfCodec, WritesVersionOneByteForByte) {
             read_file(golden("v1." + to_string(GetParam()) + ".record")));
 }
 
+TEST_P(RecordOfCodec, ReadsAndWritesVersionTwoByteForByte) {
+  const std::string expected = read_file(golden("v2." + to_string(GetParam()) + ".record"));
+  const EncodedPassage passage = load_golden_projections(GetParam());
+  EXPECT_EQ(passage.projection_hash, kProjectionHash);
+  EXPECT_TRUE(is_same(decode(expected), passage));
+  EXPECT_EQ(encode_record(passage), expected);
+}
+
 TEST_P(RecordOfCodec, RoundTrips) {
   for (const std::size_t tokens : {1, 2, 11, 12, 13, 40, 1000}) {
     for (const std::size_t hidden_size : {1, 3, 16, 77}) {
-      const PassageShape shape{.tokens = tokens, .hidden_size = hidden_size, .codec = GetParam()};
-      const EncodedPassage passage = make_passage("p", tokens, shape);
-      EXPECT_TRUE(is_same(decode(encode_record(passage)), passage)) << tokens << " " << hidden_size;
+      PassageShape shape{.tokens = tokens, .hidden_size = hidden_size, .codec = GetParam()};
+      for (const std::uint64_t projection_hash : {std::uint64_t{0}, kProjectionHash}) {
+        shape.projection_hash = projection_hash;
+        const EncodedPassage passage = make_passage("p", tokens, shape);
+        EXPECT_TRUE(is_same(decode(encode_record(passage)), passage))
+            << tokens << " " << hidden_size << " " << projection_hash;
+      }
     }
   }
   const EncodedPassage empty = make_empty_passage("p", "no token");
@@ -148,33 +180,41 @@ TEST_P(RecordOfCodec, RoundTrips) {
 }
 
 TEST_P(RecordOfCodec, FindsEveryChangedByte) {
-  const std::string record = encode_record(small_passage(GetParam()));
-  for (std::size_t at = 0; at < record.size(); ++at) {
-    for (int change = 1; change < 256; change += change < 128 ? change : 127) {
-      std::string damaged = record;
-      damaged[at] = static_cast<char>(damaged[at] ^ change);
-      expect_refused(damaged, "byte " + std::to_string(at) + " ^ " + std::to_string(change));
+  for (const EncodedPassage& passage : small_passages(GetParam())) {
+    const std::string record = encode_record(passage);
+    for (std::size_t at = 0; at < record.size(); ++at) {
+      for (int change = 1; change < 256; change += change < 128 ? change : 127) {
+        std::string damaged = record;
+        damaged[at] = static_cast<char>(damaged[at] ^ change);
+        expect_refused(damaged, "byte " + std::to_string(at) + " ^ " + std::to_string(change));
+      }
     }
   }
 }
 
 TEST_P(RecordOfCodec, FindsEveryTruncationAndWhatFollows) {
-  const std::string record = encode_record(small_passage(GetParam()));
-  for (std::size_t size = 0; size < record.size(); ++size) {
-    expect_refused(record.substr(0, size), "cut to " + std::to_string(size));
+  for (const EncodedPassage& passage : small_passages(GetParam())) {
+    const std::string record = encode_record(passage);
+    for (std::size_t size = 0; size < record.size(); ++size) {
+      expect_refused(record.substr(0, size), "cut to " + std::to_string(size));
+    }
+    expect_refused(record + '\0', "a byte more");
+    expect_refused(record + record, "twice");
   }
-  expect_refused(record + '\0', "a byte more");
-  expect_refused(record + record, "twice");
 }
 
 // A writer that is wrong but consistent: whatever the checks behind the checksum let through is a
 // passage that could have been written.
 TEST_P(RecordOfCodec, SurvivesDamageWithARightChecksum) {
-  const std::string record = encode_record(small_passage(GetParam()));
+  std::vector<std::string> records;
+  for (const EncodedPassage& passage : small_passages(GetParam())) {
+    records.push_back(encode_record(passage));
+  }
   std::mt19937_64 random(1);
   std::size_t refused = 0;
   constexpr int kRounds = 20000;
   for (int round = 0; round < kRounds; ++round) {
+    const std::string& record = records[random() % records.size()];
     std::string damaged = record;
     // Mostly where the structure is.
     const std::size_t within = round % 4 == 0 ? record.size() - 8 : 256;
@@ -215,7 +255,7 @@ TEST_P(RecordOfCodec, IsAViewWhereAlignedAndACopyElsewhere) {
 TEST(Record, NamesBothVersionsOfANewerOne) {
   std::string record = encode_record(small_passage(HiddenCodec::kFp16));
   record[4] = 7;
-  expect_error(ErrorCode::kIncompatible, "version 1 or older, found version 7",
+  expect_error(ErrorCode::kIncompatible, "version 2 or older, found version 7",
                [&] { static_cast<void>(decode(record)); });
 }
 
@@ -243,6 +283,22 @@ TEST(Record, NamesTheFieldThatIsOutOfRange) {
   refuse(48, 0, "id length");
   refuse(48, 501, "id length");
   refuse(52, 1, "reserved");
+  refuse(56, 1, "hash of the projections");
+  refuse(4, 0x00010002, "hash of the projections");
+}
+
+TEST(Record, IsOfVersionOneWithoutProjections) {
+  EXPECT_EQ(encode_record(small_passage(HiddenCodec::kFp16))[4], 1);
+  EXPECT_EQ(encode_record(small_passage(HiddenCodec::kFp16, kProjectionHash))[4], 2);
+}
+
+TEST(Record, CopiesProjectionsThatLieAskew) {
+  const EncodedPassage passage = small_passage(HiddenCodec::kInt8, kProjectionHash);
+  const std::string record = encode_record(passage);
+  for (const std::size_t offset : {0U, 1U, 2U, 4U}) {
+    const AlignedBytes bytes(record, offset);
+    EXPECT_TRUE(is_same(decode_record(bytes.bytes(), nullptr, kWhere), passage)) << offset;
+  }
 }
 
 TEST(Record, RefusesUnusableScales) {

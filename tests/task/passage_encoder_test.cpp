@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "deformer/error.h"
+#include "model/architecture.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -82,6 +83,20 @@ TEST_P(EncodedPassages, AloneOrInAnyBatchIsTheSame) {
   }
 }
 
+TEST_P(EncodedPassages, ProjectionsAreThreeRowsForEachOfTheStates) {
+  const auto model = Model::load(dir_.path());
+  const auto plain = encode_passages(*model, passages_);
+  const auto encoded =
+      encode_passages(*model, passages_, {.batch_tokens = 60, .projections = true});
+  for (std::size_t i = 0; i < passages_.size(); ++i) {
+    expect_near(encoded[i], plain[i]);
+    EXPECT_EQ(encoded[i].projection_hash, model->projection_hash());
+    ASSERT_EQ(encoded[i].projections.rows, 3 * plain[i].hidden.rows);
+    EXPECT_EQ(plain[i].projection_hash, 0U);
+    EXPECT_EQ(plain[i].projections.rows, 0U);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Architectures, EncodedPassages,
                          testing::Values(Architecture::kBert, Architecture::kXlnet),
                          [](const auto& test_info) { return to_string(test_info.param); });
@@ -109,6 +124,25 @@ TEST_F(PassageEncoderTest, EncodesOnlyWhatTheStoreLacks) {
   EXPECT_EQ(third.reused, 3U);
   const std::vector<std::string> ids{"other"};
   EXPECT_EQ(store->get(ids).front()->text, changed[3].text);
+}
+
+TEST_F(PassageEncoderTest, EncodesAgainWhatLacksTheProjectionsAskedFor) {
+  const auto model = Model::load(dir_.path());
+  const auto store = open_passage_store("memory:", model->fingerprint());
+  const PassageEncoder encoder(model, store);
+  EXPECT_EQ(encoder.encode(std::span(passages_).first(3)).encoded, 3U);
+  EXPECT_EQ(encoder.encode(passages_, {.projections = true}).encoded, 4U);
+  EXPECT_EQ(encoder.encode(passages_, {.projections = true}).reused, 4U);
+  // What is there is more than is asked for.
+  EXPECT_EQ(encoder.encode(passages_).reused, 4U);
+  // Those of other upper layers.
+  const std::vector<std::string> ids{"long"};
+  EncodedPassage other = *store->get(ids).front();
+  ++other.projection_hash;
+  store->put(std::span(&other, 1));
+  EXPECT_EQ(encoder.encode(passages_).reused, 4U);
+  EXPECT_EQ(encoder.encode(passages_, {.projections = true}).encoded, 1U);
+  EXPECT_EQ(store->get(ids).front()->projection_hash, model->projection_hash());
 }
 
 TEST_F(PassageEncoderTest, RefusesOneIdWithTwoTexts) {
@@ -165,6 +199,28 @@ TEST_F(PassageEncoderTest, FingerprintOfXlnetCoversTheLowerLayersOnly) {
   EXPECT_EQ(fingerprint_of({.span_head = false}), base);
   EXPECT_FALSE(fingerprint_of({.seed = 2}) == base);
   EXPECT_FALSE(fingerprint_of({.split_layer = 1}) == base);
+}
+
+// By weights alone: what else they depend on is in the fingerprint.
+TEST_F(PassageEncoderTest, ProjectionHashCoversTheAttentionOfTheFirstUpperLayer) {
+  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+    const bool bert = architecture == Architecture::kBert;
+    const std::string layer = bert ? "bert.encoder.layer." : "transformer.layer.";
+    const std::string query = bert ? ".attention.self.query.weight" : ".rel_attn.q";
+    ModelConfig config = test::tiny_model_config({.architecture = architecture});
+    config.split.split_layer = 1;
+    EXPECT_TRUE(is_projection_weight(config, layer + "1" + query));
+    EXPECT_FALSE(is_projection_weight(config, layer + "0" + query));
+    EXPECT_FALSE(is_projection_weight(config, layer + "2" + query));
+    EXPECT_FALSE(is_projection_weight(config, layer + "11" + query));
+    EXPECT_FALSE(is_projection_weight(config, layer + "1.output.dense.weight"));
+    EXPECT_FALSE(is_projection_weight(config, "qa_outputs.weight"));
+  }
+  const auto hash_of = [this](int split_layer) {
+    return Model::load(dir_.path(), {.split_layer = split_layer})->projection_hash();
+  };
+  EXPECT_EQ(hash_of(2), hash_of(2));
+  EXPECT_NE(hash_of(2), hash_of(1));
 }
 
 // std::to_string() of 1e-12 and of 1e-7 is the same text.

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "deformer/error.h"
+#include "deformer/store_maintenance.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -107,6 +108,21 @@ TEST_P(SpanQaTest, TheStoreGivesTheSameAnswers) {
   }
   const auto stored = SpanQa(model_, store).answer(by_id, {.top_k = 2});
   for (std::size_t i = 0; i < direct.size(); ++i) expect_same(direct[i], stored[i]);
+}
+
+TEST_P(SpanQaTest, ProjectionsInTheStoreGiveTheSameAnswers) {
+  const auto direct = SpanQa(model_).answer(requests_, {.top_k = 2});
+  const std::vector<Passage> passages{{"short", kShort}, {"long", kLong}};
+  // All passages with projections, and one of them: then a pass over both makes its own.
+  for (const std::size_t projected : {2U, 1U}) {
+    const auto store = open_passage_store("memory:", model_->fingerprint());
+    const PassageEncoder encoder(model_, store);
+    static_cast<void>(encoder.encode(std::span(passages).first(projected), {.projections = true}));
+    static_cast<void>(encoder.encode(passages));
+    EXPECT_EQ(scan_passage_store(*store).passages_with_projections, projected);
+    const auto stored = SpanQa(model_, store).answer(requests_, {.top_k = 2});
+    for (std::size_t i = 0; i < direct.size(); ++i) expect_same(direct[i], stored[i]);
+  }
 }
 
 TEST_P(SpanQaTest, AStaleRecordIsNotUsed) {
@@ -254,6 +270,30 @@ TEST_F(SpanQaOnce, StageTimesAddUp) {
   EXPECT_GT(times.lower, 0);
   EXPECT_GT(times.upper, 0);
   EXPECT_GT(times.decode, 0);
+}
+
+// Two trainings of the upper layers over the same lower ones share a store.
+TEST_F(SpanQaOnce, ProjectionsOfOtherUpperLayersAreNotUsed) {
+  const std::vector<QaRequest> request{
+      {.id = "", .question = "Who moved?", .passages = {{"long", kLong}}}};
+  const auto store = open_passage_store("memory:", model_->fingerprint());
+  const std::vector<Passage> passages{request[0].passages[0]};
+  static_cast<void>(PassageEncoder(model_, store).encode(passages, {.projections = true}));
+  // As another model would have put them: its number, and values that would change the answer.
+  const std::vector<std::string> ids{"long"};
+  EncodedPassage other = *store->get(ids).front();
+  ASSERT_EQ(other.projection_hash, model_->projection_hash());
+  const auto expected = SpanQa(model_, store).answer(request);
+  const std::vector<float> zeros(other.projections.rows * other.projections.hidden_size);
+  other.projections.values = std::as_bytes(std::span(zeros));
+  const auto put = [&](std::uint64_t projection_hash) {
+    other.projection_hash = projection_hash;
+    store->put(std::span(&other, 1));
+    return SpanQa(model_, store).answer(request).front();
+  };
+  expect_same(put(model_->projection_hash() + 1), expected.front());
+  EXPECT_NE(put(model_->projection_hash()).answers.front().score,
+            expected.front().answers.front().score);
 }
 
 TEST(SpanQa, RefusesWeightsWithoutASpanHead) {
