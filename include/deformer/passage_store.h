@@ -82,6 +82,14 @@ struct EncodedPassage {
 /// Rows of EncodedPassage::projections for each row of its states.
 inline constexpr std::size_t kProjectionsPerRow = 3;
 
+/// What tells a stored passage that can be used from one to be encoded again.
+struct PassageHashes {
+  std::uint64_t text = 0;         ///< XXH3-64
+  std::uint64_t projections = 0;  ///< EncodedPassage::projection_hash
+
+  friend bool operator==(const PassageHashes&, const PassageHashes&) = default;
+};
+
 /// Identifies everything that a stored hidden state depends on: embeddings, lower layers,
 /// tokenizer, layout, windows, split_layer, and for tasks other than kSpan the place of the passage
 /// and that one window is read. 128 bits of XXH3, printed as 32 hexadecimal digits.
@@ -134,9 +142,9 @@ class DEFORMER_EXPORT PassageStore {
   /// The model that the states belong to.
   [[nodiscard]] virtual const Fingerprint& fingerprint() const noexcept = 0;
 
-  /// Hash (XXH3-64) of each stored text, nullopt where the id is absent: tells a passage that is
-  /// there with the same text from a stale one without reading its vectors, which are not checked.
-  [[nodiscard]] virtual std::vector<std::optional<std::uint64_t>> text_hashes(
+  /// One entry per id, in order; nullopt where it is absent. Reads and checks no vectors: the cost
+  /// does not depend on the passages' lengths.
+  [[nodiscard]] virtual std::vector<std::optional<PassageHashes>> hashes(
       std::span<const std::string> ids) const;
 
   /// At most `limit` ids that follow `after` in the store's own fixed order; "" begins. Fewer than

@@ -133,8 +133,8 @@ class Benchmark {
   // What such a passage holds is read, so it would be measured as what it is not.
   void require_no_projections(const PassageStore& store) const {
     for (const BenchQuestion& question : questions_) {
-      const auto found = store.get({&question.passage.id, 1});
-      if (found[0] == nullptr || found[0]->projection_hash == 0) continue;
+      const auto found = store.hashes({&question.passage.id, 1});
+      if (!found[0] || found[0]->projections == 0) continue;
       throw_invalid("mode warm: expected passages without projections in " + options_.store +
                     ", found some with: measure them as mode projected");
     }
@@ -150,10 +150,7 @@ class Benchmark {
       for (const std::int64_t window : each.windows) {
         stored.rows += static_cast<double>(window) / count;
       }
-      stored.flops += encode_flops(column.model->config(), each) / count;
-      if (column.mode == BenchMode::kProjected) {
-        stored.flops += projection_flops(column.model->config(), each) / count;
-      }
+      stored.flops += encode_flops(column.model->config(), column.mode, each) / count;
     }
     const ThreadsGuard threads(column.model->runtime().threads);
     stored.store = open_passage_store(options_.store, column.model->fingerprint());

@@ -24,6 +24,16 @@ FlopsEstimate window_flops(const ModelConfig& config, std::int64_t question, std
                                  static_cast<int>(window) - special.passage});
 }
 
+// Query, key and value of the first upper layer for all windows.
+double projection_flops(const ModelConfig& config, const QuestionRows& rows) {
+  const auto width = static_cast<double>(config.hidden_size);
+  double flops = 0;
+  for (const std::int64_t window : rows.windows) {
+    flops += 2 * static_cast<double>(window) * width * 3 * width;
+  }
+  return flops;
+}
+
 bool is_plain(const std::string& word) {
   return !word.empty() && word.size() <= kMostWordBytes &&
          std::all_of(word.begin(), word.end(),
@@ -174,19 +184,10 @@ std::int64_t joint_rows(const QuestionRows& rows) {
   return sum;
 }
 
-double encode_flops(const ModelConfig& config, const QuestionRows& rows) {
-  double flops = 0;
+double encode_flops(const ModelConfig& config, BenchMode mode, const QuestionRows& rows) {
+  double flops = mode == BenchMode::kProjected ? projection_flops(config, rows) : 0;
   for (const std::int64_t window : rows.windows) {
     flops += window_flops(config, rows.question, window).encode_passage;
-  }
-  return flops;
-}
-
-double projection_flops(const ModelConfig& config, const QuestionRows& rows) {
-  const auto width = static_cast<double>(config.hidden_size);
-  double flops = 0;
-  for (const std::int64_t window : rows.windows) {
-    flops += 2 * static_cast<double>(window) * width * 3 * width;
   }
   return flops;
 }
@@ -208,7 +209,7 @@ double question_flops(const ModelConfig& config, BenchMode mode, const QuestionR
     case BenchMode::kFull:
       return full;
     case BenchMode::kCold:
-      return warm + encode_flops(config, rows);
+      return warm + encode_flops(config, mode, rows);
     case BenchMode::kWarm:
       return warm;
     case BenchMode::kProjected:

@@ -38,17 +38,14 @@ struct SpecialRows {
   return mode == BenchMode::kWarm || mode == BenchMode::kProjected;
 }
 
-/// FLOPs of query, key and value of the first upper layer for all windows: what kProjected leaves
-/// to the encode step.
-[[nodiscard]] double projection_flops(const ModelConfig& config, const QuestionRows& rows);
-
 /// FLOPs of one question as estimate_flops() counts: kWarm lower layers over the question once and
 /// upper ones over each window with it; kCold also the lower layers over the windows; kProjected
 /// without their projections; kFull all layers over each window with the question. `config` has the
 /// decomposed model's split.
 [[nodiscard]] double question_flops(const ModelConfig& config, BenchMode mode,
                                     const QuestionRows& rows);
-/// Of encoding the passage.
-[[nodiscard]] double encode_flops(const ModelConfig& config, const QuestionRows& rows);
+/// Of encoding the passage for the mode: for kProjected with the windows' projections.
+[[nodiscard]] double encode_flops(const ModelConfig& config, BenchMode mode,
+                                  const QuestionRows& rows);
 
 }  // namespace deformer

@@ -87,14 +87,14 @@ std::size_t LmdbPassageStore::size() const {
   return environment_->snapshot()->count(LmdbTable::kPassages);
 }
 
-std::vector<std::optional<std::uint64_t>> LmdbPassageStore::text_hashes(
+std::vector<std::optional<PassageHashes>> LmdbPassageStore::hashes(
     std::span<const std::string> ids) const {
   const auto snapshot = environment_->snapshot();
-  std::vector<std::optional<std::uint64_t>> hashes;
+  std::vector<std::optional<PassageHashes>> hashes;
   hashes.reserve(ids.size());
   for (const std::string& id : ids) {
     const auto record = find(*snapshot, id);
-    hashes.push_back(record ? std::optional(record_text_hash(*record, where(id))) : std::nullopt);
+    hashes.push_back(record ? std::optional(record_hashes(*record, where(id))) : std::nullopt);
   }
   return hashes;
 }

@@ -77,7 +77,7 @@ void scan_group(const PassageStore& store, std::span<const std::string> ids, Sto
 std::vector<std::string> wanted(std::span<const std::string> ids, const PassageStore& target,
                                 const CopyOptions& options) {
   if (options.existing == ExistingPassage::kReplace) return {ids.begin(), ids.end()};
-  const auto held = target.text_hashes(ids);
+  const auto held = target.hashes(ids);
   std::vector<std::string> missing;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!held[i]) missing.push_back(ids[i]);

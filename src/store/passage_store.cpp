@@ -76,14 +76,15 @@ Fingerprint parse_fingerprint(std::string_view text) {
                   std::string(text.substr(0, 80)) + "\"");
 }
 
-std::vector<std::optional<std::uint64_t>> PassageStore::text_hashes(
+std::vector<std::optional<PassageHashes>> PassageStore::hashes(
     std::span<const std::string> ids) const {
-  std::vector<std::optional<std::uint64_t>> hashes;
+  std::vector<std::optional<PassageHashes>> hashes;
   hashes.reserve(ids.size());
   for (const std::string& id : ids) {
     // One by one: a batch of any size needs the memory of one passage.
     const auto found = get(std::span(&id, 1));
-    hashes.push_back(found[0] ? std::optional(hash64(found[0]->text)) : std::nullopt);
+    auto& entry = hashes.emplace_back();
+    if (found[0]) entry = {hash64(found[0]->text), found[0]->projection_hash};
   }
   return hashes;
 }

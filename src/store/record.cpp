@@ -395,10 +395,10 @@ std::shared_ptr<const EncodedPassage> read_record(std::span<const std::byte> byt
   return passage;
 }
 
-std::uint64_t record_text_hash(std::span<const std::byte> bytes, std::string_view where) {
+PassageHashes record_hashes(std::span<const std::byte> bytes, std::string_view where) {
   RecordReader reader(bytes, where);
   reader.read_header();
-  return reader.header().text_hash;
+  return {reader.header().text_hash, reader.header().projection_hash};
 }
 
 }  // namespace deformer

@@ -50,9 +50,8 @@ class RecordWriter {
                                                                 std::string_view id,
                                                                 std::string_view store);
 
-/// Hash of the text, from the header alone: `bytes` may be cut after it, and the checksum is not
-/// looked at. Throws as decode_record().
-[[nodiscard]] std::uint64_t record_text_hash(std::span<const std::byte> bytes,
-                                             std::string_view where);
+/// From the header alone: `bytes` may be cut after it, and the checksum is not looked at. Throws as
+/// decode_record().
+[[nodiscard]] PassageHashes record_hashes(std::span<const std::byte> bytes, std::string_view where);
 
 }  // namespace deformer

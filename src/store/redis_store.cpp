@@ -16,10 +16,10 @@ namespace {
 constexpr std::size_t kBuckets = 16384;
 constexpr std::size_t kPutBytes = std::size_t{8} << 20;
 
-// A passage is two fields of its bucket, written and removed by one command: the record, and the
-// hash of the text for those who need no more.
+// A passage is two fields of its bucket, written and removed by one command: the record, and its
+// hashes for those who need no more.
 constexpr char kRecordField = 'r';
-constexpr char kTextHashField = 'h';
+constexpr char kHashesField = 'h';
 
 std::string field_of(char kind, std::string_view id) {
   return kind + std::string(id);
@@ -37,6 +37,20 @@ void erase_up_to(std::string_view after, std::vector<std::string>& ids) {
 
 std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+// Of the text, and of the projections where there are any.
+std::string format_hashes(const EncodedPassage& passage) {
+  const std::array<std::uint64_t, 2> hashes{hash64(passage.text), passage.projection_hash};
+  const std::size_t count = passage.projection_hash == 0 ? 1 : 2;
+  return {reinterpret_cast<const char*>(hashes.data()), count * sizeof(std::uint64_t)};
+}
+
+std::optional<PassageHashes> parse_hashes(std::string_view field) {
+  std::array<std::uint64_t, 2> hashes{};
+  if (field.size() != sizeof(std::uint64_t) && field.size() != sizeof hashes) return std::nullopt;
+  std::copy(field.begin(), field.end(), reinterpret_cast<char*>(hashes.data()));
+  return PassageHashes{hashes[0], hashes[1]};
 }
 
 }  // namespace
@@ -113,16 +127,15 @@ void RedisPassageStore::put(std::span<const EncodedPassage> passages) {
     std::vector<std::array<std::string, 5>> words;
     for (std::size_t bytes = 0; words.size() < passages.size() && bytes < kPutBytes;) {
       const EncodedPassage& passage = passages[words.size()];
-      const std::array<std::uint64_t, 1> hash{hash64(passage.text)};
       words.push_back({bucket_key(bucket_of(passage.id)), field_of(kRecordField, passage.id),
-                       encode_record(passage), field_of(kTextHashField, passage.id),
-                       std::string(reinterpret_cast<const char*>(hash.data()), sizeof hash)});
+                       encode_record(passage), field_of(kHashesField, passage.id),
+                       format_hashes(passage)});
       bytes += words.back()[2].size();
     }
     std::vector<RedisCommand> commands;
     commands.reserve(words.size());
-    for (const auto& [key, record_field, record, hash_field, hash] : words) {
-      commands.push_back({{"HSET", key, record_field, record, hash_field, hash}, key});
+    for (const auto& [key, record_field, record, hashes_field, hashes] : words) {
+      commands.push_back({{"HSET", key, record_field, record, hashes_field, hashes}, key});
     }
     for (const RedisReply& reply : servers_.run(commands)) {
       if (!reply.is_integer()) fail_unexpected("HSET");
@@ -136,12 +149,12 @@ std::size_t RedisPassageStore::erase(std::span<const std::string> ids) {
   words.reserve(ids.size());
   for (const std::string& id : ids) {
     words.push_back(
-        {bucket_key(bucket_of(id)), field_of(kRecordField, id), field_of(kTextHashField, id)});
+        {bucket_key(bucket_of(id)), field_of(kRecordField, id), field_of(kHashesField, id)});
   }
   std::vector<RedisCommand> commands;
   commands.reserve(ids.size());
-  for (const auto& [key, record_field, hash_field] : words) {
-    commands.push_back({{"HDEL", key, record_field, hash_field}, key});
+  for (const auto& [key, record_field, hashes_field] : words) {
+    commands.push_back({{"HDEL", key, record_field, hashes_field}, key});
   }
   std::size_t erased = 0;
   for (const RedisReply& reply : servers_.run(commands, RedisRepeat::kNever)) {
@@ -204,16 +217,13 @@ std::vector<std::string> RedisPassageStore::list_ids(std::string_view after,
   return ids;
 }
 
-std::vector<std::optional<std::uint64_t>> RedisPassageStore::text_hashes(
+std::vector<std::optional<PassageHashes>> RedisPassageStore::hashes(
     std::span<const std::string> ids) const {
-  std::vector<std::optional<std::uint64_t>> hashes;
+  std::vector<std::optional<PassageHashes>> hashes;
   hashes.reserve(ids.size());
-  for (const RedisReply& reply : ask_field(ids, kTextHashField)) {
-    std::array<std::uint64_t, 1> hash{};
-    const bool is_hash = reply.text().size() == sizeof hash;
-    if (!is_hash && !reply.is_null()) fail_unexpected("HGET");
-    if (is_hash) std::copy_n(reply.text().data(), sizeof hash, reinterpret_cast<char*>(&hash));
-    hashes.push_back(is_hash ? std::optional(hash[0]) : std::nullopt);
+  for (const RedisReply& reply : ask_field(ids, kHashesField)) {
+    hashes.push_back(parse_hashes(reply.text()));
+    if (!hashes.back() && !reply.is_null()) fail_unexpected("HGET");
   }
   return hashes;
 }

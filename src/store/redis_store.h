@@ -23,7 +23,7 @@ class RedisPassageStore final : public PassageStore {
   std::size_t erase(std::span<const std::string> ids) override;
   [[nodiscard]] std::size_t size() const override;
   [[nodiscard]] const Fingerprint& fingerprint() const noexcept override { return fingerprint_; }
-  [[nodiscard]] std::vector<std::optional<std::uint64_t>> text_hashes(
+  [[nodiscard]] std::vector<std::optional<PassageHashes>> hashes(
       std::span<const std::string> ids) const override;
   [[nodiscard]] std::vector<std::string> list_ids(std::string_view after,
                                                   std::size_t limit) const override;

@@ -53,19 +53,6 @@ std::vector<std::string> ids_of(std::span<const Passage* const> passages) {
   return ids;
 }
 
-// Of those that the store holds with this text, the ones without these projections.
-std::vector<const Passage*> without_projections(const PassageStore& store,
-                                                std::span<const Passage* const> passages,
-                                                std::uint64_t projection_hash) {
-  std::vector<const Passage*> without;
-  const auto found = store.get(ids_of(passages));
-  for (std::size_t i = 0; i < passages.size(); ++i) {
-    const bool has = found[i] != nullptr && found[i]->projection_hash == projection_hash;
-    if (!has) without.push_back(passages[i]);
-  }
-  return without;
-}
-
 // Those that the store lacks, holds with another text or, where a hash is given, without these
 // projections.
 std::vector<const Passage*> missing_passages(const PassageStore& store,
@@ -74,14 +61,12 @@ std::vector<const Passage*> missing_passages(const PassageStore& store,
   std::vector<const Passage*> missing;
   for (std::size_t begin = 0; begin < passages.size(); begin += kLookupBatch) {
     const auto part = passages.subspan(begin, std::min(kLookupBatch, passages.size() - begin));
-    const auto hashes = store.text_hashes(ids_of(part));
-    std::vector<const Passage*> present;
+    const auto hashes = store.hashes(ids_of(part));
     for (std::size_t i = 0; i < part.size(); ++i) {
-      (hashes[i] == hash64(part[i]->text) ? present : missing).push_back(part[i]);
+      const bool present = hashes[i] && hashes[i]->text == hash64(part[i]->text) &&
+                           (!projection_hash || hashes[i]->projections == *projection_hash);
+      if (!present) missing.push_back(part[i]);
     }
-    if (!projection_hash) continue;
-    const auto without = without_projections(store, present, *projection_hash);
-    missing.insert(missing.end(), without.begin(), without.end());
   }
   return missing;
 }

@@ -266,13 +266,25 @@ TEST_P(PassageStoreContract, ListsOnAfterAnIdThatIsGone) {
   for (const std::string& id : first) EXPECT_EQ(std::count(rest.begin(), rest.end(), id), 0) << id;
 }
 
-TEST_P(PassageStoreContract, TellsTheHashOfEachText) {
+TEST_P(PassageStoreContract, TellsTheHashesOfEachPassage) {
   const auto store = open();
-  const std::vector<EncodedPassage> batch{make_passage("a"), make_empty_passage("empty", "")};
+  const std::vector<EncodedPassage> batch{make_passage("a"), make_empty_passage("empty", ""),
+                                          make_passage("projected", 0, {.projection_hash = 7})};
   store->put(batch);
-  const std::vector<std::string> ids{"empty", "absent", "a", ""};
-  EXPECT_THAT(store->text_hashes(ids), ElementsAre(hash64(std::string_view()), std::nullopt,
-                                                   hash64(batch[0].text), std::nullopt));
+  const std::vector<std::string> ids{"empty", "absent", "a", "", "projected"};
+  EXPECT_THAT(store->hashes(ids),
+              ElementsAre(PassageHashes{hash64(std::string_view()), 0}, std::nullopt,
+                          PassageHashes{hash64(batch[0].text), 0}, std::nullopt,
+                          PassageHashes{hash64(batch[2].text), 7}));
+}
+
+TEST_P(PassageStoreContract, ForgetsTheProjectionsOfAReplacedPassage) {
+  const auto store = open();
+  const EncodedPassage projected = make_passage("p", 0, {.projection_hash = 7});
+  const EncodedPassage plain = make_passage("p", 1);
+  store->put({&projected, 1});
+  store->put({&plain, 1});
+  EXPECT_THAT(store->hashes({&plain.id, 1}), ElementsAre(PassageHashes{hash64(plain.text), 0}));
 }
 
 TEST_P(PassageStoreContract, SaysWhatItIs) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
 #include "store/passages.h"
 #include "store/store_entry.h"
 #include "support/expect_error.h"
@@ -95,11 +96,12 @@ class LeastStore final : public PassageStore {
 };
 
 TEST(PassageStore, HasDefaultsForEnginesThatDoLess) {
-  LeastStore store(make_passage("p"));
+  const EncodedPassage passage = make_passage("p", 0, {.projection_hash = 7});
+  LeastStore store(passage);
   const std::vector<std::string> ids{"absent", "p"};
-  const auto hashes = store.text_hashes(ids);
+  const auto hashes = store.hashes(ids);
   EXPECT_FALSE(hashes[0]);
-  EXPECT_TRUE(hashes[1]);
+  EXPECT_EQ(hashes[1], (PassageHashes{hash64(passage.text), 7}));
   EXPECT_EQ(store.info().passages, 1U);
   expect_error(ErrorCode::kUnsupported, "list", [&] { static_cast<void>(store.list_ids("", 1)); });
   expect_error(ErrorCode::kUnsupported, "note", [&] { store.set_note("x"); });

@@ -333,14 +333,14 @@ TEST(Record, RefusesTheRecordOfAnotherPassage) {
                [&] { static_cast<void>(read_record(record.bytes(), nullptr, "p", "lmdb:x")); });
 }
 
-TEST(Record, TellsTheTextHashFromItsHeadAlone) {
-  const EncodedPassage passage = make_passage("p");
+TEST(Record, TellsItsHashesFromItsHeadAlone) {
+  const EncodedPassage passage = make_passage("p", 0, {.projection_hash = 7});
   const std::string record = encode_record(passage);
   const AlignedBytes head(record.substr(0, 72));
-  EXPECT_EQ(record_text_hash(head.bytes(), kWhere), hash64(passage.text));
+  EXPECT_EQ(record_hashes(head.bytes(), kWhere), (PassageHashes{hash64(passage.text), 7}));
   const AlignedBytes cut(record.substr(0, 71));
   expect_error(ErrorCode::kCorrupt, kWhere,
-               [&] { static_cast<void>(record_text_hash(cut.bytes(), kWhere)); });
+               [&] { static_cast<void>(record_hashes(cut.bytes(), kWhere)); });
 }
 
 // English as BERT's word pieces cut it: about 4.9 bytes a token with the blanks.

@@ -284,6 +284,17 @@ TEST_F(RedisStore, RefusesRepliesThatBreakOff) {
   }
 }
 
+TEST_F(RedisStore, RefusesHashesOfAnotherLength) {
+  const std::string entry = "deformer-passage-store 1 " + to_string(kModel);
+  const std::vector<std::string> ids{"p"};
+  for (const std::size_t size : {0U, 7U, 9U, 24U}) {
+    const FakeServer server({bulk(entry), bulk(std::string(size, 'x'))});
+    const auto store = open_existing_passage_store(server.uri());
+    expect_error(ErrorCode::kIo, "unexpected reply to HGET",
+                 [&] { static_cast<void>(store->hashes(ids)); });
+  }
+}
+
 TEST_F(RedisStore, DoesNotFollowRedirectsWithoutEnd) {
   const std::string entry = "deformer-passage-store 1 " + to_string(kModel);
   const FakeServer server({bulk(entry), "-MOVED 1 :0\r\n"});

@@ -113,7 +113,7 @@ void measure_engine(const std::string& name, PassageStore& store,
   static_cast<void>(read_all(store, ids, false));
   const double get = read_all(store, ids, false);
   const double decoded = read_all(store, ids, true);
-  const double hashes = best_seconds([&] { static_cast<void>(store.text_hashes(ids)); });
+  const double hashes = best_seconds([&] { static_cast<void>(store.hashes(ids)); });
   const double size = best_seconds([&] { static_cast<void>(store.size()); });
   const double list = best_seconds([&] { static_cast<void>(store.list_ids("", ids.size() + 1)); });
   std::printf(

@@ -31,6 +31,27 @@ void expect_near(const EncodedPassage& a, const EncodedPassage& b) {
   for (std::size_t i = 0; i < left.size(); ++i) ASSERT_NEAR(left[i], right[i], 1e-5) << i;
 }
 
+// A store whose vectors nobody may read.
+class UnreadStore final : public PassageStore {
+ public:
+  explicit UnreadStore(std::shared_ptr<PassageStore> store) : store_(std::move(store)) {}
+  std::vector<std::shared_ptr<const EncodedPassage>> get(
+      std::span<const std::string>) const override {
+    throw Error(ErrorCode::kIo, "the vectors were read");
+  }
+  void put(std::span<const EncodedPassage> passages) override { store_->put(passages); }
+  std::size_t erase(std::span<const std::string> ids) override { return store_->erase(ids); }
+  std::size_t size() const override { return store_->size(); }
+  const Fingerprint& fingerprint() const noexcept override { return store_->fingerprint(); }
+  std::vector<std::optional<PassageHashes>> hashes(
+      std::span<const std::string> ids) const override {
+    return store_->hashes(ids);
+  }
+
+ private:
+  std::shared_ptr<PassageStore> store_;
+};
+
 class PassageEncoderTest : public testing::Test {
  protected:
   PassageEncoderTest() { test::write_tiny_model(dir_.path()); }
@@ -143,6 +164,15 @@ TEST_F(PassageEncoderTest, EncodesAgainWhatLacksTheProjectionsAskedFor) {
   EXPECT_EQ(encoder.encode(passages_).reused, 4U);
   EXPECT_EQ(encoder.encode(passages_, {.projections = true}).encoded, 1U);
   EXPECT_EQ(store->get(ids).front()->projection_hash, model->projection_hash());
+}
+
+TEST_F(PassageEncoderTest, ReadsNoVectorsToLearnWhatIsThere) {
+  const auto model = Model::load(dir_.path());
+  const auto store =
+      std::make_shared<UnreadStore>(open_passage_store("memory:", model->fingerprint()));
+  const PassageEncoder encoder(model, store);
+  EXPECT_EQ(encoder.encode(passages_, {.projections = true}).encoded, 4U);
+  EXPECT_EQ(encoder.encode(passages_, {.projections = true}).reused, 4U);
 }
 
 TEST_F(PassageEncoderTest, RefusesOneIdWithTwoTexts) {
