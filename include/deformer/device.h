@@ -36,7 +36,7 @@ enum class Precision {
 struct Runtime {
   Device device = Device::kCpu;
   Precision precision = Precision::kFp32;
-  /// Threads of one operator on the CPU. 0 leaves LibTorch's process-wide setting as it is; another
+  /// Threads on the CPU: of one operator, or with many rows each its own part of a batch. 0 leaves LibTorch's process-wide setting as it is; another
   /// value is set process-wide (LibTorch has no per-model setting) when the model is loaded.
   int threads = 0;
 };

@@ -19,6 +19,7 @@
 #include "nn/transfer.h"
 #include "task/answer_collector.h"
 #include "task/batch_pipeline.h"
+#include "task/parallel_pass.h"
 #include "task/passage_groups.h"
 #include "task/passage_source.h"
 #include "task/span_decoder.h"
@@ -192,7 +193,7 @@ class AnswerJob {
     std::optional<nn::HostCopy> logits;  // [2, rows]
     {
       const StageTimer timer(options_.stage_times, &StageTimes::upper);
-      joint = model_.encoder().upper(questions, passages, pairs, JointRows::kPassageAndCls);
+      joint = upper_in_parts(model_, questions, passages, pairs, JointRows::kPassageAndCls);
       logits.emplace(model_.span_head()->logits(joint.hidden).t().contiguous());
     }
     pipeline_.push({std::exchange(batch_, {}), std::move(joint.offsets)}, *std::move(logits));
@@ -253,7 +254,7 @@ class AnswerJob {
     if (requests.empty()) return;
     std::vector<Segment> segments;
     for (const std::size_t request : requests) segments.push_back(questions_[request].segment);
-    const Encoding encoding = model_.encoder().lower(segments);
+    const Encoding encoding = lower_in_parts(model_, segments);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       questions_[requests[i]].hidden = encoding.hidden.narrow(
           0, encoding.offsets[i], encoding.length(static_cast<std::int64_t>(i)));

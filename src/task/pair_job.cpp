@@ -16,6 +16,7 @@
 #include "model/segment_layout.h"
 #include "nn/transfer.h"
 #include "task/batch_pipeline.h"
+#include "task/parallel_pass.h"
 #include "task/passage_groups.h"
 #include "task/passage_source.h"
 #include "task/stage_timer.h"
@@ -130,7 +131,7 @@ class PairJob {
     std::optional<nn::HostCopy> logits;  // [pairs, outputs]
     {
       const StageTimer timer(options_.stage_times, &StageTimes::upper);
-      const Encoding cls = model_.encoder().upper(questions, passages, pairs, JointRows::kCls);
+      const Encoding cls = upper_in_parts(model_, questions, passages, pairs, JointRows::kCls);
       const PooledHead& head = *model_.pooled_head();
       logits.emplace(head.logits(head.pool(cls.hidden)));
     }
@@ -173,7 +174,7 @@ class PairJob {
       pairs[i].question = static_cast<std::int64_t>(i);
       segments.push_back(question_segment(batch_[i]));
     }
-    return model_.encoder().lower(segments);
+    return lower_in_parts(model_, segments);
   }
 
   // States of the batch's passages, each once where they do not depend on the question; those of
@@ -199,7 +200,7 @@ class PairJob {
       pairs[blank_pairs[i]].passage = static_cast<std::int64_t>(windows.size() + i);
     }
     if (blanks.empty()) return source_.lower(windows);
-    Encoding lowered = model_.encoder().lower(blanks);
+    Encoding lowered = lower_in_parts(model_, blanks);
     if (windows.empty()) return lowered;
     return append(source_.lower(windows), lowered);
   }

@@ -9,6 +9,7 @@
 #include "deformer/encoder.h"
 #include "model/segment_layout.h"
 #include "store/hidden_codec.h"
+#include "task/parallel_pass.h"
 #include "task/stage_timer.h"
 #include "text/windows.h"
 
@@ -80,7 +81,7 @@ class BatchRunner {
   void run() {
     if (!segments_.empty()) {
       const StageTimer timer(options_.stage_times, &StageTimes::lower);
-      const Encoding encoding = model_.encoder().lower(segments_);
+      const Encoding encoding = lower_in_parts(model_, segments_);
       distribute(encoding);
       rows_ += batch_rows_;
     }

@@ -13,6 +13,7 @@
 #include "nn/placement.h"
 #include "nn/transfer.h"
 #include "store/hidden_codec.h"
+#include "task/parallel_pass.h"
 #include "task/passage_batches.h"
 #include "task/stage_timer.h"
 
@@ -230,7 +231,7 @@ Encoding PassageSource::compute_states(std::span<const WindowRequest> windows) c
     const auto ids = std::span(request.passage->ids).subspan(window.first_token, window.num_tokens);
     segments.push_back(model_.segment_layout().passage(ids, request.question_tokens));
   }
-  return model_.encoder().lower(segments);
+  return lower_in_parts(model_, segments);
 }
 
 }  // namespace deformer
