@@ -36,8 +36,9 @@ enum class Precision {
 struct Runtime {
   Device device = Device::kCpu;
   Precision precision = Precision::kFp32;
-  /// Threads on the CPU: of one operator, or with many rows each its own part of a batch. 0 leaves LibTorch's process-wide setting as it is; another
-  /// value is set process-wide (LibTorch has no per-model setting) when the model is loaded.
+  /// Threads on the CPU: all of one operator, or with many rows each its own part of a batch. 0
+  /// leaves LibTorch's process-wide setting as it is; another value is set process-wide (LibTorch
+  /// has no per-model setting) when the model is loaded.
   int threads = 0;
 };
 
