@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "bench/process.h"
 #include "deformer/error.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -20,7 +21,7 @@ namespace {
 using testing::ElementsAre;
 using Rows = std::vector<std::int64_t>;
 
-constexpr std::size_t kThreads = 2;
+constexpr int kThreads = 2;
 
 TEST(PlanParts, CutsWhereTheRowsAreAboutEven) {
   EXPECT_THAT(plan_parts(Rows{100, 100, 100, 100}, 2), ElementsAre(0, 2, 4));
@@ -37,20 +38,6 @@ TEST(PlanParts, LeavesWholeWhatHasNoEvenPartsOfManyRows) {
   EXPECT_THAT(plan_parts(Rows{500, 500}, 1), ElementsAre(0, 2));    // one thread
   EXPECT_THAT(plan_parts(Rows{}, 2), ElementsAre(0, 0));
 }
-
-// LibTorch's number of threads, for as long as it lives.
-class Threads {
- public:
-  explicit Threads(std::size_t threads) : before_(at::get_num_threads()) {
-    at::set_num_threads(static_cast<int>(threads));
-  }
-  ~Threads() { at::set_num_threads(before_); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-
- private:
-  int before_;
-};
 
 Segment make_segment(SegmentRole role, std::int32_t rows, std::int32_t first_id) {
   Segment segment{.role = role};
@@ -93,7 +80,7 @@ class ParallelPass : public testing::TestWithParam<Architecture> {
   }
 
   const c10::InferenceMode inference_;
-  const Threads threads_{kThreads};
+  const ThreadsGuard threads_{kThreads};
   test::TempDir dir_;
   std::shared_ptr<const Model> model_;
   std::vector<Segment> questions_;
@@ -167,12 +154,12 @@ class WitnessEncoder final : public Encoder {
 
 // Without OpenMP's compiler flag LibTorch's parallel_for is a plain loop, and nothing says so.
 TEST(ParallelPassThreads, EachPartHasAThreadOfItsOwn) {
-  const Threads threads(kThreads);
+  const ThreadsGuard threads(kThreads);
   const std::vector<Segment> segments(2, make_segment(SegmentRole::kPassage, 100, 1));
   const WitnessEncoder encoder;
   const Encoding encoding = lower_in_parts(encoder, kThreads, segments);
   EXPECT_THAT(encoding.offsets, ElementsAre(0, 100, 200));
-  EXPECT_EQ(encoder.num_threads(), kThreads);
+  EXPECT_EQ(encoder.num_threads(), std::size_t{kThreads});
   EXPECT_TRUE(encoder.all_alone());
 }
 
