@@ -142,8 +142,9 @@ class DEFORMER_EXPORT PassageStore {
   /// The model that the states belong to.
   [[nodiscard]] virtual const Fingerprint& fingerprint() const noexcept = 0;
 
-  /// One entry per id, in order; nullopt where it is absent. Reads and checks no vectors: the cost
-  /// does not depend on the passages' lengths.
+  /// One entry per id, in order; nullopt where it is absent. The stores of
+  /// open_passage_store() read and check no vectors, so that the cost does not depend on the
+  /// passages' lengths; this default reads whole passages by get().
   [[nodiscard]] virtual std::vector<std::optional<PassageHashes>> hashes(
       std::span<const std::string> ids) const;
 

@@ -12,12 +12,6 @@
 namespace deformer {
 namespace {
 
-void append_range(std::vector<std::int64_t>& values, std::int64_t begin, std::int64_t count) {
-  const std::size_t size = values.size();
-  values.resize(size + static_cast<std::size_t>(count));
-  std::iota(values.begin() + static_cast<std::ptrdiff_t>(size), values.end(), begin);
-}
-
 void require_index(std::int64_t index, const Encoding& encoding, const char* what) {
   if (index >= 0 && index < encoding.num_segments()) return;
   throw Error(ErrorCode::kInvalidArgument,
@@ -33,6 +27,30 @@ std::vector<at::Tensor> split_segments(const at::Tensor& rows, const Encoding& e
 }
 
 }  // namespace
+
+void append_range(std::vector<std::int64_t>& values, std::int64_t begin, std::int64_t count) {
+  const std::size_t size = values.size();
+  values.resize(size + static_cast<std::size_t>(count));
+  std::iota(values.begin() + static_cast<std::ptrdiff_t>(size), values.end(), begin);
+}
+
+Encoding concatenate(std::span<const Encoding> encodings) {
+  Encoding whole;
+  whole.offsets.push_back(0);
+  std::vector<at::Tensor> hidden;
+  std::vector<at::Tensor> projections;
+  for (const Encoding& encoding : encodings) {
+    const std::int64_t first = whole.offsets.back();
+    for (std::size_t i = 1; i < encoding.offsets.size(); ++i) {
+      whole.offsets.push_back(first + encoding.offsets[i]);
+    }
+    hidden.push_back(encoding.hidden);
+    if (encoding.projections.defined()) projections.push_back(encoding.projections);
+  }
+  whole.hidden = at::cat(hidden);
+  if (projections.size() == encodings.size()) whole.projections = at::cat(projections);
+  return whole;
+}
 
 at::Tensor join_segments(const Encoding& questions, const Encoding& passages,
                          const JointOrder& order) {

@@ -30,6 +30,13 @@ struct RowSelection {
   std::vector<std::int64_t> offsets;  ///< [pairs + 1] into `rows`
 };
 
+/// Appends `count` numbers from `begin` on.
+void append_range(std::vector<std::int64_t>& values, std::int64_t begin, std::int64_t count);
+
+/// The segments of all, in order; at least one encoding. With projections where each has them:
+/// without, upper() computes them.
+[[nodiscard]] Encoding concatenate(std::span<const Encoding> encodings);
+
 /// All rows of both, in the order of a joint sequence: one question with one passage are joined by
 /// this alone.
 [[nodiscard]] at::Tensor join_segments(const Encoding& questions, const Encoding& passages,

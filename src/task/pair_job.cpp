@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "deformer/encoder.h"
 #include "deformer/error.h"
 #include "model/architecture.h"
+#include "model/joint.h"
 #include "model/pooled_head.h"
 #include "model/segment_layout.h"
 #include "nn/transfer.h"
@@ -202,16 +204,8 @@ class PairJob {
     if (blanks.empty()) return source_.lower(windows);
     Encoding lowered = lower_in_parts(model_, blanks);
     if (windows.empty()) return lowered;
-    return append(source_.lower(windows), lowered);
-  }
-
-  static Encoding append(Encoding first, const Encoding& second) {
-    const std::int64_t rows = first.offsets.back();
-    for (std::size_t i = 1; i < second.offsets.size(); ++i) {
-      first.offsets.push_back(rows + second.offsets[i]);
-    }
-    first.hidden = at::cat({first.hidden, second.hidden});
-    return first;
+    const std::array<Encoding, 2> encodings{source_.lower(windows), std::move(lowered)};
+    return concatenate(encodings);
   }
 
   const Model& model_;

@@ -32,18 +32,7 @@ Encoding compute_parts(std::span<const std::size_t> boundaries, const Function& 
       parts[i] = compute(boundaries[i], boundaries[i + 1]);
     }
   });
-  Encoding whole;
-  whole.offsets.push_back(0);
-  std::vector<at::Tensor> hidden;
-  for (const Encoding& part : parts) {
-    const std::int64_t first = whole.offsets.back();
-    for (std::size_t i = 1; i < part.offsets.size(); ++i) {
-      whole.offsets.push_back(first + part.offsets[i]);
-    }
-    hidden.push_back(part.hidden);
-  }
-  whole.hidden = at::cat(hidden);
-  return whole;
+  return concatenate(parts);
 }
 
 // Some segments of an encoding, each once, in the order of their first use.
@@ -58,9 +47,7 @@ class SegmentChoice {
     if (place != kUnused) return place;
     place = std::ssize(offsets_) - 1;
     const std::int64_t length = encoding_.length(segment);
-    rows_.resize(rows_.size() + static_cast<std::size_t>(length));
-    std::iota(rows_.end() - length, rows_.end(),
-              encoding_.offsets[static_cast<std::size_t>(segment)]);
+    append_range(rows_, encoding_.offsets[static_cast<std::size_t>(segment)], length);
     offsets_.push_back(offsets_.back() + length);
     return place;
   }

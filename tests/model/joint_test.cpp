@@ -66,6 +66,18 @@ TEST_F(Joint, JoinsRowsPairByPairAsThePlanSays) {
   EXPECT_EQ(none.join(question_rows, passage_rows).size(0), 0);
 }
 
+TEST(Concatenate, KeepsProjectionsWhereEachEncodingHasThem) {
+  std::vector<Encoding> encodings{{at::full({3, 1}, 1.0F), {0, 1, 3}, at::full({3, 3}, 4.0F)},
+                                  {at::full({2, 1}, 2.0F), {0, 2}, at::full({2, 3}, 5.0F)}};
+  const Encoding whole = concatenate(encodings);
+  EXPECT_EQ(whole.offsets, (Rows{0, 1, 3, 5}));
+  EXPECT_TRUE(whole.hidden.equal(at::tensor({1, 1, 1, 2, 2}, at::kFloat).view({5, 1})));
+  EXPECT_TRUE(whole.projections.select(1, 2).equal(at::tensor({4, 4, 4, 5, 5}, at::kFloat)));
+  encodings[1].projections = at::Tensor();
+  EXPECT_FALSE(concatenate(encodings).projections.defined());
+  EXPECT_EQ(concatenate(encodings).offsets, whole.offsets);
+}
+
 TEST(RowIndexTest, TakesARunWithoutCopying) {
   const at::Tensor values = at::arange(10, at::kFloat).view({5, 2});
   const auto take = [&](const Rows& rows) { return RowIndex(rows, at::kCPU).take(values); };

@@ -122,6 +122,17 @@ TEST_P(PairClassifierTest, TheStoreGivesTheSameClasses) {
   for (std::size_t i = 0; i < direct.size(); ++i) expect_same(direct[i], stored[i]);
 }
 
+// A batch of passages with projections and a blank one, which has none.
+TEST_P(PairClassifierTest, AStoreWithProjectionsGivesTheSameClassesBesideBlankPassages) {
+  if (GetParam().layout == Layout::kContinue) GTEST_SKIP() << "cannot be stored";
+  const auto store = open_passage_store("memory:", model_->fingerprint());
+  const std::vector<Passage> passages{{"short", kShort}, {"long", kLong}, {"tokenless", " \n"}};
+  static_cast<void>(PassageEncoder(model_, store).encode(passages, {.projections = true}));
+  const auto direct = PairClassifier(model_).classify(requests_);
+  const auto stored = PairClassifier(model_, store).classify(requests_);
+  for (std::size_t i = 0; i < direct.size(); ++i) expect_same(direct[i], stored[i]);
+}
+
 TEST_P(PairClassifierTest, ThreadsShareAModel) {
   const PairClassifier classifier(model_);
   const auto expected = classifier.classify(requests_);
