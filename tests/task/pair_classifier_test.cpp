@@ -68,6 +68,7 @@ class PairClassifierTest : public testing::TestWithParam<ClassifierCase> {
   }
 
   test::TempDir dir_;
+  const std::vector<Passage> stored_{{"short", kShort}, {"long", kLong}, {"tokenless", " \n"}};
   std::shared_ptr<const Model> model_;
   std::vector<PairRequest> requests_;
 };
@@ -108,13 +109,12 @@ TEST_P(PairClassifierTest, ABatchEqualsItsSinglesInAnyOrder) {
 
 TEST_P(PairClassifierTest, TheStoreGivesTheSameClasses) {
   const auto store = open_passage_store("memory:", model_->fingerprint());
-  const std::vector<Passage> passages{{"short", kShort}, {"long", kLong}, {"tokenless", " \n"}};
   if (GetParam().layout == Layout::kContinue) {
     test::expect_error(ErrorCode::kUnsupported, "layout \"continue\"",
-                       [&] { (void)PassageEncoder(model_, store).encode(passages); });
+                       [&] { (void)PassageEncoder(model_, store).encode(stored_); });
     return;
   }
-  static_cast<void>(PassageEncoder(model_, store).encode(passages));
+  static_cast<void>(PassageEncoder(model_, store).encode(stored_));
   const auto direct = PairClassifier(model_).classify(requests_);
   std::vector<PairRequest> by_id = requests_;
   for (PairRequest& request : by_id) request.passage.text.clear();
@@ -126,8 +126,7 @@ TEST_P(PairClassifierTest, TheStoreGivesTheSameClasses) {
 TEST_P(PairClassifierTest, AStoreWithProjectionsGivesTheSameClassesBesideBlankPassages) {
   if (GetParam().layout == Layout::kContinue) GTEST_SKIP() << "cannot be stored";
   const auto store = open_passage_store("memory:", model_->fingerprint());
-  const std::vector<Passage> passages{{"short", kShort}, {"long", kLong}, {"tokenless", " \n"}};
-  static_cast<void>(PassageEncoder(model_, store).encode(passages, {.projections = true}));
+  static_cast<void>(PassageEncoder(model_, store).encode(stored_, {.projections = true}));
   const auto direct = PairClassifier(model_).classify(requests_);
   const auto stored = PairClassifier(model_, store).classify(requests_);
   for (std::size_t i = 0; i < direct.size(); ++i) expect_same(direct[i], stored[i]);

@@ -15,7 +15,6 @@
 #include <exception>
 #include <iostream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "bench/process.h"
@@ -95,7 +94,6 @@ void run(const Arguments& arguments) {
   const auto model =
       Model::random(published_model_config(arguments.model),
                     {.precision = arguments.precision, .threads = arguments.threads});
-  const ThreadsGuard guard(arguments.threads);
   const Encoder& encoder = model->encoder();
   const auto question_segments = make_segments(SegmentRole::kQuestion, arguments);
   const auto passage_segments = make_segments(SegmentRole::kPassage, arguments);
