@@ -120,6 +120,14 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
       ->type_name("LIST")
       ->capture_default_str()
       ->group(group);
+  verb.add_option("--freeze-layers", training.freeze_layers,
+                  "Leave the embeddings and the layers below this one as they are")
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  verb.add_flag("--train-distance-bias", training.train_distance_bias,
+                "Train MPNet's scores of distances too (slower)")
+      ->group(group);
   verb.add_option("--temperature", training.temperature, "Of the distillation")
       ->type_name("X")
       ->capture_default_str()
@@ -131,8 +139,8 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
       ->group(group);
   verb.add_option(
           "--layout", options.layout,
-          "Where question and passage stand (bert: restart, continue; xlnet: packed, slots, "
-          "continue); by default the model's own, restart or packed for an ordinary one")
+          "Where question and passage stand (bert, mpnet: restart, continue; xlnet: packed, "
+          "slots, continue); by default the model's own, restart or packed for an ordinary one")
       ->type_name("NAME")
       ->group(group);
 }

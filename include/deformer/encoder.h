@@ -83,6 +83,9 @@ struct ForwardOptions {
 struct Parameter {
   at::Tensor value;
   std::vector<std::string> names;  ///< canonical names (docs/model_format.md)
+  /// What attention adds for a distance (MPNet). Training leaves it as it is unless told otherwise
+  /// (TrainingOptions::train_distance_bias).
+  bool is_distance_bias = false;
 };
 
 /// A stack of transformer layers over packed segments. Architecture-specific; made by Model::load.

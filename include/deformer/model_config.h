@@ -13,7 +13,7 @@
 
 namespace deformer {
 
-enum class Architecture { kBert, kXlnet };
+enum class Architecture { kBert, kXlnet, kMpnet };
 
 /// Activation of the feed-forward layer. config.json: "gelu" is the erf form, "gelu_new" and
 /// "gelu_pytorch_tanh" the tanh approximation that the original DeFormer code and Google's
@@ -23,9 +23,10 @@ enum class Activation { kGeluErf, kGeluTanh, kRelu };
 /// Where the two segments of a joint sequence, question and passage, stand towards each other. Each
 /// architecture has its own layouts.
 enum class Layout {
-  kRestart,   ///< BERT: both count from 0, as the original DeFormer does; any split_layer
-  kContinue,  ///< an ordinary checkpoint. BERT: the second segment continues after the first;
-              ///< split_layer 0 only. XLNet: as kPacked, but <cls> is a segment of its own
+  kRestart,   ///< BERT, MPNet: both count from the first position, as the original DeFormer does;
+              ///< any split_layer
+  kContinue,  ///< an ordinary checkpoint. BERT, MPNet: the second segment continues after the
+              ///< first; split_layer 0 only. XLNet: as kPacked, but <cls> is a segment of its own
   kPacked,    ///< XLNet: the second segment follows the first's last token
   kSlots,     ///< XLNet: the second segment begins where the longest first one would end
               ///< (window_tokens + 1 where the passage is first), however short the first is, as in
@@ -34,6 +35,7 @@ enum class Layout {
 
 /// Which of the two segments of a joint sequence the passage is.
 ///   BERT   `[CLS] first [SEP]` with token type 0, `second [SEP]` with token type 1
+///   MPNet  `<s> first </s>`, `second </s>`; layout `continue` has one `</s>` more after the first
 ///   XLNet  `first <sep>`, `second <sep> <cls>`
 /// The question is the other one.
 enum class PassagePlace : std::uint8_t { kFirst, kSecond };
@@ -72,7 +74,7 @@ struct ModelConfig {
   std::int64_t num_attention_heads = 0;
   std::int64_t intermediate_size = 0;
   std::int64_t max_position_embeddings = 0;  ///< 0: positions are relative, without limit (XLNet)
-  std::int64_t type_vocab_size = 2;          ///< no meaning for XLNet
+  std::int64_t type_vocab_size = 2;          ///< BERT only
   Activation hidden_act = Activation::kGeluErf;
   double layer_norm_eps = 1e-12;
   double initializer_range =
@@ -89,7 +91,7 @@ struct ModelConfig {
 };
 
 /// split.passage_place; where that is absent: first for tasks that name the passage first (MNLI,
-/// QQP), else as the architecture's readers are made: BERT second, XLNet first.
+/// QQP), else as the architecture's readers are made: XLNet first, the others second.
 [[nodiscard]] DEFORMER_EXPORT PassagePlace passage_place(const ModelConfig& config);
 
 /// Reads MODEL_DIR/config.json. A file without a `deformer` object is an ordinary checkpoint:
@@ -103,7 +105,8 @@ struct ModelConfig {
                                                             std::optional<Task> task = {});
 
 /// Throws kIncompatible with one line that names the first contradiction: split_layer outside [0,
-/// layers - 1], a layout of another architecture, BERT's layout `continue` with split_layer > 0,
+/// layers - 1], a layout of another architecture, layout `continue` of BERT and MPNet with
+/// split_layer > 0,
 /// windows or questions longer than the position table, sizes below 1, a passage of span questions
 /// in another place than the architecture's, labels that are not the task's.
 DEFORMER_EXPORT void validate(const ModelConfig& config);

@@ -73,6 +73,12 @@ struct TrainingOptions {
   /// Empty: the base model's own; for an ordinary checkpoint the one of decomposed readers (BERT:
   /// restart, XLNet: packed).
   std::optional<Layout> layout = {};
+  /// The embeddings, what all layers share and the layers below this one are not trained: a step
+  /// costs less, as no gradient is computed for them. 0 = all are trained.
+  int freeze_layers = 0;
+  /// MPNet's scores of distances, 32 numbers a head. Off by default: they come trained, and a
+  /// gradient for them takes attention off its fused kernel.
+  bool train_distance_bias = false;
   LossWeights loss_weights = {};
   double temperature = 2.0;  ///< of kd (reference code: kd_temperature)
   LrsScale lrs_scale = LrsScale::kRaw;

@@ -10,11 +10,13 @@ sentencepiece:
 <model>.safetensors are weights under Hugging Face's names; cases.json has their configurations and,
 per case, the `deformer` object (absent: an ordinary checkpoint), the texts, and the logits by class name
 in the order of class_names(), or by option. The tokenizers are those of tests/golden/models.
+mpnet_cases.json is the same for MPNet.
 
-Layout `continue` at split 0 is BertForSequenceClassification, BertForMultipleChoice and their XLNet
-counterparts themselves. Everything else is composed of their embeddings and layers, and XLNet's
-attention of make_golden_xlnet_models.py, which knows no relative shift and no masks; the compositions
-are checked against Hugging Face where both apply. All values are computed in float64.
+Layout `continue` at split 0 is BertForSequenceClassification, BertForMultipleChoice and their XLNet and
+MPNet counterparts themselves. Everything else is composed of their embeddings and layers, XLNet's
+attention of make_golden_xlnet_models.py, which knows no relative shift and no masks, and MPNet's
+attention bias of make_golden_mpnet_models.py; the compositions are checked against Hugging Face where
+both apply. All values are computed in float64.
 """
 
 import argparse
@@ -25,9 +27,11 @@ import tempfile
 import sentencepiece
 import torch
 from safetensors.torch import save_file
-from transformers import (BertConfig, BertForMultipleChoice, BertForSequenceClassification, XLNetConfig,
+from transformers import (BertConfig, BertForMultipleChoice, BertForSequenceClassification, MPNetConfig,
+                          MPNetForMultipleChoice, MPNetForSequenceClassification, XLNetConfig,
                           XLNetForMultipleChoice, XLNetForSequenceClassification)
 
+import make_golden_mpnet_models as mpnet_parts
 import make_golden_xlnet_models as xlnet_parts
 
 ROOT = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
@@ -63,7 +67,7 @@ class Bert:
     def ids(self, text):
         return [self.vocabulary.index(word) for word in text.split()]
 
-    def segments(self, first, second):
+    def segments(self, first, second, layout):
         cls, sep = self.vocabulary.index("[CLS]"), self.vocabulary.index("[SEP]")
         return [cls, *first, sep], [*second, sep]
 
@@ -115,7 +119,7 @@ class Xlnet:
     def ids(self, text):
         return self.pieces.encode(text)
 
-    def segments(self, first, second):
+    def segments(self, first, second, layout):
         cls, sep = self.pieces.piece_to_id("<cls>"), self.pieces.piece_to_id("<sep>")
         return [*first, sep], [*second, sep, cls]
 
@@ -141,6 +145,46 @@ class Xlnet:
                                            torch.tensor(kinds[0] + kinds[1]))
         pooled = torch.tanh(model.sequence_summary.summary(hidden[-1]))
         return model.logits_proj(pooled)
+
+
+class Mpnet:
+    """<s> first </s>, second </s>; <s> first </s></s> where positions run on. No types."""
+    name = "mpnet"
+    classes = {"pair": MPNetForSequenceClassification, "choice": MPNetForMultipleChoice}
+
+    def __init__(self):
+        self.vocabulary = mpnet_parts.vocabulary()
+
+    def config(self, labels):
+        return MPNetConfig(
+            vocab_size=len(self.vocabulary), hidden_size=WIDTH, num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS, intermediate_size=INNER, max_position_embeddings=66,
+            layer_norm_eps=1e-5, num_labels=labels)
+
+    def document(self, config):
+        keys = ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+                "intermediate_size", "max_position_embeddings", "hidden_act", "layer_norm_eps",
+                "relative_attention_num_buckets"]
+        return {"model_type": "mpnet"} | {key: getattr(config, key) for key in keys}
+
+    def ids(self, text):
+        return [self.vocabulary.index(word) for word in text.split()]
+
+    def segments(self, first, second, layout):
+        cls, sep = mpnet_parts.CLS, mpnet_parts.SEP
+        return [cls, *first, *([sep, sep] if layout == "continue" else [sep])], [*second, sep]
+
+    def joint(self, first, second):
+        return {"input_ids": first + second, "attention_mask": [1] * (len(first) + len(second))}
+
+    def split(self, model, layout, first, second, split_layer, longest_first):
+        start = mpnet_parts.FIRST_POSITION
+        positions = [start, start + (len(first) if layout == "continue" else 0)]
+        _, hidden = mpnet_parts.run_segments(
+            model.mpnet, {"first": first, "second": second}, positions, split_layer)
+        if model.mpnet.pooler is not None:
+            return model.classifier(torch.tanh(model.mpnet.pooler.dense(hidden[0])))
+        return model.classifier.out_proj(torch.tanh(model.classifier.dense(hidden[0])))
 
 
 def make_model(architecture, kind, labels, seed):
@@ -178,7 +222,7 @@ def logits_of(architecture, model, kind, case, passage_first):
     for question in case["questions"]:
         ids = architecture.ids(question)[:QUESTION if case["deformer"] else None]
         first, second = (passage, ids) if passage_first else (ids, passage)
-        pairs.append(architecture.segments(first, second))
+        pairs.append(architecture.segments(first, second, deformer["layout"]))
     longest = WINDOW if passage_first else QUESTION
     split = torch.cat([architecture.split(model, deformer["layout"], *pair, deformer["split_layer"], longest)
                        for pair in pairs])
@@ -231,24 +275,26 @@ def split(layer, layout, **extra):
     return {"split_layer": layer, "layout": layout} | extra
 
 
-def make_bert():
-    cases = Cases(Bert())
-    cases.add_model("bert-pair2", "pair", 2, seed=31)
-    cases.add_model("bert-pair3", "pair", 3, seed=32)
-    cases.add_model("bert-choice", "choice", 2, seed=33)
-    cases.add("bert-pair2", "boolq")
-    cases.add("bert-pair2", "boolq", split(0, "continue", passage_place="first"), passage_first=True)
-    cases.add("bert-pair2", "qqp", passage_first=True)
-    cases.add("bert-pair3", "mnli", passage_first=True)
-    cases.add("bert-pair3", "mnli", labels=["contradiction", "entailment", "neutral"], passage_first=True)
-    cases.add("bert-choice", "race")
+def make_bert(architecture, seed):
+    """Of BERT, and of what has its order of segments."""
+    cases = Cases(architecture)
+    pair2, pair3, choice = (f"{architecture.name}-{head}" for head in ("pair2", "pair3", "choice"))
+    cases.add_model(pair2, "pair", 2, seed=seed)
+    cases.add_model(pair3, "pair", 3, seed=seed + 1)
+    cases.add_model(choice, "choice", 2, seed=seed + 2)
+    cases.add(pair2, "boolq")
+    cases.add(pair2, "boolq", split(0, "continue", passage_place="first"), passage_first=True)
+    cases.add(pair2, "qqp", passage_first=True)
+    cases.add(pair3, "mnli", passage_first=True)
+    cases.add(pair3, "mnli", labels=["contradiction", "entailment", "neutral"], passage_first=True)
+    cases.add(choice, "race")
     for layer in range(LAYERS):
-        cases.add("bert-pair2", "boolq", split(layer, "restart"), lengths=(12 + 12 * layer, 5 + 3 * layer))
-        cases.add("bert-pair3", "mnli", split(layer, "restart"), passage_first=True)
-    cases.add("bert-pair2", "qqp", split(1, "restart"), passage_first=True, lengths=(30, 10))
-    cases.add("bert-pair2", "qqp", split(1, "restart"), passage_first=True, lengths=(0, 3))
-    cases.add("bert-pair2", "boolq", split(1, "restart"), lengths=(0, 0))
-    cases.add("bert-choice", "race", split(1, "restart"), lengths=(25, 6))
+        cases.add(pair2, "boolq", split(layer, "restart"), lengths=(12 + 12 * layer, 5 + 3 * layer))
+        cases.add(pair3, "mnli", split(layer, "restart"), passage_first=True)
+    cases.add(pair2, "qqp", split(1, "restart"), passage_first=True, lengths=(30, 10))
+    cases.add(pair2, "qqp", split(1, "restart"), passage_first=True, lengths=(0, 3))
+    cases.add(pair2, "boolq", split(1, "restart"), lengths=(0, 0))
+    cases.add(choice, "race", split(1, "restart"), lengths=(25, 6))
     return cases
 
 
@@ -271,14 +317,24 @@ def make_xlnet():
     return cases
 
 
+def make_mpnet():
+    cases = make_bert(Mpnet(), seed=51)
+    for case in cases.cases:
+        # 12 digits after the point, so that the file is the same on every machine.
+        case["logits"] = [round(logit, 12) for logit in case["logits"]]
+    return cases
+
+
 def make_all(directory):
-    entries = []
-    for cases in (make_bert(), make_xlnet()):
-        entries += cases.cases
-        for name, weights in cases.weights.items():
-            save_file(weights, directory / f"{name}.safetensors", metadata={"format": "pt"})
-    lines = ",\n".join(json.dumps(entry) for entry in entries)
-    (directory / "cases.json").write_text(f'{{"cases": [\n{lines}\n]}}\n')
+    files = {"cases.json": [make_bert(Bert(), seed=31), make_xlnet()], "mpnet_cases.json": [make_mpnet()]}
+    for file, parts in files.items():
+        entries = []
+        for cases in parts:
+            entries += cases.cases
+            for name, weights in cases.weights.items():
+                save_file(weights, directory / f"{name}.safetensors", metadata={"format": "pt"})
+        lines = ",\n".join(json.dumps(entry) for entry in entries)
+        (directory / file).write_text(f'{{"cases": [\n{lines}\n]}}\n')
 
 
 def main():

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/training: two tiny BERT readers, losses of distillation, their gradients.
+"""Makes tests/golden/training and training-mpnet: tiny BERT and MPNet readers, losses of distillation,
+their gradients.
 
 Development only; the product never runs Python. Needs torch and safetensors:
 
-    python3 scripts/golden/make_golden_training.py            # writes tests/golden/training
+    python3 scripts/golden/make_golden_training.py            # writes tests/golden/training*
     python3 scripts/golden/make_golden_training.py --check    # compares with what is committed
+
+Each of the two directories, of one architecture, has
 
     student/, teacher/    model directories of the same sizes with unlike weights
     cases.json            weights of the losses in the total, temperature, and per case
@@ -32,8 +35,8 @@ candidate, the row of [CLS] as the last, which is the target of a pair without a
     total           weights.task * task + weights.kd * kd + weights.lrs * lrs
 
 The layers are written out below with PyTorch's tensor functions. Before anything is computed with
-them, they must reproduce what Hugging Face computed for tests/golden/models/bert-split; gradients
-are compared with finite differences.
+them, they must reproduce what Hugging Face computed for tests/golden/models/bert-split and mpnet-split;
+gradients are compared with finite differences. MPNet's [CLS] and [SEP] are <s> and </s>.
 """
 
 import argparse
@@ -47,10 +50,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
-ROOT = GOLDEN / "training"
-REFERENCE = GOLDEN / "models" / "bert-split"
-CLS, SEP, FIRST_WORD = 2, 3, 5
-WEIGHT_STD, BIAS_STD = 0.3, 0.2
+FIRST_WORD = 5
+WEIGHT_STD, BIAS_STD, ATTENTION_BIAS_STD = 0.3, 0.2, 0.5
 LAYERS = 3
 TEMPERATURE = 2.0
 LOSS_WEIGHTS = {"task": 0.7, "kd": 1.1, "lrs": 0.5}
@@ -100,23 +101,18 @@ CASES = [
 ]
 
 
-def read_vocabulary():
-    return (REFERENCE / "vocab.txt").read_text()
-
-
-def make_config(split_layer):
+def make_config(architecture, split_layer):
     return {
-        "architectures": ["BertForQuestionAnswering"],
-        "model_type": "bert",
-        "vocab_size": len(read_vocabulary().splitlines()),
+        "architectures": [architecture.model_class],
+        "model_type": architecture.name,
+        "vocab_size": len(architecture.read_vocabulary().splitlines()),
         "hidden_size": 16,
         "num_hidden_layers": LAYERS,
         "num_attention_heads": 2,
-        "intermediate_size": 32,
+        "intermediate_size": architecture.inner,
         "hidden_act": "gelu",
         "max_position_embeddings": 32,
-        "type_vocab_size": 2,
-        "layer_norm_eps": 1e-12,
+        **architecture.sizes,
         "deformer": {
             "split_layer": split_layer,
             "layout": "restart",
@@ -128,7 +124,7 @@ def make_config(split_layer):
     }
 
 
-def parameter_shapes(config):
+def parameter_shapes(architecture, config):
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     shapes = {}
 
@@ -141,16 +137,16 @@ def parameter_shapes(config):
         add(name, outputs, inputs)
         shapes[f"{name}.bias"] = (outputs,)
 
-    add("bert.embeddings.word_embeddings", config["vocab_size"], hidden)
-    add("bert.embeddings.position_embeddings", config["max_position_embeddings"], hidden)
-    add("bert.embeddings.token_type_embeddings", config["type_vocab_size"], hidden)
-    add("bert.embeddings.LayerNorm", hidden)
+    add(f"{architecture.name}.embeddings.word_embeddings", config["vocab_size"], hidden)
+    add(f"{architecture.name}.embeddings.position_embeddings", config["max_position_embeddings"], hidden)
+    for name, shape in architecture.own_tables(config).items():
+        add(name, *shape)
+    add(f"{architecture.name}.embeddings.LayerNorm", hidden)
     for layer in range(config["num_hidden_layers"]):
-        prefix = f"bert.encoder.layer.{layer}"
-        for name in ("query", "key", "value"):
-            add_linear(f"{prefix}.attention.self.{name}", hidden, hidden)
-        add_linear(f"{prefix}.attention.output.dense", hidden, hidden)
-        add(f"{prefix}.attention.output.LayerNorm", hidden)
+        prefix = f"{architecture.name}.encoder.layer.{layer}"
+        for name in (*architecture.attention_inputs, architecture.attention_output):
+            add_linear(f"{prefix}.attention.{name}", hidden, hidden)
+        add(f"{prefix}.attention.{architecture.attention_norm}", hidden)
         add_linear(f"{prefix}.intermediate.dense", hidden, inner)
         add_linear(f"{prefix}.output.dense", inner, hidden)
         add(f"{prefix}.output.LayerNorm", hidden)
@@ -158,19 +154,38 @@ def parameter_shapes(config):
     return shapes
 
 
-def make_weights(config, seed):
+def make_weights(architecture, config, seed):
     """Random, large enough that every layer matters; fp32 as they are stored."""
     generator = torch.Generator().manual_seed(seed)
     weights = {}
-    for name, shape in sorted(parameter_shapes(config).items()):
+    for name, shape in sorted(parameter_shapes(architecture, config).items()):
         std = WEIGHT_STD if len(shape) > 1 else BIAS_STD
+        std = ATTENTION_BIAS_STD if "relative_attention_bias" in name else std
         offset = 1.0 if name.endswith("LayerNorm.weight") else 0.0
         weights[name] = offset + std * torch.randn(shape, generator=generator)
     return weights
 
 
-class Reader:
+class Bert:
     """BERT and its span head over single sequences, in float64."""
+
+    name, model_class = "bert", "BertForQuestionAnswering"
+    directory = "training"
+    reference = GOLDEN / "models" / "bert-split"
+    inner, sizes = 32, {"type_vocab_size": 2, "layer_norm_eps": 1e-12}
+    tokenizer_config = {"do_lower_case": True}
+    cls_id, sep_id = 2, 3
+    attention_inputs = ("self.query", "self.key", "self.value")
+    attention_output, attention_norm = "output.dense", "output.LayerNorm"
+
+    @classmethod
+    def read_vocabulary(cls):
+        return (cls.reference / "vocab.txt").read_text()
+
+    @staticmethod
+    def own_tables(config):
+        """Names and shapes of the weights that only this architecture has."""
+        return {"bert.embeddings.token_type_embeddings": (config["type_vocab_size"], config["hidden_size"])}
 
     def __init__(self, config, weights):
         self.config = config
@@ -195,18 +210,23 @@ class Reader:
                   + self.weights[tables.format("token_type")][type_id])
         return self.norm("bert.embeddings.LayerNorm", hidden)
 
+    def attention_bias(self, rows):
+        """What is added to the scores of a sequence: [heads, rows, rows]."""
+        return 0.0
+
     def attend(self, name, hidden):
         query, key, value = (
             self.linear(f"{name}.{part}", hidden).unflatten(-1, (self.heads, -1)).transpose(0, 1)
-            for part in ("query", "key", "value"))
+            for part in self.attention_inputs)
         scores = query @ key.transpose(1, 2) / math.sqrt(query.shape[-1])
+        scores = scores + self.attention_bias(len(hidden))
         return (scores.softmax(-1) @ value).transpose(0, 1).flatten(1)
 
     def layer(self, index, hidden):
-        name = f"bert.encoder.layer.{index}"
-        attended = self.linear(f"{name}.attention.output.dense",
-                               self.attend(f"{name}.attention.self", hidden))
-        hidden = self.norm(f"{name}.attention.output.LayerNorm", attended + hidden)
+        name = f"{self.name}.encoder.layer.{index}"
+        attended = self.linear(f"{name}.attention.{self.attention_output}",
+                               self.attend(f"{name}.attention", hidden))
+        hidden = self.norm(f"{name}.attention.{self.attention_norm}", attended + hidden)
         inner = self.linear(f"{name}.intermediate.dense", hidden)
         inner = inner * 0.5 * (1 + torch.erf(inner / math.sqrt(2)))
         return self.norm(f"{name}.output.LayerNorm",
@@ -227,12 +247,53 @@ class Reader:
         return states, self.linear("qa_outputs", hidden)
 
 
-def require_reference():
+def mpnet_bucket(distance):
+    """Of a key's row minus the query's. Keys after the query have buckets 16 to 31, the others 0 to 15.
+    Of each sixteen, eight hold one distance; of the rest, 8 + k begins at the distance 8 * sqrt(2)^k.
+    """
+    size = abs(distance)
+    if size >= 8:
+        size = max(8 + k for k in range(8) if size**2 >= 64 * 2**k)  # In integers: exact.
+    return size + 16 if distance > 0 else size
+
+
+class Mpnet(Bert):
+    """MPNet and its span head: no token types, positions from 2, a bias by the distance of rows."""
+
+    name, model_class = "mpnet", "MPNetForQuestionAnswering"
+    directory = "training-mpnet"
+    reference = GOLDEN / "models" / "mpnet-split"
+    inner, sizes = 20, {"relative_attention_num_buckets": 32, "layer_norm_eps": 1e-5}
+    tokenizer_config = {"do_lower_case": True, "cls_token": "<s>", "sep_token": "</s>",
+                        "pad_token": "<pad>", "unk_token": "[UNK]", "mask_token": "<mask>"}
+    cls_id, sep_id = 0, 2
+    attention_inputs = ("attn.q", "attn.k", "attn.v")
+    attention_output, attention_norm = "attn.o", "LayerNorm"
+
+    @staticmethod
+    def own_tables(config):
+        return {"mpnet.encoder.relative_attention_bias":
+                (config["relative_attention_num_buckets"], config["num_attention_heads"])}
+
+    def embed(self, ids, type_id):
+        tables = "mpnet.embeddings.{}_embeddings.weight"
+        hidden = (self.weights[tables.format("word")][torch.tensor(ids)]
+                  + self.weights[tables.format("position")][2 : 2 + len(ids)])
+        return self.norm("mpnet.embeddings.LayerNorm", hidden)
+
+    def attention_bias(self, rows):
+        buckets = [[mpnet_bucket(key - query) for key in range(rows)] for query in range(rows)]
+        table = self.weights["mpnet.encoder.relative_attention_bias.weight"]
+        return table[torch.tensor(buckets)].permute(2, 0, 1)
+
+
+def require_reference(architecture):
     """The layers above against Hugging Face's, whose values are committed as fp32."""
-    config = json.loads((REFERENCE / "config.json").read_text())
-    reader = Reader(config, load_file(REFERENCE / "model.safetensors"))
-    expected = load_file(REFERENCE / "expected.safetensors")
-    for case in json.loads((REFERENCE / "cases.json").read_text())["cases"]:
+    directory = architecture.reference
+    config = json.loads((directory / "config.json").read_text())
+    reader = architecture(config, load_file(directory / "model.safetensors"))
+    expected = load_file(directory / "expected.safetensors")
+    for case in json.loads((directory / "cases.json").read_text())["cases"]:
         values = {name.removeprefix(case["name"] + "."): value for name, value in expected.items()
                   if name.startswith(case["name"] + ".")}
         states, logits = reader.run(values["ids.question"].tolist(), values["ids.passage"].tolist(),
@@ -314,7 +375,7 @@ def require_finite_differences(case, student, teacher, gradients):
     def losses_at(distance):
         weights = {name: weight + distance * direction[name]
                    for name, weight in student.weights.items()}
-        return compute_losses(case, Reader(student.config, weights), teacher)
+        return compute_losses(case, type(student)(student.config, weights), teacher)
 
     above, below = losses_at(step), losses_at(-step)
     for loss in LOSSES:
@@ -324,15 +385,16 @@ def require_finite_differences(case, student, teacher, gradients):
                                    rtol=1e-6, atol=1e-7)
 
 
-def make_case(description, generator):
+def make_case(architecture, description, generator):
     def words(count):
-        last = len(read_vocabulary().splitlines())
+        last = len(architecture.read_vocabulary().splitlines())
         return torch.randint(FIRST_WORD, last, (count,), generator=generator).tolist()
 
     keys = ("name", "student", "split_layer", "no_answer_candidate")
     return {key: description[key] for key in keys} | {
-        "questions": [[CLS, *words(count), SEP] for count in description["question_tokens"]],
-        "windows": [[*words(count), SEP] for count in description["window_tokens"]],
+        "questions": [[architecture.cls_id, *words(count), architecture.sep_id]
+                      for count in description["question_tokens"]],
+        "windows": [[*words(count), architecture.sep_id] for count in description["window_tokens"]],
         "pairs": [{"question": question, "window": window, "answer": answer}
                   for question, window, answer in description["pairs"]],
     }
@@ -342,27 +404,28 @@ def write_json(path, document):
     path.write_text(json.dumps(document, indent=1) + "\n")
 
 
-def make_directory(directory, config, weights):
+def make_directory(architecture, directory, config, weights):
     directory.mkdir(parents=True)
     write_json(directory / "config.json", config)
-    write_json(directory / "tokenizer_config.json", {"do_lower_case": True})
-    (directory / "vocab.txt").write_text(read_vocabulary())
+    write_json(directory / "tokenizer_config.json", architecture.tokenizer_config)
+    (directory / "vocab.txt").write_text(architecture.read_vocabulary())
     save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
 
 
-def make_all(root):
-    require_reference()
-    configs = {"student": make_config(split_layer=2), "teacher": make_config(split_layer=0)}
-    weights = {"student": make_weights(configs["student"], seed=11),
-               "teacher": make_weights(configs["teacher"], seed=12)}
+def make_all(architecture, root):
+    require_reference(architecture)
+    configs = {"student": make_config(architecture, split_layer=2),
+               "teacher": make_config(architecture, split_layer=0)}
+    weights = {"student": make_weights(architecture, configs["student"], seed=11),
+               "teacher": make_weights(architecture, configs["teacher"], seed=12)}
     for name, config in configs.items():
-        make_directory(root / name, config, weights[name])
-    teacher = Reader(configs["teacher"], weights["teacher"])
+        make_directory(architecture, root / name, config, weights[name])
+    teacher = architecture(configs["teacher"], weights["teacher"])
     generator = torch.Generator().manual_seed(2020)
     cases, tensors = [], {}
     for description in CASES:
-        case = make_case(description, generator)
-        student = Reader(configs[case["student"]], weights[case["student"]])
+        case = make_case(architecture, description, generator)
+        student = architecture(configs[case["student"]], weights[case["student"]])
         for weight in student.weights.values():
             weight.requires_grad_()
         losses = compute_losses(case, student, teacher)
@@ -381,10 +444,10 @@ def make_all(root):
 
 def check(root):
     """Names of files that differ from the committed ones, byte for byte."""
-    files = {path.relative_to(tree) for tree in (root, ROOT)
-             for path in tree.rglob("*") if path.is_file()}
-    same = [path for path in files if (root / path).is_file() and (ROOT / path).is_file()
-            and (root / path).read_bytes() == (ROOT / path).read_bytes()]
+    files = {path.relative_to(tree) for tree in (root, GOLDEN) for directory in root.iterdir()
+             for path in (tree / directory.name).rglob("*") if path.is_file()}
+    same = [path for path in files if (root / path).is_file() and (GOLDEN / path).is_file()
+            and (root / path).read_bytes() == (GOLDEN / path).read_bytes()]
     return sorted(str(path) for path in files - set(same))
 
 
@@ -395,13 +458,15 @@ def main():
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
-        fresh = pathlib.Path(temporary) / "training"
-        make_all(fresh)
+        fresh = pathlib.Path(temporary)
+        for architecture in (Bert, Mpnet):
+            make_all(architecture, fresh / architecture.directory)
         if arguments.check:
             different = check(fresh)
             raise SystemExit(f"different: {', '.join(different)}" if different else 0)
-        shutil.rmtree(ROOT, ignore_errors=True)
-        shutil.copytree(fresh, ROOT)
+        for directory in fresh.iterdir():
+            shutil.rmtree(GOLDEN / directory.name, ignore_errors=True)
+            shutil.copytree(directory, GOLDEN / directory.name)
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ void check_directory(const fs::path& staged, const SourceVocabulary& vocabulary,
     throw Error(error.code(), replaced(std::move(text), staged.string(), vocabulary.file.string()));
   }
   TokenizerConfig defaults;
-  defaults.do_lower_case = report.config.architecture == Architecture::kBert;
+  defaults.do_lower_case = report.config.architecture != Architecture::kXlnet;
   report.lower_case = load_tokenizer_config(staged, defaults).do_lower_case;
 }
 

@@ -12,7 +12,7 @@ bool is_buffer(std::string_view name) {
 }
 
 bool is_pretraining_head(std::string_view name) {
-  return name.starts_with("cls.") || name.starts_with("lm_loss.");
+  return name.starts_with("cls.") || name.starts_with("lm_loss.") || name.starts_with("lm_head.");
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ NameMap map_hugging_face_names(const CheckpointSource& source, Architecture arch
   map.architecture = architecture;
   for (std::size_t i = 0; i < source.tensors.size(); ++i) {
     const SourceTensor& tensor = source.tensors[i];
-    std::string name = canonical_name(tensor.name);
+    std::string name = canonical_name(tensor.name, architecture);
     if (is_buffer(name)) {
       map.skipped.push_back({tensor.name, SkipReason::kBuffer});
     } else if (is_pretraining_head(name)) {

@@ -10,6 +10,7 @@
 #include "convert/paths.h"
 #include "deformer/error.h"
 #include "model/config.h"
+#include "model/config_names.h"
 
 namespace deformer {
 namespace {
@@ -98,13 +99,12 @@ const char* number_type(Dtype dtype) {
   return dtype == Dtype::kBf16 ? "bfloat16" : "float32";
 }
 
-std::string class_name(const ModelConfig& config, const WeightSelection& weights) {
-  const bool is_bert = config.architecture == Architecture::kBert;
-  const std::string prefix = is_bert ? "Bert" : "XLNet";
-  if (weights.class_head && !weights.span_head) {
-    return prefix + (weights.classes == 1 ? "ForMultipleChoice" : "ForSequenceClassification");
+std::string class_of(const ModelConfig& config, const WeightSelection& weights) {
+  if (!weights.class_head || weights.span_head) {
+    return class_name(config.architecture, Task::kSpan);
   }
-  return prefix + (is_bert ? "ForQuestionAnswering" : "ForQuestionAnsweringSimple");
+  // Any task with classes: the class is the same for all of them.
+  return class_name(config.architecture, weights.classes == 1 ? Task::kRace : Task::kBoolq);
 }
 
 // Hugging Face derives the number of classes from their labels.
@@ -119,7 +119,7 @@ void add_labels(Json& root, std::int64_t classes) {
 Json made_config(const SourceConfig& source, const WeightSelection& weights) {
   constexpr std::int64_t kDefaultClasses = 2;
   Json root = Json::parse(config_to_json(source.config));
-  root["architectures"] = Json::array({class_name(source.config, weights)});
+  root["architectures"] = Json::array({class_of(source.config, weights)});
   const std::int64_t classes = weights.span_head ? kDefaultClasses : weights.classes;
   if (weights.class_head && classes > 1 && classes != kDefaultClasses) add_labels(root, classes);
   if (source.ordinary) root.erase("deformer");

@@ -79,7 +79,7 @@ bool is_lower_case(const CheckpointSource& source, const SourceConfig& config,
   if (options.lower_case) return *options.lower_case;
   if (config.lower_case) return *config.lower_case;
   if (const auto named = lower_case_by_name(source)) return *named;
-  return config.config.architecture == Architecture::kBert;
+  return config.config.architecture != Architecture::kXlnet;
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "deformer/error.h"
+#include "model/bert_names.h"
+#include "model/config_check.h"
 
 namespace deformer {
 namespace {
@@ -37,22 +39,29 @@ void add_norm(Group& group, const std::string& name, std::int64_t size) {
   group.shapes[name + ".bias"] = {size};
 }
 
-Group bert_encoder(const ModelConfig& config, std::int64_t layers) {
+// `root`: "bert." or what takes its place.
+Group bert_encoder(const ModelConfig& config, const BertNames& names, const std::string& root,
+                   std::int64_t layers) {
   Group group{.shapes = {}, .required = true};
   const std::int64_t hidden = config.hidden_size;
-  const std::string embeddings = "bert.embeddings.";
+  const std::string embeddings = root + "embeddings.";
   group.shapes[embeddings + "word_embeddings.weight"] = {config.vocab_size, hidden};
   group.shapes[embeddings + "position_embeddings.weight"] = {config.max_position_embeddings,
                                                              hidden};
-  group.shapes[embeddings + "token_type_embeddings.weight"] = {config.type_vocab_size, hidden};
+  if (names.token_types != nullptr) {
+    group.shapes[embeddings + names.token_types + ".weight"] = {config.type_vocab_size, hidden};
+  }
+  if (names.distance_bias != nullptr) {
+    group.shapes[root + names.distance_bias + ".weight"] = {kMpnetDistanceBuckets,
+                                                            config.num_attention_heads};
+  }
   add_norm(group, embeddings + "LayerNorm", hidden);
   for (std::int64_t i = 0; i < layers; ++i) {
-    const std::string layer = "bert.encoder.layer." + std::to_string(i) + ".";
-    for (const char* part : {"query", "key", "value"}) {
-      add_dense(group, layer + "attention.self." + part, hidden, hidden);
+    const std::string layer = root + "encoder.layer." + std::to_string(i) + ".";
+    for (const char* part : {names.query, names.key, names.value, names.attention_output}) {
+      add_dense(group, layer + part, hidden, hidden);
     }
-    add_dense(group, layer + "attention.output.dense", hidden, hidden);
-    add_norm(group, layer + "attention.output.LayerNorm", hidden);
+    add_norm(group, layer + names.attention_norm, hidden);
     add_dense(group, layer + "intermediate.dense", hidden, config.intermediate_size);
     add_dense(group, layer + "output.dense", config.intermediate_size, hidden);
     add_norm(group, layer + "output.LayerNorm", hidden);
@@ -94,15 +103,29 @@ std::vector<Group> groups_of(const ModelConfig& config, const std::vector<NamedW
       std::min(config.num_hidden_layers, static_cast<std::int64_t>(weights.size()) + 1);
   const bool shared_biases = find(weights, "transformer.r_w_bias") != nullptr;
   const std::int64_t hidden = config.hidden_size;
-  const bool is_bert = config.architecture == Architecture::kBert;
   std::vector<Group> groups;
-  groups.push_back(is_bert ? bert_encoder(config, layers)
-                           : xlnet_encoder(config, layers, shared_biases));
+  // A dense layer of hidden -> hidden, then one for each class or for a choice.
+  const auto add_head = [&](const char* pooler, const char* output) {
+    add_dense(groups.emplace_back(), pooler, hidden, hidden);
+    add_dense(groups.emplace_back(), output, hidden, kAny);
+  };
+  switch (config.architecture) {
+    case Architecture::kBert:
+      groups.push_back(bert_encoder(config, kBertNames, "bert.", layers));
+      add_head("bert.pooler.dense", "classifier");
+      break;
+    case Architecture::kXlnet:
+      groups.push_back(xlnet_encoder(config, layers, shared_biases));
+      add_head("sequence_summary.summary", "logits_proj");
+      groups.emplace_back().shapes["transformer.mask_emb"] = {1, 1, hidden};
+      break;
+    case Architecture::kMpnet:
+      groups.push_back(bert_encoder(config, kMpnetNames, "mpnet.", layers));
+      add_head("classifier.dense", "classifier.out_proj");
+      add_head("mpnet.pooler.dense", "classifier");
+      break;
+  }
   add_dense(groups.emplace_back(), "qa_outputs", hidden, 2);
-  add_dense(groups.emplace_back(), is_bert ? "bert.pooler.dense" : "sequence_summary.summary",
-            hidden, hidden);
-  add_dense(groups.emplace_back(), is_bert ? "classifier" : "logits_proj", hidden, kAny);
-  if (!is_bert) groups.emplace_back().shapes["transformer.mask_emb"] = {1, 1, hidden};
   return groups;
 }
 
@@ -271,7 +294,8 @@ WeightSelection select_weights(NameMap map, const ModelConfig& config,
                                               problems);
   }
   selection.span_head = find(selection.weights, "qa_outputs.weight") != nullptr;
-  for (const char* name : {"classifier.weight", "logits_proj.weight"}) {
+  for (const char* name :
+       {"classifier.weight", "classifier.out_proj.weight", "logits_proj.weight"}) {
     const NamedWeight* const head = find(selection.weights, name);
     if (head == nullptr) continue;
     selection.class_head = true;

@@ -30,6 +30,9 @@ WeightNames weight_names(Architecture architecture) {
     case Architecture::kXlnet:
       return {"transformer", "transformer.layer.", ".rel_attn.", "transformer.word_embedding.",
               "transformer.r_"};
+    case Architecture::kMpnet:
+      return {"mpnet", "mpnet.encoder.layer.", ".attention.", "mpnet.embeddings.",
+              "mpnet.encoder.relative_attention_bias."};
   }
   DEFORMER_CHECK(false);
   return {};
@@ -58,9 +61,11 @@ std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, WeightLoa
   const WeightScope scope(weights, std::string(weight_names(config.architecture).root));
   switch (config.architecture) {
     case Architecture::kBert:
-      return std::make_unique<const BertEncoder>(config, scope);
+      return std::make_unique<const BertEncoder>(config, kBertNames, scope);
     case Architecture::kXlnet:
       return std::make_unique<const XlnetEncoder>(config, scope);
+    case Architecture::kMpnet:
+      return std::make_unique<const BertEncoder>(config, kMpnetNames, scope);
   }
   DEFORMER_CHECK(false);
   return nullptr;
@@ -74,17 +79,23 @@ std::unique_ptr<const SegmentLayout> make_segment_layout(const ModelConfig& conf
                                                 special_tokens);
     case Architecture::kXlnet:
       return std::make_unique<const XlnetLayout>(passage_place(config), special_tokens);
+    case Architecture::kMpnet:
+      return std::make_unique<const BertLayout>(passage_place(config), config.split.layout,
+                                                special_tokens, kMpnetFrame);
   }
   DEFORMER_CHECK(false);
   return nullptr;
 }
 
-PooledHeadNames pooled_head_names(Architecture architecture) {
+PooledHeadNames pooled_head_names(Architecture architecture, Task task) {
   switch (architecture) {
     case Architecture::kBert:
       return {"bert.pooler.dense", "classifier"};
     case Architecture::kXlnet:
       return {"sequence_summary.summary", "logits_proj"};
+    case Architecture::kMpnet:
+      if (task == Task::kRace) return {"mpnet.pooler.dense", "classifier"};
+      return {"classifier.dense", "classifier.out_proj"};
   }
   DEFORMER_CHECK(false);
   return {};
@@ -92,7 +103,7 @@ PooledHeadNames pooled_head_names(Architecture architecture) {
 
 std::unique_ptr<const PooledHead> load_pooled_head(const ModelConfig& config,
                                                    WeightLoader& weights) {
-  PooledHeadNames names = pooled_head_names(config.architecture);
+  PooledHeadNames names = pooled_head_names(config.architecture, config.task);
   const Shape shape = weights.shape(names.output + ".weight");
   if (shape.empty()) return nullptr;
   // A reader may carry one half of another task's head; it is not asked for.
@@ -104,6 +115,7 @@ std::unique_ptr<const PooledHead> load_pooled_head(const ModelConfig& config,
 int attention_products(Architecture architecture) {
   switch (architecture) {
     case Architecture::kBert:
+    case Architecture::kMpnet:
       return 2;
     case Architecture::kXlnet:
       return 3;

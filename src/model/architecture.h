@@ -15,7 +15,8 @@ namespace deformer {
 [[nodiscard]] std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config,
                                                           WeightLoader& weights);
 
-[[nodiscard]] PooledHeadNames pooled_head_names(Architecture architecture);
+/// Of a class reader, or of one that rates choices: MPNet's differ. kSpan counts as a class reader.
+[[nodiscard]] PooledHeadNames pooled_head_names(Architecture architecture, Task task);
 
 /// The head for classes or choices, with as many outputs as the checkpoint has; null where it has
 /// none.

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,10 +13,11 @@ namespace deformer {
 namespace {
 
 // query, key and value as one layer: one product over the rows instead of three.
-nn::Linear make_query_key_value(const WeightScope& scope, std::int64_t hidden) {
+nn::Linear make_query_key_value(const WeightScope& scope, const BertNames& names,
+                                std::int64_t hidden) {
   std::vector<at::Tensor> weights;
   std::vector<at::Tensor> biases;
-  for (const char* name : {"query", "key", "value"}) {
+  for (const char* name : {names.query, names.key, names.value}) {
     const WeightScope part = scope.sub(name);
     weights.push_back(part.take("weight", {hidden, hidden}));
     biases.push_back(part.take("bias", {hidden}));
@@ -23,15 +25,34 @@ nn::Linear make_query_key_value(const WeightScope& scope, std::int64_t hidden) {
   return {at::cat(weights), at::cat(biases), scope.precision()};
 }
 
+at::Tensor take_types(const ModelConfig& config, const BertNames& names, const WeightScope& scope) {
+  if (names.token_types == nullptr) return {};
+  return scope.sub(names.token_types).take("weight", {config.type_vocab_size, config.hidden_size});
+}
+
+// Of the attention of `selection` rows, by sequence, out of those of all rows.
+std::vector<at::Tensor> select_queries(const std::vector<at::Tensor>& biases,
+                                       const RowSelection& selection, const JointPlan& plan) {
+  std::vector<at::Tensor> selected;
+  selected.reserve(biases.size());
+  for (std::size_t i = 0; i < biases.size(); ++i) {
+    std::vector<std::int64_t> rows(selection.rows.begin() + selection.offsets[i],
+                                   selection.rows.begin() + selection.offsets[i + 1]);
+    for (std::int64_t& row : rows) row -= plan.offsets[i];
+    selected.push_back(RowIndex(rows, biases[i].device()).take(biases[i], 2));
+  }
+  return selected;
+}
+
 }  // namespace
 
-BertEmbeddings::BertEmbeddings(const ModelConfig& config, WeightScope scope)
+BertEmbeddings::BertEmbeddings(const ModelConfig& config, const BertNames& names, WeightScope scope)
     : name_(scope.full_name("")),
       word_(scope.take("word_embeddings.weight", {config.vocab_size, config.hidden_size})),
       position_(scope.take("position_embeddings.weight",
                            {config.max_position_embeddings, config.hidden_size})),
-      type_(
-          scope.take("token_type_embeddings.weight", {config.type_vocab_size, config.hidden_size})),
+      type_name_(names.token_types),
+      type_(take_types(config, names, scope)),
       norm_(take_norm(scope.sub("LayerNorm"), config.hidden_size, config.layer_norm_eps)) {}
 
 at::Tensor BertEmbeddings::forward(std::span<const Segment> segments,
@@ -40,36 +61,40 @@ at::Tensor BertEmbeddings::forward(std::span<const Segment> segments,
   for (const Segment& segment : segments) tokens += segment.ids.size();
   IndexColumn ids("token id", word_.size(0), tokens);
   IndexColumn positions("position", position_.size(0), tokens);
-  IndexColumn types("token type", type_.size(0), tokens);
+  IndexColumn types("token type", type_.defined() ? type_.size(0) : 0, tokens);
   for (const Segment& segment : segments) {
     require_rows(segment);
     for (const std::int32_t id : segment.ids) ids.add(id);
     for (const std::int32_t position : segment.positions) positions.add(position);
+    if (!type_.defined()) continue;
     for (std::size_t i = 0; i < segment.ids.size(); ++i) types.add(segment.type_id);
   }
   const at::Device device = word_.device();
   at::Tensor sum = at::embedding(word_, ids.tensor(device));
   sum = add_to(sum, at::embedding(position_, positions.tensor(device)));
-  sum = add_to(sum, at::embedding(type_, types.tensor(device)));
+  if (type_.defined()) sum = add_to(sum, at::embedding(type_, types.tensor(device)));
   return drop(norm_.forward(sum), options);
 }
 
 void BertEmbeddings::append_parameters(std::vector<Parameter>& parameters) const {
   parameters.push_back({word_, {name_ + "word_embeddings.weight"}});
   parameters.push_back({position_, {name_ + "position_embeddings.weight"}});
-  parameters.push_back({type_, {name_ + "token_type_embeddings.weight"}});
+  if (type_.defined()) {
+    parameters.push_back({type_, {name_ + type_name_ + std::string(".weight")}});
+  }
   append_module(parameters, norm_, {name_ + "LayerNorm"});
 }
 
-BertLayer::BertLayer(const ModelConfig& config, const WeightScope& scope)
+BertLayer::BertLayer(const ModelConfig& config, const BertNames& names, const WeightScope& scope)
     : name_(scope.full_name("")),
+      names_(names),
       num_heads_(config.num_attention_heads),
       activation_(config.hidden_act),
-      query_key_value_(make_query_key_value(scope.sub("attention.self"), config.hidden_size)),
+      query_key_value_(make_query_key_value(scope, names, config.hidden_size)),
       attention_output_(
-          take_linear(scope.sub("attention.output.dense"), config.hidden_size, config.hidden_size)),
-      attention_norm_(take_norm(scope.sub("attention.output.LayerNorm"), config.hidden_size,
-                                config.layer_norm_eps)),
+          take_linear(scope.sub(names.attention_output), config.hidden_size, config.hidden_size)),
+      attention_norm_(
+          take_norm(scope.sub(names.attention_norm), config.hidden_size, config.layer_norm_eps)),
       intermediate_(take_linear(scope.sub("intermediate.dense"), config.hidden_size,
                                 config.intermediate_size)),
       output_(take_linear(scope.sub("output.dense"), config.intermediate_size, config.hidden_size)),
@@ -81,17 +106,16 @@ at::Tensor BertLayer::project(const at::Tensor& hidden) const {
 }
 
 at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projected,
-                              const nn::Sequences& sequences, const SelectedRows* selected,
-                              const ForwardOptions& options) const {
+                              const BertRows& rows, const ForwardOptions& options) const {
   const auto parts = projected.chunk(3, 1);
   at::Tensor query = parts[0];
   at::Tensor residual = hidden;
-  if (selected != nullptr) {
-    query = selected->index.take(query);
-    residual = selected->index.take(residual);
+  if (rows.selected != nullptr) {
+    query = rows.selected->take(query);
+    residual = rows.selected->take(residual);
   }
-  const nn::Sequences& queries = selected != nullptr ? selected->sequences : sequences;
-  const at::Tensor context = nn::attend(query, parts[1], parts[2], queries, sequences, num_heads_);
+  const at::Tensor context = nn::attend({query, parts[1], parts[2]}, *rows.queries, *rows.sequences,
+                                        num_heads_, rows.biases);
   const at::Tensor attended =
       attention_norm_.forward(add_to(drop(attention_output_.forward(context), options), residual));
   const at::Tensor expanded = intermediate_.forward(attended, activation_);
@@ -99,29 +123,38 @@ at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projec
 }
 
 void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
-  const std::string self = name_ + "attention.self.";
-  append_module(parameters, query_key_value_, {self + "query", self + "key", self + "value"});
-  append_module(parameters, attention_output_, {name_ + "attention.output.dense"});
-  append_module(parameters, attention_norm_, {name_ + "attention.output.LayerNorm"});
+  append_module(parameters, query_key_value_,
+                {name_ + names_.query, name_ + names_.key, name_ + names_.value});
+  append_module(parameters, attention_output_, {name_ + names_.attention_output});
+  append_module(parameters, attention_norm_, {name_ + names_.attention_norm});
   append_module(parameters, intermediate_, {name_ + "intermediate.dense"});
   append_module(parameters, output_, {name_ + "output.dense"});
   append_module(parameters, output_norm_, {name_ + "output.LayerNorm"});
 }
 
-BertEncoder::BertEncoder(const ModelConfig& config, const WeightScope& scope)
+BertEncoder::BertEncoder(const ModelConfig& config, const BertNames& names,
+                         const WeightScope& scope)
     : split_layer_(config.split.split_layer),
       order_{.passage_first = passage_place(config) == PassagePlace::kFirst, .cls_last = false},
-      embeddings_(config, scope.sub("embeddings")) {
+      embeddings_(config, names, scope.sub("embeddings")) {
   layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    layers_.emplace_back(config, scope.sub("encoder.layer." + std::to_string(i)));
+    layers_.emplace_back(config, names, scope.sub("encoder.layer." + std::to_string(i)));
   }
+  if (names.distance_bias == nullptr) return;
+  const WeightScope bias = scope.sub(names.distance_bias);
+  distance_bias_name_ = bias.full_name("weight");
+  distance_bias_ = std::make_shared<const nn::DistanceBias>(
+      bias.take_fp32("weight", {nn::kDistanceBuckets, config.num_attention_heads}));
 }
 
 std::vector<Parameter> BertEncoder::parameters() const {
   std::vector<Parameter> parameters;
   embeddings_.append_parameters(parameters);
   for (const BertLayer& layer : layers_) layer.append_parameters(parameters);
+  if (distance_bias_) {
+    parameters.push_back({distance_bias_->weight(), {distance_bias_name_}, true});
+  }
   return parameters;
 }
 
@@ -139,15 +172,27 @@ std::unique_ptr<const Encoder> BertEncoder::with_split_layer(std::int64_t split_
   return encoder;
 }
 
+// By sequence; nothing where attention has no bias.
+std::vector<at::Tensor> BertEncoder::biases(nn::Offsets offsets) const {
+  std::vector<at::Tensor> biases;
+  if (!distance_bias_) return biases;
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    biases.push_back(distance_bias_->scores(offsets[i + 1] - offsets[i]));
+  }
+  return biases;
+}
+
 Encoding BertEncoder::lower(std::span<const Segment> segments,
                             const ForwardOptions& options) const {
   Encoding encoding{embeddings_.forward(segments, options), packed_offsets(segments)};
   const nn::Sequences sequences(encoding.offsets, encoding.hidden.device());
   notify(options, -1, encoding.hidden);
+  if (split_layer_ == 0) return encoding;
+  const std::vector<at::Tensor> bias = biases(encoding.offsets);
+  const BertRows rows{&sequences, &sequences, nullptr, bias};
   for (std::int64_t i = 0; i < split_layer_; ++i) {
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
-    encoding.hidden =
-        layer.forward(encoding.hidden, layer.project(encoding.hidden), sequences, nullptr, options);
+    encoding.hidden = layer.forward(encoding.hidden, layer.project(encoding.hidden), rows, options);
     notify(options, i, encoding.hidden);
   }
   return encoding;
@@ -163,11 +208,19 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
   const JointPlan plan = plan_joint(questions, passages, pairs, order_);
   const at::Device device = questions.hidden.device();
   const nn::Sequences sequences(plan.offsets, device);
+  const std::vector<at::Tensor> bias = biases(plan.offsets);
+  const BertRows all{&sequences, &sequences, nullptr, bias};
   RowSelection selection;
-  std::optional<SelectedRows> selected;
+  std::optional<RowIndex> index;
+  std::optional<nn::Sequences> queries;
+  std::vector<at::Tensor> selected_bias;
+  BertRows last = all;
   if (rows != JointRows::kAll) {
     selection = select_rows(questions, passages, pairs, order_, rows);
-    selected.emplace(RowIndex(selection.rows, device), nn::Sequences(selection.offsets, device));
+    index.emplace(selection.rows, device);
+    queries.emplace(selection.offsets, device);
+    selected_bias = select_queries(bias, selection, plan);
+    last = {&sequences, &*queries, &*index, selected_bias};
   }
   at::Tensor hidden;
   at::Tensor projected;
@@ -186,12 +239,10 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
   for (std::int64_t i = split_layer_; i < count; ++i) {
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
     if (i > split_layer_) projected = layer.project(hidden);
-    const bool last = i + 1 == count;
-    hidden = layer.forward(hidden, projected, sequences, last && selected ? &*selected : nullptr,
-                           options);
+    hidden = layer.forward(hidden, projected, i + 1 == count ? last : all, options);
     notify(options, i, hidden);
   }
-  return {hidden, selected ? selection.offsets : plan.offsets};
+  return {hidden, index ? selection.offsets : plan.offsets};
 }
 
 }  // namespace deformer

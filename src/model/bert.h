@@ -1,25 +1,30 @@
-// BERT's encoder (Devlin et al., 2019), split into lower and upper layers (Cao et al., 2020).
+// BERT's encoder (Devlin et al., 2019) and that of its relatives with the same layers, split into
+// lower and upper layers (Cao et al., 2020).
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "deformer/encoder.h"
 #include "deformer/model_config.h"
+#include "model/bert_names.h"
 #include "model/joint.h"
 #include "model/weights.h"
 #include "nn/attention.h"
+#include "nn/distance_bias.h"
 #include "nn/layer_norm.h"
 #include "nn/linear.h"
 
 namespace deformer {
 
-/// Word, position and token-type embeddings, summed and normalised.
+/// Word and position embeddings, and those of token types where the model has them, summed and
+/// normalised.
 class BertEmbeddings {
  public:
-  BertEmbeddings(const ModelConfig& config, WeightScope scope);
+  BertEmbeddings(const ModelConfig& config, const BertNames& names, WeightScope scope);
 
   /// Throws kInvalidArgument for an id, position or type outside its table.
   [[nodiscard]] at::Tensor forward(std::span<const Segment> segments,
@@ -31,36 +36,38 @@ class BertEmbeddings {
   std::string name_;
   at::Tensor word_;      // [vocab, hidden]
   at::Tensor position_;  // [positions, hidden]
-  at::Tensor type_;      // [types, hidden]
+  const char* type_name_;
+  at::Tensor type_;  // [types, hidden]; undefined: none
   nn::LayerNorm norm_;
 };
 
-/// Rows whose output is wanted, by sequence.
-struct SelectedRows {
-  RowIndex index;
-  nn::Sequences sequences;
+/// What the rows of a pass belong to, and which of them a layer computes.
+struct BertRows {
+  const nn::Sequences* sequences;      ///< of all rows: what is attended to
+  const nn::Sequences* queries;        ///< of the rows that are computed
+  const RowIndex* selected;            ///< picks these; null: all rows
+  std::span<const at::Tensor> biases;  ///< of attention, by sequence; empty: none
 };
 
 /// One post-norm transformer layer over packed sequences.
 class BertLayer {
  public:
-  BertLayer(const ModelConfig& config, const WeightScope& scope);
+  BertLayer(const ModelConfig& config, const BertNames& names, const WeightScope& scope);
 
   /// The three attention inputs in one product: [rows, hidden] -> [rows, 3 * hidden], query | key |
   /// value. Depends on the row alone, so it may run before rows of different segments are brought
   /// together.
   [[nodiscard]] at::Tensor project(const at::Tensor& hidden) const;
 
-  /// `hidden` [rows, hidden] and `projected` = project(hidden), packed by `sequences`; `selected`:
-  /// the rows whose output is wanted, null for all. Returns [rows or selected rows, hidden].
+  /// `hidden` [rows, hidden] and `projected` = project(hidden). Returns [computed rows, hidden].
   [[nodiscard]] at::Tensor forward(const at::Tensor& hidden, const at::Tensor& projected,
-                                   const nn::Sequences& sequences, const SelectedRows* selected,
-                                   const ForwardOptions& options) const;
+                                   const BertRows& rows, const ForwardOptions& options) const;
 
   void append_parameters(std::vector<Parameter>& parameters) const;
 
  private:
   std::string name_;
+  BertNames names_;
   std::int64_t num_heads_;
   Activation activation_;
   nn::Linear query_key_value_;
@@ -73,8 +80,8 @@ class BertLayer {
 
 class BertEncoder final : public Encoder {
  public:
-  /// Takes `embeddings.*` and `encoder.layer.*` from the scope.
-  BertEncoder(const ModelConfig& config, const WeightScope& scope);
+  /// Takes `embeddings.*`, `encoder.layer.*` and the bias of distances from the scope.
+  BertEncoder(const ModelConfig& config, const BertNames& names, const WeightScope& scope);
 
   [[nodiscard]] Encoding lower(std::span<const Segment> segments,
                                const ForwardOptions& options) const override;
@@ -94,11 +101,14 @@ class BertEncoder final : public Encoder {
   [[nodiscard]] const BertLayer& first_upper() const {
     return layers_[static_cast<std::size_t>(split_layer_)];
   }
+  [[nodiscard]] std::vector<at::Tensor> biases(nn::Offsets offsets) const;
 
   std::int64_t split_layer_;
   JointOrder order_;
   BertEmbeddings embeddings_;
   std::vector<BertLayer> layers_;
+  std::string distance_bias_name_;
+  std::shared_ptr<const nn::DistanceBias> distance_bias_;  // null: none
 };
 
 }  // namespace deformer

@@ -15,11 +15,14 @@ std::vector<std::int32_t> count_from(std::int64_t first, std::size_t size) {
 
 Segment BertLayout::first(SegmentRole role, std::span<const std::int32_t> ids) const {
   Segment segment{.role = role, .ids = {}, .positions = {}, .type_id = 0};
-  segment.ids.reserve(ids.size() + 2);
+  segment.ids.reserve(ids.size() + 3);
   segment.ids.push_back(special_tokens_.cls);
   segment.ids.insert(segment.ids.end(), ids.begin(), ids.end());
   segment.ids.push_back(special_tokens_.sep);
-  segment.positions = count_from(0, segment.ids.size());
+  if (frame_.doubles_separator && layout_ == Layout::kContinue) {
+    segment.ids.push_back(special_tokens_.sep);
+  }
+  segment.positions = count_from(frame_.first_position, segment.ids.size());
   return segment;
 }
 
@@ -30,7 +33,7 @@ Segment BertLayout::second(SegmentRole role, std::span<const std::int32_t> ids,
   segment.ids.insert(segment.ids.end(), ids.begin(), ids.end());
   segment.ids.push_back(special_tokens_.sep);
   const std::int64_t first = layout_ == Layout::kContinue ? first_tokens : 0;
-  segment.positions = count_from(first, segment.ids.size());
+  segment.positions = count_from(frame_.first_position + first, segment.ids.size());
   return segment;
 }
 

@@ -1,17 +1,30 @@
-// BERT's segments: `[CLS] first [SEP]` and `second [SEP]`, token types 0 and 1.
+// BERT's segments: `[CLS] first [SEP]` and `second [SEP]`, token types 0 and 1. MPNet's
+// are the same with `<s>` and `</s>`, of which an ordinary checkpoint's rows have two in between.
 #pragma once
 
+#include "model/config_check.h"
 #include "model/segment_layout.h"
 
 namespace deformer {
 
+/// What relatives of BERT do otherwise around a text.
+struct BertFrame {
+  std::int32_t first_position = 0;
+  bool doubles_separator = false;  ///< layout `continue`: `[CLS] first [SEP] [SEP] second [SEP]`
+};
+inline constexpr BertFrame kBertFrame{};
+inline constexpr BertFrame kMpnetFrame{.first_position = kMpnetFirstPosition,
+                                       .doubles_separator = true};
+
 class BertLayout final : public SegmentLayout {
  public:
-  BertLayout(PassagePlace place, Layout layout, const SpecialTokens& special_tokens)
+  BertLayout(PassagePlace place, Layout layout, const SpecialTokens& special_tokens,
+             const BertFrame& frame = kBertFrame)
       : SegmentLayout(place,
                       layout == Layout::kContinue ? Positions::kAfterFirst : Positions::kOwn),
         layout_(layout),
-        special_tokens_(special_tokens) {}
+        special_tokens_(special_tokens),
+        frame_(frame) {}
 
  private:
   [[nodiscard]] Segment first(SegmentRole role, std::span<const std::int32_t> ids) const override;
@@ -20,6 +33,7 @@ class BertLayout final : public SegmentLayout {
 
   Layout layout_;
   SpecialTokens special_tokens_;
+  BertFrame frame_;
 };
 
 }  // namespace deformer

@@ -24,25 +24,33 @@ struct Rename {
 // TensorFlow's names, which files from before 2020 still carry.
 constexpr std::array<Rename, 2> kLegacySuffixes{
     {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}}};
-// Files saved from a bare BertModel or XLNetModel lack the model's own prefix.
+// Files saved from a bare model (BertModel, XLNetModel, MPNetModel) lack the model's own prefix.
 struct BareName {
+  Architecture architecture;
   std::string_view beginning;
   std::string_view prefix;
 };
-constexpr std::array<BareName, 6> kBareNames{{{"embeddings.", "bert."},
-                                              {"encoder.", "bert."},
-                                              {"pooler.", "bert."},
-                                              {"word_embedding.", "transformer."},
-                                              {"layer.", "transformer."},
-                                              {"mask_emb", "transformer."}}};
-constexpr std::array<std::string_view, 8> kCommonlyUnused{"bert.embeddings.position_ids",
-                                                          "bert.embeddings.token_type_ids",
-                                                          "bert.pooler.",
-                                                          "cls.",
-                                                          "transformer.mask_emb",
-                                                          "lm_loss.",
-                                                          "sequence_summary.",
-                                                          "logits_proj."};
+constexpr std::array<BareName, 9> kBareNames{
+    {{Architecture::kBert, "embeddings.", "bert."},
+     {Architecture::kBert, "encoder.", "bert."},
+     {Architecture::kBert, "pooler.", "bert."},
+     {Architecture::kXlnet, "word_embedding.", "transformer."},
+     {Architecture::kXlnet, "layer.", "transformer."},
+     {Architecture::kXlnet, "mask_emb", "transformer."},
+     {Architecture::kMpnet, "embeddings.", "mpnet."},
+     {Architecture::kMpnet, "encoder.", "mpnet."},
+     {Architecture::kMpnet, "pooler.", "mpnet."}}};
+constexpr std::array<std::string_view, 11> kCommonlyUnused{"bert.embeddings.position_ids",
+                                                           "bert.embeddings.token_type_ids",
+                                                           "bert.pooler.",
+                                                           "cls.",
+                                                           "transformer.mask_emb",
+                                                           "lm_loss.",
+                                                           "sequence_summary.",
+                                                           "logits_proj.",
+                                                           "mpnet.embeddings.position_ids",
+                                                           "mpnet.pooler.",
+                                                           "lm_head."};
 
 // Without an exception where a directory cannot be searched.
 bool is_there(const fs::path& path) {
@@ -65,7 +73,7 @@ bool is_there(const fs::path& path) {
 
 }  // namespace
 
-std::string canonical_name(std::string_view stored_name) {
+std::string canonical_name(std::string_view stored_name, Architecture architecture) {
   std::string name(stored_name);
   for (const Rename& rename : kLegacySuffixes) {
     if (name.ends_with(rename.from)) {
@@ -73,7 +81,8 @@ std::string canonical_name(std::string_view stored_name) {
     }
   }
   for (const BareName& bare : kBareNames) {
-    if (name.starts_with(bare.beginning)) return std::string(bare.prefix) + name;
+    if (bare.architecture != architecture || !name.starts_with(bare.beginning)) continue;
+    return std::string(bare.prefix) + name;
   }
   return name;
 }
@@ -83,10 +92,10 @@ bool is_commonly_unused(std::string_view canonical_name) {
                      [&](std::string_view prefix) { return canonical_name.starts_with(prefix); });
 }
 
-Checkpoint Checkpoint::open(const fs::path& model_dir) {
+Checkpoint Checkpoint::open(const fs::path& model_dir, Architecture architecture) {
   if (is_there(model_dir / kSingleFile)) {
     Checkpoint checkpoint(model_dir / kSingleFile);
-    checkpoint.add(SafetensorsFile::open(checkpoint.path_));
+    checkpoint.add(SafetensorsFile::open(checkpoint.path_), architecture);
     return checkpoint;
   }
   if (!is_there(model_dir / kIndexFile)) fail_not_found(model_dir);
@@ -100,13 +109,13 @@ Checkpoint Checkpoint::open(const fs::path& model_dir) {
     for (const TensorView& tensor : shards.back().tensors()) held.insert(tensor.name);
   }
   check_shards(checkpoint.path_, weight_map, names);
-  for (const SafetensorsFile& file : shards) checkpoint.add(file);
+  for (const SafetensorsFile& file : shards) checkpoint.add(file, architecture);
   return checkpoint;
 }
 
-void Checkpoint::add(const SafetensorsFile& file) {
+void Checkpoint::add(const SafetensorsFile& file, Architecture architecture) {
   for (const TensorView& tensor : file.tensors()) {
-    const std::string name = canonical_name(tensor.name);
+    const std::string name = canonical_name(tensor.name, architecture);
     const auto [entry, added] = tensors_.try_emplace(name, StoredTensor{tensor, file.mapping()});
     if (added) continue;
     throw Error(ErrorCode::kIncompatible,

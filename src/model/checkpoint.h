@@ -10,13 +10,14 @@
 #include <string_view>
 
 #include "base/hash.h"
+#include "deformer/model_config.h"
 #include "model/safetensors.h"
 
 namespace deformer {
 
 /// Hugging Face's present-day name of a tensor: `LayerNorm.gamma` and `.beta` become `.weight` and
-/// `.bias`; what was saved from a bare model gets its missing `bert.` or `transformer.`.
-[[nodiscard]] std::string canonical_name(std::string_view stored_name);
+/// `.bias`; what was saved from a bare model gets its missing `bert.`, `transformer.` or `mpnet.`.
+[[nodiscard]] std::string canonical_name(std::string_view stored_name, Architecture architecture);
 
 /// True for what ordinary checkpoints carry beside the encoder and no reader needs: position-id
 /// buffers, pretraining and classification heads, the pooler, XLNet's mask embedding. Such a tensor
@@ -38,7 +39,8 @@ class Checkpoint {
   /// model.safetensors wins when both are there. Throws kNotFound when neither is (or a shard is
   /// absent), kCorrupt for a malformed file, kIncompatible when index and shards disagree or two
   /// tensors have one canonical name (both spellings are named).
-  [[nodiscard]] static Checkpoint open(const std::filesystem::path& model_dir);
+  [[nodiscard]] static Checkpoint open(const std::filesystem::path& model_dir,
+                                       Architecture architecture);
 
   /// model.safetensors or the index: what messages name.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
@@ -55,7 +57,7 @@ class Checkpoint {
  private:
   explicit Checkpoint(std::filesystem::path path) : path_(std::move(path)) {}
 
-  void add(const SafetensorsFile& file);
+  void add(const SafetensorsFile& file, Architecture architecture);
 
   std::filesystem::path path_;
   Tensors tensors_;

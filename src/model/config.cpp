@@ -58,7 +58,7 @@ Architecture read_architecture(const JsonPlace& root) {
   for (const ArchitectureNames& known : known_architectures()) {
     if (name == known.model_type) return known.architecture;
   }
-  unsupported(place, "bert or xlnet", "\"" + name + "\"");
+  unsupported(place, architecture_list(), "\"" + name + "\"");
 }
 
 Activation read_activation(const JsonPlace& root, const char* key) {
@@ -125,6 +125,14 @@ void refuse_other_xlnets(const JsonPlace& root, const ModelConfig& config) {
   if (config.task != Task::kSpan) refuse_other_summaries(root);
 }
 
+// Hugging Face's code counts 32 buckets whatever the file says.
+void refuse_other_mpnets(const JsonPlace& root) {
+  const std::int64_t buckets = integer_or(root, kMpnetBucketsKey, kMpnetDistanceBuckets);
+  if (buckets == kMpnetDistanceBuckets) return;
+  unsupported(root.at(kMpnetBucketsKey), std::to_string(kMpnetDistanceBuckets),
+              std::to_string(buckets));
+}
+
 ModelConfig read_sizes(const JsonPlace& root) {
   ModelConfig config;
   config.architecture = read_architecture(root);
@@ -134,8 +142,10 @@ ModelConfig read_sizes(const JsonPlace& root) {
   config.num_hidden_layers = root.at(names.num_hidden_layers).as_integer();
   config.num_attention_heads = root.at(names.num_attention_heads).as_integer();
   config.intermediate_size = root.at(names.intermediate_size).as_integer();
-  if (config.architecture == Architecture::kBert) {
+  if (config.architecture != Architecture::kXlnet) {
     config.max_position_embeddings = integer_or(root, "max_position_embeddings", 512);
+  }
+  if (config.architecture == Architecture::kBert) {
     config.type_vocab_size = integer_or(root, "type_vocab_size", config.type_vocab_size);
   }
   config.hidden_act = read_activation(root, names.hidden_act);
@@ -186,8 +196,7 @@ std::optional<PassagePlace> read_passage_place(const JsonPlace& deformer) {
 // to what the position table holds; lengths that the object states do not.
 void read_lengths(const JsonPlace& deformer, const TaskLengths& lengths, ModelConfig& config) {
   SplitConfig& split = config.split;
-  const std::int64_t positions =
-      config.max_position_embeddings > 0 ? config.max_position_embeddings : kMaxSize;
+  const std::int64_t positions = usable_positions(config).value_or(kMaxSize);
   split.max_question_tokens =
       length_or(deformer, "max_question_tokens",
                 std::min<std::int64_t>(lengths.question, std::max<std::int64_t>(1, positions / 4)));
@@ -228,6 +237,7 @@ ModelConfig load_model_config(const std::filesystem::path& model_dir, std::optio
   config.labels = read_labels(root, config.task);
   if (config.architecture == Architecture::kBert) refuse_other_berts(root);
   if (config.architecture == Architecture::kXlnet) refuse_other_xlnets(root, config);
+  if (config.architecture == Architecture::kMpnet) refuse_other_mpnets(root);
   read_split(root, config);
   require_none(check_task(config), path.string() + ": ");
   require_none(check_split(config), path.string() + ": ");

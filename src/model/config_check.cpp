@@ -24,21 +24,24 @@ Contradiction check_tables(const ModelConfig& config) {
           outside("max_position_embeddings", config.max_position_embeddings, 1, kMaxSize)) {
     return found;
   }
+  if (config.architecture == Architecture::kMpnet) return std::nullopt;
   // The question has type 0, the passage type 1.
   return outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize);
 }
 
 // Rows of the position table that the longest question and window reach, special tokens included.
 Contradiction check_positions(const ModelConfig& config) {
-  if (config.architecture == Architecture::kXlnet) return std::nullopt;
+  const auto positions = usable_positions(config);
+  if (!positions) return std::nullopt;
   const SpecialCounts special = special_counts(config);
   const std::int64_t question = config.split.max_question_tokens + special.question;
   const std::int64_t window = config.split.window_tokens + special.window;
   const bool joint = config.split.layout == Layout::kContinue;
   const std::int64_t needed = joint ? question + window : std::max(question, window);
-  if (needed <= config.max_position_embeddings) return std::nullopt;
-  return "max_position_embeddings: expected at least " + std::to_string(needed) + " (layout " +
-         to_string(config.split.layout) + ", max_question_tokens " +
+  if (needed <= *positions) return std::nullopt;
+  const std::int64_t unused = config.max_position_embeddings - *positions;
+  return "max_position_embeddings: expected at least " + std::to_string(needed + unused) +
+         " (layout " + to_string(config.split.layout) + ", max_question_tokens " +
          std::to_string(config.split.max_question_tokens) + " + " +
          std::to_string(special.question) + ", window_tokens " +
          std::to_string(config.split.window_tokens) + " + " + std::to_string(special.window) +
@@ -65,8 +68,23 @@ Contradiction check_lengths(const ModelConfig& config) {
 }  // namespace
 
 SpecialCounts special_counts(const ModelConfig& config) {
-  if (passage_place(config) == PassagePlace::kFirst) return {1, 2};
-  return {2, 1};
+  const bool doubled =
+      config.architecture == Architecture::kMpnet && config.split.layout == Layout::kContinue;
+  const int first = doubled ? 3 : 2;
+  if (passage_place(config) == PassagePlace::kFirst) return {1, first};
+  return {first, 1};
+}
+
+std::optional<std::int64_t> usable_positions(const ModelConfig& config) {
+  switch (config.architecture) {
+    case Architecture::kBert:
+      return config.max_position_embeddings;
+    case Architecture::kXlnet:
+      return std::nullopt;
+    case Architecture::kMpnet:
+      return config.max_position_embeddings - kMpnetFirstPosition;
+  }
+  return std::nullopt;
 }
 
 Contradiction outside(std::string_view name, std::int64_t value, std::int64_t low,
@@ -123,7 +141,7 @@ Contradiction check_split(const ModelConfig& config) {
     return "deformer.layout: expected " + layout_list(config.architecture) + ", found " +
            to_string(split.layout) + " (model_type " + to_string(config.architecture) + ")";
   }
-  if (config.architecture == Architecture::kBert && split.layout == Layout::kContinue &&
+  if (config.architecture != Architecture::kXlnet && split.layout == Layout::kContinue &&
       split.split_layer > 0) {
     return "deformer.layout: expected restart with split_layer " +
            std::to_string(split.split_layer) +

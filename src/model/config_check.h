@@ -21,6 +21,16 @@ struct SpecialCounts {
 };
 [[nodiscard]] SpecialCounts special_counts(const ModelConfig& config);
 
+/// Row of the position table that a text's first token takes: MPNet leaves those below to padding.
+inline constexpr std::int32_t kMpnetFirstPosition = 2;
+
+inline constexpr const char* kMpnetBucketsKey = "relative_attention_num_buckets";
+inline constexpr std::int64_t kMpnetDistanceBuckets = 32;
+
+/// Rows of the position table that texts can take; absent where positions are relative and without
+/// limit.
+[[nodiscard]] std::optional<std::int64_t> usable_positions(const ModelConfig& config);
+
 /// What is wrong: place, expected, found. Absent when nothing is.
 using Contradiction = std::optional<std::string>;
 

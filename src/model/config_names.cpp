@@ -21,11 +21,13 @@ constexpr std::array<ActivationName, 4> kActivationNames{
      {"gelu_pytorch_tanh", Activation::kGeluTanh},
      {"relu", Activation::kRelu}}};
 
-constexpr std::array<ArchitectureNames, 2> kArchitectures{
+constexpr std::array<ArchitectureNames, 3> kArchitectures{
     {{Architecture::kBert, "bert", "Bert", "ForQuestionAnswering", "hidden_size",
       "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act"},
      {Architecture::kXlnet, "xlnet", "XLNet", "ForQuestionAnsweringSimple", "d_model", "n_layer",
-      "n_head", "d_inner", "ff_activation"}}};
+      "n_head", "d_inner", "ff_activation"},
+     {Architecture::kMpnet, "mpnet", "MPNet", "ForQuestionAnswering", "hidden_size",
+      "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act"}}};
 
 struct LayoutName {
   std::string_view name;
@@ -73,6 +75,15 @@ std::string layout_list(Architecture architecture) {
   std::string list = to_string(known.front());
   for (const Layout layout : known.subspan(1)) {
     list += (layout == known.back() ? " or " : ", ") + to_string(layout);
+  }
+  return list;
+}
+
+std::string architecture_list() {
+  std::string list;
+  for (const ArchitectureNames& known : kArchitectures) {
+    if (!list.empty()) list += &known == &kArchitectures.back() ? " or " : ", ";
+    list += known.model_type;
   }
   return list;
 }

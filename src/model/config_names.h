@@ -24,6 +24,8 @@ struct ArchitectureNames {
 };
 [[nodiscard]] std::span<const ArchitectureNames> known_architectures();
 [[nodiscard]] const ArchitectureNames& names_of(Architecture architecture);
+/// "bert, xlnet or mpnet"
+[[nodiscard]] std::string architecture_list();
 
 /// Hugging Face's class that loads a model of this task, e.g. "BertForQuestionAnswering".
 [[nodiscard]] std::string class_name(Architecture architecture, Task task);

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "model/config.h"
+#include "model/config_check.h"
 #include "model/config_names.h"
 
 namespace deformer {
@@ -51,8 +52,11 @@ std::string config_to_json(const ModelConfig& config) {
     root["max_position_embeddings"] = config.max_position_embeddings;
     root["type_vocab_size"] = config.type_vocab_size;
     root["position_embedding_type"] = "absolute";
-  } else {
+  } else if (config.architecture == Architecture::kXlnet) {
     root["d_head"] = config.head_size();
+  } else {
+    root["max_position_embeddings"] = config.max_position_embeddings;
+    root[kMpnetBucketsKey] = kMpnetDistanceBuckets;
   }
   root["layer_norm_eps"] = config.layer_norm_eps;
   root["initializer_range"] = config.initializer_range;

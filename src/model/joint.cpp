@@ -75,8 +75,8 @@ RowIndex::RowIndex(std::span<const std::int64_t> rows, const at::Device& device)
   }
 }
 
-at::Tensor RowIndex::take(const at::Tensor& values) const {
-  return index_.defined() ? values.index_select(0, index_) : values.narrow(0, first_, count_);
+at::Tensor RowIndex::take(const at::Tensor& values, std::int64_t dim) const {
+  return index_.defined() ? values.index_select(dim, index_) : values.narrow(dim, first_, count_);
 }
 
 JointPlan plan_joint(const Encoding& questions, const Encoding& passages,

@@ -80,8 +80,8 @@ class RowIndex {
   /// `rows` may be repeated and in any order.
   RowIndex(std::span<const std::int64_t> rows, const at::Device& device);
 
-  /// Those rows of `values`; a view where each follows the one before.
-  [[nodiscard]] at::Tensor take(const at::Tensor& values) const;
+  /// Those rows of `values`, of their dimension `dim`; a view where each follows the one before.
+  [[nodiscard]] at::Tensor take(const at::Tensor& values, std::int64_t dim = 0) const;
 
  private:
   std::int64_t first_ = 0;  // of a run

@@ -146,7 +146,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     require_supported(state->runtime);
     state->config = load_config(model_dir, options);
     state->tokenizer = load_tokenizer(model_dir);
-    const Checkpoint checkpoint = Checkpoint::open(model_dir);
+    const Checkpoint checkpoint = Checkpoint::open(model_dir, state->config.architecture);
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.checkpoint = checkpoint});
     require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
     if (options.threads > 0) at::set_num_threads(options.threads);

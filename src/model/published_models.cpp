@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "deformer/error.h"
+#include "model/config.h"
 
 namespace deformer {
 namespace {
@@ -18,16 +19,20 @@ struct PublishedModel {
   std::int64_t inner;
   int split_layer;
 };
-constexpr std::array<PublishedModel, 5> kModels{
+constexpr std::array<PublishedModel, 6> kModels{
     {{"bert-base", Architecture::kBert, 12, 768, 12, 3072, 9},
      {"bert-large", Architecture::kBert, 24, 1024, 16, 4096, 20},
+     {"mpnet-base", Architecture::kMpnet, 12, 768, 12, 3072, 9},
      {"xlnet-base", Architecture::kXlnet, 12, 768, 12, 3072, 8},
      {"xlnet-large", Architecture::kXlnet, 24, 1024, 16, 4096, 16},
      {"minilm-l6", Architecture::kBert, 6, 384, 12, 1536, 4}}};
 
-constexpr std::int64_t kBertVocabulary = 30522;
-constexpr std::int64_t kBertPositions = 512;
-constexpr std::int64_t kXlnetVocabulary = 32000;
+// What all published models of an architecture share.
+struct Vocabulary {
+  std::int64_t size;
+  std::int64_t positions;
+};
+constexpr std::array<Vocabulary, 3> kVocabularies{{{30522, 512}, {32000, 0}, {30527, 514}}};
 
 }  // namespace
 
@@ -50,17 +55,17 @@ ModelConfig published_model_config(std::string_view name) {
     throw Error(ErrorCode::kInvalidArgument, "published model: expected one of " + known +
                                                  ", found \"" + std::string(name) + "\"");
   }
-  const bool xlnet = model->architecture == Architecture::kXlnet;
+  const Vocabulary& vocabulary = kVocabularies[static_cast<std::size_t>(model->architecture)];
   ModelConfig config;
   config.architecture = model->architecture;
-  config.vocab_size = xlnet ? kXlnetVocabulary : kBertVocabulary;
+  config.vocab_size = vocabulary.size;
   config.hidden_size = model->hidden;
   config.num_hidden_layers = model->layers;
   config.num_attention_heads = model->heads;
   config.intermediate_size = model->inner;
-  config.max_position_embeddings = xlnet ? 0 : kBertPositions;
+  config.max_position_embeddings = vocabulary.positions;
   config.split.split_layer = model->split_layer;
-  config.split.layout = xlnet ? Layout::kPacked : Layout::kRestart;
+  config.split.layout = default_layout(model->architecture);
   return config;
 }
 

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -33,30 +34,32 @@ std::vector<at::Tensor> split_rows(const at::Tensor& rows, Offsets offsets) {
 // All sequences in one kernel, which reads where each begins: nothing is padded. For GPUs; LibTorch
 // has no such kernel for CPUs, where a loop over sequences costs next to nothing. No gradient: the
 // forward pass does not tell the backward one how long the keys are.
-at::Tensor attend_in_one(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                         const Sequences& queries, const Sequences& keys, std::int64_t num_heads) {
+at::Tensor attend_in_one(const AttentionInputs& inputs, const Sequences& queries,
+                         const Sequences& keys, std::int64_t num_heads) {
   constexpr std::int64_t kNoMask = 0;
   const auto heads = [&](const at::Tensor& rows) {  // [1, rows, heads, head size]
     return rows.unflatten(1, {num_heads, -1}).unsqueeze(0);
   };
   const auto output = std::get<0>(at::_efficient_attention_forward(
-      heads(query), heads(key), heads(value), /*bias=*/{}, queries.on_device(), keys.on_device(),
-      queries.longest(), keys.longest(), /*dropout_p=*/0.0, kNoMask));
+      heads(inputs.query), heads(inputs.key), heads(inputs.value), /*bias=*/{}, queries.on_device(),
+      keys.on_device(), queries.longest(), keys.longest(), /*dropout_p=*/0.0, kNoMask));
   return output.squeeze(0).flatten(1);
 }
 
-at::Tensor attend_one_by_one(const at::Tensor& query, const at::Tensor& key,
-                             const at::Tensor& value, const Sequences& queries,
-                             const Sequences& keys, std::int64_t num_heads) {
-  const auto query_rows = split_rows(query, queries.offsets());
-  const auto key_rows = split_rows(key, keys.offsets());
-  const auto value_rows = split_rows(value, keys.offsets());
+at::Tensor attend_one_by_one(const AttentionInputs& inputs, const Sequences& queries,
+                             const Sequences& keys, std::int64_t num_heads,
+                             std::span<const at::Tensor> biases) {
+  const auto query = split_rows(inputs.query, queries.offsets());
+  const auto key = split_rows(inputs.key, keys.offsets());
+  const auto value = split_rows(inputs.value, keys.offsets());
   std::vector<at::Tensor> outputs;
-  outputs.reserve(query_rows.size());
-  for (std::size_t i = 0; i < query_rows.size(); ++i) {
+  outputs.reserve(query.size());
+  for (std::size_t i = 0; i < query.size(); ++i) {
+    std::optional<at::Tensor> bias;
+    if (!biases.empty()) bias = biases[i].to(query[i].scalar_type());
     const at::Tensor output = at::scaled_dot_product_attention(
-        split_heads(query_rows[i], num_heads), split_heads(key_rows[i], num_heads),
-        split_heads(value_rows[i], num_heads));
+        split_heads(query[i], num_heads), split_heads(key[i], num_heads),
+        split_heads(value[i], num_heads), bias);
     outputs.push_back(output.squeeze(0).transpose(0, 1).flatten(1));
   }
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
@@ -74,18 +77,21 @@ Sequences::Sequences(Offsets offsets, const at::Device& device) : offsets_(offse
   on_device_ = to_device(at::tensor(narrow, at::kInt), device);
 }
 
-at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                  const Sequences& queries, const Sequences& keys, std::int64_t num_heads) {
+at::Tensor attend(const AttentionInputs& inputs, const Sequences& queries, const Sequences& keys,
+                  std::int64_t num_heads, std::span<const at::Tensor> biases) {
+  const at::Tensor& query = inputs.query;
   DEFORMER_CHECK(queries.offsets().size() == keys.offsets().size());
+  DEFORMER_CHECK(biases.empty() || biases.size() + 1 == queries.offsets().size());
   if (query.size(0) == 0) return at::empty_like(query);
   if (attends_in_fp32(query)) {
     const NoAutocast guard;
-    const at::Tensor output = attend(query.to(at::kFloat), key.to(at::kFloat), value.to(at::kFloat),
-                                     queries, keys, num_heads);
-    return output.to(query.scalar_type());
+    const AttentionInputs wide{query.to(at::kFloat), inputs.key.to(at::kFloat),
+                               inputs.value.to(at::kFloat)};
+    return attend(wide, queries, keys, num_heads, biases).to(query.scalar_type());
   }
-  const bool in_one = query.is_cuda() && !needs_gradient(query);
-  return (in_one ? attend_in_one : attend_one_by_one)(query, key, value, queries, keys, num_heads);
+  const bool in_one = query.is_cuda() && !needs_gradient(query) && biases.empty();
+  return in_one ? attend_in_one(inputs, queries, keys, num_heads)
+                : attend_one_by_one(inputs, queries, keys, num_heads, biases);
 }
 
 }  // namespace deformer::nn

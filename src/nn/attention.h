@@ -31,12 +31,21 @@ class Sequences {
   at::Tensor on_device_;
 };
 
+/// Rows of all sequences, one after the other; hidden = heads * head size, heads one after the
+/// other in a row.
+struct AttentionInputs {
+  at::Tensor query;  ///< [query rows, hidden]
+  at::Tensor key;    ///< [key rows, hidden]
+  at::Tensor value;  ///< [key rows, hidden]
+};
+
 /// Scaled dot-product attention inside each sequence: its queries see all of its keys, nothing
-/// else. query [query_rows, hidden]; key, value [key_rows, hidden]. hidden = num_heads * head size;
-/// heads lie one after the other in a row. Returns [query_rows, hidden]. There are as many query
+/// else. `biases`: what is added to the scores before the softmax, for each sequence [1, heads,
+/// query rows, key rows] fp32; empty for nothing. Where one wants a gradient, attention takes an
+/// unfused way and several times as long. Returns [query rows, hidden]. There are as many query
 /// sequences as key sequences, and every one has at least one key.
-[[nodiscard]] at::Tensor attend(const at::Tensor& query, const at::Tensor& key,
-                                const at::Tensor& value, const Sequences& queries,
-                                const Sequences& keys, std::int64_t num_heads);
+[[nodiscard]] at::Tensor attend(const AttentionInputs& inputs, const Sequences& queries,
+                                const Sequences& keys, std::int64_t num_heads,
+                                std::span<const at::Tensor> biases = {});
 
 }  // namespace deformer::nn

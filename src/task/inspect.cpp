@@ -46,7 +46,8 @@ FlopsEstimate estimate_flops(const ModelConfig& config, const FlopsSizes& sizes)
 }
 
 std::vector<WeightFormat> inspect_weights(const std::filesystem::path& model_dir) {
-  const Checkpoint checkpoint = Checkpoint::open(model_dir);
+  const Checkpoint checkpoint =
+      Checkpoint::open(model_dir, load_model_config(model_dir).architecture);
   std::map<std::string, WeightFormat> by_dtype;
   for (const auto& [name, tensor] : checkpoint.tensors()) {
     WeightFormat& format = by_dtype[to_string(tensor.view.dtype)];

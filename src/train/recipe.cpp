@@ -42,14 +42,22 @@ std::string hash_of(const TrainingSet& set) {
   return hex(hasher.digest64());
 }
 
-std::string hash_of(const TrainReader& reader) {
+std::string hash_of(const std::vector<Parameter>& parameters) {
   Hasher hasher;
-  for (const auto& [name, weight] : named_weights(reader.parameters())) {
+  for (const auto& [name, weight] : named_weights(parameters)) {
     const at::Tensor values = weight.to(at::kCPU).contiguous();
     hasher.add(name);
     hasher.add({static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()});
   }
   return hex(hasher.digest64());
+}
+
+std::vector<Parameter> frozen_parameters(const TrainReader& reader) {
+  std::vector<Parameter> frozen;
+  for (Parameter& parameter : reader.parameters()) {
+    if (!parameter.value.requires_grad()) frozen.push_back(std::move(parameter));
+  }
+  return frozen;
 }
 
 // "task=0.7" -> the weight that it names.
@@ -113,8 +121,16 @@ void validate(const TrainingOptions& options) {
           options.temperature);
   require(options.checkpoint_minutes > 0, "checkpoint_minutes", "above 0",
           options.checkpoint_minutes);
+  require(options.freeze_layers >= 0, "freeze_layers", "0 or more", options.freeze_layers);
   require(options.threads >= 0, "threads", "0 or more", options.threads);
   require_training_precision(options.precision, options.device);
+}
+
+void require_freezable(int freeze_layers, const ModelConfig& config) {
+  if (freeze_layers < config.num_hidden_layers) return;
+  throw Error(ErrorCode::kInvalidArgument, "freeze_layers: expected less than the model's " +
+                                               std::to_string(config.num_hidden_layers) +
+                                               " layers, found " + std::to_string(freeze_layers));
 }
 
 std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
@@ -146,7 +162,10 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
   recipe["seed"] = options.seed;
   recipe["parameters"] = named_weights(student.parameters()).size();
   recipe["data"] = hash_of(set);
-  if (teacher != nullptr) recipe["teacher"] = hash_of(*teacher);
+  if (teacher != nullptr) recipe["teacher"] = hash_of(teacher->parameters());
+  // A checkpoint does not hold what is not trained: the base must be the same one.
+  const std::vector<Parameter> frozen = frozen_parameters(student);
+  if (!frozen.empty()) recipe["frozen"] = hash_of(frozen);
   return recipe.dump();
 }
 

@@ -11,6 +11,9 @@ namespace deformer {
 /// Throws kInvalidArgument naming the first option that is out of range or contradicts another.
 void validate(const TrainingOptions& options);
 
+/// Throws kInvalidArgument when no layer would be left to train.
+void require_freezable(int freeze_layers, const ModelConfig& config);
+
 /// Canonical JSON of all that the weights after a step depend on: options, data, teacher. Two runs
 /// with one recipe on one kind of processor end in the same weights.
 [[nodiscard]] std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,

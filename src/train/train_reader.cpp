@@ -27,7 +27,7 @@ std::int64_t head_outputs(Task task) {
 // Whether an ordinary checkpoint, which does not name its task, has a head of the task's size.
 bool has_head_for(Task task, const ModelConfig& config, const Checkpoint& checkpoint) {
   const StoredTensor* weight =
-      checkpoint.find(pooled_head_names(config.architecture).output + ".weight");
+      checkpoint.find(pooled_head_names(config.architecture, task).output + ".weight");
   return weight != nullptr && config.task == Task::kSpan && !weight->view.shape.empty() &&
          weight->view.shape.front() == head_outputs(task);
 }
@@ -93,7 +93,7 @@ std::unique_ptr<const SpanHead> make_span_head(const ModelConfig& config, Weight
 std::unique_ptr<const PooledHead> make_pooled_head(const ModelConfig& config, WeightLoader& weights,
                                                    const TrainReaderOptions& options,
                                                    bool keeps_output) {
-  const PooledHeadNames names = pooled_head_names(config.architecture);
+  const PooledHeadNames names = pooled_head_names(config.architecture, config.task);
   const std::int64_t hidden = config.hidden_size;
   NewLayers layers(config, options);
   const auto layer = [&](const std::string& name, std::int64_t out, bool kept) {
@@ -108,8 +108,23 @@ std::unique_ptr<const PooledHead> make_pooled_head(const ModelConfig& config, We
 
 // Heads of the checkpoint that the task does not read.
 std::vector<std::string> other_heads(const ModelConfig& config) {
-  const PooledHeadNames names = pooled_head_names(config.architecture);
-  return {std::string(SpanHead::kName) + ".", names.pooler + ".", names.output + "."};
+  std::vector<std::string> prefixes{std::string(SpanHead::kName) + "."};
+  for (const Task task : {Task::kBoolq, Task::kRace}) {
+    const PooledHeadNames names = pooled_head_names(config.architecture, task);
+    prefixes.push_back(names.pooler + ".");
+    prefixes.push_back(names.output + ".");
+  }
+  return prefixes;
+}
+
+bool is_trained(const Parameter& parameter, const ModelConfig& config,
+                const TrainReaderOptions& options) {
+  if (!options.trainable) return false;
+  if (parameter.is_distance_bias && !options.train_distance_bias) return false;
+  if (options.freeze_layers == 0) return true;
+  ModelConfig frozen = config;
+  frozen.split.split_layer = options.freeze_layers;
+  return !is_lower_weight(frozen, parameter.names.front());
 }
 
 void require_equal(const char* what, std::int64_t expected, std::int64_t found) {
@@ -127,10 +142,19 @@ std::vector<Parameter> TrainReader::parameters() const {
   return all;
 }
 
+std::vector<Parameter> TrainReader::trained_parameters() const {
+  std::vector<Parameter> trained;
+  for (Parameter& parameter : parameters()) {
+    if (parameter.value.requires_grad()) trained.push_back(std::move(parameter));
+  }
+  return trained;
+}
+
 TrainReader load_train_reader(const std::filesystem::path& model_dir,
                               const TrainReaderOptions& options) {
   TrainReader reader;
-  const Checkpoint checkpoint = Checkpoint::open(model_dir);
+  const Checkpoint checkpoint =
+      Checkpoint::open(model_dir, load_model_config(model_dir).architecture);
   const TrainConfig found = load_config(model_dir, checkpoint, options);
   reader.config = found.config;
   reader.tokenizer = load_tokenizer(model_dir);
@@ -147,7 +171,7 @@ TrainReader load_train_reader(const std::filesystem::path& model_dir,
   weights.finish(other_heads(reader.config));
   reader.layout = make_segment_layout(reader.config, reader.tokenizer->special_tokens());
   for (const Parameter& parameter : reader.parameters()) {
-    parameter.value.set_requires_grad(options.trainable);
+    parameter.value.set_requires_grad(is_trained(parameter, reader.config, options));
   }
   return reader;
 }

@@ -28,6 +28,8 @@ struct TrainReader {
 
   /// Of encoder and head, each once; they share memory with them.
   [[nodiscard]] std::vector<Parameter> parameters() const;
+  /// Those of them that want a gradient.
+  [[nodiscard]] std::vector<Parameter> trained_parameters() const;
 };
 
 struct TrainReaderOptions {
@@ -35,8 +37,10 @@ struct TrainReaderOptions {
   std::optional<Layout> layout = {};    ///< see TrainingOptions::layout
   std::optional<int> split_layer = {};  ///< in place of the file's
   Device device = Device::kCpu;
-  std::uint64_t seed = 1;  ///< of a head that the directory lacks
-  bool trainable = true;   ///< gradients are wanted
+  std::uint64_t seed = 1;            ///< of a head that the directory lacks
+  bool trainable = true;             ///< gradients are wanted, except for what the next two say
+  int freeze_layers = 0;             ///< see TrainingOptions::freeze_layers
+  bool train_distance_bias = false;  ///< see TrainingOptions::train_distance_bias
 };
 
 /// Loads a model directory. One without a `deformer` object (an ordinary checkpoint) gets the

@@ -186,9 +186,12 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
   TrainReaderOptions load{.task = options.task,
                           .layout = options.layout,
                           .device = options.device,
-                          .seed = options.seed};
+                          .seed = options.seed,
+                          .freeze_layers = options.freeze_layers,
+                          .train_distance_bias = options.train_distance_bias};
   if (!options.split_layers.empty()) load.split_layer = options.split_layers.back();
   student = load_train_reader(base, load);
+  require_freezable(options.freeze_layers, student.config);
   if (options.split_layers.empty()) {
     options.split_layers.push_back(student.config.split.split_layer);
   }
@@ -247,7 +250,8 @@ void Trainer::State::schedule() {
                      });
   steps = options.max_steps.value_or(static_cast<std::uint64_t>(
       std::ceil(options.epochs * static_cast<double>(order->steps_per_epoch()))));
-  optimizer.emplace(student.parameters(), AdamwOptions{.weight_decay = options.weight_decay});
+  optimizer.emplace(student.trained_parameters(),
+                    AdamwOptions{.weight_decay = options.weight_decay});
   runner.emplace(student, teacher ? &*teacher : nullptr, set, options);
 
   position = {};

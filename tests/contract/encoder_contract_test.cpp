@@ -284,6 +284,9 @@ std::vector<EncoderCase> cases() {
   const auto bert = [](const std::filesystem::path& dir) {
     test::write_tiny_model(dir, {.layers = kLayers});
   };
+  const auto mpnet = [](const std::filesystem::path& dir) {
+    test::write_tiny_model(dir, {.architecture = Architecture::kMpnet, .layers = kLayers});
+  };
   const auto xlnet = [](Layout layout) {
     return [layout](const std::filesystem::path& dir) {
       test::write_tiny_model(
@@ -305,6 +308,10 @@ std::vector<EncoderCase> cases() {
   for (const int split_layer : {0, 1, 2}) {
     const std::string number = std::to_string(split_layer);
     all.push_back({"Bert" + number, bert, split_layer});
+    all.push_back({"Mpnet" + number, mpnet, split_layer});
+    all.push_back({"MpnetPassageFirst" + number,
+                   swapped(Architecture::kMpnet, PassagePlace::kFirst, Layout::kRestart),
+                   split_layer});
     all.push_back({"XlnetPacked" + number, xlnet(Layout::kPacked), split_layer});
     all.push_back({"XlnetSlots" + number, xlnet(Layout::kSlots), split_layer});
     all.push_back({"XlnetContinue" + number, xlnet(Layout::kContinue), split_layer});

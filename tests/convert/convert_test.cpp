@@ -217,7 +217,8 @@ TEST_F(Convert, TorchFiles) {
 }
 
 TEST_F(Convert, SafetensorsKeepTheirTensorsAndConfiguration) {
-  for (const char* name : {"bert-joint", "bert-split", "bert-bf16", "xlnet-packed", "xlnet-tied"}) {
+  for (const char* name :
+       {"bert-joint", "bert-split", "bert-bf16", "xlnet-packed", "xlnet-tied", "mpnet-split"}) {
     const fs::path from = golden_model(name);
     const ConvertReport report = convert(from, {.force = true});
     expect_weights(from / "model.safetensors");
@@ -230,7 +231,7 @@ TEST_F(Convert, SafetensorsKeepTheirTensorsAndConfiguration) {
 
 TEST_F(Convert, OldNamesBecomeTodays) {
   const ConvertReport report = convert(golden_model("bert-legacy"));
-  const Checkpoint golden = Checkpoint::open(golden_model("bert-legacy"));
+  const Checkpoint golden = Checkpoint::open(golden_model("bert-legacy"), Architecture::kBert);
   const SafetensorsFile ours = SafetensorsFile::open(to() / "model.safetensors");
   EXPECT_EQ(golden.tensors().size(), ours.tensors().size() + report.skipped.size());
   for (const TensorView& tensor : ours.tensors()) {

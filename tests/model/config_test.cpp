@@ -357,6 +357,46 @@ TEST(XlnetConfig, ReadsAnOrdinaryCheckpointAsAJointModel) {
   EXPECT_EQ(config.split.window_tokens, 292);
 }
 
+// As all-mpnet-base-v2 has it.
+nlohmann::json mpnet_config() {
+  return nlohmann::json::parse(R"({
+    "architectures": ["MPNetForMaskedLM"], "attention_probs_dropout_prob": 0.1, "bos_token_id": 0,
+    "eos_token_id": 2, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "hidden_size": 768,
+    "initializer_range": 0.02, "intermediate_size": 3072, "layer_norm_eps": 1e-05,
+    "max_position_embeddings": 514, "model_type": "mpnet", "num_attention_heads": 12,
+    "num_hidden_layers": 12, "pad_token_id": 1, "relative_attention_num_buckets": 32,
+    "vocab_size": 30527})");
+}
+
+TEST(MpnetConfig, ReadsAnOrdinaryCheckpointAsAJointModel) {
+  const ModelConfig config = load(mpnet_config());
+  EXPECT_EQ(config.architecture, Architecture::kMpnet);
+  EXPECT_EQ(config.max_position_embeddings, 514);
+  EXPECT_EQ(config.layer_norm_eps, 1e-5);
+  EXPECT_EQ(config.split.layout, Layout::kContinue);
+  EXPECT_EQ(passage_place(config), PassagePlace::kSecond);
+}
+
+// Positions begin at 2, and an ordinary checkpoint's rows have four special tokens.
+TEST(MpnetConfig, TextsTakeAllPositionsButTheFirstTwo) {
+  nlohmann::json document = mpnet_config();
+  document["deformer"] = {
+      {"layout", "continue"}, {"max_question_tokens", 64}, {"window_tokens", 444}};
+  EXPECT_EQ(load(document).split.window_tokens, 444);
+  document["deformer"]["window_tokens"] = 445;
+  expect_error(ErrorCode::kIncompatible,
+               "max_position_embeddings: expected at least 515 (layout continue, "
+               "max_question_tokens 64 + 3, window_tokens 445 + 1), found 514",
+               [&] { static_cast<void>(load(document)); });
+}
+
+TEST(MpnetConfig, RefusesBucketsThatHuggingFaceWouldNotCount) {
+  nlohmann::json document = mpnet_config();
+  document["relative_attention_num_buckets"] = 64;
+  expect_error(ErrorCode::kUnsupported, "relative_attention_num_buckets: expected 32, found 64",
+               [&] { static_cast<void>(load(document)); });
+}
+
 TEST(XlnetConfig, ReadsTheDeformerObject) {
   const ModelConfig packed = load(xlnet_with("/deformer/split_layer", 8));
   EXPECT_EQ(packed.split.layout, Layout::kPacked);

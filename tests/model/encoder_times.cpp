@@ -82,7 +82,9 @@ void measure_attention(const Lengths& lengths, std::int64_t pairs) {
     for (int i = 0; i < 4; ++i) static_cast<void>(at::linear(query, weight));
   };
   const std::vector<double> times = median_times(
-      {[&] { static_cast<void>(nn::attend(query, key, value, sequences, sequences, kHeads)); },
+      {[&] {
+         static_cast<void>(nn::attend({query, key, value}, sequences, sequences, kHeads));
+       },
        [&] { static_cast<void>(nn::attend_relative(inputs, table, runs, runs)); }, projections});
   std::printf(
       "attention of one layer, %lld x (%lld + %lld) rows: bert %.2f ms, xlnet %.2f ms: %.2fx; with "

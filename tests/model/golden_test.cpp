@@ -1,5 +1,5 @@
 // Encoders against Hugging Face: tiny random checkpoints and what transformers computes with them
-// (scripts/golden/make_golden_models.py, make_golden_xlnet_models.py).
+// (scripts/golden/make_golden_models.py, make_golden_xlnet_models.py, make_golden_mpnet_models.py).
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -16,6 +16,7 @@
 #include "deformer/model.h"
 #include "model/architecture.h"
 #include "model/checkpoint.h"
+#include "model/config_check.h"
 #include "model/safetensors.h"
 #include "model/span_head.h"
 #include "model/weights.h"
@@ -41,6 +42,9 @@ class GoldenModel {
     const nlohmann::json document = load_json(directory_ / "cases.json");
     layout_ = parse_layout(document.at("layout"));
     passage_first_ = document.value("passage_first", false);
+    if (load_model_config(directory_).architecture == Architecture::kMpnet) {
+      first_position_ = kMpnetFirstPosition;
+    }
     for (const auto& entry : document.at("cases")) {
       cases_.push_back({entry.at("name"), entry.at("split_layer")});
     }
@@ -101,8 +105,9 @@ class GoldenModel {
     return ids;
   }
 
-  static Segment segment(SegmentRole role, const std::vector<std::int64_t>& ids,
-                         std::int32_t type_id, std::int32_t position) {
+  [[nodiscard]] Segment segment(SegmentRole role, const std::vector<std::int64_t>& ids,
+                                std::int32_t type_id, std::int32_t position) const {
+    position += first_position_;
     Segment segment{.role = role, .ids = {}, .positions = {}, .type_id = type_id};
     for (const std::int64_t id : ids) {
       segment.ids.push_back(static_cast<std::int32_t>(id));
@@ -115,6 +120,7 @@ class GoldenModel {
   SafetensorsFile expected_;
   Layout layout_ = Layout::kRestart;
   bool passage_first_ = false;
+  std::int32_t first_position_ = 0;
   std::vector<GoldenCase> cases_;
 };
 
@@ -254,7 +260,8 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenModels,
                          testing::Values("bert-joint", "bert-split", "bert-tanh", "bert-legacy",
                                          "bert-fp16", "bert-bf16", "bert-sharded", "xlnet-joint",
                                          "xlnet-packed", "xlnet-slots", "xlnet-long", "xlnet-tied",
-                                         "xlnet-bare"),
+                                         "xlnet-bare", "mpnet-joint", "mpnet-split", "mpnet-long",
+                                         "mpnet-bare"),
                          model_name);
 
 // The index of an equal segment, which is added when there is none.
@@ -290,10 +297,12 @@ TEST_P(GoldenSharing, PairsThatShareSegmentsEqualHuggingFace) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, GoldenSharing,
-                         testing::Values("bert-split", "xlnet-packed", "xlnet-slots"), model_name);
+                         testing::Values("bert-split", "xlnet-packed", "xlnet-slots",
+                                         "mpnet-split"),
+                         model_name);
 
 TEST(GoldenConfig, AnOrdinaryCheckpointLoadsAsAJointModel) {
-  for (const char* name : {"bert-joint", "xlnet-joint"}) {
+  for (const char* name : {"bert-joint", "xlnet-joint", "mpnet-joint"}) {
     const auto model = GoldenModel(name).load(0);
     EXPECT_EQ(model->config().split.split_layer, 0);
     EXPECT_EQ(model->config().split.layout, Layout::kContinue);
@@ -306,7 +315,7 @@ TEST(GoldenTraining, XlnetEqualsHuggingFaceWithGradients) {
   const GoldenModel golden("xlnet-packed");
   const auto model = golden.load(2);
   const auto cases = golden.cases_by_split().at(2);
-  const Checkpoint checkpoint = Checkpoint::open(golden.directory());
+  const Checkpoint checkpoint = Checkpoint::open(golden.directory(), Architecture::kXlnet);
   WeightLoader weights(checkpoint);
   const auto encoder = make_encoder(model->config(), weights);
   for (const Parameter& parameter : encoder->parameters()) parameter.value.requires_grad_(true);

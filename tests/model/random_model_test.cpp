@@ -26,7 +26,8 @@ double score(const std::shared_ptr<const Model>& model, const std::string& quest
 }
 
 TEST(RandomModel, DependsOnItsSizesAndSeedAlone) {
-  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+  for (const Architecture architecture :
+       {Architecture::kBert, Architecture::kXlnet, Architecture::kMpnet}) {
     const ModelConfig config = test::tiny_model_config({.architecture = architecture});
     const auto model = Model::random(config, {.seed = 5});
     const auto same = Model::random(config, {.seed = 5});
@@ -84,7 +85,8 @@ TEST(RandomModel, HasNoVocabulary) {
 }
 
 TEST(WithSplitLayer, IsTheModelLoadedWithThatSplit) {
-  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+  for (const Architecture architecture :
+       {Architecture::kBert, Architecture::kXlnet, Architecture::kMpnet}) {
     const TempDir dir;
     test::write_tiny_model(dir.path(), {.architecture = architecture, .split_layer = 2});
     const auto model = Model::load(dir.path());

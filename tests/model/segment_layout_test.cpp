@@ -112,5 +112,34 @@ TEST(XlnetLayout, APassageThatIsSecondHasTheClassToken) {
   EXPECT_EQ(layout->passage_special_tokens(), 2);
 }
 
+std::unique_ptr<const SegmentLayout> mpnet_layout(Layout layout,
+                                                  std::optional<PassagePlace> place = {}) {
+  ModelConfig config;
+  config.architecture = Architecture::kMpnet;
+  config.split.layout = layout;
+  config.split.passage_place = place;
+  return make_segment_layout(config, {.cls = 0, .sep = 2, .pad = 1, .unk = 3});
+}
+
+TEST(MpnetLayout, CountsBothSegmentsFromPositionTwo) {
+  const auto layout = mpnet_layout(Layout::kRestart);
+  EXPECT_EQ(layout->question(kQuestion).ids, (Ids{0, 11, 12, 2}));
+  EXPECT_EQ(layout->question(kQuestion).positions, (Ids{2, 3, 4, 5}));
+  EXPECT_EQ(layout->passage(kWindow, 0).ids, (Ids{21, 22, 23, 2}));
+  EXPECT_EQ(layout->passage(kWindow, 0).positions, (Ids{2, 3, 4, 5}));
+}
+
+// Hugging Face's MPNetTokenizer: <s> question </s></s> passage </s>.
+TEST(MpnetLayout, AnOrdinaryCheckpointHasTwoSeparatorsInBetween) {
+  const auto layout = mpnet_layout(Layout::kContinue);
+  const Segment question = layout->question(kQuestion);
+  EXPECT_EQ(question.ids, (Ids{0, 11, 12, 2, 2}));
+  EXPECT_EQ(question.positions, (Ids{2, 3, 4, 5, 6}));
+  const Segment passage = layout->passage(kWindow, 5);
+  EXPECT_EQ(passage.ids, (Ids{21, 22, 23, 2}));
+  EXPECT_EQ(passage.positions, (Ids{7, 8, 9, 10}));
+  EXPECT_EQ(mpnet_layout(Layout::kContinue, PassagePlace::kFirst)->passage_special_tokens(), 3);
+}
+
 }  // namespace
 }  // namespace deformer

@@ -59,7 +59,7 @@ void expect_matches_reference(const Case& c) {
   const at::Tensor query = random_rows(c.query_offsets.back(), kWidth, 1);
   const at::Tensor key = random_rows(c.key_offsets.back(), kWidth, 2);
   const at::Tensor value = random_rows(c.key_offsets.back(), kWidth, 3);
-  const at::Tensor output = attend(query, key, value, Sequences(c.query_offsets, at::kCPU),
+  const at::Tensor output = attend({query, key, value}, Sequences(c.query_offsets, at::kCPU),
                                    Sequences(c.key_offsets, at::kCPU), kHeads);
   ASSERT_EQ(output.sizes(), query.sizes());
   const at::Tensor expected = reference(query, key, value, c, kHeads);
@@ -83,12 +83,39 @@ TEST(Attention, NeverLooksIntoAnotherSequence) {
   const Sequences sequences(offsets, at::kCPU);
   at::Tensor rows = random_rows(10, 8, 4);
   const auto first = [&] {
-    return attend(rows, rows, rows, sequences, sequences, 2).narrow(0, 0, 4).clone();
+    return attend({rows, rows, rows}, sequences, sequences, 2).narrow(0, 0, 4).clone();
   };
   const at::Tensor before = first();
   rows.narrow(0, 4, 6).mul_(100);
   const at::Tensor after = first();
   EXPECT_TRUE(at::equal(before, after));
+}
+
+// Scores added before the softmax: those of one sequence as a softmax of its own.
+TEST(Attention, AddsWhatIsGivenToTheScores) {
+  constexpr std::int64_t kHeads = 2;
+  const std::vector<std::int64_t> query_offsets{0, 2, 5};
+  const std::vector<std::int64_t> key_offsets{0, 4, 7};
+  const at::Tensor query = random_rows(5, 8, 6);
+  const at::Tensor key = random_rows(7, 8, 7);
+  const at::Tensor value = random_rows(7, 8, 8);
+  const std::vector<at::Tensor> biases{random_rows(4, 4, 9).view({1, kHeads, 2, 4}),
+                                       random_rows(6, 3, 10).view({1, kHeads, 3, 3})};
+  const at::Tensor output = attend({query, key, value}, Sequences(query_offsets, at::kCPU),
+                                   Sequences(key_offsets, at::kCPU), kHeads, biases);
+  for (std::int64_t head = 0; head < kHeads; ++head) {
+    for (std::int64_t i = 0; i < 2; ++i) {
+      const auto part = [&](const at::Tensor& rows, const std::vector<std::int64_t>& offsets) {
+        return rows.slice(0, offsets[i], offsets[i + 1])
+            .slice(1, head * 4, head * 4 + 4)
+            .to(at::kDouble);
+      };
+      const at::Tensor scores =
+          at::mm(part(query, query_offsets), part(key, key_offsets).t()) / 2 + biases[i][0][head];
+      const at::Tensor expected = at::mm(scores.softmax(1), part(value, key_offsets));
+      EXPECT_LT((part(output, query_offsets) - expected).abs().max().item<double>(), 1e-5);
+    }
+  }
 }
 
 TEST(SequencesTest, KnowsTheLongest) {
@@ -112,8 +139,9 @@ TEST(AttentionOnAGpu, EqualsItsDefinitionOnRaggedSequences) {
     const auto parts = projected.chunk(3, 1);
     const at::Tensor query = parts[0].narrow(0, 0, c.query_offsets.back());
     const auto on_gpu = projected.to(gpu).chunk(3, 1);
-    const at::Tensor output = attend(on_gpu[0].narrow(0, 0, c.query_offsets.back()), on_gpu[1],
-                                     on_gpu[2], queries, keys, kHeads);
+    const at::Tensor output =
+        attend({on_gpu[0].narrow(0, 0, c.query_offsets.back()), on_gpu[1], on_gpu[2]}, queries,
+               keys, kHeads);
     EXPECT_EQ(output.scalar_type(), type);
     const at::Tensor expected = reference(query.to(at::kDouble), parts[1].to(at::kDouble),
                                           parts[2].to(at::kDouble), c, kHeads);

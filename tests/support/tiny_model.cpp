@@ -8,7 +8,9 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "model/bert_names.h"
 #include "model/config.h"
+#include "model/config_check.h"
 #include "model/safetensors.h"
 
 namespace deformer::test {
@@ -16,6 +18,11 @@ namespace {
 
 // Pieces of tests/golden/xlnet_tokenizer/spiece.model.
 constexpr std::int64_t kXlnetVocabularySize = 900;
+
+constexpr const char* kMpnetTokenizerConfig =
+    R"({"do_lower_case": true, "cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>",
+ "unk_token": "[UNK]"}
+)";
 
 // Sum of four uniform numbers, scaled to standard deviation 1. std::normal_distribution may differ
 // between standard libraries.
@@ -65,27 +72,35 @@ class WeightMaker {
   std::vector<TensorView> views_;
 };
 
-void add_layer(WeightMaker& weights, const std::string& layer, const ModelConfig& config) {
+void add_layer(WeightMaker& weights, const std::string& layer, const ModelConfig& config,
+               const BertNames& names) {
   const std::int64_t hidden = config.hidden_size;
-  for (const char* part : {"query", "key", "value"}) {
-    weights.add_dense(layer + ".attention.self." + part, hidden, hidden);
+  for (const char* part : {names.query, names.key, names.value, names.attention_output}) {
+    weights.add_dense(layer + "." + part, hidden, hidden);
   }
-  weights.add_dense(layer + ".attention.output.dense", hidden, hidden);
-  weights.add_norm(layer + ".attention.output", hidden);
+  weights.add(layer + "." + names.attention_norm + ".weight", {hidden}, 1.0f);
+  weights.add(layer + "." + names.attention_norm + ".bias", {hidden});
   weights.add_dense(layer + ".intermediate.dense", hidden, config.intermediate_size);
   weights.add_dense(layer + ".output.dense", config.intermediate_size, hidden);
   weights.add_norm(layer + ".output", hidden);
 }
 
-void add_bert(WeightMaker& weights, const ModelConfig& config) {
+void add_bert(WeightMaker& weights, const ModelConfig& config, const BertNames& names,
+              const std::string& root) {
   const std::int64_t hidden = config.hidden_size;
-  weights.add("bert.embeddings.word_embeddings.weight", {config.vocab_size, hidden});
-  weights.add("bert.embeddings.position_embeddings.weight",
-              {config.max_position_embeddings, hidden});
-  weights.add("bert.embeddings.token_type_embeddings.weight", {config.type_vocab_size, hidden});
-  weights.add_norm("bert.embeddings", hidden);
+  const std::string embeddings = root + ".embeddings";
+  weights.add(embeddings + ".word_embeddings.weight", {config.vocab_size, hidden});
+  weights.add(embeddings + ".position_embeddings.weight", {config.max_position_embeddings, hidden});
+  if (names.token_types != nullptr) {
+    weights.add(embeddings + "." + names.token_types + ".weight", {config.type_vocab_size, hidden});
+  }
+  weights.add_norm(embeddings, hidden);
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    add_layer(weights, "bert.encoder.layer." + std::to_string(i), config);
+    add_layer(weights, root + ".encoder.layer." + std::to_string(i), config, names);
+  }
+  if (names.distance_bias != nullptr) {
+    weights.add(root + "." + names.distance_bias + ".weight",
+                {kMpnetDistanceBuckets, config.num_attention_heads});
   }
 }
 
@@ -114,20 +129,35 @@ void add_xlnet(WeightMaker& weights, const ModelConfig& config) {
 }
 
 void add_pooled_head(WeightMaker& weights, const ModelConfig& config) {
-  const bool xlnet = config.architecture == Architecture::kXlnet;
   const std::int64_t outputs = config.labels.empty() ? 1 : std::ssize(config.labels);
-  weights.add_dense(xlnet ? "sequence_summary.summary" : "bert.pooler.dense", config.hidden_size,
-                    config.hidden_size);
-  weights.add_dense(xlnet ? "logits_proj" : "classifier", config.hidden_size, outputs);
+  const auto add = [&](const char* pooler, const char* output) {
+    weights.add_dense(pooler, config.hidden_size, config.hidden_size);
+    weights.add_dense(output, config.hidden_size, outputs);
+  };
+  switch (config.architecture) {
+    case Architecture::kBert:
+      return add("bert.pooler.dense", "classifier");
+    case Architecture::kXlnet:
+      return add("sequence_summary.summary", "logits_proj");
+    case Architecture::kMpnet:
+      return outputs == 1 ? add("mpnet.pooler.dense", "classifier")
+                          : add("classifier.dense", "classifier.out_proj");
+  }
 }
 
 void write_weights(const std::filesystem::path& path, const ModelConfig& config,
                    const TinyModelOptions& options) {
   WeightMaker weights(options);
-  if (config.architecture == Architecture::kXlnet) {
-    add_xlnet(weights, config);
-  } else {
-    add_bert(weights, config);
+  switch (config.architecture) {
+    case Architecture::kBert:
+      add_bert(weights, config, kBertNames, "bert");
+      break;
+    case Architecture::kXlnet:
+      add_xlnet(weights, config);
+      break;
+    case Architecture::kMpnet:
+      add_bert(weights, config, kMpnetNames, "mpnet");
+      break;
   }
   if (options.task != Task::kSpan) {
     add_pooled_head(weights, config);
@@ -145,8 +175,10 @@ std::string config_text(const ModelConfig& config, const TinyModelOptions& optio
 
 }  // namespace
 
-std::vector<std::string> tiny_vocabulary(const std::vector<std::string>& extra_words) {
+std::vector<std::string> tiny_vocabulary(const std::vector<std::string>& extra_words,
+                                         Architecture architecture) {
   std::vector<std::string> words{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+  if (architecture == Architecture::kMpnet) words = {"<s>", "<pad>", "</s>", "[UNK]", "<mask>"};
   for (char c = '!'; c <= '~'; ++c) {
     if (c < 'A' || c > 'Z') words.emplace_back(1, c);
   }
@@ -195,9 +227,13 @@ void write_tiny_model(const std::filesystem::path& model_dir, const TinyModelOpt
     write_file(model_dir / "tokenizer_config.json", "{\"do_lower_case\": false}\n");
   } else {
     std::string vocabulary;
-    for (const std::string& word : tiny_vocabulary(options.extra_words)) vocabulary += word + '\n';
+    for (const std::string& word : tiny_vocabulary(options.extra_words, options.architecture)) {
+      vocabulary += word + '\n';
+    }
     write_file(model_dir / "vocab.txt", vocabulary);
-    write_file(model_dir / "tokenizer_config.json", "{\"do_lower_case\": true}\n");
+    write_file(model_dir / "tokenizer_config.json", options.architecture == Architecture::kMpnet
+                                                        ? kMpnetTokenizerConfig
+                                                        : "{\"do_lower_case\": true}\n");
   }
   write_file(model_dir / "config.json", config_text(config, options));
   write_weights(model_dir / "model.safetensors", config, options);

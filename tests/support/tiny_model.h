@@ -12,8 +12,8 @@
 namespace deformer::test {
 
 /// Sizes fit BERT's default position table: 12 + 2 question and 40 + 1 window tokens in either
-/// layout. XLNet has the tokenizer of tests/golden/xlnet_tokenizer, and no use for `positions` and
-/// `extra_words`.
+/// layout, MPNet's too. XLNet has the tokenizer of tests/golden/xlnet_tokenizer, and no use for
+/// `positions` and `extra_words`.
 struct TinyModelOptions {
   Architecture architecture = Architecture::kBert;
   int layers = 3;
@@ -43,7 +43,8 @@ struct TinyModelOptions {
 /// Lower-cased words, every ASCII letter, digit and punctuation mark, and letters as continuations:
 /// no English text contains an unknown token.
 [[nodiscard]] std::vector<std::string> tiny_vocabulary(
-    const std::vector<std::string>& extra_words = {});
+    const std::vector<std::string>& extra_words = {},
+    Architecture architecture = Architecture::kBert);
 
 /// Writes config.json, model.safetensors, vocab.txt or spiece.model, and tokenizer_config.json into
 /// an existing directory. The same options give the same bytes on every machine.

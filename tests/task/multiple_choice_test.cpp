@@ -137,7 +137,8 @@ TEST_P(MultipleChoiceTest, BadRequestsAreNamed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, MultipleChoiceTest,
-                         testing::Values(Architecture::kBert, Architecture::kXlnet),
+                         testing::Values(Architecture::kBert, Architecture::kXlnet,
+                                         Architecture::kMpnet),
                          [](const auto& entry) { return to_string(entry.param); });
 
 TEST(MultipleChoice, RefusesAModelOfAnotherTask) {

@@ -152,6 +152,8 @@ INSTANTIATE_TEST_SUITE_P(
                     ClassifierCase{Architecture::kBert, Task::kMnli, 1},
                     ClassifierCase{Architecture::kBert, Task::kBoolq, 0, Layout::kContinue},
                     ClassifierCase{Architecture::kBert, Task::kQqp, 0, Layout::kRestart},
+                    ClassifierCase{Architecture::kMpnet, Task::kBoolq, 0},
+                    ClassifierCase{Architecture::kMpnet, Task::kMnli, 2},
                     ClassifierCase{Architecture::kXlnet, Task::kBoolq, 0},
                     ClassifierCase{Architecture::kXlnet, Task::kMnli, 2},
                     ClassifierCase{Architecture::kXlnet, Task::kQqp, 1, Layout::kSlots}),
@@ -257,7 +259,8 @@ void classify_shared(Task task, const std::string& file,
 
 TEST_F(TaskModels, BoolqValidationRunsFromEndToEnd) {
   DEFORMER_REQUIRE_SHARED("data/boolq/val.jsonl");
-  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+  for (const Architecture architecture :
+       {Architecture::kBert, Architecture::kXlnet, Architecture::kMpnet}) {
     classify_shared(Task::kBoolq, "data/boolq/val.jsonl",
                     model({.architecture = architecture,
                            .positions = 400,
@@ -268,7 +271,8 @@ TEST_F(TaskModels, BoolqValidationRunsFromEndToEnd) {
 
 TEST_F(TaskModels, MnliSampleRunsFromEndToEnd) {
   DEFORMER_REQUIRE_SHARED("data/mnli/matched-1000.tsv");
-  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+  for (const Architecture architecture :
+       {Architecture::kBert, Architecture::kXlnet, Architecture::kMpnet}) {
     classify_shared(Task::kMnli, "data/mnli/matched-1000.tsv",
                     model({.architecture = architecture,
                            .positions = 120,

@@ -114,7 +114,8 @@ TEST_P(ParallelPass, AnErrorOfOnePartIsThatOfThePass) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, ParallelPass,
-                         testing::Values(Architecture::kBert, Architecture::kXlnet),
+                         testing::Values(Architecture::kBert, Architecture::kXlnet,
+                                         Architecture::kMpnet),
                          [](const auto& tested) { return to_string(tested.param); });
 
 // Says which threads were in it.

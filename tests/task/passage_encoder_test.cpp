@@ -119,7 +119,8 @@ TEST_P(EncodedPassages, ProjectionsAreThreeRowsForEachOfTheStates) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, EncodedPassages,
-                         testing::Values(Architecture::kBert, Architecture::kXlnet),
+                         testing::Values(Architecture::kBert, Architecture::kXlnet,
+                                         Architecture::kMpnet),
                          [](const auto& test_info) { return to_string(test_info.param); });
 
 TEST_F(PassageEncoderTest, EncodesOnlyWhatTheStoreLacks) {
@@ -233,7 +234,8 @@ TEST_F(PassageEncoderTest, FingerprintOfXlnetCoversTheLowerLayersOnly) {
 
 // By weights alone: what else they depend on is in the fingerprint.
 TEST_F(PassageEncoderTest, ProjectionHashCoversTheAttentionOfTheFirstUpperLayer) {
-  for (const Architecture architecture : {Architecture::kBert, Architecture::kXlnet}) {
+  for (const Architecture architecture :
+       {Architecture::kBert, Architecture::kXlnet, Architecture::kMpnet}) {
     const bool bert = architecture == Architecture::kBert;
     const std::string layer = bert ? "bert.encoder.layer." : "transformer.layer.";
     const std::string query = bert ? ".attention.self.query.weight" : ".rel_attn.q";

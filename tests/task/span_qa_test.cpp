@@ -152,13 +152,13 @@ std::string case_name(const testing::TestParamInfo<SpanQaCase>& info) {
   return to_string(info.param.architecture) + std::to_string(info.param.split_layer);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SpanQaTest,
-                         testing::Values(SpanQaCase{Architecture::kBert, 0},
-                                         SpanQaCase{Architecture::kBert, 1},
-                                         SpanQaCase{Architecture::kBert, 2},
-                                         SpanQaCase{Architecture::kXlnet, 0},
-                                         SpanQaCase{Architecture::kXlnet, 2}),
-                         case_name);
+INSTANTIATE_TEST_SUITE_P(
+    Models, SpanQaTest,
+    testing::Values(SpanQaCase{Architecture::kBert, 0}, SpanQaCase{Architecture::kBert, 1},
+                    SpanQaCase{Architecture::kBert, 2}, SpanQaCase{Architecture::kXlnet, 0},
+                    SpanQaCase{Architecture::kXlnet, 2}, SpanQaCase{Architecture::kMpnet, 0},
+                    SpanQaCase{Architecture::kMpnet, 2}),
+    case_name);
 
 class SpanQaOnce : public testing::Test {
  protected:

@@ -25,6 +25,14 @@ std::filesystem::path golden(const std::string& name) {
   return std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests/golden" / name;
 }
 
+std::vector<const char*> tokenizer_files(const std::string& architecture) {
+  if (architecture == "xlnet") return {"xlnet-joint/spiece.model"};
+  if (architecture == "mpnet") {
+    return {"mpnet-split/vocab.txt", "mpnet-split/tokenizer_config.json"};
+  }
+  return {"bert-split/vocab.txt"};
+}
+
 // Google Test prints a case by its name.
 struct GoldenCase {
   nlohmann::json entry;
@@ -39,10 +47,10 @@ class TaskGolden : public testing::TestWithParam<GoldenCase> {
   TaskGolden() : entry_(GetParam().entry), task_(parse_task(entry_.at("task").get<std::string>())) {
     const std::string weights = "tasks/" + entry_.at("model").get<std::string>() + ".safetensors";
     std::filesystem::copy_file(golden(weights), dir_ / "model.safetensors");
-    const bool xlnet = entry_.at("architecture") == "xlnet";
-    std::filesystem::copy_file(
-        golden(xlnet ? "models/xlnet-joint/spiece.model" : "models/bert-split/vocab.txt"),
-        dir_ / (xlnet ? "spiece.model" : "vocab.txt"));
+    for (const char* name : tokenizer_files(entry_.at("architecture"))) {
+      const std::filesystem::path file = golden(std::string("models/") + name);
+      std::filesystem::copy_file(file, dir_ / file.filename());
+    }
     write_file(dir_ / "config.json", entry_.at("config").dump());
     model_ = Model::load(dir_.path(), {.task = task_});
     passage_.text = entry_.at("passage");
@@ -95,8 +103,10 @@ TEST_P(TaskGolden, LogitsFromTheStoreEqualThoseOfPyTorch) {
 
 std::vector<GoldenCase> all_cases() {
   std::vector<GoldenCase> cases;
-  const nlohmann::json document = load_json(golden("tasks/cases.json"));
-  for (const auto& entry : document.at("cases")) cases.push_back({entry});
+  for (const char* file : {"tasks/cases.json", "tasks/mpnet_cases.json"}) {
+    const nlohmann::json document = load_json(golden(file));
+    for (const auto& entry : document.at("cases")) cases.push_back({entry});
+  }
   return cases;
 }
 

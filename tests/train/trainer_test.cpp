@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/file.h"
 #include "base/processor.h"
@@ -15,6 +17,7 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
+#include "train/train_reader.h"
 
 namespace deformer {
 namespace {
@@ -218,6 +221,64 @@ TEST_F(TrainerTest, TrainsXlnetThroughTheSameCode) {
   const auto log = log_of("out");
   EXPECT_LT(log.at(8).at("loss").get<double>(), log.at(1).at("loss").get<double>());
   EXPECT_EQ(Model::load(directory_ / "out")->config().split.layout, Layout::kPacked);
+}
+
+std::map<std::string, at::Tensor> weights_of(const fs::path& model_dir) {
+  const TrainReader reader = load_train_reader(model_dir, {});
+  std::map<std::string, at::Tensor> weights;
+  for (auto& [name, weight] : named_weights(reader.parameters())) weights[name] = weight;
+  return weights;
+}
+
+// Names of the weights that differ.
+std::set<std::string> changed(const fs::path& before, const fs::path& after) {
+  const auto old_weights = weights_of(before);
+  std::set<std::string> names;
+  for (const auto& [name, weight] : weights_of(after)) {
+    if (!at::equal(weight, old_weights.at(name))) names.insert(name);
+  }
+  return names;
+}
+
+TEST_F(TrainerTest, ScoresOfDistancesAreTrainedOnRequestOnly) {
+  fs::create_directories(directory_ / "mpnet");
+  test::write_tiny_model(
+      directory_ / "mpnet",
+      {.architecture = Architecture::kMpnet, .split_layer = 0, .weight_scale = 0.08f});
+  const std::string bias = "mpnet.encoder.relative_attention_bias.weight";
+  for (const bool trained : {false, true}) {
+    TrainingOptions training = options();
+    training.train_distance_bias = trained;
+    const fs::path out = directory_ / (trained ? "with" : "without");
+    EXPECT_TRUE(Trainer(directory_ / "mpnet", {}, out, training).run({toy_dataset()}).finished);
+    const auto names = changed(directory_ / "mpnet", out);
+    EXPECT_EQ(names.contains(bias), trained);
+    EXPECT_TRUE(names.contains("mpnet.embeddings.word_embeddings.weight"));
+  }
+}
+
+TEST_F(TrainerTest, FrozenLayersStayAsTheyAre) {
+  const fs::path from = base();
+  TrainingOptions training = options();
+  training.freeze_layers = 2;
+  EXPECT_TRUE(Trainer(from, {}, directory_ / "out", training).run({toy_dataset()}).finished);
+  const auto names = changed(from, directory_ / "out");
+  EXPECT_TRUE(names.contains("bert.encoder.layer.2.output.dense.weight"));
+  EXPECT_TRUE(names.contains("qa_outputs.weight"));
+  for (const std::string& name : names) {
+    EXPECT_FALSE(name.starts_with("bert.embeddings.") ||
+                 name.starts_with("bert.encoder.layer.0.") ||
+                 name.starts_with("bert.encoder.layer.1."))
+        << name;
+  }
+}
+
+TEST_F(TrainerTest, RefusesToFreezeEverything) {
+  TrainingOptions training = options();
+  training.freeze_layers = 3;
+  test::expect_error(ErrorCode::kInvalidArgument,
+                     "freeze_layers: expected less than the model's 3 layers, found 3",
+                     [&] { Trainer(base(), {}, directory_ / "out", training); });
 }
 
 TEST_F(TrainerTest, StartsASpanHeadThatTheBaseLacks) {

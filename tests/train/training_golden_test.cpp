@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/config_check.h"
 #include "model/safetensors.h"
 #include "train/train_reader.h"
 #include "train/training_pass.h"
@@ -20,29 +21,37 @@ namespace {
 // Of values near 1; the expected ones are rounded to fp32 once, ours at every operation.
 constexpr double kTolerance = 1e-5;
 
-std::filesystem::path golden_dir() {
-  return std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests/golden/training";
-}
+// One of the directories of goldens, and what of it depends on the architecture.
+struct GoldenSet {
+  const char* directory;
+  std::int32_t first_position;
 
-Segment segment(const nlohmann::json& ids, SegmentRole role) {
+  [[nodiscard]] std::filesystem::path path() const {
+    return std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests/golden" / directory;
+  }
+};
+constexpr GoldenSet kBertSet{"training", 0};
+constexpr GoldenSet kMpnetSet{"training-mpnet", kMpnetFirstPosition};
+
+Segment segment(const nlohmann::json& ids, SegmentRole role, std::int32_t first_position) {
   Segment segment{.role = role,
                   .ids = ids.get<std::vector<std::int32_t>>(),
                   .type_id = role == SegmentRole::kPassage ? 1 : 0};
   for (std::size_t i = 0; i < segment.ids.size(); ++i) {
-    segment.positions.push_back(static_cast<std::int32_t>(i));
+    segment.positions.push_back(first_position + static_cast<std::int32_t>(i));
   }
   return segment;
 }
 
-PassBatch batch_of(const nlohmann::json& golden) {
+PassBatch batch_of(const nlohmann::json& golden, std::int32_t first_position) {
   PassBatch batch;
   batch.targets.resize(2);
   batch.no_answer = golden.at("no_answer_candidate");
   for (const auto& ids : golden.at("questions")) {
-    batch.questions.push_back(segment(ids, SegmentRole::kQuestion));
+    batch.questions.push_back(segment(ids, SegmentRole::kQuestion, first_position));
   }
   for (const auto& ids : golden.at("windows")) {
-    batch.windows.push_back(segment(ids, SegmentRole::kPassage));
+    batch.windows.push_back(segment(ids, SegmentRole::kPassage, first_position));
   }
   for (const auto& pair : golden.at("pairs")) {
     batch.pairs.push_back({.question = pair.at("question"), .passage = pair.at("window")});
@@ -58,18 +67,32 @@ PassBatch batch_of(const nlohmann::json& golden) {
 }
 
 struct Golden {
-  nlohmann::json document = load_json(golden_dir() / "cases.json");
-  SafetensorsFile expected = SafetensorsFile::open(golden_dir() / "expected.safetensors");
+  explicit Golden(const GoldenSet& golden_set) : set(golden_set) {}
+
+  GoldenSet set;
+  nlohmann::json document = load_json(set.path() / "cases.json");
+  SafetensorsFile expected = SafetensorsFile::open(set.path() / "expected.safetensors");
+};
+
+struct GoldenCase {
+  GoldenSet set;
+  std::size_t number;
+
+  friend void PrintTo(const GoldenCase& golden, std::ostream* out) {
+    *out << golden.set.directory << ' ' << golden.number;
+  }
 };
 
 // One case: runs the pass with one loss weighted and compares value and gradients.
-class GoldenTraining : public testing::TestWithParam<int> {
+class GoldenTraining : public testing::TestWithParam<GoldenCase> {
  protected:
-  GoldenTraining() : case_(golden_.document.at("cases").at(static_cast<std::size_t>(GetParam()))) {}
+  GoldenTraining()
+      : golden_(GetParam().set), case_(golden_.document.at("cases").at(GetParam().number)) {}
 
   [[nodiscard]] TrainReader load(const std::string& name, int split_layer, bool trainable) const {
-    return load_train_reader(golden_dir() / name,
-                             {.split_layer = split_layer, .trainable = trainable});
+    return load_train_reader(
+        golden_.set.path() / name,
+        {.split_layer = split_layer, .trainable = trainable, .train_distance_bias = true});
   }
 
   void expect_loss(const std::string& loss) {
@@ -82,7 +105,7 @@ class GoldenTraining : public testing::TestWithParam<int> {
     if (loss.starts_with("lrs")) options.weights.lrs = 1;
     options.lrs_scale = loss == "lrs_normalised" ? LrsScale::kTeacher : LrsScale::kRaw;
     const ReaderView view{*teacher.encoder, *teacher.head};
-    const PassBatch batch = batch_of(case_);
+    const PassBatch batch = batch_of(case_, golden_.set.first_position);
     // From layer 0 on, as for several splits that share a target.
     const std::optional<PassStates> target = run_teacher(view, 0, batch, options);
     const PassLosses losses = run_pass({*student.encoder, *student.head},
@@ -130,7 +153,12 @@ TEST_P(GoldenTraining, NormalisedRepresentationLossAndGradients) {
   expect_loss("lrs_normalised");
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenTraining, testing::Range(0, 4));
+std::vector<GoldenCase> cases_of(const GoldenSet& set) {
+  return {{set, 0}, {set, 1}, {set, 2}, {set, 3}};
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenTraining, testing::ValuesIn(cases_of(kBertSet)));
+INSTANTIATE_TEST_SUITE_P(MpnetCases, GoldenTraining, testing::ValuesIn(cases_of(kMpnetSet)));
 
 }  // namespace
 }  // namespace deformer
