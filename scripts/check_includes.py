@@ -53,6 +53,7 @@ PUBLIC_HEADERS: dict[str, str] = {
     "predictions": "data",
     "published_models": "model",
     "save_format": "model",
+    "segment": "model",
     "span_qa": "task",
     "stage_times": "task",
     "store_maintenance": "store",

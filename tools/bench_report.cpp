@@ -56,7 +56,7 @@ std::string head_text(const BenchSummary& summary) {
   std::string text =
       field("machine", report.machine.cpu + ", " + std::to_string(report.machine.logical_cpus) +
                            " CPUs, LibTorch " + report.machine.libtorch);
-  text += field("model", summary.model + ": " + to_string(config.architecture) + ", " +
+  text += field("model", summary.model + ": " + config.architecture + ", " +
                              std::to_string(config.num_hidden_layers) + " layers, hidden " +
                              std::to_string(config.hidden_size) + ", split at " +
                              std::to_string(config.split.split_layer) + ", " +
@@ -263,7 +263,7 @@ std::string to_json(const BenchSummary& summary) {
                        {"libtorch", report.machine.libtorch},
                        {"deformer", version()}};
   object["model"] = {{"name", summary.model},
-                     {"architecture", to_string(summary.config.architecture)},
+                     {"architecture", summary.config.architecture},
                      {"num_hidden_layers", summary.config.num_hidden_layers},
                      {"hidden_size", summary.config.hidden_size},
                      {"split_layer", summary.config.split.split_layer},

@@ -36,12 +36,11 @@ std::vector<std::string> summary_lines(const ConvertReport& report, const std::s
   if (!report.skipped.empty()) counts += " (" + reasons(report.skipped) + ")";
   if (!report.unused.empty()) counts += ", left out as unused " + grouped(report.unused.size());
   lines.push_back(std::move(counts));
-  lines.push_back("wrote " + to + ": " + to_string(config.architecture) + ", " +
-                  std::to_string(config.num_hidden_layers) + " layers, " +
-                  std::to_string(config.num_attention_heads) + " heads, " +
-                  to_string(config.hidden_act) + ", split layer " +
-                  std::to_string(config.split.split_layer) + ", layout " +
-                  to_string(config.split.layout) + ", " + report.dtype);
+  lines.push_back(
+      "wrote " + to + ": " + config.architecture + ", " + std::to_string(config.num_hidden_layers) +
+      " layers, " + std::to_string(config.num_attention_heads) + " heads, " +
+      to_string(config.hidden_act) + ", split layer " + std::to_string(config.split.split_layer) +
+      ", layout " + to_string(config.split.layout) + ", " + report.dtype);
   lines.push_back("vocabulary " + report.vocabulary.string() +
                   (report.lower_case ? ", lower-casing" : ", cased") + "; " + heads(report));
   return lines;
@@ -67,7 +66,7 @@ std::string to_json(const ConvertReport& report) {
   object["vocabulary"] = report.vocabulary.string();
   object["lower_case"] = report.lower_case;
   object["dtype"] = report.dtype;
-  object["config"] = {{"architecture", to_string(config.architecture)},
+  object["config"] = {{"architecture", config.architecture},
                       {"vocab_size", config.vocab_size},
                       {"hidden_size", config.hidden_size},
                       {"num_hidden_layers", config.num_hidden_layers},

@@ -61,7 +61,7 @@ std::string to_text(const ModelReport& report) {
   const ModelConfig& config = report.model.config();
   const SplitConfig& split = config.split;
   std::string text = field(
-      "architecture", to_string(config.architecture) + ", " + number(config.num_hidden_layers) +
+      "architecture", config.architecture + ", " + number(config.num_hidden_layers) +
                           " layers, hidden " + number(config.hidden_size) + ", " +
                           number(config.num_attention_heads) + " heads, inner " +
                           number(config.intermediate_size) + ", " + to_string(config.hidden_act));
@@ -86,7 +86,7 @@ std::string to_text(const ModelReport& report) {
 namespace {
 
 nlohmann::ordered_json config_json(const ModelConfig& config) {
-  return {{"architecture", to_string(config.architecture)},
+  return {{"architecture", config.architecture},
           {"vocab_size", config.vocab_size},
           {"hidden_size", config.hidden_size},
           {"num_hidden_layers", config.num_hidden_layers},

@@ -14,19 +14,9 @@
 #include <vector>
 
 #include "deformer/export.h"
+#include "deformer/segment.h"
 
 namespace deformer {
-
-/// The passage is what is computed once and reused, the question what is read anew (task.h).
-enum class SegmentRole : std::uint8_t { kQuestion, kPassage };
-
-/// One row of tokens as the lower layers see it, special tokens included.
-struct Segment {
-  SegmentRole role = SegmentRole::kPassage;
-  std::vector<std::int32_t> ids = {};
-  std::vector<std::int32_t> positions = {};  ///< one per id
-  std::int32_t type_id = 0;  ///< token type of all ids; XLNet goes by `role` and passage_place()
-};
 
 /// States of several segments, one after the other without padding.
 struct Encoding {

@@ -13,8 +13,6 @@
 
 namespace deformer {
 
-enum class Architecture { kBert, kXlnet, kMpnet };
-
 /// Activation of the feed-forward layer. config.json: "gelu" is the erf form, "gelu_new" and
 /// "gelu_pytorch_tanh" the tanh approximation that the original DeFormer code and Google's
 /// TensorFlow BERT use.
@@ -40,7 +38,6 @@ enum class Layout {
 /// The question is the other one.
 enum class PassagePlace : std::uint8_t { kFirst, kSecond };
 
-[[nodiscard]] DEFORMER_EXPORT std::string to_string(Architecture architecture);
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Activation activation);
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Layout layout);
 /// "first", "second".
@@ -67,7 +64,7 @@ struct SplitConfig {
 /// Sizes of the encoder. Field names follow Hugging Face's BertConfig; XLNet's file spells some
 /// otherwise (docs/model_format.md).
 struct ModelConfig {
-  Architecture architecture = Architecture::kBert;
+  std::string architecture = "bert";  ///< config.json's model_type: known_architectures()
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
   std::int64_t num_hidden_layers = 0;
@@ -89,6 +86,9 @@ struct ModelConfig {
     return hidden_size / num_attention_heads;
   }
 };
+
+/// The values of ModelConfig::architecture: "bert", "mpnet", "xlnet".
+[[nodiscard]] DEFORMER_EXPORT std::vector<std::string> known_architectures();
 
 /// split.passage_place; where that is absent: first for tasks that name the passage first (MNLI,
 /// QQP), else as the architecture's readers are made: XLNet first, the others second.

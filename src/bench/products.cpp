@@ -11,7 +11,7 @@ namespace {
 class ProductCounter {
  public:
   explicit ProductCounter(const ModelConfig& config)
-      : config_(config), attention_products_(attention_products(config.architecture)) {}
+      : config_(config), attention_products_(architecture_of(config).attention_products) {}
 
   // Lower layers over segments of these lengths.
   void add_lower(std::span<const std::int64_t> lengths) {

@@ -12,6 +12,7 @@
 #include "convert/name_map.h"
 #include "convert/source_config.h"
 #include "convert/source_vocabulary.h"
+#include "convert/tensorflow_form.h"
 #include "convert/weight_selection.h"
 #include "deformer/error.h"
 #include "deformer/tokenizer.h"
@@ -93,12 +94,13 @@ void check_directory(const fs::path& staged, const SourceVocabulary& vocabulary,
     throw Error(error.code(), replaced(std::move(text), staged.string(), vocabulary.file.string()));
   }
   TokenizerConfig defaults;
-  defaults.do_lower_case = report.config.architecture != Architecture::kXlnet;
+  defaults.do_lower_case = architecture_of(report.config).lower_case;
   report.lower_case = load_tokenizer_config(staged, defaults).do_lower_case;
 }
 
 struct Plan {
   CheckpointSource source;
+  const TensorflowForm* form = nullptr;  // null: another program's
   SourceConfig config;
   SourceVocabulary vocabulary;
   std::vector<SkippedTensor> skipped;
@@ -111,10 +113,11 @@ Plan make_plan(const fs::path& from, const ConvertOptions& options) {
   NameMap names;
   if (plan.source.kind == SourceKind::kTensorflow) {
     names = map_tensorflow_names(plan.source);
+    plan.form = names.form;
     plan.config = load_tensorflow_config(plan.source, names);
   } else {
     plan.config = load_hugging_face_config(plan.source);
-    names = map_hugging_face_names(plan.source, plan.config.config.architecture);
+    names = map_hugging_face_names(plan.source, architecture_of(plan.config.config));
   }
   apply_split(plan.config, options);
   plan.skipped = std::move(names.skipped);
@@ -131,8 +134,7 @@ ConvertReport make_report(const Plan& plan, Dtype dtype) {
   report.source = describe(plan.source);
   report.sizes_from = plan.config.file.string();
   if (plan.config.file.empty()) {
-    const bool is_bert = plan.config.config.architecture == Architecture::kBert;
-    report.sizes_from = is_bert ? "the weights' shapes, heads of 64" : "the weights' shapes";
+    report.sizes_from = std::string("the weights' shapes") + plan.form->guessed;
   }
   report.vocabulary = plan.vocabulary.file;
   report.dtype = to_string(dtype);

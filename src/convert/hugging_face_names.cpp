@@ -17,6 +17,13 @@ bool is_pretraining_head(std::string_view name) {
 
 }  // namespace
 
+const NamedWeight* find_weight(std::span<const NamedWeight> weights, std::string_view name) {
+  const auto found = std::lower_bound(
+      weights.begin(), weights.end(), name,
+      [](const NamedWeight& weight, std::string_view key) { return weight.name < key; });
+  return found != weights.end() && found->name == name ? &*found : nullptr;
+}
+
 void sort_weights(NameMap& map, const CheckpointSource& source) {
   std::sort(map.weights.begin(), map.weights.end(),
             [](const NamedWeight& a, const NamedWeight& b) { return a.name < b.name; });
@@ -30,9 +37,9 @@ void sort_weights(NameMap& map, const CheckpointSource& source) {
                   quoted_name(source.tensors[std::next(twice)->source].name));
 }
 
-NameMap map_hugging_face_names(const CheckpointSource& source, Architecture architecture) {
+NameMap map_hugging_face_names(const CheckpointSource& source, const Architecture& architecture) {
   NameMap map;
-  map.architecture = architecture;
+  map.architecture = &architecture;
   for (std::size_t i = 0; i < source.tensors.size(); ++i) {
     const SourceTensor& tensor = source.tensors[i];
     std::string name = canonical_name(tensor.name, architecture);

@@ -3,13 +3,15 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "convert/checkpoint_source.h"
 #include "convert/source_tensor.h"
 #include "deformer/convert.h"
-#include "deformer/model_config.h"
+#include "model/architecture.h"
 
 namespace deformer {
 
@@ -20,11 +22,14 @@ struct NamedWeight {
   SourceTensor tensor;
 };
 
+struct TensorflowForm;
+
 struct NameMap {
-  Architecture architecture = Architecture::kBert;
-  std::vector<NamedWeight> weights;    ///< by name; names the model may not have are among them
-  std::vector<SkippedTensor> skipped;  ///< known and left out
-  std::vector<std::string> unmatched;  ///< source names that mean nothing here
+  const Architecture* architecture = nullptr;
+  const TensorflowForm* form = nullptr;  ///< of TensorFlow's names; null for others
+  std::vector<NamedWeight> weights;      ///< by name; names the model may not have are among them
+  std::vector<SkippedTensor> skipped;    ///< known and left out
+  std::vector<std::string> unmatched;    ///< source names that mean nothing here
   /// Number of lower layers, where the names show a decomposed BERT.
   std::optional<int> split_layer;
 };
@@ -38,7 +43,11 @@ struct NameMap {
 /// Names of Hugging Face's present and past (model/checkpoint.h). Throws kIncompatible for two
 /// spellings of one weight.
 [[nodiscard]] NameMap map_hugging_face_names(const CheckpointSource& source,
-                                             Architecture architecture);
+                                             const Architecture& architecture);
+
+/// Of weights sorted by name; null where there is none.
+[[nodiscard]] const NamedWeight* find_weight(std::span<const NamedWeight> weights,
+                                             std::string_view name);
 
 /// Sorts by name. Throws kIncompatible when two weights have one name.
 void sort_weights(NameMap& map, const CheckpointSource& source);

@@ -8,9 +8,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "convert/paths.h"
+#include "convert/tensorflow_form.h"
+#include "convert/weight_shapes.h"
 #include "deformer/error.h"
 #include "model/config.h"
-#include "model/config_names.h"
 
 namespace deformer {
 namespace {
@@ -18,56 +19,16 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kBertConfig = "bert_config.json";
-constexpr const char* kXlnetConfig = "xlnet_config.json";
 constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
 
-// "gelu" is what TensorFlow's code computes under that name.
-Activation read_activation(const JsonPlace& root, const char* key, Activation gelu) {
-  if (!root.has(key)) return gelu;
-  const std::string& name = root.at(key).as_string();
-  if (name == "gelu") return gelu;
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
-  if (name == "relu") return Activation::kRelu;
-  throw Error(ErrorCode::kUnsupported,
-              root.at(key).where() + ": expected gelu or relu, found " + quoted_name(name));
-}
-
-ModelConfig read_bert(const JsonPlace& root, Activation gelu) {
-  ModelConfig config;
-  config.architecture = Architecture::kBert;
-  config.vocab_size = root.at("vocab_size").as_integer();
-  config.hidden_size = root.at("hidden_size").as_integer();
-  config.num_hidden_layers = root.at("num_hidden_layers").as_integer();
-  config.num_attention_heads = root.at("num_attention_heads").as_integer();
-  config.intermediate_size = root.at("intermediate_size").as_integer();
-  config.max_position_embeddings = root.at("max_position_embeddings").as_integer();
-  config.type_vocab_size = root.at("type_vocab_size").as_integer();
-  config.hidden_act = read_activation(root, "hidden_act", gelu);
-  return config;
-}
-
-ModelConfig read_xlnet(const JsonPlace& root, Activation gelu) {
-  ModelConfig config;
-  config.architecture = Architecture::kXlnet;
-  config.vocab_size = root.at("n_token").as_integer();
-  config.hidden_size = root.at("d_model").as_integer();
-  config.num_hidden_layers = root.at("n_layer").as_integer();
-  config.num_attention_heads = root.at("n_head").as_integer();
-  config.intermediate_size = root.at("d_inner").as_integer();
-  config.hidden_act = read_activation(root, "ff_activation", gelu);
-  return config;
-}
-
 // One of TensorFlow's configurations.
-SourceConfig read_sizes(const fs::path& file, Architecture architecture, Activation gelu) {
+SourceConfig read_sizes(const fs::path& file, const TensorflowForm& form, Activation gelu) {
   const nlohmann::json document = load_json(file);
   const JsonPlace root(document, file.string());
   root.require_object();
   SourceConfig source;
   source.file = file;
-  source.config =
-      architecture == Architecture::kBert ? read_bert(root, gelu) : read_xlnet(root, gelu);
+  source.config = form.read_config(root, gelu);
   if (root.has("do_lower_case")) source.lower_case = root.at("do_lower_case").as_bool();
   return source;
 }
@@ -101,10 +62,10 @@ const char* number_type(Dtype dtype) {
 
 std::string class_of(const ModelConfig& config, const WeightSelection& weights) {
   if (!weights.class_head || weights.span_head) {
-    return class_name(config.architecture, Task::kSpan);
+    return class_name(architecture_of(config), Task::kSpan);
   }
   // Any task with classes: the class is the same for all of them.
-  return class_name(config.architecture, weights.classes == 1 ? Task::kRace : Task::kBoolq);
+  return class_name(architecture_of(config), weights.classes == 1 ? Task::kRace : Task::kBoolq);
 }
 
 // Hugging Face derives the number of classes from their labels.
@@ -128,7 +89,7 @@ Json made_config(const SourceConfig& source, const WeightSelection& weights) {
 
 Json kept_config(const SourceConfig& source) {
   Json root = Json::parse(source.hugging_face);
-  if (!root.contains("model_type")) root["model_type"] = to_string(source.config.architecture);
+  if (!root.contains("model_type")) root["model_type"] = source.config.architecture;
   if (source.split_given) root["deformer"] = Json::parse(config_to_json(source.config))["deformer"];
   return root;
 }
@@ -138,10 +99,10 @@ Json kept_config(const SourceConfig& source) {
 SourceConfig load_hugging_face_config(const CheckpointSource& source) {
   const fs::path& directory = source.directory;
   if (!is_there(directory / "config.json")) {
-    for (const auto& [name, architecture] : {std::pair(kBertConfig, Architecture::kBert),
-                                             std::pair(kXlnetConfig, Architecture::kXlnet)}) {
-      if (!is_there(directory / name)) continue;
-      SourceConfig found = read_sizes(directory / name, architecture, Activation::kGeluErf);
+    for (const TensorflowForm* form : tensorflow_forms()) {
+      const fs::path file = directory / form->config_file;
+      if (!is_there(file)) continue;
+      SourceConfig found = read_sizes(file, *form, Activation::kGeluErf);
       make_ordinary(found);
       require_valid(found);
       return found;
@@ -159,13 +120,13 @@ SourceConfig load_hugging_face_config(const CheckpointSource& source) {
 }
 
 SourceConfig load_tensorflow_config(const CheckpointSource& source, const NameMap& map) {
-  const bool is_bert = map.architecture == Architecture::kBert;
-  const auto file = find_config(source, is_bert ? kBertConfig : kXlnetConfig);
+  const TensorflowForm& form = *map.form;
+  const auto file = find_config(source, form.config_file);
   SourceConfig found;
   if (file) {
-    found = read_sizes(*file, map.architecture, Activation::kGeluTanh);
+    found = read_sizes(*file, form, Activation::kGeluTanh);
   } else {
-    found.config = sizes_from_shapes(map, source);
+    found.config = form.sizes_from_shapes(WeightShapes(map, source));
     found.config.hidden_act = Activation::kGeluTanh;
   }
   make_ordinary(found);
@@ -183,7 +144,7 @@ void apply_split(SourceConfig& source, const ConvertOptions& options) {
     const int split_layer = options.split_layer.value_or(config.split.split_layer);
     if (source.ordinary) {
       // An ordinary model that stays joint keeps the layout that it was trained in.
-      const Layout own = split_layer > 0 ? default_layout(config.architecture) : Layout::kContinue;
+      const Layout own = split_layer > 0 ? default_layout(config) : Layout::kContinue;
       config.split = default_split(config, options.layout.value_or(own));
       source.ordinary = false;
     }

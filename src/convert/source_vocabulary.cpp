@@ -26,8 +26,8 @@ struct Candidate {
 constexpr Candidate kWordPiece[] = {{"vocab.txt", "vocab.txt"}, {"bert.vocab", "vocab.txt"}};
 constexpr Candidate kSentencePiece[] = {{"spiece.model", "spiece.model"}};
 
-std::span<const Candidate> candidates(Architecture architecture) {
-  if (architecture == Architecture::kXlnet) return kSentencePiece;
+std::span<const Candidate> candidates(const Architecture& architecture) {
+  if (architecture.vocabulary_file == kSentencePiece[0].name) return kSentencePiece;
   return kWordPiece;
 }
 
@@ -43,7 +43,7 @@ std::optional<fs::path> find_beside(const CheckpointSource& source, const char* 
   return std::nullopt;
 }
 
-SourceVocabulary find_file(const CheckpointSource& source, Architecture architecture,
+SourceVocabulary find_file(const CheckpointSource& source, const Architecture& architecture,
                            const fs::path& given) {
   const std::span<const Candidate> known = candidates(architecture);
   if (!given.empty()) {
@@ -79,14 +79,14 @@ bool is_lower_case(const CheckpointSource& source, const SourceConfig& config,
   if (options.lower_case) return *options.lower_case;
   if (config.lower_case) return *config.lower_case;
   if (const auto named = lower_case_by_name(source)) return *named;
-  return config.config.architecture != Architecture::kXlnet;
+  return architecture_of(config.config).lower_case;
 }
 
 }  // namespace
 
 SourceVocabulary find_vocabulary(const CheckpointSource& source, const SourceConfig& config,
                                  const ConvertOptions& options) {
-  SourceVocabulary found = find_file(source, config.config.architecture, options.vocabulary);
+  SourceVocabulary found = find_file(source, architecture_of(config.config), options.vocabulary);
   const fs::path kept = source.directory / kTokenizerConfig;
   nlohmann::ordered_json root = nlohmann::ordered_json::object();
   if (is_there(kept)) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "convert/name_map.h"
+#include "convert/tensorflow_form.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -256,16 +257,17 @@ void add_weight(NameMap& map, Translation to, std::size_t index, const Checkpoin
   map.weights.push_back({std::move(to.name), index, turn ? transposed(tensor) : tensor});
 }
 
-Architecture find_architecture(const CheckpointSource& source) {
+// By what only one of the forms has.
+const TensorflowForm& find_form(const CheckpointSource& source) {
   bool bert = false;
   for (const SourceTensor& tensor : source.tensors) {
     const Parts parts = split(tensor.name);
     if (xlnet_scope(parts) && ends_with(parts, {"word_embedding", "lookup_table"})) {
-      return Architecture::kXlnet;
+      return xlnet_form();
     }
     bert |= bert_scope(parts).has_value();
   }
-  if (bert) return Architecture::kBert;
+  if (bert) return bert_form();
   throw Error(
       ErrorCode::kIncompatible,
       source.path.string() + ": expected variables of BERT (scope bert), DeFormer (ebert) " +
@@ -286,8 +288,9 @@ int split_layer_of(const ScopeLayers& count, const CheckpointSource& source) {
 
 NameMap map_tensorflow_names(const CheckpointSource& source) {
   NameMap map;
-  map.architecture = find_architecture(source);
-  const bool is_bert = map.architecture == Architecture::kBert;
+  map.form = &find_form(source);
+  map.architecture = &architecture(map.form->model_type);
+  const auto translate = map.form == &bert_form() ? translate_bert : translate_xlnet;
   ScopeLayers count;
   bool has_answer_pooler = false;
   std::vector<std::size_t> kept;
@@ -306,14 +309,14 @@ NameMap map_tensorflow_names(const CheckpointSource& source) {
   }
   for (const std::size_t i : kept) {
     const Parts parts = split(source.tensors[i].name);
-    auto to = is_bert ? translate_bert(parts) : translate_xlnet(parts);
+    auto to = translate(parts);
     if (to) {
       add_weight(map, std::move(*to), i, source, count.layers);
     } else {
       map.unmatched.push_back(source.tensors[i].name);
     }
   }
-  if (is_bert && count.decomposed) map.split_layer = split_layer_of(count, source);
+  if (map.form == &bert_form() && count.decomposed) map.split_layer = split_layer_of(count, source);
   sort_weights(map, source);
   return map;
 }

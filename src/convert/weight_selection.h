@@ -25,9 +25,4 @@ struct WeightSelection {
 [[nodiscard]] WeightSelection select_weights(NameMap map, const ModelConfig& config,
                                              const CheckpointSource& source, bool allow_unused);
 
-/// Sizes that the weights' shapes tell. A BERT's number of heads is not among them: hidden size /
-/// 64, as in every published model. Throws kIncompatible when the tensors that tell are missing, or
-/// the hidden size is no multiple of 64.
-[[nodiscard]] ModelConfig sizes_from_shapes(const NameMap& map, const CheckpointSource& source);
-
 }  // namespace deformer

@@ -1,41 +1,21 @@
 #include "model/architecture.h"
 
+#include <algorithm>
 #include <charconv>
-#include <optional>
-#include <utility>
 
-#include "base/check.h"
-#include "model/bert.h"
-#include "model/bert_layout.h"
+#include "deformer/error.h"
+#include "model/bert/bert_architecture.h"
+#include "model/mpnet/mpnet_architecture.h"
 #include "model/segment_layout.h"
-#include "model/xlnet.h"
-#include "model/xlnet_layout.h"
+#include "model/xlnet/xlnet_architecture.h"
 
 namespace deformer {
 namespace {
 
-// Where an architecture keeps its weights.
-struct WeightNames {
-  std::string_view root;        // of the encoder
-  std::string_view layers;      // prefix of the layers' numbers
-  std::string_view attention;   // prefix of a layer's attention, after its number
-  std::string_view embeddings;  // prefix of the embeddings
-  std::string_view shared;      // prefix of what all layers share; empty: nothing
-};
-
-WeightNames weight_names(Architecture architecture) {
-  switch (architecture) {
-    case Architecture::kBert:
-      return {"bert", "bert.encoder.layer.", ".attention.", "bert.embeddings.", ""};
-    case Architecture::kXlnet:
-      return {"transformer", "transformer.layer.", ".rel_attn.", "transformer.word_embedding.",
-              "transformer.r_"};
-    case Architecture::kMpnet:
-      return {"mpnet", "mpnet.encoder.layer.", ".attention.", "mpnet.embeddings.",
-              "mpnet.encoder.relative_attention_bias."};
-  }
-  DEFORMER_CHECK(false);
-  return {};
+std::vector<const Architecture*>& list() {
+  static std::vector<const Architecture*> known{&bert_architecture(), &mpnet_architecture(),
+                                                &xlnet_architecture()};
+  return known;
 }
 
 // A layer's number and what of a weight's name follows it.
@@ -44,10 +24,18 @@ struct LayerWeight {
   std::string_view rest;
 };
 
-// Nothing for a weight of no layer.
-std::optional<LayerWeight> find_layer(const WeightNames& names, std::string_view name) {
-  if (!name.starts_with(names.layers)) return std::nullopt;
-  name.remove_prefix(names.layers.size());
+// Removes the root and the dot behind it. Nothing for a weight outside the encoder.
+std::optional<std::string_view> inside_root(const WeightPlaces& places, std::string_view name) {
+  if (!name.starts_with(places.root)) return std::nullopt;
+  name.remove_prefix(places.root.size());
+  if (!name.starts_with('.')) return std::nullopt;
+  return name.substr(1);
+}
+
+// Nothing for a weight of no layer. `name` is one inside the root.
+std::optional<LayerWeight> find_layer(const WeightPlaces& places, std::string_view name) {
+  if (!name.starts_with(places.layers)) return std::nullopt;
+  name.remove_prefix(places.layers.size());
   LayerWeight found;
   const auto parsed = std::from_chars(name.data(), name.data() + name.size(), found.layer);
   if (parsed.ec != std::errc()) return std::nullopt;
@@ -57,86 +45,72 @@ std::optional<LayerWeight> find_layer(const WeightNames& names, std::string_view
 
 }  // namespace
 
-std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, WeightLoader& weights) {
-  const WeightScope scope(weights, std::string(weight_names(config.architecture).root));
-  switch (config.architecture) {
-    case Architecture::kBert:
-      return std::make_unique<const BertEncoder>(config, kBertNames, scope);
-    case Architecture::kXlnet:
-      return std::make_unique<const XlnetEncoder>(config, scope);
-    case Architecture::kMpnet:
-      return std::make_unique<const BertEncoder>(config, kMpnetNames, scope);
+std::span<const Architecture* const> architectures() {
+  return list();
+}
+
+void register_architecture(const Architecture& added) {
+  list().push_back(&added);
+}
+
+const Architecture* find_architecture(std::string_view model_type) {
+  for (const Architecture* known : architectures()) {
+    if (known->model_type == model_type) return known;
   }
-  DEFORMER_CHECK(false);
   return nullptr;
+}
+
+const Architecture& architecture(std::string_view model_type) {
+  if (const Architecture* found = find_architecture(model_type)) return *found;
+  throw Error(ErrorCode::kUnsupported, "architecture: expected " + architecture_list() +
+                                           ", found \"" + std::string(model_type) + "\"");
+}
+
+const Architecture& architecture_of(const ModelConfig& config) {
+  return architecture(config.architecture);
+}
+
+std::string architecture_list() {
+  std::string text;
+  for (const Architecture* known : architectures()) {
+    if (!text.empty()) text += known == architectures().back() ? " or " : ", ";
+    text += known->model_type;
+  }
+  return text;
+}
+
+std::vector<std::string> known_architectures() {
+  std::vector<std::string> names;
+  for (const Architecture* known : architectures()) names.emplace_back(known->model_type);
+  return names;
+}
+
+const PooledHeadNames& pooled_head_names(const Architecture& architecture, Task task) {
+  return task == Task::kRace ? architecture.choice_head : architecture.class_head;
 }
 
 std::unique_ptr<const SegmentLayout> make_segment_layout(const ModelConfig& config,
                                                          const SpecialTokens& special_tokens) {
-  switch (config.architecture) {
-    case Architecture::kBert:
-      return std::make_unique<const BertLayout>(passage_place(config), config.split.layout,
-                                                special_tokens);
-    case Architecture::kXlnet:
-      return std::make_unique<const XlnetLayout>(passage_place(config), special_tokens);
-    case Architecture::kMpnet:
-      return std::make_unique<const BertLayout>(passage_place(config), config.split.layout,
-                                                special_tokens, kMpnetFrame);
-  }
-  DEFORMER_CHECK(false);
-  return nullptr;
-}
-
-PooledHeadNames pooled_head_names(Architecture architecture, Task task) {
-  switch (architecture) {
-    case Architecture::kBert:
-      return {"bert.pooler.dense", "classifier"};
-    case Architecture::kXlnet:
-      return {"sequence_summary.summary", "logits_proj"};
-    case Architecture::kMpnet:
-      if (task == Task::kRace) return {"mpnet.pooler.dense", "classifier"};
-      return {"classifier.dense", "classifier.out_proj"};
-  }
-  DEFORMER_CHECK(false);
-  return {};
-}
-
-std::unique_ptr<const PooledHead> load_pooled_head(const ModelConfig& config,
-                                                   WeightLoader& weights) {
-  PooledHeadNames names = pooled_head_names(config.architecture, config.task);
-  const Shape shape = weights.shape(names.output + ".weight");
-  if (shape.empty()) return nullptr;
-  // A reader may carry one half of another task's head; it is not asked for.
-  if (config.task == Task::kSpan && weights.shape(names.pooler + ".weight").empty()) return nullptr;
-  return std::make_unique<const PooledHead>(config.hidden_size, shape.front(), std::move(names),
-                                            weights);
-}
-
-int attention_products(Architecture architecture) {
-  switch (architecture) {
-    case Architecture::kBert:
-    case Architecture::kMpnet:
-      return 2;
-    case Architecture::kXlnet:
-      return 3;
-  }
-  DEFORMER_CHECK(false);
-  return 0;
+  return architecture_of(config).make_layout(config, special_tokens);
 }
 
 bool is_lower_weight(const ModelConfig& config, std::string_view name) {
-  const WeightNames names = weight_names(config.architecture);
-  if (name.starts_with(names.embeddings)) return true;
-  if (!names.shared.empty() && name.starts_with(names.shared)) return true;
-  const auto found = find_layer(names, name);
+  const WeightPlaces& places = architecture_of(config).weights;
+  const auto inside = inside_root(places, name);
+  if (!inside) return false;
+  if (inside->starts_with(places.embeddings)) return true;
+  if (!places.shared.empty() && inside->starts_with(places.shared)) return true;
+  const auto found = find_layer(places, *inside);
   return found && found->layer < config.split.split_layer;
 }
 
 bool is_projection_weight(const ModelConfig& config, std::string_view name) {
-  const WeightNames names = weight_names(config.architecture);
-  const auto found = find_layer(names, name);
+  const WeightPlaces& places = architecture_of(config).weights;
+  const auto inside = inside_root(places, name);
+  if (!inside) return false;
+  const auto found = find_layer(places, *inside);
   return found && found->layer == config.split.split_layer &&
-         found->rest.starts_with(names.attention);
+         found->rest.starts_with(places.attention);
 }
 
 }  // namespace deformer

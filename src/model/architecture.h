@@ -1,31 +1,140 @@
-// The one place that knows which architectures exist.
+// What an architecture is to the rest of the project: one record, made in its own folder. Free of
+// LibTorch.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
 
-#include "deformer/encoder.h"
 #include "deformer/model_config.h"
-#include "model/pooled_head.h"
-#include "model/weights.h"
+#include "deformer/tokenizer.h"
+#include "model/weight_group.h"
 
 namespace deformer {
 
-/// Takes the encoder's weights from the loader's root.
-[[nodiscard]] std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config,
-                                                          WeightLoader& weights);
+class Encoder;
+class JsonPlace;
+class SegmentLayout;
+class WeightScope;
 
-/// Of a class reader, or of one that rates choices: MPNet's differ. kSpan counts as a class reader.
-[[nodiscard]] PooledHeadNames pooled_head_names(Architecture architecture, Task task);
+/// How config.json spells what all architectures have.
+struct SizeKeys {
+  const char* hidden_size;
+  const char* num_hidden_layers;
+  const char* num_attention_heads;
+  const char* intermediate_size;
+  const char* hidden_act;
+};
 
-/// The head for classes or choices, with as many outputs as the checkpoint has; null where it has
-/// none.
-[[nodiscard]] std::unique_ptr<const PooledHead> load_pooled_head(const ModelConfig& config,
-                                                                 WeightLoader& weights);
+/// Scopes of the weights of a head for classes or choices, Hugging Face's names.
+struct PooledHeadNames {
+  std::string pooler;  ///< e.g. "bert.pooler.dense", "sequence_summary.summary"
+  std::string output;  ///< e.g. "classifier", "logits_proj"
 
-/// Products of every row with every other one that a head of a layer makes: the scores of the
-/// contents, their use, and where positions are relative the scores of the positions.
-[[nodiscard]] int attention_products(Architecture architecture);
+  friend bool operator==(const PooledHeadNames&, const PooledHeadNames&) = default;
+};
+
+/// Where a checkpoint keeps the encoder's weights: beginnings of canonical names. A layer's is
+/// root + "." + layers + its number + what it is.
+struct WeightPlaces {
+  std::string_view root;        ///< the encoder's, e.g. "bert"
+  std::string_view layers;      ///< after the root, up to the number: "encoder.layer."
+  std::string_view attention;   ///< after the number: ".attention."
+  std::string_view embeddings;  ///< after the root
+  std::string_view shared;      ///< after the root: what all layers share; empty: nothing
+  /// Beginnings of names that a file saved from the bare encoder has, without the root.
+  std::span<const std::string_view> bare;
+  /// Beginnings of names that ordinary checkpoints carry and no reader needs.
+  std::span<const std::string_view> unused;
+};
+
+/// A model whose sizes are known: `--random`, published_models.h.
+struct PublishedSizes {
+  std::string_view name;
+  std::int64_t layers;
+  std::int64_t hidden;
+  std::int64_t heads;
+  std::int64_t inner;
+  int split_layer;
+  std::int64_t vocabulary;
+  std::int64_t positions;  ///< 0: no table
+};
+
+/// A key that only this architecture's config.json has.
+using ConfigEntry = std::pair<const char*, std::variant<std::int64_t, std::string>>;
+
+/// Whether a checkpoint holds a weight of that canonical name.
+using HasWeight = std::function<bool(std::string_view name)>;
+
+/// Everything that differs between architectures. The rest of the project asks the record; none of
+/// it names an architecture. A new one is a folder beside bert/ and a line in architectures.cpp.
+struct Architecture {
+  // ---- config.json
+  std::string_view model_type;           ///< "bert"
+  std::string_view class_prefix;         ///< of Hugging Face's classes: "Bert"
+  std::string_view reader_class_suffix;  ///< of the class that reads spans
+  SizeKeys size_keys;
+  /// The first one is that of decomposed readers.
+  std::span<const Layout> layouts;
+  PassagePlace reader_place;  ///< of the passage, where spans are read
+  /// Reads what is the architecture's own, once the common sizes are there, and refuses switches
+  /// that change what the layers compute. Throws as load_model_config(). The task is set.
+  void (*read_config)(const JsonPlace& root, ModelConfig& config);
+  std::vector<ConfigEntry> (*write_config)(const ModelConfig& config);
+  /// What is wrong with the sizes, beyond what all architectures ask for.
+  std::optional<std::string> (*check_sizes)(const ModelConfig& config);
+
+  // ---- Text
+  std::string_view vocabulary_file;  ///< the tokenizer's of published checkpoints
+  bool lower_case;                   ///< do_lower_case where nothing says it
+  std::unique_ptr<const SegmentLayout> (*make_layout)(const ModelConfig& config,
+                                                      const SpecialTokens& special_tokens);
+
+  // ---- Weights
+  WeightPlaces weights;
+  PooledHeadNames class_head;
+  PooledHeadNames choice_head;
+  /// Appends the groups that an encoder of `layers` layers is made of.
+  void (*add_weights)(const ModelConfig& config, std::int64_t layers, const HasWeight& has,
+                      std::vector<WeightGroup>& groups);
+  /// The scope is the root's.
+  std::unique_ptr<const Encoder> (*make_encoder)(const ModelConfig& config,
+                                                 const WeightScope& scope);
+
+  // ---- Measuring
+  /// Products of every row with every other one that a head of a layer makes: the scores of the
+  /// contents, their use, and where it has them the scores of the positions.
+  int attention_products;
+  std::span<const PublishedSizes> published;
+};
+
+/// All that are known, in the order in which lists name them.
+[[nodiscard]] std::span<const Architecture* const> architectures();
+
+/// Null for an unknown one.
+[[nodiscard]] const Architecture* find_architecture(std::string_view model_type);
+
+/// Throws kUnsupported naming those that are known.
+[[nodiscard]] const Architecture& architecture(std::string_view model_type);
+[[nodiscard]] const Architecture& architecture_of(const ModelConfig& config);
+
+/// "bert, mpnet or xlnet"
+[[nodiscard]] std::string architecture_list();
+
+/// Adds one that lives elsewhere (tests). The record stays valid for the life of the process. Not
+/// safe beside other calls.
+void register_architecture(const Architecture& added);
+
+// ---- What follows from a record
+
+[[nodiscard]] const PooledHeadNames& pooled_head_names(const Architecture& architecture, Task task);
 
 /// True for the embeddings, for what all layers share and the weights of layers [0, split_layer):
 /// what a stored hidden state depends on.

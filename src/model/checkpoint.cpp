@@ -24,33 +24,10 @@ struct Rename {
 // TensorFlow's names, which files from before 2020 still carry.
 constexpr std::array<Rename, 2> kLegacySuffixes{
     {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}}};
-// Files saved from a bare model (BertModel, XLNetModel, MPNetModel) lack the model's own prefix.
-struct BareName {
-  Architecture architecture;
-  std::string_view beginning;
-  std::string_view prefix;
-};
-constexpr std::array<BareName, 9> kBareNames{
-    {{Architecture::kBert, "embeddings.", "bert."},
-     {Architecture::kBert, "encoder.", "bert."},
-     {Architecture::kBert, "pooler.", "bert."},
-     {Architecture::kXlnet, "word_embedding.", "transformer."},
-     {Architecture::kXlnet, "layer.", "transformer."},
-     {Architecture::kXlnet, "mask_emb", "transformer."},
-     {Architecture::kMpnet, "embeddings.", "mpnet."},
-     {Architecture::kMpnet, "encoder.", "mpnet."},
-     {Architecture::kMpnet, "pooler.", "mpnet."}}};
-constexpr std::array<std::string_view, 11> kCommonlyUnused{"bert.embeddings.position_ids",
-                                                           "bert.embeddings.token_type_ids",
-                                                           "bert.pooler.",
-                                                           "cls.",
-                                                           "transformer.mask_emb",
-                                                           "lm_loss.",
-                                                           "sequence_summary.",
-                                                           "logits_proj.",
-                                                           "mpnet.embeddings.position_ids",
-                                                           "mpnet.pooler.",
-                                                           "lm_head."};
+bool begins_with_any(std::string_view name, std::span<const std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](std::string_view beginning) { return name.starts_with(beginning); });
+}
 
 // Without an exception where a directory cannot be searched.
 bool is_there(const fs::path& path) {
@@ -73,33 +50,39 @@ bool is_there(const fs::path& path) {
 
 }  // namespace
 
-std::string canonical_name(std::string_view stored_name, Architecture architecture) {
+std::string canonical_name(std::string_view stored_name, const Architecture& architecture) {
   std::string name(stored_name);
   for (const Rename& rename : kLegacySuffixes) {
     if (name.ends_with(rename.from)) {
       name.replace(name.size() - rename.from.size(), rename.from.size(), rename.to);
     }
   }
-  for (const BareName& bare : kBareNames) {
-    if (bare.architecture != architecture || !name.starts_with(bare.beginning)) continue;
-    return std::string(bare.prefix) + name;
+  if (begins_with_any(name, architecture.weights.bare)) {
+    return std::string(architecture.weights.root) + "." + name;
   }
   return name;
 }
 
-bool is_commonly_unused(std::string_view canonical_name) {
-  return std::any_of(kCommonlyUnused.begin(), kCommonlyUnused.end(),
-                     [&](std::string_view prefix) { return canonical_name.starts_with(prefix); });
+bool is_commonly_unused(std::string_view canonical_name, const Architecture& architecture) {
+  return begins_with_any(canonical_name, architecture.weights.unused);
 }
 
-Checkpoint Checkpoint::open(const fs::path& model_dir, Architecture architecture) {
+Checkpoint Checkpoint::open(const fs::path& model_dir, const Architecture& architecture) {
+  return open(model_dir, &architecture);
+}
+
+Checkpoint Checkpoint::open_as_stored(const fs::path& model_dir) {
+  return open(model_dir, nullptr);
+}
+
+Checkpoint Checkpoint::open(const fs::path& model_dir, const Architecture* architecture) {
   if (is_there(model_dir / kSingleFile)) {
-    Checkpoint checkpoint(model_dir / kSingleFile);
-    checkpoint.add(SafetensorsFile::open(checkpoint.path_), architecture);
+    Checkpoint checkpoint(model_dir / kSingleFile, architecture);
+    checkpoint.add(SafetensorsFile::open(checkpoint.path_));
     return checkpoint;
   }
   if (!is_there(model_dir / kIndexFile)) fail_not_found(model_dir);
-  Checkpoint checkpoint(model_dir / kIndexFile);
+  Checkpoint checkpoint(model_dir / kIndexFile, architecture);
   const WeightMap weight_map = read_shard_index(checkpoint.path_);
   std::vector<SafetensorsFile> shards;
   std::map<std::string, std::set<std::string>> names;
@@ -109,13 +92,14 @@ Checkpoint Checkpoint::open(const fs::path& model_dir, Architecture architecture
     for (const TensorView& tensor : shards.back().tensors()) held.insert(tensor.name);
   }
   check_shards(checkpoint.path_, weight_map, names);
-  for (const SafetensorsFile& file : shards) checkpoint.add(file, architecture);
+  for (const SafetensorsFile& file : shards) checkpoint.add(file);
   return checkpoint;
 }
 
-void Checkpoint::add(const SafetensorsFile& file, Architecture architecture) {
+void Checkpoint::add(const SafetensorsFile& file) {
   for (const TensorView& tensor : file.tensors()) {
-    const std::string name = canonical_name(tensor.name, architecture);
+    const std::string name =
+        architecture_ == nullptr ? tensor.name : canonical_name(tensor.name, *architecture_);
     const auto [entry, added] = tensors_.try_emplace(name, StoredTensor{tensor, file.mapping()});
     if (added) continue;
     throw Error(ErrorCode::kIncompatible,

@@ -10,19 +10,21 @@
 #include <string_view>
 
 #include "base/hash.h"
-#include "deformer/model_config.h"
+#include "model/architecture.h"
 #include "model/safetensors.h"
 
 namespace deformer {
 
 /// Hugging Face's present-day name of a tensor: `LayerNorm.gamma` and `.beta` become `.weight` and
 /// `.bias`; what was saved from a bare model gets its missing `bert.`, `transformer.` or `mpnet.`.
-[[nodiscard]] std::string canonical_name(std::string_view stored_name, Architecture architecture);
+[[nodiscard]] std::string canonical_name(std::string_view stored_name,
+                                         const Architecture& architecture);
 
 /// True for what ordinary checkpoints carry beside the encoder and no reader needs: position-id
 /// buffers, pretraining and classification heads, the pooler, XLNet's mask embedding. Such a tensor
 /// may still be taken.
-[[nodiscard]] bool is_commonly_unused(std::string_view canonical_name);
+[[nodiscard]] bool is_commonly_unused(std::string_view canonical_name,
+                                      const Architecture& architecture);
 
 /// One tensor of one file. `owner` keeps the bytes alive.
 struct StoredTensor {
@@ -40,10 +42,15 @@ class Checkpoint {
   /// absent), kCorrupt for a malformed file, kIncompatible when index and shards disagree or two
   /// tensors have one canonical name (both spellings are named).
   [[nodiscard]] static Checkpoint open(const std::filesystem::path& model_dir,
-                                       Architecture architecture);
+                                       const Architecture& architecture);
+
+  /// The same under the names that are stored: for what does not depend on the model.
+  [[nodiscard]] static Checkpoint open_as_stored(const std::filesystem::path& model_dir);
 
   /// model.safetensors or the index: what messages name.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// Whose names these are; not for names as they are stored.
+  [[nodiscard]] const Architecture& architecture() const noexcept { return *architecture_; }
   /// By canonical name.
   [[nodiscard]] const Tensors& tensors() const noexcept { return tensors_; }
   /// Null when absent.
@@ -55,11 +62,16 @@ class Checkpoint {
   void hash_into(Hasher& hasher, std::span<const std::string> names) const;
 
  private:
-  explicit Checkpoint(std::filesystem::path path) : path_(std::move(path)) {}
+  Checkpoint(std::filesystem::path path, const Architecture* architecture)
+      : path_(std::move(path)), architecture_(architecture) {}
 
-  void add(const SafetensorsFile& file, Architecture architecture);
+  [[nodiscard]] static Checkpoint open(const std::filesystem::path& model_dir,
+                                       const Architecture* architecture);
+
+  void add(const SafetensorsFile& file);
 
   std::filesystem::path path_;
+  const Architecture* architecture_;  // null: names as they are stored
   Tensors tensors_;
 };
 

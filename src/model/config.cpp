@@ -23,42 +23,29 @@ constexpr std::array<std::string_view, 8> kDeformerKeys{
     "task",        "split_layer",       "layout",       "max_question_tokens", "window_tokens",
     "window_step", "max_answer_tokens", "passage_place"};
 
-[[noreturn]] void unsupported(const JsonPlace& place, const std::string& expected,
-                              const std::string& found) {
-  throw Error(ErrorCode::kUnsupported,
-              place.where() + ": expected " + expected + ", found " + found);
-}
-
-std::int64_t integer_or(const JsonPlace& object, const char* key, std::int64_t fallback) {
-  return object.has(key) ? object.at(key).as_integer() : fallback;
-}
-
 double number_or(const JsonPlace& object, const char* key, double fallback) {
   return object.has(key) ? object.at(key).as_number() : fallback;
 }
 
 // Configurations from before `model_type` existed name the class only.
-std::optional<Architecture> architecture_of_class(const JsonPlace& root) {
-  if (!root.has("architectures")) return std::nullopt;
+const Architecture* architecture_of_class(const JsonPlace& root) {
+  if (!root.has("architectures")) return nullptr;
   const JsonPlace classes = root.at("architectures");
   for (std::size_t i = 0; i < classes.size(); ++i) {
-    for (const ArchitectureNames& known : known_architectures()) {
-      if (classes.at(i).as_string().starts_with(known.class_prefix)) return known.architecture;
+    for (const Architecture* known : architectures()) {
+      if (classes.at(i).as_string().starts_with(known->class_prefix)) return known;
     }
   }
-  return std::nullopt;
+  return nullptr;
 }
 
-Architecture read_architecture(const JsonPlace& root) {
+const Architecture& read_architecture(const JsonPlace& root) {
   if (!root.has("model_type")) {
-    if (const auto found = architecture_of_class(root)) return *found;
+    if (const Architecture* found = architecture_of_class(root)) return *found;
   }
   const JsonPlace place = root.at("model_type");
-  const std::string& name = place.as_string();
-  for (const ArchitectureNames& known : known_architectures()) {
-    if (name == known.model_type) return known.architecture;
-  }
-  unsupported(place, architecture_list(), "\"" + name + "\"");
+  if (const Architecture* found = find_architecture(place.as_string())) return *found;
+  unsupported(place, architecture_list(), "\"" + place.as_string() + "\"");
 }
 
 Activation read_activation(const JsonPlace& root, const char* key) {
@@ -69,86 +56,17 @@ Activation read_activation(const JsonPlace& root, const char* key) {
   unsupported(place, "gelu, gelu_new, gelu_pytorch_tanh or relu", "\"" + name + "\"");
 }
 
-// Switches of Hugging Face's BertConfig that change what the layers compute.
-void refuse_other_berts(const JsonPlace& root) {
-  if (root.has("position_embedding_type")) {
-    const JsonPlace place = root.at("position_embedding_type");
-    if (place.as_string() != "absolute") {
-      unsupported(place, "absolute", "\"" + place.as_string() + "\"");
-    }
-  }
-  for (const char* key : {"is_decoder", "add_cross_attention"}) {
-    if (root.has(key) && root.at(key).as_bool()) {
-      unsupported(root.at(key), "false (an encoder)", "true");
-    }
-  }
-  if (root.has("pruned_heads")) {
-    const JsonPlace place = root.at("pruned_heads");
-    place.require_object();
-    if (!place.value().empty()) unsupported(place, "no pruned heads", "some");
-  }
-}
-
-// How XLNet's head for classes and choices makes one vector of a sequence.
-void refuse_other_summaries(const JsonPlace& root) {
-  for (const auto& [key, expected] :
-       {std::pair("summary_type", "last"), std::pair("summary_activation", "tanh")}) {
-    if (!root.has(key)) continue;
-    const JsonPlace place = root.at(key);
-    if (place.as_string() != expected) {
-      unsupported(place, expected, "\"" + place.as_string() + "\"");
-    }
-  }
-  if (root.has("summary_use_proj") && !root.at("summary_use_proj").as_bool()) {
-    unsupported(root.at("summary_use_proj"), "true", "false");
-  }
-}
-
-// The same of its XLNetConfig. What concerns memories and pretraining alone is left aside.
-void refuse_other_xlnets(const JsonPlace& root, const ModelConfig& config) {
-  if (root.has("attn_type")) {
-    const JsonPlace place = root.at("attn_type");
-    if (place.as_string() != "bi") unsupported(place, "bi", "\"" + place.as_string() + "\"");
-  }
-  if (root.has("bi_data") && root.at("bi_data").as_bool()) {
-    unsupported(root.at("bi_data"), "false", "true");
-  }
-  if (integer_or(root, "clamp_len", -1) > 0) {
-    unsupported(root.at("clamp_len"), "-1 (distances without limit)",
-                std::to_string(root.at("clamp_len").as_integer()));
-  }
-  const std::int64_t head_size = integer_or(root, "d_head", config.head_size());
-  if (head_size != config.head_size()) {
-    unsupported(root.at("d_head"), "d_model / n_head = " + std::to_string(config.head_size()),
-                std::to_string(head_size));
-  }
-  if (config.task != Task::kSpan) refuse_other_summaries(root);
-}
-
-// Hugging Face's code counts 32 buckets whatever the file says.
-void refuse_other_mpnets(const JsonPlace& root) {
-  const std::int64_t buckets = integer_or(root, kMpnetBucketsKey, kMpnetDistanceBuckets);
-  if (buckets == kMpnetDistanceBuckets) return;
-  unsupported(root.at(kMpnetBucketsKey), std::to_string(kMpnetDistanceBuckets),
-              std::to_string(buckets));
-}
-
-ModelConfig read_sizes(const JsonPlace& root) {
+// Of all architectures alike.
+ModelConfig read_sizes(const JsonPlace& root, const Architecture& architecture) {
+  const SizeKeys& keys = architecture.size_keys;
   ModelConfig config;
-  config.architecture = read_architecture(root);
-  const ArchitectureNames& names = names_of(config.architecture);
+  config.architecture = architecture.model_type;
   config.vocab_size = root.at("vocab_size").as_integer();
-  config.hidden_size = root.at(names.hidden_size).as_integer();
-  config.num_hidden_layers = root.at(names.num_hidden_layers).as_integer();
-  config.num_attention_heads = root.at(names.num_attention_heads).as_integer();
-  config.intermediate_size = root.at(names.intermediate_size).as_integer();
-  if (config.architecture != Architecture::kXlnet) {
-    config.max_position_embeddings = integer_or(root, "max_position_embeddings", 512);
-  }
-  if (config.architecture == Architecture::kBert) {
-    config.type_vocab_size = integer_or(root, "type_vocab_size", config.type_vocab_size);
-  }
-  config.hidden_act = read_activation(root, names.hidden_act);
+  config.hidden_size = root.at(keys.hidden_size).as_integer();
+  config.num_hidden_layers = root.at(keys.num_hidden_layers).as_integer();
+  config.num_attention_heads = root.at(keys.num_attention_heads).as_integer();
+  config.intermediate_size = root.at(keys.intermediate_size).as_integer();
+  config.hidden_act = read_activation(root, keys.hidden_act);
   config.layer_norm_eps = number_or(root, "layer_norm_eps", config.layer_norm_eps);
   config.initializer_range = number_or(root, "initializer_range", config.initializer_range);
   return config;
@@ -162,8 +80,8 @@ int length_or(const JsonPlace& object, const char* key, std::int64_t fallback) {
   return static_cast<int>(value);
 }
 
-Layout read_layout(const JsonPlace& deformer, Architecture architecture) {
-  if (!deformer.has("layout")) return layouts_of(architecture).front();
+Layout read_layout(const JsonPlace& deformer, const Architecture& architecture) {
+  if (!deformer.has("layout")) return architecture.layouts.front();
   const JsonPlace place = deformer.at("layout");
   const auto layout = find_layout(place.as_string());
   if (layout && has_layout(architecture, *layout)) return *layout;
@@ -219,25 +137,41 @@ void read_split(const JsonPlace& root, ModelConfig& config) {
   TaskLengths lengths = published_lengths(config.task);
   if (ordinary) lengths.question = std::max(lengths.question, kOrdinaryMaxQuestionTokens);
   config.split.split_layer = length_or(deformer, "split_layer", 0);
-  config.split.layout = ordinary ? Layout::kContinue : read_layout(deformer, config.architecture);
+  config.split.layout =
+      ordinary ? Layout::kContinue : read_layout(deformer, architecture_of(config));
   config.split.passage_place = read_passage_place(deformer);
   read_lengths(deformer, lengths, config);
 }
 
 }  // namespace
 
+void unsupported(const JsonPlace& place, const std::string& expected, const std::string& found) {
+  throw Error(ErrorCode::kUnsupported,
+              place.where() + ": expected " + expected + ", found " + found);
+}
+
+std::int64_t integer_or(const JsonPlace& object, const char* key, std::int64_t fallback) {
+  return object.has(key) ? object.at(key).as_integer() : fallback;
+}
+
+void refuse_other(const JsonPlace& root, const char* key, const char* expected) {
+  if (!root.has(key)) return;
+  const JsonPlace place = root.at(key);
+  if (place.as_string() != expected) unsupported(place, expected, "\"" + place.as_string() + "\"");
+}
+
 ModelConfig load_model_config(const std::filesystem::path& model_dir, std::optional<Task> task) {
   const std::filesystem::path path = model_dir / "config.json";
   const nlohmann::json document = load_json(path);
   const JsonPlace root(document, path.string());
   root.require_object();
-  ModelConfig config = read_sizes(root);
-  require_none(check_sizes(config), path.string() + ": ");
+  const Architecture& architecture = read_architecture(root);
+  ModelConfig config = read_sizes(root, architecture);
+  require_none(check_common_sizes(config), path.string() + ": ");
   config.task = read_task(root, task);
   config.labels = read_labels(root, config.task);
-  if (config.architecture == Architecture::kBert) refuse_other_berts(root);
-  if (config.architecture == Architecture::kXlnet) refuse_other_xlnets(root, config);
-  if (config.architecture == Architecture::kMpnet) refuse_other_mpnets(root);
+  architecture.read_config(root, config);
+  require_none(architecture.check_sizes(config), path.string() + ": ");
   read_split(root, config);
   require_none(check_task(config), path.string() + ": ");
   require_none(check_split(config), path.string() + ": ");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "deformer/model_config.h"
+#include "model/architecture.h"
 
 namespace deformer {
 
@@ -13,8 +14,23 @@ namespace deformer {
 void require_vocabulary(const std::filesystem::path& model_dir, const ModelConfig& config,
                         std::int64_t vocabulary);
 
+class JsonPlace;
+
+// For the records of architectures: what they read of their own.
+
+[[nodiscard]] std::int64_t integer_or(const JsonPlace& object, const char* key,
+                                      std::int64_t fallback);
+/// Throws kUnsupported: place, expected, found.
+[[noreturn]] void unsupported(const JsonPlace& place, const std::string& expected,
+                              const std::string& found);
+/// Throws kUnsupported when the key is there with another text than `expected`.
+void refuse_other(const JsonPlace& root, const char* key, const char* expected);
+
+/// Hugging Face's class that loads a model of this task, e.g. "BertForQuestionAnswering".
+[[nodiscard]] std::string class_name(const Architecture& architecture, Task task);
+
 /// The first choice for decomposed readers: BERT restart, XLNet packed.
-[[nodiscard]] Layout default_layout(Architecture architecture);
+[[nodiscard]] Layout default_layout(const ModelConfig& config);
 
 /// The published lengths of the config's task with this layout, as far as the position table
 /// allows: what training makes of an ordinary checkpoint. The passage stays where it stands.

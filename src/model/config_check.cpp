@@ -9,25 +9,11 @@
 #include "deformer/error.h"
 #include "model/config.h"
 #include "model/config_names.h"
+#include "model/segment_layout.h"
 #include "model/task_config.h"
 
 namespace deformer {
 namespace {
-
-// Tables of BERT's embeddings; XLNet's sinusoids come in pairs.
-Contradiction check_tables(const ModelConfig& config) {
-  if (config.architecture == Architecture::kXlnet) {
-    if (config.hidden_size % 2 == 0) return std::nullopt;
-    return "d_model: expected an even number, found " + std::to_string(config.hidden_size);
-  }
-  if (auto found =
-          outside("max_position_embeddings", config.max_position_embeddings, 1, kMaxSize)) {
-    return found;
-  }
-  if (config.architecture == Architecture::kMpnet) return std::nullopt;
-  // The question has type 0, the passage type 1.
-  return outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize);
-}
 
 // Rows of the position table that the longest question and window reach, special tokens included.
 Contradiction check_positions(const ModelConfig& config) {
@@ -68,23 +54,14 @@ Contradiction check_lengths(const ModelConfig& config) {
 }  // namespace
 
 SpecialCounts special_counts(const ModelConfig& config) {
-  const bool doubled =
-      config.architecture == Architecture::kMpnet && config.split.layout == Layout::kContinue;
-  const int first = doubled ? 3 : 2;
-  if (passage_place(config) == PassagePlace::kFirst) return {1, first};
-  return {first, 1};
+  const auto layout = make_segment_layout(config, SpecialTokens{});
+  return {std::ssize(layout->question({}).ids), layout->passage_special_tokens()};
 }
 
 std::optional<std::int64_t> usable_positions(const ModelConfig& config) {
-  switch (config.architecture) {
-    case Architecture::kBert:
-      return config.max_position_embeddings;
-    case Architecture::kXlnet:
-      return std::nullopt;
-    case Architecture::kMpnet:
-      return config.max_position_embeddings - kMpnetFirstPosition;
-  }
-  return std::nullopt;
+  if (config.max_position_embeddings == 0) return std::nullopt;
+  const Segment question = make_segment_layout(config, SpecialTokens{})->question({});
+  return config.max_position_embeddings - question.positions.front();
 }
 
 Contradiction outside(std::string_view name, std::int64_t value, std::int64_t low,
@@ -94,8 +71,8 @@ Contradiction outside(std::string_view name, std::int64_t value, std::int64_t lo
          std::to_string(high) + ", found " + std::to_string(value);
 }
 
-Contradiction check_sizes(const ModelConfig& config) {
-  const ArchitectureNames& names = names_of(config.architecture);
+Contradiction check_common_sizes(const ModelConfig& config) {
+  const SizeKeys& names = architecture_of(config).size_keys;
   const std::array<std::pair<std::string_view, std::int64_t>, 5> sizes{
       {{"vocab_size", config.vocab_size},
        {names.hidden_size, config.hidden_size},
@@ -105,7 +82,6 @@ Contradiction check_sizes(const ModelConfig& config) {
   for (const auto& [name, value] : sizes) {
     if (auto found = outside(name, value, 1, kMaxSize)) return found;
   }
-  if (auto found = check_tables(config)) return found;
   if (config.hidden_size % config.num_attention_heads != 0) {
     return std::string(names.hidden_size) + ": expected a multiple of " +
            names.num_attention_heads + " (" + std::to_string(config.num_attention_heads) +
@@ -122,11 +98,16 @@ Contradiction check_sizes(const ModelConfig& config) {
   return std::nullopt;
 }
 
+Contradiction check_sizes(const ModelConfig& config) {
+  if (auto found = check_common_sizes(config)) return found;
+  return architecture_of(config).check_sizes(config);
+}
+
 Contradiction check_task(const ModelConfig& config) {
-  const PassagePlace place = reader_place(config.architecture);
+  const PassagePlace place = architecture_of(config).reader_place;
   if (config.task == Task::kSpan && passage_place(config) != place) {
     return "deformer.passage_place: expected " + to_string(place) + " for span questions with " +
-           to_string(config.architecture) + ", found " + to_string(passage_place(config));
+           config.architecture + ", found " + to_string(passage_place(config));
   }
   return find_label_fault(config);
 }
@@ -137,15 +118,18 @@ Contradiction check_split(const ModelConfig& config) {
           outside("deformer.split_layer", split.split_layer, 0, config.num_hidden_layers - 1)) {
     return found;
   }
-  if (!has_layout(config.architecture, split.layout)) {
-    return "deformer.layout: expected " + layout_list(config.architecture) + ", found " +
-           to_string(split.layout) + " (model_type " + to_string(config.architecture) + ")";
+  const Architecture& architecture = architecture_of(config);
+  if (!has_layout(architecture, split.layout)) {
+    return "deformer.layout: expected " + layout_list(architecture) + ", found " +
+           to_string(split.layout) + " (model_type " + config.architecture + ")";
   }
-  if (config.architecture != Architecture::kXlnet && split.layout == Layout::kContinue &&
-      split.split_layer > 0) {
-    return "deformer.layout: expected restart with split_layer " +
-           std::to_string(split.split_layer) +
-           ", found continue (a passage's positions would depend on the question)";
+  const auto layout = make_segment_layout(config, SpecialTokens{});
+  const bool depends =
+      layout->passage_depends_on_question() || layout->question_depends_on_passage();
+  if (depends && split.split_layer > 0) {
+    return "deformer.layout: expected " + to_string(architecture.layouts.front()) +
+           " with split_layer " + std::to_string(split.split_layer) + ", found " +
+           to_string(split.layout) + " (a passage's positions would depend on the question)";
   }
   if (auto found = check_lengths(config)) return found;
   return check_positions(config);

@@ -14,18 +14,12 @@ namespace deformer {
 /// Sizes and lengths are below 2^31.
 constexpr std::int64_t kMaxSize = std::numeric_limits<std::int32_t>::max();
 
-/// BERT's special tokens in a question and in a passage window.
+/// Special tokens in a question and in a passage window, as the layout adds them.
 struct SpecialCounts {
   std::int64_t question;
   std::int64_t window;
 };
 [[nodiscard]] SpecialCounts special_counts(const ModelConfig& config);
-
-/// Row of the position table that a text's first token takes: MPNet leaves those below to padding.
-inline constexpr std::int32_t kMpnetFirstPosition = 2;
-
-inline constexpr const char* kMpnetBucketsKey = "relative_attention_num_buckets";
-inline constexpr std::int64_t kMpnetDistanceBuckets = 32;
 
 /// Rows of the position table that texts can take; absent where positions are relative and without
 /// limit.
@@ -36,6 +30,9 @@ using Contradiction = std::optional<std::string>;
 
 [[nodiscard]] Contradiction outside(std::string_view name, std::int64_t value, std::int64_t low,
                                     std::int64_t high);
+/// Sizes that all architectures have.
+[[nodiscard]] Contradiction check_common_sizes(const ModelConfig& config);
+/// Those and the architecture's own. Throws kUnsupported for an unknown architecture.
 [[nodiscard]] Contradiction check_sizes(const ModelConfig& config);
 /// The place of the passage and the labels. The sizes are valid.
 [[nodiscard]] Contradiction check_task(const ModelConfig& config);

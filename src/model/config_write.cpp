@@ -1,11 +1,11 @@
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/file.h"
 #include "model/config.h"
-#include "model/config_check.h"
 #include "model/config_names.h"
 
 namespace deformer {
@@ -37,26 +37,19 @@ nlohmann::ordered_json split_to_json(const ModelConfig& config) {
 }  // namespace
 
 std::string config_to_json(const ModelConfig& config) {
-  const ArchitectureNames& names = names_of(config.architecture);
+  const Architecture& architecture = architecture_of(config);
+  const SizeKeys& names = architecture.size_keys;
   nlohmann::ordered_json root;
-  root["architectures"] =
-      nlohmann::ordered_json::array({class_name(config.architecture, config.task)});
-  root["model_type"] = names.model_type;
+  root["architectures"] = nlohmann::ordered_json::array({class_name(architecture, config.task)});
+  root["model_type"] = architecture.model_type;
   root["vocab_size"] = config.vocab_size;
   root[names.hidden_size] = config.hidden_size;
   root[names.num_hidden_layers] = config.num_hidden_layers;
   root[names.num_attention_heads] = config.num_attention_heads;
   root[names.intermediate_size] = config.intermediate_size;
   root[names.hidden_act] = to_string(config.hidden_act);
-  if (config.architecture == Architecture::kBert) {
-    root["max_position_embeddings"] = config.max_position_embeddings;
-    root["type_vocab_size"] = config.type_vocab_size;
-    root["position_embedding_type"] = "absolute";
-  } else if (config.architecture == Architecture::kXlnet) {
-    root["d_head"] = config.head_size();
-  } else {
-    root["max_position_embeddings"] = config.max_position_embeddings;
-    root[kMpnetBucketsKey] = kMpnetDistanceBuckets;
+  for (const auto& [key, value] : architecture.write_config(config)) {
+    std::visit([&, name = key](const auto& each) { root[name] = each; }, value);
   }
   root["layer_norm_eps"] = config.layer_norm_eps;
   root["initializer_range"] = config.initializer_range;

@@ -11,7 +11,7 @@
 #include "base/stopwatch.h"
 #include "deformer/encoder.h"
 #include "deformer/tokenizer.h"
-#include "model/architecture.h"
+#include "model/make_encoder.h"
 #include "model/segment_layout.h"
 #include "model/weights.h"
 #include "nn/placement.h"

@@ -18,6 +18,7 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/fastest_precision.h"
+#include "model/make_encoder.h"
 #include "model/pooled_head.h"
 #include "model/segment_layout.h"
 #include "model/span_head.h"
@@ -64,7 +65,8 @@ void hash_checkpoint(Hasher& hasher, const ModelConfig& config, const Checkpoint
   std::vector<std::string> names;
   for (const auto& [name, tensor] : checkpoint.tensors()) {
     // A buffer that some versions of a program write and others do not makes no other model.
-    if (is_wanted(config, name) && !is_commonly_unused(name)) names.push_back(name);
+    if (is_wanted(config, name) && !is_commonly_unused(name, checkpoint.architecture()))
+      names.push_back(name);
   }
   checkpoint.hash_into(hasher, names);
 }
@@ -86,7 +88,7 @@ Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& toke
                                 const WeightOrigin& origin) {
   Hasher hasher;
   hasher.add(std::int64_t{1});
-  hasher.add(to_string(config.architecture)).add(to_string(config.hidden_act));
+  hasher.add(config.architecture).add(to_string(config.hidden_act));
   hasher.add(config.num_attention_heads).add(std::bit_cast<std::int64_t>(config.layer_norm_eps));
   hasher.add(static_cast<std::int64_t>(tokenizer.hash()));
   const SplitConfig& split = config.split;
@@ -146,7 +148,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     require_supported(state->runtime);
     state->config = load_config(model_dir, options);
     state->tokenizer = load_tokenizer(model_dir);
-    const Checkpoint checkpoint = Checkpoint::open(model_dir, state->config.architecture);
+    const Checkpoint checkpoint = Checkpoint::open(model_dir, architecture_of(state->config));
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.checkpoint = checkpoint});
     require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
     if (options.threads > 0) at::set_num_threads(options.threads);

@@ -8,16 +8,11 @@
 #include <vector>
 
 #include "deformer/encoder.h"
+#include "model/architecture.h"
 #include "model/weights.h"
 #include "nn/linear.h"
 
 namespace deformer {
-
-/// Scopes of the head's weights in a checkpoint, Hugging Face's names of the architecture.
-struct PooledHeadNames {
-  std::string pooler;  ///< e.g. "bert.pooler.dense", "sequence_summary.summary"
-  std::string output;  ///< e.g. "classifier", "logits_proj"
-};
 
 /// Dense(hidden -> hidden) with tanh (the pooler), dropout in training, Dense(hidden -> outputs):
 /// one output a class, or a single one that rates a choice. Reads the row of the class token

@@ -5,8 +5,8 @@
 #include <memory>
 #include <span>
 
-#include "deformer/encoder.h"
 #include "deformer/model_config.h"
+#include "deformer/segment.h"
 #include "deformer/tokenizer.h"
 
 namespace deformer {
@@ -70,7 +70,7 @@ class SegmentLayout {
   Positions positions_;
 };
 
-/// Defined beside the other factories, in architecture.cpp.
+/// As the configuration's architecture has it.
 [[nodiscard]] std::unique_ptr<const SegmentLayout> make_segment_layout(
     const ModelConfig& config, const SpecialTokens& special_tokens);
 

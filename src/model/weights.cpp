@@ -112,7 +112,8 @@ at::Tensor WeightLoader::take_as(at::ScalarType wanted, const std::string& name,
 NameList WeightLoader::unexpected(const std::vector<std::string>& ignorable_prefixes) const {
   NameList names;
   for (const auto& [name, stored] : checkpoint_->tensors()) {
-    const bool ignorable = is_commonly_unused(name) || begins_with_any(name, ignorable_prefixes);
+    const bool ignorable = is_commonly_unused(name, checkpoint_->architecture()) ||
+                           begins_with_any(name, ignorable_prefixes);
     if (!ignorable && !taken_.contains(name)) names.add(name);
   }
   return names;

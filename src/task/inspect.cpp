@@ -16,7 +16,7 @@ double layer_flops(const ModelConfig& config, int rows) {
   const auto width = static_cast<double>(config.hidden_size);
   const auto inner = static_cast<double>(config.intermediate_size);
   const double length = rows;
-  const double products = attention_products(config.architecture);
+  const double products = architecture_of(config).attention_products;
   return (8 * width * width + 4 * width * inner) * length + 2 * products * width * length * length;
 }
 
@@ -46,8 +46,7 @@ FlopsEstimate estimate_flops(const ModelConfig& config, const FlopsSizes& sizes)
 }
 
 std::vector<WeightFormat> inspect_weights(const std::filesystem::path& model_dir) {
-  const Checkpoint checkpoint =
-      Checkpoint::open(model_dir, load_model_config(model_dir).architecture);
+  const Checkpoint checkpoint = Checkpoint::open_as_stored(model_dir);
   std::map<std::string, WeightFormat> by_dtype;
   for (const auto& [name, tensor] : checkpoint.tensors()) {
     WeightFormat& format = by_dtype[to_string(tensor.view.dtype)];

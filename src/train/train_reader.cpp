@@ -11,6 +11,7 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/encoder_parts.h"
+#include "model/make_encoder.h"
 #include "model/pooled_head.h"
 #include "model/span_head.h"
 
@@ -27,7 +28,7 @@ std::int64_t head_outputs(Task task) {
 // Whether an ordinary checkpoint, which does not name its task, has a head of the task's size.
 bool has_head_for(Task task, const ModelConfig& config, const Checkpoint& checkpoint) {
   const StoredTensor* weight =
-      checkpoint.find(pooled_head_names(config.architecture, task).output + ".weight");
+      checkpoint.find(pooled_head_names(architecture_of(config), task).output + ".weight");
   return weight != nullptr && config.task == Task::kSpan && !weight->view.shape.empty() &&
          weight->view.shape.front() == head_outputs(task);
 }
@@ -50,7 +51,7 @@ TrainConfig load_config(const std::filesystem::path& model_dir, const Checkpoint
     config.task = task;
   }
   Layout layout = config.split.layout;
-  if (layout == Layout::kContinue) layout = default_layout(config.architecture);
+  if (layout == Layout::kContinue) layout = default_layout(config);
   layout = options.layout.value_or(layout);
   if (config.split.layout != layout || other_task) {
     const int split_layer = config.split.split_layer;
@@ -93,7 +94,7 @@ std::unique_ptr<const SpanHead> make_span_head(const ModelConfig& config, Weight
 std::unique_ptr<const PooledHead> make_pooled_head(const ModelConfig& config, WeightLoader& weights,
                                                    const TrainReaderOptions& options,
                                                    bool keeps_output) {
-  const PooledHeadNames names = pooled_head_names(config.architecture, config.task);
+  const PooledHeadNames& names = pooled_head_names(architecture_of(config), config.task);
   const std::int64_t hidden = config.hidden_size;
   NewLayers layers(config, options);
   const auto layer = [&](const std::string& name, std::int64_t out, bool kept) {
@@ -110,7 +111,7 @@ std::unique_ptr<const PooledHead> make_pooled_head(const ModelConfig& config, We
 std::vector<std::string> other_heads(const ModelConfig& config) {
   std::vector<std::string> prefixes{std::string(SpanHead::kName) + "."};
   for (const Task task : {Task::kBoolq, Task::kRace}) {
-    const PooledHeadNames names = pooled_head_names(config.architecture, task);
+    const PooledHeadNames& names = pooled_head_names(architecture_of(config), task);
     prefixes.push_back(names.pooler + ".");
     prefixes.push_back(names.output + ".");
   }
@@ -154,7 +155,7 @@ TrainReader load_train_reader(const std::filesystem::path& model_dir,
                               const TrainReaderOptions& options) {
   TrainReader reader;
   const Checkpoint checkpoint =
-      Checkpoint::open(model_dir, load_model_config(model_dir).architecture);
+      Checkpoint::open(model_dir, architecture_of(load_model_config(model_dir)));
   const TrainConfig found = load_config(model_dir, checkpoint, options);
   reader.config = found.config;
   reader.tokenizer = load_tokenizer(model_dir);
@@ -182,9 +183,8 @@ void require_same_shape(const TrainReader& student, const TrainReader& teacher) 
   require_equal("hidden_size", ours.hidden_size, theirs.hidden_size);
   require_equal("num_hidden_layers", ours.num_hidden_layers, theirs.num_hidden_layers);
   if (ours.architecture != theirs.architecture) {
-    throw Error(ErrorCode::kIncompatible, "teacher: expected architecture " +
-                                              to_string(ours.architecture) + ", found " +
-                                              to_string(theirs.architecture));
+    throw Error(ErrorCode::kIncompatible, "teacher: expected architecture " + ours.architecture +
+                                              ", found " + theirs.architecture);
   }
   if (ours.task != theirs.task || ours.labels != theirs.labels) {
     throw Error(ErrorCode::kIncompatible, "teacher: expected one of task " + to_string(ours.task) +

@@ -24,12 +24,12 @@ constexpr const char* kQqp =
 
 class Classify : public CliTest {
  protected:
-  std::string write_task_model(Task task, Architecture architecture = Architecture::kBert) {
-    return write_model(to_string(task) + to_string(architecture), {.architecture = architecture,
-                                                                   .positions = 96,
-                                                                   .max_question_tokens = 60,
-                                                                   .task = task,
-                                                                   .weight_scale = 0.15F});
+  std::string write_task_model(Task task, const std::string& architecture = "bert") {
+    return write_model(to_string(task) + architecture, {.architecture = architecture,
+                                                        .positions = 96,
+                                                        .max_question_tokens = 60,
+                                                        .task = task,
+                                                        .weight_scale = 0.15F});
   }
 
   std::string write_race() {
@@ -101,10 +101,8 @@ TEST_F(Classify, ScoresBoolqAndWritesItsPredictions) {
 TEST_F(Classify, AnswersFromTheStoreEqualThoseWithoutIt) {
   expect_same_from_a_store(write_task_model(Task::kMnli), write("dev.tsv", kMnli), 2);
   expect_same_from_a_store(write_task_model(Task::kRace), write_race(), 2);
-  expect_same_from_a_store(write_task_model(Task::kBoolq, Architecture::kXlnet),
-                           write("val.jsonl", kBoolq), 2);
-  expect_same_from_a_store(write_task_model(Task::kQqp, Architecture::kXlnet),
-                           write("qqp.tsv", kQqp), 1);
+  expect_same_from_a_store(write_task_model(Task::kBoolq, "xlnet"), write("val.jsonl", kBoolq), 2);
+  expect_same_from_a_store(write_task_model(Task::kQqp, "xlnet"), write("qqp.tsv", kQqp), 1);
 }
 
 TEST_F(Classify, QqpHasF1AndSaysWhatItSkipped) {

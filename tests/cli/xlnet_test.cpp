@@ -9,8 +9,7 @@ using testing::HasSubstr;
 class XlnetVerbs : public CliTest {
  protected:
   XlnetVerbs()
-      : model(write_model("model",
-                          {.architecture = Architecture::kXlnet, .max_question_tokens = 60})),
+      : model(write_model("model", {.architecture = "xlnet", .max_question_tokens = 60})),
         squad(write_json("squad.json", small_squad())),
         store("lmdb:" + path("store")) {}
 

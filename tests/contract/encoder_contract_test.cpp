@@ -17,6 +17,7 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
+#include "support/toy_architecture.h"
 
 namespace deformer {
 namespace {
@@ -284,17 +285,20 @@ std::vector<EncoderCase> cases() {
   const auto bert = [](const std::filesystem::path& dir) {
     test::write_tiny_model(dir, {.layers = kLayers});
   };
+  test::register_toy();
+  const auto toy = [](const std::filesystem::path& dir) {
+    test::write_tiny_model(dir, {.architecture = "toy", .layers = kLayers, .positions = 70});
+  };
   const auto mpnet = [](const std::filesystem::path& dir) {
-    test::write_tiny_model(dir, {.architecture = Architecture::kMpnet, .layers = kLayers});
+    test::write_tiny_model(dir, {.architecture = "mpnet", .layers = kLayers});
   };
   const auto xlnet = [](Layout layout) {
     return [layout](const std::filesystem::path& dir) {
-      test::write_tiny_model(
-          dir, {.architecture = Architecture::kXlnet, .layers = kLayers, .layout = layout});
+      test::write_tiny_model(dir, {.architecture = "xlnet", .layers = kLayers, .layout = layout});
     };
   };
   // The passage in the other place than that of readers for spans.
-  const auto swapped = [](Architecture architecture, PassagePlace place, Layout layout) {
+  const auto swapped = [](const std::string& architecture, PassagePlace place, Layout layout) {
     return [=](const std::filesystem::path& dir) {
       test::write_tiny_model(dir, {.architecture = architecture,
                                    .layers = kLayers,
@@ -308,19 +312,18 @@ std::vector<EncoderCase> cases() {
   for (const int split_layer : {0, 1, 2}) {
     const std::string number = std::to_string(split_layer);
     all.push_back({"Bert" + number, bert, split_layer});
+    all.push_back({"Toy" + number, toy, split_layer});
     all.push_back({"Mpnet" + number, mpnet, split_layer});
     all.push_back({"MpnetPassageFirst" + number,
-                   swapped(Architecture::kMpnet, PassagePlace::kFirst, Layout::kRestart),
-                   split_layer});
+                   swapped("mpnet", PassagePlace::kFirst, Layout::kRestart), split_layer});
     all.push_back({"XlnetPacked" + number, xlnet(Layout::kPacked), split_layer});
     all.push_back({"XlnetSlots" + number, xlnet(Layout::kSlots), split_layer});
     all.push_back({"XlnetContinue" + number, xlnet(Layout::kContinue), split_layer});
     all.push_back({"BertPassageFirst" + number,
-                   swapped(Architecture::kBert, PassagePlace::kFirst, Layout::kRestart),
-                   split_layer});
+                   swapped("bert", PassagePlace::kFirst, Layout::kRestart), split_layer});
     for (const Layout layout : {Layout::kPacked, Layout::kSlots, Layout::kContinue}) {
       all.push_back({"XlnetPassageSecond" + to_string(layout) + number,
-                     swapped(Architecture::kXlnet, PassagePlace::kSecond, layout), split_layer});
+                     swapped("xlnet", PassagePlace::kSecond, layout), split_layer});
     }
   }
   return all;

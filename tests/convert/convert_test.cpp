@@ -177,7 +177,7 @@ TEST_F(Convert, OfficialXlnet) {
   const fs::path from = golden_convert("tensorflow/xlnet");
   const ConvertReport report = convert(from / "xlnet_model.ckpt");
   expect_weights(from / "expected.safetensors");
-  EXPECT_EQ(report.config.architecture, Architecture::kXlnet);
+  EXPECT_EQ(report.config.architecture, "xlnet");
   EXPECT_EQ(report.config.hidden_act, Activation::kGeluTanh);
   EXPECT_EQ(reasons(report),
             (std::map<std::string, std::size_t>{{"optimiser", 22}, {"pretraining head", 1}}));
@@ -231,7 +231,7 @@ TEST_F(Convert, SafetensorsKeepTheirTensorsAndConfiguration) {
 
 TEST_F(Convert, OldNamesBecomeTodays) {
   const ConvertReport report = convert(golden_model("bert-legacy"));
-  const Checkpoint golden = Checkpoint::open(golden_model("bert-legacy"), Architecture::kBert);
+  const Checkpoint golden = Checkpoint::open(golden_model("bert-legacy"), architecture("bert"));
   const SafetensorsFile ours = SafetensorsFile::open(to() / "model.safetensors");
   EXPECT_EQ(golden.tensors().size(), ours.tensors().size() + report.skipped.size());
   for (const TensorView& tensor : ours.tensors()) {

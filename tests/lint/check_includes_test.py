@@ -37,7 +37,7 @@ class IncludeTable(unittest.TestCase):
         self.forbids("src/task/span_qa.cpp", '"bench/roof.h"', "task may not include layer bench")
         self.forbids("src/base/file.cpp", '"text/unicode.h"', "base may not include layer text")
         self.forbids("src/model/bert.cpp", '"store/record.h"', "model may not include layer store")
-        self.forbids("src/store/memory.cpp", '"model/bert.h"', "store may not include layer model")
+        self.forbids("src/store/memory.cpp", '"model/bert/bert.h"', "store may not include layer model")
         self.allows("src/convert/convert.cpp", '"model/safetensors.h"')
         self.forbids("src/convert/convert.cpp", '"store/record.h"', "convert may not include layer store")
 

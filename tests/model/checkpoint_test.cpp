@@ -1,4 +1,5 @@
 #include "model/checkpoint.h"
+#include "model/bert/bert_architecture.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,7 +27,7 @@ void write_names(const std::filesystem::path& path, const std::vector<std::strin
   std::vector<float> values;
   values.reserve(names.size());
   for (const std::string& name : names) {
-    values.push_back(static_cast<float>(hash64(canonical_name(name, Architecture::kBert)) % 1000));
+    values.push_back(static_cast<float>(hash64(canonical_name(name, architecture("bert"))) % 1000));
   }
   std::vector<TensorView> tensors;
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -53,40 +54,42 @@ Hash128 hash_of(const Checkpoint& checkpoint, const std::vector<std::string>& na
 }
 
 void expect_refused(ErrorCode code, const std::string& text, const TempDir& dir) {
-  expect_error(code, text, [&] { (void)Checkpoint::open(dir.path(), Architecture::kBert); });
+  expect_error(code, text, [&] { (void)Checkpoint::open(dir.path(), architecture("bert")); });
 }
 
 TEST(CanonicalName, SpellsLegacyNamesAsTodaysHuggingFace) {
-  EXPECT_EQ(canonical_name("bert.embeddings.LayerNorm.gamma", Architecture::kBert),
+  EXPECT_EQ(canonical_name("bert.embeddings.LayerNorm.gamma", architecture("bert")),
             "bert.embeddings.LayerNorm.weight");
   EXPECT_EQ(
-      canonical_name("bert.encoder.layer.3.attention.output.LayerNorm.beta", Architecture::kBert),
+      canonical_name("bert.encoder.layer.3.attention.output.LayerNorm.beta", architecture("bert")),
       "bert.encoder.layer.3.attention.output.LayerNorm.bias");
-  EXPECT_EQ(canonical_name("embeddings.word_embeddings.weight", Architecture::kBert),
+  EXPECT_EQ(canonical_name("embeddings.word_embeddings.weight", architecture("bert")),
             "bert.embeddings.word_embeddings.weight");
-  EXPECT_EQ(canonical_name("encoder.layer.0.output.LayerNorm.gamma", Architecture::kBert),
+  EXPECT_EQ(canonical_name("encoder.layer.0.output.LayerNorm.gamma", architecture("bert")),
             "bert.encoder.layer.0.output.LayerNorm.weight");
-  EXPECT_EQ(canonical_name("pooler.dense.weight", Architecture::kBert), "bert.pooler.dense.weight");
+  EXPECT_EQ(canonical_name("pooler.dense.weight", architecture("bert")),
+            "bert.pooler.dense.weight");
 }
 
 TEST(CanonicalName, LeavesOtherNamesAlone) {
   for (const char* name : {"bert.embeddings.LayerNorm.weight", "qa_outputs.weight", "gamma",
                            "cls.predictions.bias", "LayerNorm.gamma.extra", "embeddings", ""}) {
-    EXPECT_EQ(canonical_name(name, Architecture::kBert), name);
+    EXPECT_EQ(canonical_name(name, architecture("bert")), name);
   }
 }
 
 TEST(CommonlyUnused, CoversBuffersPoolerAndPretrainingHeads) {
-  EXPECT_TRUE(is_commonly_unused("bert.embeddings.position_ids"));
-  EXPECT_TRUE(is_commonly_unused("bert.pooler.dense.weight"));
-  EXPECT_TRUE(is_commonly_unused("cls.predictions.decoder.weight"));
-  EXPECT_FALSE(is_commonly_unused("bert.embeddings.position_embeddings.weight"));
-  EXPECT_FALSE(is_commonly_unused("qa_outputs.weight"));
-  EXPECT_FALSE(is_commonly_unused("classifier.weight"));
+  EXPECT_TRUE(is_commonly_unused("bert.embeddings.position_ids", bert_architecture()));
+  EXPECT_TRUE(is_commonly_unused("bert.pooler.dense.weight", bert_architecture()));
+  EXPECT_TRUE(is_commonly_unused("cls.predictions.decoder.weight", bert_architecture()));
+  EXPECT_FALSE(
+      is_commonly_unused("bert.embeddings.position_embeddings.weight", bert_architecture()));
+  EXPECT_FALSE(is_commonly_unused("qa_outputs.weight", bert_architecture()));
+  EXPECT_FALSE(is_commonly_unused("classifier.weight", bert_architecture()));
 }
 
 TEST(Checkpoint, ReadsOneFileUnderCanonicalNames) {
-  const Checkpoint checkpoint = Checkpoint::open(golden("bert-legacy"), Architecture::kBert);
+  const Checkpoint checkpoint = Checkpoint::open(golden("bert-legacy"), architecture("bert"));
   EXPECT_EQ(checkpoint.path(), golden("bert-legacy") / "model.safetensors");
   const StoredTensor* norm = checkpoint.find("bert.embeddings.LayerNorm.weight");
   ASSERT_NE(norm, nullptr);
@@ -97,17 +100,17 @@ TEST(Checkpoint, ReadsOneFileUnderCanonicalNames) {
 }
 
 TEST(Checkpoint, ReadsShardsAsOne) {
-  const Checkpoint sharded = Checkpoint::open(golden("bert-sharded"), Architecture::kBert);
+  const Checkpoint sharded = Checkpoint::open(golden("bert-sharded"), architecture("bert"));
   EXPECT_EQ(sharded.path(), golden("bert-sharded") / "model.safetensors.index.json");
   EXPECT_EQ(names_of(sharded),
-            names_of(Checkpoint::open(golden("bert-tanh"), Architecture::kBert)));
+            names_of(Checkpoint::open(golden("bert-tanh"), architecture("bert"))));
 }
 
 TEST(Checkpoint, OneFileWinsOverAnIndex) {
   const TempDir dir;
   write_names(dir / "model.safetensors", {"a"});
   write_index(dir, R"({"b": "missing.safetensors"})");
-  EXPECT_THAT(names_of(Checkpoint::open(dir.path(), Architecture::kBert)), ElementsAre("a"));
+  EXPECT_THAT(names_of(Checkpoint::open(dir.path(), architecture("bert"))), ElementsAre("a"));
 }
 
 TEST(Checkpoint, NamesWhatItLookedFor) {
@@ -146,7 +149,7 @@ TEST(Checkpoint, EveryShardMustExist) {
   write_names(dir / "1.safetensors", {"a"});
   write_index(dir, R"({"a": "1.safetensors", "b": "2.safetensors"})");
   expect_error(ErrorCode::kNotFound, "2.safetensors (tensor \"b\" is mapped to it)",
-               [&] { (void)Checkpoint::open(dir.path(), Architecture::kBert); });
+               [&] { (void)Checkpoint::open(dir.path(), architecture("bert")); });
 }
 
 TEST(Checkpoint, IndexAndShardsMustAgree) {
@@ -199,9 +202,9 @@ TEST(Checkpoint, HashesDoNotDependOnSpellingOrSharding) {
   write_index(sharded, R"({"qa_outputs.bias": "1.safetensors",
                            "bert.encoder.x.LayerNorm.gamma": "2.safetensors"})");
   const std::vector<std::string> names{"bert.encoder.x.LayerNorm.weight", "qa_outputs.bias"};
-  const Hash128 expected = hash_of(Checkpoint::open(today.path(), Architecture::kBert), names);
-  EXPECT_EQ(hash_of(Checkpoint::open(legacy.path(), Architecture::kBert), names), expected);
-  EXPECT_EQ(hash_of(Checkpoint::open(sharded.path(), Architecture::kBert), names), expected);
+  const Hash128 expected = hash_of(Checkpoint::open(today.path(), architecture("bert")), names);
+  EXPECT_EQ(hash_of(Checkpoint::open(legacy.path(), architecture("bert")), names), expected);
+  EXPECT_EQ(hash_of(Checkpoint::open(sharded.path(), architecture("bert")), names), expected);
 }
 
 TEST(Checkpoint, HashesDependOnNameDtypeShapeAndBytes) {
@@ -212,7 +215,7 @@ TEST(Checkpoint, HashesDependOnNameDtypeShapeAndBytes) {
                         const std::vector<std::byte>& data) {
     const std::vector<TensorView> tensors{{name, dtype, shape, data}};
     write_safetensors(dir / "model.safetensors", tensors);
-    return hash_of(Checkpoint::open(dir.path(), Architecture::kBert), {name});
+    return hash_of(Checkpoint::open(dir.path(), architecture("bert")), {name});
   };
   const Hash128 base = hash("a", Dtype::kF32, {2}, bytes);
   EXPECT_EQ(hash("a", Dtype::kF32, {2}, bytes), base);
@@ -223,7 +226,7 @@ TEST(Checkpoint, HashesDependOnNameDtypeShapeAndBytes) {
 }
 
 TEST(Checkpoint, HashingAnAbsentTensorIsIncompatible) {
-  const Checkpoint checkpoint = Checkpoint::open(golden("bert-joint"), Architecture::kBert);
+  const Checkpoint checkpoint = Checkpoint::open(golden("bert-joint"), architecture("bert"));
   expect_error(ErrorCode::kIncompatible, "expected a tensor \"nothing\", found none",
                [&] { (void)hash_of(checkpoint, {"nothing"}); });
 }

@@ -15,8 +15,8 @@
 #include "deformer/encoder.h"
 #include "deformer/model.h"
 #include "model/architecture.h"
+#include "model/bert/bert_layout.h"
 #include "model/checkpoint.h"
-#include "model/config_check.h"
 #include "model/safetensors.h"
 #include "model/span_head.h"
 #include "model/weights.h"
@@ -42,8 +42,8 @@ class GoldenModel {
     const nlohmann::json document = load_json(directory_ / "cases.json");
     layout_ = parse_layout(document.at("layout"));
     passage_first_ = document.value("passage_first", false);
-    if (load_model_config(directory_).architecture == Architecture::kMpnet) {
-      first_position_ = kMpnetFirstPosition;
+    if (load_model_config(directory_).architecture == "mpnet") {
+      first_position_ = kMpnetFrame.first_position;
     }
     for (const auto& entry : document.at("cases")) {
       cases_.push_back({entry.at("name"), entry.at("split_layer")});
@@ -315,7 +315,7 @@ TEST(GoldenTraining, XlnetEqualsHuggingFaceWithGradients) {
   const GoldenModel golden("xlnet-packed");
   const auto model = golden.load(2);
   const auto cases = golden.cases_by_split().at(2);
-  const Checkpoint checkpoint = Checkpoint::open(golden.directory(), Architecture::kXlnet);
+  const Checkpoint checkpoint = Checkpoint::open(golden.directory(), architecture("xlnet"));
   WeightLoader weights(checkpoint);
   const auto encoder = make_encoder(model->config(), weights);
   for (const Parameter& parameter : encoder->parameters()) parameter.value.requires_grad_(true);

@@ -74,7 +74,7 @@ TEST(BertLayout, ContinueCountsTheQuestionFromTheEndOfAPassageThatIsFirst) {
 std::unique_ptr<const SegmentLayout> xlnet_layout(Layout layout,
                                                   std::optional<PassagePlace> place = {}) {
   ModelConfig config;
-  config.architecture = Architecture::kXlnet;
+  config.architecture = "xlnet";
   config.split.layout = layout;
   config.split.passage_place = place;
   return make_segment_layout(config, {.cls = 3, .sep = 4, .pad = 5, .unk = 0});
@@ -115,7 +115,7 @@ TEST(XlnetLayout, APassageThatIsSecondHasTheClassToken) {
 std::unique_ptr<const SegmentLayout> mpnet_layout(Layout layout,
                                                   std::optional<PassagePlace> place = {}) {
   ModelConfig config;
-  config.architecture = Architecture::kMpnet;
+  config.architecture = "mpnet";
   config.split.layout = layout;
   config.split.passage_place = place;
   return make_segment_layout(config, {.cls = 0, .sep = 2, .pad = 1, .unk = 3});

@@ -32,7 +32,7 @@ class Weights : public testing::Test {
         {"b", Dtype::kF32, {3}, std::as_bytes(std::span(vector_))},
         {"n", Dtype::kI64, {1}, std::as_bytes(std::span(integers_))}};
     write_safetensors(dir_ / "model.safetensors", tensors);
-    checkpoint_.emplace(Checkpoint::open(dir_.path(), Architecture::kBert));
+    checkpoint_.emplace(Checkpoint::open(dir_.path(), architecture("bert")));
   }
 
   static void expect_finish_fails(const WeightLoader& loader, const std::string& text) {
@@ -51,7 +51,7 @@ at::Tensor load_one(Dtype dtype, const Shape& shape, std::span<const std::byte> 
   const TempDir dir;
   const std::vector<TensorView> tensors{{"w", dtype, shape, bytes}};
   write_safetensors(dir / "model.safetensors", tensors);
-  const Checkpoint checkpoint = Checkpoint::open(dir.path(), Architecture::kBert);
+  const Checkpoint checkpoint = Checkpoint::open(dir.path(), architecture("bert"));
   WeightLoader loader(checkpoint);
   return loader.take("w", shape);
 }
@@ -102,7 +102,7 @@ TEST_F(Weights, UnalignedTensorsAreCopied) {
   writer.append(std::as_bytes(std::span(odd)));
   writer.append(std::as_bytes(std::span(values)));
   writer.commit();
-  const Checkpoint checkpoint = Checkpoint::open(dir_.path(), Architecture::kBert);
+  const Checkpoint checkpoint = Checkpoint::open(dir_.path(), architecture("bert"));
   WeightLoader loader(checkpoint);
   EXPECT_TRUE(at::equal(loader.take("w", {2}), at::tensor(values)));
 }
@@ -147,7 +147,7 @@ TEST_F(Weights, PartsThatNoReaderNeedsAreIgnorable) {
     tensors.push_back({name, Dtype::kF32, {1}, std::as_bytes(std::span(values))});
   }
   write_safetensors(dir_ / "model.safetensors", tensors);
-  const Checkpoint checkpoint = Checkpoint::open(dir_.path(), Architecture::kBert);
+  const Checkpoint checkpoint = Checkpoint::open(dir_.path(), architecture("bert"));
   EXPECT_NO_THROW(WeightLoader(checkpoint).finish());
 }
 
@@ -185,7 +185,7 @@ TEST_F(Weights, ScopesJoinNamesWithDots) {
   const std::vector<TensorView> tensors{
       {"bert.layer.0.weight", Dtype::kF32, {3}, std::as_bytes(std::span(vector_))}};
   write_safetensors(dir_ / "model.safetensors", tensors);
-  const Checkpoint checkpoint = Checkpoint::open(dir_.path(), Architecture::kBert);
+  const Checkpoint checkpoint = Checkpoint::open(dir_.path(), architecture("bert"));
   WeightLoader loader(checkpoint);
   const WeightScope layer = WeightScope(loader).sub("bert").sub("layer.0");
   EXPECT_EQ(layer.full_name("weight"), "bert.layer.0.weight");
@@ -202,7 +202,7 @@ TEST_P(WriteCheckpoint, RoundTripsInEveryPrecision) {
   // Exact in all three types; the transposed one is not contiguous.
   const at::Tensor matrix = at::tensor(std::vector<float>{1, -2, 0.5, 4, 8, 0}).view({2, 3});
   write_checkpoint(dir.path(), {{"b", matrix.t()}, {"a", at::ones({}, at::kDouble)}}, GetParam());
-  const Checkpoint checkpoint = Checkpoint::open(dir.path(), Architecture::kBert);
+  const Checkpoint checkpoint = Checkpoint::open(dir.path(), architecture("bert"));
   EXPECT_EQ(checkpoint.find("b")->view.dtype, GetParam());
   WeightLoader loader(checkpoint);
   EXPECT_TRUE(at::equal(loader.take("b", {3, 2}), matrix.t()));

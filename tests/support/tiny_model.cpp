@@ -8,9 +8,8 @@
 #include <string_view>
 
 #include "base/file.h"
-#include "model/bert_names.h"
+#include "model/architecture.h"
 #include "model/config.h"
-#include "model/config_check.h"
 #include "model/safetensors.h"
 
 namespace deformer::test {
@@ -72,35 +71,27 @@ class WeightMaker {
   std::vector<TensorView> views_;
 };
 
-void add_layer(WeightMaker& weights, const std::string& layer, const ModelConfig& config,
-               const BertNames& names) {
+void add_bert_layer(WeightMaker& weights, const std::string& layer, const ModelConfig& config) {
   const std::int64_t hidden = config.hidden_size;
-  for (const char* part : {names.query, names.key, names.value, names.attention_output}) {
-    weights.add_dense(layer + "." + part, hidden, hidden);
+  for (const char* part : {"query", "key", "value"}) {
+    weights.add_dense(layer + ".attention.self." + part, hidden, hidden);
   }
-  weights.add(layer + "." + names.attention_norm + ".weight", {hidden}, 1.0f);
-  weights.add(layer + "." + names.attention_norm + ".bias", {hidden});
+  weights.add_dense(layer + ".attention.output.dense", hidden, hidden);
+  weights.add_norm(layer + ".attention.output", hidden);
   weights.add_dense(layer + ".intermediate.dense", hidden, config.intermediate_size);
   weights.add_dense(layer + ".output.dense", config.intermediate_size, hidden);
   weights.add_norm(layer + ".output", hidden);
 }
 
-void add_bert(WeightMaker& weights, const ModelConfig& config, const BertNames& names,
-              const std::string& root) {
+void add_bert(WeightMaker& weights, const ModelConfig& config) {
   const std::int64_t hidden = config.hidden_size;
-  const std::string embeddings = root + ".embeddings";
-  weights.add(embeddings + ".word_embeddings.weight", {config.vocab_size, hidden});
-  weights.add(embeddings + ".position_embeddings.weight", {config.max_position_embeddings, hidden});
-  if (names.token_types != nullptr) {
-    weights.add(embeddings + "." + names.token_types + ".weight", {config.type_vocab_size, hidden});
-  }
-  weights.add_norm(embeddings, hidden);
+  weights.add("bert.embeddings.word_embeddings.weight", {config.vocab_size, hidden});
+  weights.add("bert.embeddings.position_embeddings.weight",
+              {config.max_position_embeddings, hidden});
+  weights.add("bert.embeddings.token_type_embeddings.weight", {config.type_vocab_size, hidden});
+  weights.add_norm("bert.embeddings", hidden);
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    add_layer(weights, root + ".encoder.layer." + std::to_string(i), config, names);
-  }
-  if (names.distance_bias != nullptr) {
-    weights.add(root + "." + names.distance_bias + ".weight",
-                {kMpnetDistanceBuckets, config.num_attention_heads});
+    add_bert_layer(weights, "bert.encoder.layer." + std::to_string(i), config);
   }
 }
 
@@ -128,36 +119,36 @@ void add_xlnet(WeightMaker& weights, const ModelConfig& config) {
   }
 }
 
-void add_pooled_head(WeightMaker& weights, const ModelConfig& config) {
-  const std::int64_t outputs = config.labels.empty() ? 1 : std::ssize(config.labels);
-  const auto add = [&](const char* pooler, const char* output) {
-    weights.add_dense(pooler, config.hidden_size, config.hidden_size);
-    weights.add_dense(output, config.hidden_size, outputs);
-  };
-  switch (config.architecture) {
-    case Architecture::kBert:
-      return add("bert.pooler.dense", "classifier");
-    case Architecture::kXlnet:
-      return add("sequence_summary.summary", "logits_proj");
-    case Architecture::kMpnet:
-      return outputs == 1 ? add("mpnet.pooler.dense", "classifier")
-                          : add("classifier.dense", "classifier.out_proj");
+// By the record. BERT and XLNet have their own order, on which the values depend.
+void add_by_record(WeightMaker& weights, const ModelConfig& config) {
+  std::vector<WeightGroup> groups;
+  const auto has = [](std::string_view /*name*/) { return false; };
+  architecture_of(config).add_weights(config, config.num_hidden_layers, has, groups);
+  for (const WeightGroup& group : groups) {
+    if (!group.required) continue;
+    for (const auto& [name, shape] : group.shapes) {
+      const bool gain = shape.size() == 1 && name.ends_with("weight");
+      weights.add(name, shape, gain ? 1.0f : 0.0f);
+    }
   }
+}
+
+void add_pooled_head(WeightMaker& weights, const ModelConfig& config) {
+  const PooledHeadNames& names = pooled_head_names(architecture_of(config), config.task);
+  const std::int64_t outputs = config.labels.empty() ? 1 : std::ssize(config.labels);
+  weights.add_dense(names.pooler, config.hidden_size, config.hidden_size);
+  weights.add_dense(names.output, config.hidden_size, outputs);
 }
 
 void write_weights(const std::filesystem::path& path, const ModelConfig& config,
                    const TinyModelOptions& options) {
   WeightMaker weights(options);
-  switch (config.architecture) {
-    case Architecture::kBert:
-      add_bert(weights, config, kBertNames, "bert");
-      break;
-    case Architecture::kXlnet:
-      add_xlnet(weights, config);
-      break;
-    case Architecture::kMpnet:
-      add_bert(weights, config, kMpnetNames, "mpnet");
-      break;
+  if (config.architecture == "bert") {
+    add_bert(weights, config);
+  } else if (config.architecture == "xlnet") {
+    add_xlnet(weights, config);
+  } else {
+    add_by_record(weights, config);
   }
   if (options.task != Task::kSpan) {
     add_pooled_head(weights, config);
@@ -176,9 +167,9 @@ std::string config_text(const ModelConfig& config, const TinyModelOptions& optio
 }  // namespace
 
 std::vector<std::string> tiny_vocabulary(const std::vector<std::string>& extra_words,
-                                         Architecture architecture) {
+                                         const std::string& architecture) {
   std::vector<std::string> words{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
-  if (architecture == Architecture::kMpnet) words = {"<s>", "<pad>", "</s>", "[UNK]", "<mask>"};
+  if (architecture == "mpnet") words = {"<s>", "<pad>", "</s>", "[UNK]", "<mask>"};
   for (char c = '!'; c <= '~'; ++c) {
     if (c < 'A' || c > 'Z') words.emplace_back(1, c);
   }
@@ -195,7 +186,7 @@ std::vector<std::string> tiny_vocabulary(const std::vector<std::string>& extra_w
 }
 
 ModelConfig tiny_model_config(const TinyModelOptions& options) {
-  const bool xlnet = options.architecture == Architecture::kXlnet;
+  const bool xlnet = options.architecture == "xlnet";
   ModelConfig config;
   config.architecture = options.architecture;
   config.vocab_size =
@@ -221,7 +212,7 @@ ModelConfig tiny_model_config(const TinyModelOptions& options) {
 
 void write_tiny_model(const std::filesystem::path& model_dir, const TinyModelOptions& options) {
   const ModelConfig config = tiny_model_config(options);
-  if (options.architecture == Architecture::kXlnet) {
+  if (options.architecture == "xlnet") {
     write_file(model_dir / "spiece.model", read_file(std::filesystem::path(DEFORMER_SOURCE_DIR) /
                                                      "tests/golden/xlnet_tokenizer/spiece.model"));
     write_file(model_dir / "tokenizer_config.json", "{\"do_lower_case\": false}\n");
@@ -231,7 +222,7 @@ void write_tiny_model(const std::filesystem::path& model_dir, const TinyModelOpt
       vocabulary += word + '\n';
     }
     write_file(model_dir / "vocab.txt", vocabulary);
-    write_file(model_dir / "tokenizer_config.json", options.architecture == Architecture::kMpnet
+    write_file(model_dir / "tokenizer_config.json", options.architecture == "mpnet"
                                                         ? kMpnetTokenizerConfig
                                                         : "{\"do_lower_case\": true}\n");
   }

@@ -15,7 +15,7 @@ namespace deformer::test {
 /// layout, MPNet's too. XLNet has the tokenizer of tests/golden/xlnet_tokenizer, and no use for
 /// `positions` and `extra_words`.
 struct TinyModelOptions {
-  Architecture architecture = Architecture::kBert;
+  std::string architecture = "bert";
   int layers = 3;
   std::int64_t hidden = 32;
   int heads = 4;
@@ -43,8 +43,7 @@ struct TinyModelOptions {
 /// Lower-cased words, every ASCII letter, digit and punctuation mark, and letters as continuations:
 /// no English text contains an unknown token.
 [[nodiscard]] std::vector<std::string> tiny_vocabulary(
-    const std::vector<std::string>& extra_words = {},
-    Architecture architecture = Architecture::kBert);
+    const std::vector<std::string>& extra_words = {}, std::string architecture = "bert");
 
 /// Writes config.json, model.safetensors, vocab.txt or spiece.model, and tokenizer_config.json into
 /// an existing directory. The same options give the same bytes on every machine.

@@ -66,7 +66,7 @@ TEST(EstimateFlops, IsTheProductsOfOneLayer) {
 TEST(EstimateFlops, CountsXlnetsPositionScores) {
   ModelConfig config = bert(12, 768, 8);
   const FlopsEstimate without = estimate_flops(config);
-  config.architecture = Architecture::kXlnet;
+  config.architecture = "xlnet";
   config.max_position_embeddings = 0;
   config.split.layout = Layout::kPacked;
   const FlopsEstimate with = estimate_flops(config);

@@ -39,7 +39,7 @@ void expect_same(const QaResult& a, const QaResult& b) {
 }
 
 struct SpanQaCase {
-  Architecture architecture = Architecture::kBert;
+  std::string architecture = "bert";
   int split_layer = 0;
 };
 
@@ -149,16 +149,15 @@ TEST_P(SpanQaTest, ThreadsShareAModel) {
 }
 
 std::string case_name(const testing::TestParamInfo<SpanQaCase>& info) {
-  return to_string(info.param.architecture) + std::to_string(info.param.split_layer);
+  return info.param.architecture + std::to_string(info.param.split_layer);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, SpanQaTest,
-    testing::Values(SpanQaCase{Architecture::kBert, 0}, SpanQaCase{Architecture::kBert, 1},
-                    SpanQaCase{Architecture::kBert, 2}, SpanQaCase{Architecture::kXlnet, 0},
-                    SpanQaCase{Architecture::kXlnet, 2}, SpanQaCase{Architecture::kMpnet, 0},
-                    SpanQaCase{Architecture::kMpnet, 2}),
-    case_name);
+INSTANTIATE_TEST_SUITE_P(Models, SpanQaTest,
+                         testing::Values(SpanQaCase{"bert", 0}, SpanQaCase{"bert", 1},
+                                         SpanQaCase{"bert", 2}, SpanQaCase{"xlnet", 0},
+                                         SpanQaCase{"xlnet", 2}, SpanQaCase{"mpnet", 0},
+                                         SpanQaCase{"mpnet", 2}),
+                         case_name);
 
 class SpanQaOnce : public testing::Test {
  protected:

@@ -211,9 +211,8 @@ TEST_F(TrainerTest, AStudentThatIsItsTeacherHasNothingToLearnFromIt) {
 
 TEST_F(TrainerTest, TrainsXlnetThroughTheSameCode) {
   fs::create_directories(directory_ / "xlnet");
-  test::write_tiny_model(
-      directory_ / "xlnet",
-      {.architecture = Architecture::kXlnet, .split_layer = 0, .weight_scale = 0.08f});
+  test::write_tiny_model(directory_ / "xlnet",
+                         {.architecture = "xlnet", .split_layer = 0, .weight_scale = 0.08f});
   TrainingOptions training = options();
   training.loss_weights = kPaperLossWeights;
   Trainer trainer(directory_ / "xlnet", directory_ / "xlnet", directory_ / "out", training);
@@ -242,9 +241,8 @@ std::set<std::string> changed(const fs::path& before, const fs::path& after) {
 
 TEST_F(TrainerTest, ScoresOfDistancesAreTrainedOnRequestOnly) {
   fs::create_directories(directory_ / "mpnet");
-  test::write_tiny_model(
-      directory_ / "mpnet",
-      {.architecture = Architecture::kMpnet, .split_layer = 0, .weight_scale = 0.08f});
+  test::write_tiny_model(directory_ / "mpnet",
+                         {.architecture = "mpnet", .split_layer = 0, .weight_scale = 0.08f});
   const std::string bias = "mpnet.encoder.relative_attention_bias.weight";
   for (const bool trained : {false, true}) {
     TrainingOptions training = options();

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "model/config_check.h"
+#include "model/bert/bert_layout.h"
 #include "model/safetensors.h"
 #include "train/train_reader.h"
 #include "train/training_pass.h"
@@ -31,7 +31,7 @@ struct GoldenSet {
   }
 };
 constexpr GoldenSet kBertSet{"training", 0};
-constexpr GoldenSet kMpnetSet{"training-mpnet", kMpnetFirstPosition};
+constexpr GoldenSet kMpnetSet{"training-mpnet", kMpnetFrame.first_position};
 
 Segment segment(const nlohmann::json& ids, SegmentRole role, std::int32_t first_position) {
   Segment segment{.role = role,

@@ -10,7 +10,7 @@
 
 #include "deformer/encoder.h"
 #include "deformer/model_config.h"
-#include "model/bert_names.h"
+#include "model/bert/bert_names.h"
 #include "model/joint.h"
 #include "model/weights.h"
 #include "nn/attention.h"

@@ -1,4 +1,4 @@
-#include "model/xlnet_layout.h"
+#include "model/xlnet/xlnet_layout.h"
 
 #include <initializer_list>
 #include <numeric>

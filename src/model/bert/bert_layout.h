@@ -2,7 +2,6 @@
 // are the same with `<s>` and `</s>`, of which an ordinary checkpoint's rows have two in between.
 #pragma once
 
-#include "model/config_check.h"
 #include "model/segment_layout.h"
 
 namespace deformer {
@@ -13,8 +12,8 @@ struct BertFrame {
   bool doubles_separator = false;  ///< layout `continue`: `[CLS] first [SEP] [SEP] second [SEP]`
 };
 inline constexpr BertFrame kBertFrame{};
-inline constexpr BertFrame kMpnetFrame{.first_position = kMpnetFirstPosition,
-                                       .doubles_separator = true};
+/// MPNet leaves positions 0 and 1 to padding.
+inline constexpr BertFrame kMpnetFrame{.first_position = 2, .doubles_separator = true};
 
 class BertLayout final : public SegmentLayout {
  public:

@@ -12,7 +12,7 @@
 #include "deformer/model_config.h"
 #include "model/joint.h"
 #include "model/weights.h"
-#include "model/xlnet_distances.h"
+#include "model/xlnet/xlnet_distances.h"
 #include "nn/layer_norm.h"
 #include "nn/linear.h"
 #include "nn/relative_attention.h"

@@ -1,7 +1,12 @@
 // The names of weights in BERT's family.
 #pragma once
 
+#include <cstdint>
+
 namespace deformer {
+
+/// Rows of MPNet's table of distances.
+inline constexpr std::int64_t kMpnetDistanceBuckets = 32;
 
 /// What a relative of BERT calls the weights of its encoder, and which of them it has.
 struct BertNames {

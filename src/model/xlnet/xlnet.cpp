@@ -1,4 +1,4 @@
-#include "model/xlnet.h"
+#include "model/xlnet/xlnet.h"
 
 #include <ATen/ATen.h>
 
@@ -8,6 +8,7 @@
 
 #include "deformer/error.h"
 #include "model/encoder_parts.h"
+#include "model/xlnet/xlnet_architecture.h"
 #include "nn/activation.h"
 
 namespace deformer {
@@ -334,6 +335,11 @@ Encoding XlnetEncoder::upper(const Encoding& questions, const Encoding& passages
     notify(options, static_cast<std::int64_t>(i), hidden);
   }
   return {drop(hidden, options), selected ? selection.offsets : plan.offsets};
+}
+
+std::unique_ptr<const Encoder> make_xlnet_encoder(const ModelConfig& config,
+                                                  const WeightScope& scope) {
+  return std::make_unique<const XlnetEncoder>(config, scope);
 }
 
 }  // namespace deformer

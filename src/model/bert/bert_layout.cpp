@@ -1,4 +1,4 @@
-#include "model/bert_layout.h"
+#include "model/bert/bert_layout.h"
 
 #include <numeric>
 

@@ -1,4 +1,4 @@
-#include "model/bert.h"
+#include "model/bert/bert.h"
 
 #include <ATen/ATen.h>
 
@@ -7,10 +7,13 @@
 #include <string>
 #include <utility>
 
+#include "model/bert/make_bert.h"
 #include "model/encoder_parts.h"
 
 namespace deformer {
 namespace {
+
+static_assert(kMpnetDistanceBuckets == nn::kDistanceBuckets);
 
 // query, key and value as one layer: one product over the rows instead of three.
 nn::Linear make_query_key_value(const WeightScope& scope, const BertNames& names,
@@ -243,6 +246,16 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
     notify(options, i, hidden);
   }
   return {hidden, index ? selection.offsets : plan.offsets};
+}
+
+std::unique_ptr<const Encoder> make_bert_encoder(const ModelConfig& config,
+                                                 const WeightScope& scope) {
+  return std::make_unique<const BertEncoder>(config, kBertNames, scope);
+}
+
+std::unique_ptr<const Encoder> make_mpnet_encoder(const ModelConfig& config,
+                                                  const WeightScope& scope) {
+  return std::make_unique<const BertEncoder>(config, kMpnetNames, scope);
 }
 
 }  // namespace deformer
