@@ -23,7 +23,7 @@ std::vector<ConfigEntry> write_config(const ModelConfig& config) {
           {"position_embedding_type", "absolute"}};
 }
 
-std::optional<std::string> check_sizes(const ModelConfig& config) {
+std::optional<std::string> check_own_sizes(const ModelConfig& config) {
   if (auto found = check_bert_positions(config)) return found;
   // The question has type 0, the passage type 1.
   return outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize);
@@ -103,7 +103,7 @@ const Architecture& bert_architecture() {
                                    .reader_place = PassagePlace::kSecond,
                                    .read_config = read_config,
                                    .write_config = write_config,
-                                   .check_sizes = check_sizes,
+                                   .check_sizes = check_own_sizes,
                                    .vocabulary_file = "vocab.txt",
                                    .lower_case = true,
                                    .make_layout = make_layout,

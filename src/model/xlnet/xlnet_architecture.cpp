@@ -42,7 +42,7 @@ std::vector<ConfigEntry> write_config(const ModelConfig& config) {
 }
 
 // Sinusoids come in pairs.
-std::optional<std::string> check_sizes(const ModelConfig& config) {
+std::optional<std::string> check_own_sizes(const ModelConfig& config) {
   if (config.hidden_size % 2 == 0) return std::nullopt;
   return "d_model: expected an even number, found " + std::to_string(config.hidden_size);
 }
@@ -105,7 +105,7 @@ const Architecture& xlnet_architecture() {
                                    .reader_place = PassagePlace::kFirst,
                                    .read_config = read_config,
                                    .write_config = write_config,
-                                   .check_sizes = check_sizes,
+                                   .check_sizes = check_own_sizes,
                                    .vocabulary_file = "spiece.model",
                                    .lower_case = false,
                                    .make_layout = make_layout,
