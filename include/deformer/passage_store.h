@@ -156,6 +156,11 @@ class DEFORMER_EXPORT PassageStore {
 
   [[nodiscard]] virtual StoreInfo info() const;
 
+  /// Checks what holds the passages together, not the passages themselves (get() does): with LMDB
+  /// every page of the file's trees. Throws kCorrupt. Where there is nothing to check it does
+  /// nothing, as this default.
+  virtual void check() const;
+
   /// Keeps a free text (JSON by convention, at most 64 KiB) that says how the store was written:
   /// precision, codec, program. Throws kUnsupported where a store has no place for it.
   virtual void set_note(std::string_view note);

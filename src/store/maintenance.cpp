@@ -88,6 +88,7 @@ std::vector<std::string> wanted(std::span<const std::string> ids, const PassageS
 }  // namespace
 
 StoreScan scan_passage_store(const PassageStore& store, const ScanOptions& options) {
+  if (options.max_passages == 0) store.check();
   const std::size_t total = store.size();
   StoreScan scan;
   std::size_t done = 0;

@@ -100,6 +100,8 @@ StoreInfo PassageStore::info() const {
   return info;
 }
 
+void PassageStore::check() const {}
+
 void PassageStore::set_note(std::string_view) {
   throw Error(ErrorCode::kUnsupported, "this passage store keeps no note");
 }
