@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/guard.h"
 #include "deformer/error.h"
 #include "deformer/store_maintenance.h"
 #include "store/record.h"
@@ -85,27 +86,24 @@ std::vector<std::string> wanted(std::span<const std::string> ids, const PassageS
   return missing;
 }
 
-}  // namespace
-
-StoreScan scan_passage_store(const PassageStore& store, const ScanOptions& options) {
+StoreScan scan(const PassageStore& store, const ScanOptions& options) {
   if (options.max_passages == 0) store.check();
   const std::size_t total = store.size();
-  StoreScan scan;
+  StoreScan sums;
   std::size_t done = 0;
   for_each_group(store, kScannedBatch, [&](std::span<const std::string> ids) {
     if (options.max_passages > 0) {
       ids = ids.first(std::min(ids.size(), options.max_passages - done));
     }
-    scan_group(store, ids, scan);
+    scan_group(store, ids, sums);
     done += ids.size();
     if (options.progress) options.progress(done, std::max(done, total));
     return options.max_passages == 0 || done < options.max_passages;
   });
-  return scan;
+  return sums;
 }
 
-CopyReport copy_passages(const PassageStore& source, PassageStore& target,
-                         const CopyOptions& options) {
+CopyReport copy(const PassageStore& source, PassageStore& target, const CopyOptions& options) {
   if (&source == &target) {
     throw Error(ErrorCode::kInvalidArgument, "copy: expected two stores, found one");
   }
@@ -131,6 +129,17 @@ CopyReport copy_passages(const PassageStore& source, PassageStore& target,
     return true;
   });
   return report;
+}
+
+}  // namespace
+
+StoreScan scan_passage_store(const PassageStore& store, const ScanOptions& options) {
+  return guard_entry("scan", [&] { return scan(store, options); });
+}
+
+CopyReport copy_passages(const PassageStore& source, PassageStore& target,
+                         const CopyOptions& options) {
+  return guard_entry("copy", [&] { return copy(source, target, options); });
 }
 
 }  // namespace deformer
