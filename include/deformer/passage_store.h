@@ -117,7 +117,9 @@ struct StoreInfo {
 
 /// Keeps encoded passages by id. Every method is safe for concurrent calls. A store belongs to one
 /// fingerprint. What get() returns stays valid without the store and may be shared by threads; with
-/// LMDB it is a view of the mapped file, so let go of it when done (docs/store_format.md).
+/// LMDB it is a view of the mapped file, so let go of it when done (docs/store_format.md). A class
+/// of your own may stand behind it too: what it returns is checked like a stranger's file (ids,
+/// sizes, order of tokens and windows, finite values), and kCorrupt when it does not fit.
 class DEFORMER_EXPORT PassageStore {
  public:
   virtual ~PassageStore() = default;
@@ -128,9 +130,9 @@ class DEFORMER_EXPORT PassageStore {
       std::span<const std::string> ids) const = 0;
 
   /// Adds or replaces. All of the batch is stored when the call returns, or it throws; an id occurs
-  /// once a batch. Throws kInvalidArgument for a passage whose parts contradict each other (nothing
-  /// is stored then), kResourceExhausted for a full disk or server, kIo, also when another process
-  /// is writing to an LMDB store.
+  /// once a batch. Throws kInvalidArgument for a passage whose parts contradict each other or whose
+  /// values are not finite (nothing is stored then), kResourceExhausted for a full disk or server,
+  /// kIo, also when another process is writing to an LMDB store.
   virtual void put(std::span<const EncodedPassage> passages) = 0;
 
   /// Removes; absent ids are ignored. Returns how many were present.

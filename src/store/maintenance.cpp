@@ -3,6 +3,7 @@
 #include "base/guard.h"
 #include "deformer/error.h"
 #include "deformer/store_maintenance.h"
+#include "store/passage_check.h"
 #include "store/record.h"
 #include "store/store_entry.h"
 
@@ -50,9 +51,16 @@ bool is_fault_of_record(const Error& error) {
   return error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kIncompatible;
 }
 
+// A store of the caller's own may return anything.
+Passages get_checked(const PassageStore& store, std::span<const std::string> ids) {
+  Passages passages = store.get(ids);
+  check_found(ids, passages);
+  return passages;
+}
+
 void scan_one(const PassageStore& store, const std::string& id, StoreScan& scan) {
   try {
-    const Passages passages = store.get(std::span(&id, 1));
+    const Passages passages = get_checked(store, std::span(&id, 1));
     if (passages[0]) add(scan, *passages[0]);
   } catch (const Error& error) {
     if (!is_fault_of_record(error)) throw;
@@ -63,7 +71,7 @@ void scan_one(const PassageStore& store, const std::string& id, StoreScan& scan)
 void scan_group(const PassageStore& store, std::span<const std::string> ids, StoreScan& scan) {
   Passages passages;
   try {
-    passages = store.get(ids);
+    passages = get_checked(store, ids);
   } catch (const Error& error) {
     if (!is_fault_of_record(error)) throw;
     for (const std::string& id : ids) scan_one(store, id, scan);
@@ -79,6 +87,10 @@ std::vector<std::string> wanted(std::span<const std::string> ids, const PassageS
                                 const CopyOptions& options) {
   if (options.existing == ExistingPassage::kReplace) return {ids.begin(), ids.end()};
   const auto held = target.hashes(ids);
+  if (held.size() != ids.size()) {
+    throw Error(ErrorCode::kCorrupt, "copy: expected the hashes of " + std::to_string(ids.size()) +
+                                         " passages, found " + std::to_string(held.size()));
+  }
   std::vector<std::string> missing;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!held[i]) missing.push_back(ids[i]);
@@ -116,7 +128,7 @@ CopyReport copy(const PassageStore& source, PassageStore& target, const CopyOpti
   for_each_group(source, options.batch_passages, [&](std::span<const std::string> ids) {
     const std::vector<std::string> missing = wanted(ids, target, options);
     std::vector<EncodedPassage> batch;
-    for (const auto& passage : source.get(missing)) {
+    for (const auto& passage : get_checked(source, missing)) {
       if (passage) batch.push_back(*passage);
     }
     if (!batch.empty()) target.put(batch);

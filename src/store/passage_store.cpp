@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "deformer/error.h"
+#include "store/passage_check.h"
 
 namespace deformer {
 namespace {
@@ -83,6 +84,7 @@ std::vector<std::optional<PassageHashes>> PassageStore::hashes(
   for (const std::string& id : ids) {
     // One by one: a batch of any size needs the memory of one passage.
     const auto found = get(std::span(&id, 1));
+    check_found(std::span(&id, 1), found);
     auto& entry = hashes.emplace_back();
     if (found[0]) entry = {hash64(found[0]->text), found[0]->projection_hash};
   }
