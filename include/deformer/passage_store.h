@@ -171,9 +171,10 @@ class DEFORMER_EXPORT PassageStore {
 /// Opens or creates the store named by a URI:
 ///   memory:      in this process, gone with the object
 ///   lmdb:PATH    a directory with an LMDB environment; made when absent (not its parents)
-///   redis://[user:password@]host[:port][/prefix][?timeout_ms=..&connect_timeout_ms=..&retries=..]
-///                Redis, Valkey, Kvrocks or a Redis Cluster; several stores may share a server by
-///                prefix ("deformer" when absent)
+///   redis://[user:password@]host[:port][/database][/prefix][?timeout_ms=..&connect_timeout_ms=..
+///                &retries=..&prefix=..] Redis, Valkey, Kvrocks or a Redis Cluster; `database` is a
+///                number (0 when absent, the only one of a cluster); several stores may share a
+///                database by prefix ("deformer" when absent)
 /// Throws kInvalidArgument for an unknown scheme (the message lists the known ones), kIncompatible
 /// when the store was written with another fingerprint (both are named) or by a newer version,
 /// kCorrupt, kIo.

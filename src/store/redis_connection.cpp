@@ -101,6 +101,7 @@ RedisConnection::RedisConnection(const RedisEndpoint& endpoint, const RedisOptio
   // Failure means only that a dead peer is noticed later.
   ::redisEnableKeepAlive(context_.get());
   authenticate(options);
+  select(options.database);
 }
 
 void RedisConnection::authenticate(const RedisOptions& options) {
@@ -113,6 +114,20 @@ void RedisConnection::authenticate(const RedisOptions& options) {
     throw Error(ErrorCode::kIo,
                 name_ + ": the server refuses the password: " + std::string(reply.text()));
   }
+}
+
+void RedisConnection::select(int database) {
+  // Where a connection begins.
+  if (database == 0) return;
+  const std::string number = std::to_string(database);
+  const RedisReply reply = run({"SELECT", number});
+  if (!reply.is_error()) return;
+  const std::string_view text = reply.text();
+  // Others pass (a server that is loading) or say themselves what to do.
+  const bool is_absent = text.find("cluster") != std::string_view::npos ||
+                         text.find("index") != std::string_view::npos;
+  throw Error(is_absent ? ErrorCode::kInvalidArgument : ErrorCode::kIo,
+              name_ + ": cannot select database " + number + ": " + std::string(text));
 }
 
 std::vector<RedisReply> RedisConnection::run(std::span<const RedisWords> commands) {

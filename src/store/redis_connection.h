@@ -60,8 +60,8 @@ class RedisConnectionError : public Error {
 /// Not safe for concurrent calls. After a RedisConnectionError it is of no more use.
 class RedisConnection {
  public:
-  /// Connects and authenticates. Throws RedisConnectionError, and kIo when the server refuses the
-  /// password.
+  /// Connects, authenticates and selects the database. Throws RedisConnectionError, kIo when the
+  /// server refuses the password, kInvalidArgument when it has no such database.
   RedisConnection(const RedisEndpoint& endpoint, const RedisOptions& options);
 
   /// Sends all commands, then reads all replies, which may be errors of the server.
@@ -76,6 +76,7 @@ class RedisConnection {
     void operator()(redisContext* context) const noexcept;
   };
   void authenticate(const RedisOptions& options);
+  void select(int database);
   [[noreturn]] void fail(const char* action) const;
 
   const std::string name_;

@@ -61,22 +61,48 @@ RedisPassageStore::RedisPassageStore(const RedisUrl& url,
       prefix_(url.prefix),
       meta_key_(url.prefix + ":meta"),
       servers_(url.endpoint, url.options),
-      fingerprint_(read_entry(fingerprint)) {
+      fingerprint_(read_entry(url, fingerprint)) {
   require_fingerprint(fingerprint_, fingerprint, name_);
 }
 
-Fingerprint RedisPassageStore::read_entry(const std::optional<Fingerprint>& expected) const {
-  if (expected) {
+Fingerprint RedisPassageStore::read_entry(const RedisUrl& url,
+                                          const std::optional<Fingerprint>& expected) const {
+  const RedisCommand ask{{"HGET", meta_key_, "store"}, meta_key_};
+  RedisReply reply = servers_.run(ask);
+  if (reply.is_null()) {
+    refuse_old_meaning(url);
+    if (!expected) {
+      throw Error(ErrorCode::kNotFound, name_ + ": expected a passage store, found none");
+    }
     // Of several that create the store at once one wins; all compare with what it wrote.
     const std::string entry = format_store_entry(*expected);
     const RedisWords words{"HSETNX", meta_key_, "store", entry};
     static_cast<void>(servers_.run(RedisCommand{words, meta_key_}));
-  }
-  const RedisReply reply = servers_.run({{"HGET", meta_key_, "store"}, meta_key_});
-  if (reply.is_null()) {
-    throw Error(ErrorCode::kNotFound, name_ + ": expected a passage store, found none");
+    reply = servers_.run(ask);
   }
   return parse_store_entry(reply.text(), name_);
+}
+
+// A number alone was a prefix in database 0 before it was a database.
+void RedisPassageStore::refuse_old_meaning(const RedisUrl& url) const {
+  if (url.lone_number.empty()) return;
+  RedisOptions options = url.options;
+  options.database = 0;
+  RedisCluster servers(url.endpoint, options);
+  const std::string key = url.lone_number + ":meta";
+  try {
+    const RedisReply reply = servers.run({{"HGET", key, "store"}, key});
+    if (reply.is_null()) return;
+  } catch (const Error&) {
+    // Not a store, or nothing that this user may see.
+    return;
+  }
+  const std::string server = "redis://" + to_string(url.endpoint) + "/";
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      name_ + ": expected a passage store, found none, but one in database 0 under the prefix " +
+          url.lone_number + ", which this URI named before: write " + server + "0/" +
+          url.lone_number + " for that one, or " + name_ + " for a new one");
 }
 
 void RedisPassageStore::fail_unexpected(const char* command) const {

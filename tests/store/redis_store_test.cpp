@@ -96,6 +96,49 @@ TEST_F(RedisStore, KeepsStoresApartByPrefix) {
   EXPECT_EQ(get_one(*other, "p0"), nullptr);
 }
 
+TEST_F(RedisStore, KeepsStoresApartByDatabaseAlsoOnNewConnections) {
+  const RedisServer server;
+  const auto zero = open_passage_store(server.uri("x"), kModel);
+  const auto three = open_passage_store(server.uri("3/x"), kOtherModel);
+  const auto passages = make_passages(5);
+  three->put(passages);
+  EXPECT_EQ(zero->size(), 0U);
+  EXPECT_EQ(three->info().uri, server.uri("3/x"));
+  static_cast<void>(server.run({"CLIENT", "KILL", "TYPE", "normal"}));
+  expect_all(*three, passages);
+  EXPECT_EQ(zero->size(), 0U);
+  zero->put(std::span(passages).first(1));
+  EXPECT_EQ(three->size(), 5U);
+  EXPECT_EQ(server.run({"DBSIZE"}).integer(), 2) << "database 0: the entry and a bucket";
+}
+
+TEST_F(RedisStore, SaysThatThereIsNoSuchDatabase) {
+  const auto refuse = [](const std::string& uri, const std::string& text) {
+    expect_error(ErrorCode::kInvalidArgument, text,
+                 [&] { static_cast<void>(open_passage_store(uri, kModel)); });
+  };
+  refuse(single().uri("99"), "cannot select database 99");
+  refuse(cluster().uri("1/x"), "cluster");
+  EXPECT_EQ(open_passage_store(cluster().uri("0/number"), kModel)->size(), 0U);
+}
+
+// redis://host/1 meant the prefix 1 before it meant database 1.
+TEST_F(RedisStore, DoesNotMistakeAnOldPrefixForADatabase) {
+  const RedisServer server;
+  const auto old = open_passage_store(server.uri("0/1"), kModel);
+  old->put(make_passages(2));
+  const auto refuse = [&](auto&& open) {
+    expect_error(ErrorCode::kInvalidArgument, "write " + server.uri("0/1") + " for that one", open);
+  };
+  refuse([&] { static_cast<void>(open_passage_store(server.uri("1"), kModel)); });
+  refuse([&] { static_cast<void>(open_existing_passage_store(server.uri("1"))); });
+  EXPECT_EQ(open_existing_passage_store(server.uri("0/1"))->size(), 2U);
+  // What the message offers, and from then on the number alone.
+  EXPECT_EQ(open_passage_store(server.uri("1/deformer"), kModel)->size(), 0U);
+  EXPECT_EQ(open_passage_store(server.uri("1"), kModel)->info().uri, server.uri("1/deformer"));
+  EXPECT_EQ(open_passage_store(server.uri("2"), kModel)->size(), 0U);
+}
+
 TEST_F(RedisStore, LeavesNothingBehindWhenAllIsErased) {
   const RedisServer server;
   const auto store = open_passage_store(server.uri("x"), kModel);
