@@ -248,6 +248,7 @@ void LmdbEnvironment::choose_access() {
 }
 
 void LmdbEnvironment::open_files(std::size_t map_bytes) {
+  const bool is_new = files_.is_new();
   for (;; map_bytes /= 2) {
     MDB_env* environment = nullptr;
     check(::mdb_env_create(&environment), "create an environment");
@@ -258,6 +259,7 @@ void LmdbEnvironment::open_files(std::size_t map_bytes) {
     check(::mdb_env_set_maxreaders(environment, options_.max_readers), "open");
     check(::mdb_env_set_mapsize(environment, map_bytes), "open");
     const int code = ::mdb_env_open(environment, files_.directory().c_str(), flags_, 0666);
+    if (code != MDB_SUCCESS && is_new) files_.undo_beginning();
     if (code == ENOMEM && map_bytes > kSmallestMap) continue;
     check(code, "open");
     break;

@@ -153,16 +153,17 @@ std::optional<LmdbState> read_lmdb_state(int descriptor, const std::string& name
   if (!is_page_size(first->free.page_bytes)) fail_file(name, "size of a page");
   const auto second = read_meta(descriptor, name, first->free.page_bytes);
   if (!second || !is_ours(*second)) return std::nullopt;
-  const std::array states{state_of(*first, 0, name), state_of(*second, 1, name)};
   // Transaction N writes meta page N modulo 2; both are 0 in a new file.
-  const bool are_neighbours = states[0].number + 1 == states[1].number ||
-                              states[1].number + 1 == states[0].number ||
-                              (states[0].number == 0 && states[1].number == 0);
-  if (!are_neighbours || states[0].page_bytes != states[1].page_bytes ||
-      states[0].number % 2 != 0) {
+  const bool are_neighbours = first->number + 1 == second->number ||
+                              second->number + 1 == first->number ||
+                              (first->number == 0 && second->number == 0);
+  if (!are_neighbours || first->number % 2 != 0 ||
+      first->free.page_bytes != second->free.page_bytes) {
     fail_file(name, "its meta pages contradict each other");
   }
-  const LmdbState& newest = states[states[0].number < states[1].number ? 1 : 0];
+  // The other one may be what a failed write has left; nobody reads it again.
+  const bool is_first = first->number >= second->number;
+  const LmdbState newest = is_first ? state_of(*first, 0, name) : state_of(*second, 1, name);
   static_cast<void>(LmdbPages(descriptor, name, newest));
   return newest;
 }
