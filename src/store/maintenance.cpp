@@ -23,6 +23,11 @@ void for_each_group(const PassageStore& store, std::size_t group, Visit&& visit)
   for (bool more = true; more;) {
     const std::vector<std::string> page = store.list_ids(after, kIdsOfPage);
     more = page.size() == kIdsOfPage;
+    // A store of the caller's own may list in circles.
+    if (page.size() > kIdsOfPage || (more && page.back() == after)) {
+      throw Error(ErrorCode::kCorrupt,
+                  "store: its list of ids does not go on after " + quote_id(after));
+    }
     for (std::size_t begin = 0; begin < page.size(); begin += group) {
       const std::size_t count = std::min(group, page.size() - begin);
       if (!visit(std::span(page).subspan(begin, count))) return;

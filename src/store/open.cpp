@@ -6,6 +6,7 @@
 #include "store/guarded_store.h"
 #include "store/lmdb_store.h"
 #include "store/memory_store.h"
+#include "store/passage_check.h"
 #include "store/redis_store.h"
 #include "store/redis_url.h"
 
@@ -39,7 +40,7 @@ std::unique_ptr<PassageStore> open_by_scheme(std::string_view uri,
                                              const std::optional<Fingerprint>& fingerprint) {
   const std::size_t colon = uri.find(':');
   if (colon == std::string_view::npos) {
-    fail(std::string("expected ") + kForms + ", found \"" + std::string(uri) + "\"");
+    fail(std::string("expected ") + kForms + ", found " + quote_id(uri));
   }
   const std::string_view scheme = uri.substr(0, colon);
   const std::string_view rest = uri.substr(colon + 1);
@@ -54,7 +55,7 @@ std::unique_ptr<PassageStore> open_by_scheme(std::string_view uri,
                 "through a tunnel or a private network");
   }
   // Only the scheme is shown: what follows may hold a password.
-  fail(std::string("expected ") + kForms + ", found the scheme \"" + std::string(scheme) + "\"");
+  fail(std::string("expected ") + kForms + ", found the scheme " + quote_id(scheme));
 }
 
 std::shared_ptr<PassageStore> open(std::string_view uri,

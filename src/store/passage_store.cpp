@@ -47,7 +47,7 @@ HiddenCodec parse_hidden_codec(std::string_view name) {
   if (name == "fp16") return HiddenCodec::kFp16;
   if (name == "int8") return HiddenCodec::kInt8;
   throw Error(ErrorCode::kInvalidArgument,
-              "codec: expected fp32, fp16 or int8, found \"" + std::string(name) + "\"");
+              "codec: expected fp32, fp16 or int8, found " + quote_id(name));
 }
 
 std::size_t value_bytes(HiddenCodec codec) noexcept {
@@ -73,8 +73,7 @@ Fingerprint parse_fingerprint(std::string_view text) {
     if (high && low) return {*high, *low};
   }
   throw Error(ErrorCode::kInvalidArgument,
-              "fingerprint: expected 32 lower-case hexadecimal digits, found \"" +
-                  std::string(text.substr(0, 80)) + "\"");
+              "fingerprint: expected 32 lower-case hexadecimal digits, found " + quote_id(text));
 }
 
 std::vector<std::optional<PassageHashes>> PassageStore::hashes(

@@ -204,7 +204,10 @@ std::vector<RedisReply> RedisPassageStore::ask_buckets(const char* command, std:
 std::size_t RedisPassageStore::size() const {
   std::size_t size = 0;
   for (const RedisReply& reply : ask_buckets("HLEN", 0, kBuckets)) {
-    if (!reply.is_integer()) fail_unexpected("HLEN");
+    // More than any server holds would overflow the sum.
+    if (!reply.is_integer() || reply.integer() < 0 || reply.integer() >> 40 != 0) {
+      fail_unexpected("HLEN");
+    }
     size += static_cast<std::size_t>(reply.integer());
   }
   return size / 2;
@@ -215,10 +218,16 @@ std::vector<std::vector<std::string>> RedisPassageStore::ids_of_buckets(std::siz
   std::vector<std::vector<std::string>> buckets;
   for (const RedisReply& reply : ask_buckets("HKEYS", first, count)) {
     if (!reply.is_array()) fail_unexpected("HKEYS");
+    const std::size_t bucket = first + buckets.size();
     std::vector<std::string>& ids = buckets.emplace_back();
     for (std::size_t i = 0; i < reply.size(); ++i) {
       const std::string_view field = reply[i].text();
-      if (field.starts_with(kRecordField)) ids.emplace_back(field.substr(1));
+      if (!field.starts_with(kRecordField)) continue;
+      ids.emplace_back(field.substr(1));
+      // A listing goes on from an id's own bucket: from a stranger's it would never end.
+      if (is_valid_id(ids.back()) && bucket_of(ids.back()) == bucket) continue;
+      throw Error(ErrorCode::kCorrupt, name_ + ": passage " + quote_id(ids.back()) +
+                                           ": found in a bucket that is not its own");
     }
     std::sort(ids.begin(), ids.end());
   }
@@ -261,7 +270,11 @@ StoreInfo RedisPassageStore::info() const {
   info.version = kStoreVersion;
   info.fingerprint = fingerprint_;
   info.passages = size();
-  info.note = servers_.run({{"HGET", meta_key_, "note"}, meta_key_}).text();
+  const RedisReply note = servers_.run({{"HGET", meta_key_, "note"}, meta_key_});
+  if (!note.is_null() && (!note.is_text() || note.text().size() > kMaxNoteBytes)) {
+    throw Error(ErrorCode::kCorrupt, name_ + ": its entry \"note\" is damaged");
+  }
+  info.note = note.text();
   return info;
 }
 

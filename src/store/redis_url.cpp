@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "deformer/error.h"
+#include "store/passage_check.h"
 
 namespace deformer {
 namespace {
@@ -32,7 +33,7 @@ int parse_number(std::string_view text, int lowest, int highest, const char* wha
   const auto parsed = std::from_chars(text.data(), end, number);
   if (parsed.ec != std::errc() || parsed.ptr != end || number < lowest || number > highest) {
     fail(std::string("expected ") + what + " from " + std::to_string(lowest) + " to " +
-         std::to_string(highest) + ", found \"" + std::string(text) + "\"");
+         std::to_string(highest) + ", found " + quote_id(text));
   }
   return number;
 }
@@ -77,7 +78,9 @@ RedisEndpoint parse_endpoint(std::string_view text) {
     endpoint.host = text.substr(0, colon);
     port = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
   }
-  if (endpoint.host.empty()) fail("expected a host");
+  const bool is_plain = std::all_of(endpoint.host.begin(), endpoint.host.end(),
+                                    [](char c) { return c > ' ' && c != 0x7f; });
+  if (endpoint.host.empty() || !is_plain) fail("expected a host");
   if (!port.empty()) endpoint.port = parse_number(port.substr(1), 1, 65535, "a port");
   return endpoint;
 }
@@ -103,7 +106,7 @@ void read_prefix(std::string_view value, RedisUrl& url) {
   const std::string prefix = percent_decoded(value, "prefix");
   if (prefix.empty()) fail("expected a prefix after prefix=");
   if (url.prefix != RedisUrl().prefix && url.prefix != prefix) {
-    fail("expected one prefix, found \"" + url.prefix + "\" and \"" + prefix + "\"");
+    fail("expected one prefix, found " + quote_id(url.prefix) + " and " + quote_id(prefix));
   }
   url.prefix = prefix;
   url.lone_number.clear();
@@ -123,8 +126,8 @@ void read_option(std::string_view option, RedisUrl& url) {
   } else if (option.starts_with("prefix=")) {
     read_prefix(value, url);
   } else {
-    fail("expected the options prefix, timeout_ms, connect_timeout_ms and retries, found \"" +
-         std::string(option) + "\"");
+    fail("expected the options prefix, timeout_ms, connect_timeout_ms and retries, found " +
+         quote_id(option));
   }
 }
 

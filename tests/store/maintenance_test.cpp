@@ -88,6 +88,25 @@ TEST(PassageStores, OfTheCallersOwnMayReturnAnything) {
   refuse("window 0", changed([](EncodedPassage& passage) { passage.windows[0].first_token = 9; }));
 }
 
+TEST(PassageStores, ThatListInCirclesEndInAnError) {
+  class Circle final : public PassageStore {
+   public:
+    std::vector<std::shared_ptr<const EncodedPassage>> get(
+        std::span<const std::string> ids) const override {
+      return std::vector<std::shared_ptr<const EncodedPassage>>(ids.size());
+    }
+    void put(std::span<const EncodedPassage>) override {}
+    std::size_t erase(std::span<const std::string>) override { return 0; }
+    std::size_t size() const override { return 1; }
+    const Fingerprint& fingerprint() const noexcept override { return kModel; }
+    std::vector<std::string> list_ids(std::string_view, std::size_t limit) const override {
+      return std::vector<std::string>(limit, "p");
+    }
+  };
+  expect_error(ErrorCode::kCorrupt, "does not go on after \"p\"",
+               [] { static_cast<void>(scan_passage_store(Circle())); });
+}
+
 TEST(PassageStores, TakeNoValuesThatAreNotFinite) {
   EncodedPassage passage = make_passage("p");
   std::vector<std::uint16_t> values(passage.hidden.rows * passage.hidden.hidden_size, 0x7c00);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -325,6 +326,84 @@ TEST_F(RedisStore, RefusesRepliesThatBreakOff) {
           << error.what();
     }
   }
+}
+
+std::string repeated(const std::string& text, std::size_t times) {
+  std::string all;
+  for (std::size_t i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// Whatever a server says: one Error of one line, soon, and neither much memory nor a crash.
+TEST_F(RedisStore, RefusesHostileReplies) {
+  const std::string entry = "deformer-passage-store 1 " + to_string(kModel);
+  const std::vector<std::string> ids{"p"};
+  for (const std::string& answer : {std::string("*2147483647\r\n"),
+                                    std::string("*4194305\r\n"),
+                                    std::string("*-5\r\n"),
+                                    std::string("*99999999999999999999\r\n"),
+                                    std::string("$-9\r\n"),
+                                    std::string("$99999999999999999999\r\n"),
+                                    std::string("$2147483648\r\n"),
+                                    repeated("*1\r\n", 50),
+                                    repeated("*4000000\r\n", 7),
+                                    std::string(":99999999999999999999\r\n"),
+                                    std::string("*1\r\n$-1\r\n"),
+                                    std::string("+OK\r\n"),
+                                    std::string("\r\n"),
+                                    std::string("-ERR one\nline\x1b[2J\r\n"),
+                                    std::string("-MOVED 1 a\nb:7\r\n"),
+                                    std::string("-MOVED 1 127.0.0.1:99999999999\r\n"),
+                                    std::string("-ASK 1 127.0.0.1:-1\r\n"),
+                                    std::string("-MOVED\r\n"),
+                                    std::string("-\r\n"),
+                                    std::string(100000, 'x')}) {
+    const std::string shown = answer.substr(0, 30);
+    const FakeServer server({bulk(entry), answer});
+    const auto store = open_existing_passage_store(server.uri());
+    const auto begin = std::chrono::steady_clock::now();
+    for (const auto& call : std::initializer_list<std::function<void()>>{
+             [&] { static_cast<void>(store->get(ids)); },
+             [&] { static_cast<void>(store->hashes(ids)); },
+             [&] { static_cast<void>(store->size()); },
+             [&] { static_cast<void>(store->list_ids("", 10)); }, [&] { store->erase(ids); },
+             [&] { store->put(make_passages(1)); }}) {
+      try {
+        call();
+        ADD_FAILURE() << "expected an error of " << shown;
+      } catch (const Error& error) {
+        const std::string text = error.what();
+        EXPECT_EQ(text.find_first_of("\n\x1b"), std::string::npos) << text;
+      }
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5)) << shown;
+  }
+}
+
+TEST_F(RedisStore, RefusesHostileEntriesAndLists) {
+  const RedisServer server;
+  const auto refuse = [&](ErrorCode code, const std::string& text, const auto& call) {
+    expect_error(code, text, [&] { static_cast<void>(call()); });
+  };
+  static_cast<void>(server.run(
+      {"HSET", "x:meta", "store", "deformer-passage-store 1 a\nb\x1b" + std::string(500, 'c')}));
+  refuse(ErrorCode::kCorrupt, "its entry is damaged",
+         [&] { return open_existing_passage_store(server.uri("x")); });
+  const auto store = open_passage_store(server.uri("y"), kModel);
+  store->put(make_passages(3));
+  static_cast<void>(server.run({"HSET", "y:meta", "note", std::string(70000, 'n')}));
+  refuse(ErrorCode::kCorrupt, "note", [&] { return store->info(); });
+  // An id that is not where its hash says, and none at all: a listing that goes on after them would
+  // begin anew for ever.
+  for (const char* field : {"relsewhere\n", "r"}) {
+    static_cast<void>(server.run({"HSET", "y:p:3fff", field, "x", "hx", "y"}));
+    refuse(ErrorCode::kCorrupt, "bucket that is not its own",
+           [&] { return store->list_ids("", 100); });
+    refuse(ErrorCode::kCorrupt, "bucket that is not its own",
+           [&] { return scan_passage_store(*store); });
+    static_cast<void>(server.run({"DEL", "y:p:3fff"}));
+  }
+  EXPECT_EQ(store->list_ids("", 100).size(), 3U);
 }
 
 TEST_F(RedisStore, RefusesHashesOfAnotherLength) {

@@ -93,6 +93,10 @@ TEST(RedisUrl, RefusesWhatIsNotOne) {
                            "//host?retries=-1",
                            "//host?x=1",
                            "//host?retries",
+                           "//ho st",
+                           "//ho\nst",
+                           "//host:1\n2",
+                           "//host?a\nb",
                            "//host/99999999999",
                            "//host?prefix=",
                            "//host/a?prefix=b"}) {
