@@ -88,6 +88,31 @@ class Transaction {
   const std::atomic<bool>* is_broken_;
 };
 
+class FileToRead {
+ public:
+  explicit FileToRead(const fs::path& path)
+      : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~FileToRead() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  FileToRead(const FileToRead&) = delete;
+  FileToRead& operator=(const FileToRead&) = delete;
+
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+bool has_sound_state(int descriptor, const std::string& name) {
+  try {
+    static_cast<void>(read_lmdb_state(descriptor, name));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 Error broken_error(const std::string& name, const std::string& what) {
   return {ErrorCode::kCorrupt, name + ": the data file is damaged: " + what};
 }
@@ -208,24 +233,15 @@ void LmdbEnvironment::close() noexcept {
 
 // LMDB believes the meta pages: a wrong number in one would have it map, divide or read by that.
 void LmdbEnvironment::check_header() const {
-  const int file = ::open(files_.data().c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return;
+  const FileToRead file(files_.data());
+  if (file.descriptor() < 0) return;
+  // A writer may be in the middle of a page.
   constexpr int kAttempts = 5;
-  for (int attempt = 1;; ++attempt) {
-    try {
-      static_cast<void>(read_lmdb_state(file, name_));
-      break;
-    } catch (const Error&) {
-      if (attempt < kAttempts) {
-        // A writer may be in the middle of the page.
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
-        continue;
-      }
-      ::close(file);
-      throw;
-    }
+  for (int attempt = 1; attempt < kAttempts; ++attempt) {
+    if (has_sound_state(file.descriptor(), name_)) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  ::close(file);
+  static_cast<void>(read_lmdb_state(file.descriptor(), name_));
 }
 
 void LmdbEnvironment::choose_access() {

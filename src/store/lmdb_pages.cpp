@@ -225,8 +225,8 @@ class LmdbPages::Page {
   [[nodiscard]] const char* fault(bool is_leaf) const;
   // The same for what only a writer relies on: the nodes fill their part without a gap.
   [[nodiscard]] const char* packing_fault() const;
-  // First node whose key is not below `key`; of a branch, the child to go down to.
-  [[nodiscard]] std::size_t lower_bound(std::string_view key) const;
+  // First node whose key is not below `wanted`; of a branch, the child to go down to.
+  [[nodiscard]] std::size_t lower_bound(std::string_view wanted) const;
 
  private:
   [[nodiscard]] std::size_t end_of(std::size_t index) const;

@@ -81,9 +81,9 @@ class LmdbPages {
 
   [[nodiscard]] Page read(std::uint64_t number, bool is_leaf) const;
   void read_bytes(std::uint64_t page, std::size_t offset, std::byte* out, std::size_t bytes) const;
-  [[nodiscard]] bool visit_after(std::uint64_t page, unsigned level, std::string_view after,
+  [[nodiscard]] bool visit_after(std::uint64_t number, unsigned level, std::string_view after,
                                  const Visit& visit) const;
-  [[nodiscard]] LmdbPlace place_of(const Page& page, std::size_t node) const;
+  [[nodiscard]] LmdbPlace place_of(const Page& page, std::size_t index) const;
   [[nodiscard]] LmdbTree table_at(const Page& page, std::size_t node) const;
   [[nodiscard]] std::uint64_t pages_of(const LmdbPlace& place) const noexcept;
   [[noreturn]] void fail(std::uint64_t page, const char* what) const;

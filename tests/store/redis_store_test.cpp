@@ -364,9 +364,7 @@ TEST_F(RedisStore, RefusesHostileReplies) {
     const auto begin = std::chrono::steady_clock::now();
     for (const auto& call : std::initializer_list<std::function<void()>>{
              [&] { static_cast<void>(store->get(ids)); },
-             [&] { static_cast<void>(store->hashes(ids)); },
-             [&] { static_cast<void>(store->size()); },
-             [&] { static_cast<void>(store->list_ids("", 10)); }, [&] { store->erase(ids); },
+             [&] { static_cast<void>(store->list_ids("", 10)); },
              [&] { store->put(make_passages(1)); }}) {
       try {
         call();
