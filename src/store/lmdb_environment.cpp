@@ -90,8 +90,9 @@ class Transaction {
 
 class FileToRead {
  public:
+  // Not to wait where a pipe lies in the file's place.
   explicit FileToRead(const fs::path& path)
-      : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+      : descriptor_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {}
   ~FileToRead() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }

@@ -245,6 +245,15 @@ void write_with_lmdb(const fs::path& directory, const char* database, std::strin
   mdb_env_close(environment);
 }
 
+TEST_F(LmdbStore, RefusesAPipeOrADirectoryInTheFilesPlace) {
+  fs::create_directory(path());
+  ASSERT_EQ(::mkfifo((path() / "data.mdb").c_str(), 0666), 0);
+  refuse(ErrorCode::kIo, path().string());
+  fs::remove(path() / "data.mdb");
+  fs::create_directory(path() / "data.mdb");
+  refuse(ErrorCode::kIo, path().string());
+}
+
 TEST_F(LmdbStore, TakesNoTextFromTheLockOfTheWriter) {
   const auto store = open();
   put_one(*store, large("p"));

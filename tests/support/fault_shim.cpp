@@ -72,6 +72,9 @@ using deformer::test::call;
 using deformer::test::real;
 using deformer::test::room_for;
 
+// The functions are the C library's: reserved names of parameters, and up to six of them.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name,readability-function-size)
+
 DEFORMER_SHIM ssize_t write(int file, const void* data, size_t size) {
   const ssize_t room = room_for(size);
   return room < 0 ? -1 : real<decltype(write)>("write")(file, data, static_cast<size_t>(room));
@@ -157,3 +160,5 @@ DEFORMER_SHIM void* mmap64(void* address, size_t size, int access, int flags, in
   return mmap(address, size, access, flags, file, at);
 }
 #endif
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name,readability-function-size)
