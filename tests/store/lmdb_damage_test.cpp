@@ -37,6 +37,7 @@ EncodedPassage passage_of(int i) {
 
 std::vector<EncodedPassage> make_passages(int first, int end) {
   std::vector<EncodedPassage> passages;
+  passages.reserve(static_cast<std::size_t>(end - first));
   for (int i = first; i < end; ++i) passages.push_back(passage_of(i));
   return passages;
 }
@@ -129,26 +130,30 @@ struct Verdict {
   bool verified = false;
 };
 
-Verdict read_all(const std::string& uri, const std::vector<EncodedPassage>& passages) {
-  Verdict verdict;
+// What `read` finds; an error of it is a verdict too.
+template <typename Read>
+void judge(Verdict& verdict, Read&& read) {
   try {
-    const auto store = open_existing_passage_store(uri);
-    for (const EncodedPassage& passage : passages) {
-      try {
-        const auto found = get_one(*store, passage.id);
-        verdict.absent = verdict.absent || !found;
-        verdict.wrong = verdict.wrong || (found && !is_same(*found, passage));
-      } catch (const Error& error) {
-        verdict.refused = true;
-        verdict.wrong = verdict.wrong || !is_fitting(error);
-      }
-    }
-    const StoreScan scan = scan_passage_store(*store);
-    verdict.verified = scan.bad.empty() && scan.passages == passages.size();
+    read();
   } catch (const Error& error) {
     verdict.refused = true;
     verdict.wrong = verdict.wrong || !is_fitting(error);
   }
+}
+
+Verdict read_all(const std::string& uri, const std::vector<EncodedPassage>& passages) {
+  Verdict verdict;
+  judge(verdict, [&] {
+    const auto store = open_existing_passage_store(uri);
+    const auto read = [&](const EncodedPassage& passage) {
+      const auto found = get_one(*store, passage.id);
+      verdict.absent = verdict.absent || !found;
+      verdict.wrong = verdict.wrong || (found && !is_same(*found, passage));
+    };
+    for (const EncodedPassage& passage : passages) judge(verdict, [&] { read(passage); });
+    const StoreScan scan = scan_passage_store(*store);
+    verdict.verified = scan.bad.empty() && scan.passages == passages.size();
+  });
   return verdict;
 }
 
@@ -203,13 +208,14 @@ TEST(LmdbDamage, EndsInRightValuesOrAnErrorAndNeverInACrash) {
       ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(memory, MAP_FAILED);
   auto* shared = new (memory) Shared{};
+  const auto run_trials = [&] {
+    while (shared->next < trials) {
+      ::alarm(20);
+      run_trial(file, passages, shared->next++, *shared);
+    }
+  };
   while (shared->next < trials) {
-    const std::string said = run_in_child([&] {
-      while (shared->next < trials) {
-        ::alarm(20);
-        run_trial(file, passages, shared->next++, *shared);
-      }
-    });
+    const std::string said = run_in_child(run_trials);
     if (said.empty()) continue;
     ++shared->crashed;
     std::printf("trial %zu: %s\n", shared->next - 1, said.c_str());
@@ -273,18 +279,21 @@ TEST(LmdbDamage, ADamageUnderARunningWriterIsAnErrorFromThenOn) {
   const fs::path path = directory / "store";
   const std::string uri = "lmdb:" + path.string();
   const auto passages = make_passages(0, 40);
-  const auto refuse = [&](auto&& call) { expect_error(ErrorCode::kCorrupt, uri, call); };
+  const auto refuse = [&](const std::string& text, auto&& call) {
+    expect_error(ErrorCode::kCorrupt, text, call);
+  };
+  const auto write_until_damage = [&] {
+    const auto store = open_passage_store(uri, kModel);
+    for (int i = 0; i < 3; ++i) store->put(passages);
+    damage_free_list(path);
+    refuse("Assertion", [&] { store->put(passages); });
+    refuse(uri, [&] { store->put(passages); });
+    refuse(uri, [&] { static_cast<void>(store->size()); });
+  };
   EXPECT_EQ(run_in_child([&] {
               ::alarm(20);
-              {
-                const auto store = open_passage_store(uri, kModel);
-                for (int i = 0; i < 3; ++i) store->put(passages);
-                damage_free_list(path);
-                expect_error(ErrorCode::kCorrupt, "Assertion", [&] { store->put(passages); });
-                refuse([&] { store->put(passages); });
-                refuse([&] { static_cast<void>(store->size()); });
-              }
-              refuse([&] { static_cast<void>(open_passage_store(uri, kModel)); });
+              write_until_damage();
+              refuse(uri, [&] { static_cast<void>(open_passage_store(uri, kModel)); });
               if (testing::Test::HasFailure()) throw std::runtime_error("see above");
             }),
             "");

@@ -29,6 +29,7 @@ EncodedPassage version(const std::string& id, std::uint64_t seed) {
 
 std::vector<EncodedPassage> versions(const std::vector<std::string>& ids, std::uint64_t seed) {
   std::vector<EncodedPassage> passages;
+  passages.reserve(ids.size());
   for (const std::string& id : ids) passages.push_back(version(id, seed));
   return passages;
 }
@@ -106,27 +107,41 @@ bool live_with_fault(const fs::path& path, long call, int error, const Life& lif
   return has_fired;
 }
 
-void fail_each_in_turn(
-    const Life& life, std::size_t at_least,
-    const std::function<void(const std::string&)>& check_more = [](const std::string&) {}) {
+using Check = std::function<void(const std::string& uri)>;
+
+// A process each: what LMDB thinks of its file after an error must not help. Whether it had so many
+// calls; what went wrong goes to `said`.
+bool live_in_child(const std::function<bool()>& life, std::string& said) {
+  ChildProcess child([&](const ChildProcess::Pipe& pipe) {
+    ::alarm(20);
+    if (life()) pipe.send('f');
+  });
+  const bool has_fired = child.pipe().receive() == 'f';
+  said = child.wait();
+  return has_fired;
+}
+
+// How many calls there were.
+long fail_each_in_turn(const Life& life, int error, const Check& check_more) {
   const ScratchDir directory;
-  std::size_t lives = 0;
-  for (const int error : kErrors) {
-    for (long call = 1;; ++call, ++lives) {
-      // A process each: what LMDB thinks of its file after an error must not help.
-      ChildProcess child([&](const ChildProcess::Pipe& pipe) {
-        ::alarm(20);
-        const fs::path path = directory / "store";
-        const bool fired = live_with_fault(path, call, error, life);
-        check_more("lmdb:" + path.string());
-        if (fired) pipe.send('f');
-      });
-      const bool has_fired = child.pipe().receive() == 'f';
-      const std::string said = child.wait();
-      ASSERT_EQ(said, "") << "call " << call << " fails with " << error;
-      if (!has_fired) break;
-    }
+  const fs::path path = directory / "store";
+  for (long call = 1;; ++call) {
+    const auto live = [&] {
+      const bool has_fired = live_with_fault(path, call, error, life);
+      check_more("lmdb:" + path.string());
+      return has_fired;
+    };
+    std::string said;
+    const bool has_fired = live_in_child(live, said);
+    EXPECT_EQ(said, "") << "call " << call << " fails with " << error;
+    if (!has_fired) return call - 1;
   }
+}
+
+void fail_each_in_turn(
+    const Life& life, long at_least, const Check& check_more = [](const std::string&) {}) {
+  long lives = 0;
+  for (const int error : kErrors) lives += fail_each_in_turn(life, error, check_more);
   EXPECT_GT(lives, at_least);
 }
 
@@ -146,16 +161,18 @@ TEST(LmdbFaults, AFailedCallLosesNothingWhilePassagesArePut) {
 
 // As a program would that goes on after an error.
 TEST(LmdbFaults, ASecondTryOfTheSameObjectIsSafe) {
+  const auto put_twice = [](PassageStore& store, Record& record, std::uint64_t seed) {
+    const auto put = [&] { store.put(versions({"a", "d"}, seed)); };
+    try {
+      record.run({"a", "d"}, seed, put);
+    } catch (const Error&) {
+      record.run({"a", "d"}, seed, put);
+    }
+  };
   fail_each_in_turn(
-      [](const std::string& uri, Record& record) {
+      [&](const std::string& uri, Record& record) {
         const auto store = open_passage_store(uri, kModel);
-        for (std::uint64_t seed = 2; seed < 5; ++seed) {
-          try {
-            record.run({"a", "d"}, seed, [&] { store->put(versions({"a", "d"}, seed)); });
-          } catch (const Error&) {
-            record.run({"a", "d"}, seed, [&] { store->put(versions({"a", "d"}, seed)); });
-          }
-        }
+        for (std::uint64_t seed = 2; seed < 5; ++seed) put_twice(*store, record, seed);
       },
       40);
 }

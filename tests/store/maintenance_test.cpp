@@ -93,14 +93,16 @@ TEST(PassageStores, ThatListInCirclesEndInAnError) {
    public:
     std::vector<std::shared_ptr<const EncodedPassage>> get(
         std::span<const std::string> ids) const override {
-      return std::vector<std::shared_ptr<const EncodedPassage>>(ids.size());
+      std::vector<std::shared_ptr<const EncodedPassage>> none(ids.size());
+      return none;
     }
     void put(std::span<const EncodedPassage>) override {}
     std::size_t erase(std::span<const std::string>) override { return 0; }
     std::size_t size() const override { return 1; }
     const Fingerprint& fingerprint() const noexcept override { return kModel; }
     std::vector<std::string> list_ids(std::string_view, std::size_t limit) const override {
-      return std::vector<std::string>(limit, "p");
+      std::vector<std::string> ids(limit, "p");
+      return ids;
     }
   };
   expect_error(ErrorCode::kCorrupt, "does not go on after \"p\"",
