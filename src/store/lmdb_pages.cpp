@@ -104,6 +104,13 @@ std::optional<Meta> read_meta(int descriptor, const std::string& name, std::uint
   return meta;
 }
 
+// An integer key; 0 for one of another size.
+std::uint64_t number_of(std::string_view key) {
+  std::uint64_t number = 0;
+  if (key.size() == sizeof number) std::memcpy(&number, key.data(), sizeof number);
+  return number;
+}
+
 bool is_page_size(std::uint32_t bytes) {
   return bytes >= kSmallestPage && bytes <= kLargestPage && (bytes & (bytes - 1)) == 0;
 }
@@ -463,12 +470,7 @@ void LmdbPages::Audit::own_value(const Page& page, std::size_t node) {
 }
 
 bool LmdbPages::Audit::is_before(std::string_view a, std::string_view b) const {
-  if (!integer_keys_) return a < b;
-  std::uint64_t left = 0;
-  std::uint64_t right = 0;
-  std::memcpy(&left, a.data(), std::min(a.size(), sizeof left));
-  std::memcpy(&right, b.data(), std::min(b.size(), sizeof right));
-  return left < right;
+  return integer_keys_ ? number_of(a) < number_of(b) : a < b;
 }
 
 void LmdbPages::Audit::check_order(const Page& page, const Range& range) const {
