@@ -91,7 +91,7 @@ CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("encode", "Put passages into a store, ready for questions");
   add_model_options(*verb, options.model);
   add_task_option(*verb, options.model);
-  verb->add_option("--store", options.store, "lmdb:PATH or redis://HOST:PORT/PREFIX")
+  verb->add_option("--store", options.store, "lmdb:PATH or redis://HOST:PORT[/DATABASE][/PREFIX]")
       ->required()
       ->type_name("URI");
   const std::string group = "Input (one of them)";

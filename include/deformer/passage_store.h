@@ -117,7 +117,9 @@ struct StoreInfo {
 
 /// Keeps encoded passages by id. Every method is safe for concurrent calls. A store belongs to one
 /// fingerprint. What get() returns stays valid without the store and may be shared by threads; with
-/// LMDB it is a view of the mapped file, so let go of it when done (docs/store_format.md).
+/// LMDB it is a view of the mapped file, so let go of it when done (docs/store_format.md). A class
+/// of your own may stand behind it too: what it returns is checked like a stranger's file (ids,
+/// sizes, order of tokens and windows, finite values), and kCorrupt when it does not fit.
 class DEFORMER_EXPORT PassageStore {
  public:
   virtual ~PassageStore() = default;
@@ -128,9 +130,9 @@ class DEFORMER_EXPORT PassageStore {
       std::span<const std::string> ids) const = 0;
 
   /// Adds or replaces. All of the batch is stored when the call returns, or it throws; an id occurs
-  /// once a batch. Throws kInvalidArgument for a passage whose parts contradict each other (nothing
-  /// is stored then), kResourceExhausted for a full disk or server, kIo, also when another process
-  /// is writing to an LMDB store.
+  /// once a batch. Throws kInvalidArgument for a passage whose parts contradict each other or whose
+  /// values are not finite (nothing is stored then), kResourceExhausted for a full disk or server,
+  /// kIo, also when another process is writing to an LMDB store.
   virtual void put(std::span<const EncodedPassage> passages) = 0;
 
   /// Removes; absent ids are ignored. Returns how many were present.
@@ -156,6 +158,11 @@ class DEFORMER_EXPORT PassageStore {
 
   [[nodiscard]] virtual StoreInfo info() const;
 
+  /// Checks what holds the passages together, not the passages themselves (get() does): with LMDB
+  /// every page of the file's trees. Throws kCorrupt. Where there is nothing to check it does
+  /// nothing, as this default.
+  virtual void check() const;
+
   /// Keeps a free text (JSON by convention, at most 64 KiB) that says how the store was written:
   /// precision, codec, program. Throws kUnsupported where a store has no place for it.
   virtual void set_note(std::string_view note);
@@ -164,9 +171,10 @@ class DEFORMER_EXPORT PassageStore {
 /// Opens or creates the store named by a URI:
 ///   memory:      in this process, gone with the object
 ///   lmdb:PATH    a directory with an LMDB environment; made when absent (not its parents)
-///   redis://[user:password@]host[:port][/prefix][?timeout_ms=..&connect_timeout_ms=..&retries=..]
-///                Redis, Valkey, Kvrocks or a Redis Cluster; several stores may share a server by
-///                prefix ("deformer" when absent)
+///   redis://[user:password@]host[:port][/database][/prefix][?timeout_ms=..&connect_timeout_ms=..
+///                &retries=..&prefix=..] Redis, Valkey, Kvrocks or a Redis Cluster; `database` is a
+///                number (0 when absent, the only one of a cluster); several stores may share a
+///                database by prefix ("deformer" when absent)
 /// Throws kInvalidArgument for an unknown scheme (the message lists the known ones), kIncompatible
 /// when the store was written with another fingerprint (both are named) or by a newer version,
 /// kCorrupt, kIo.

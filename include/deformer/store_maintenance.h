@@ -40,7 +40,8 @@ struct ScanOptions {
 };
 
 /// Reads passages, each with all its checks (docs/store_format.md, 1.6). A damaged one is listed,
-/// it does not end the scan; what makes the store itself unreadable throws.
+/// it does not end the scan; what makes the store itself unreadable throws. Without a limit
+/// PassageStore::check() comes first.
 [[nodiscard]] DEFORMER_EXPORT StoreScan scan_passage_store(const PassageStore& store,
                                                            const ScanOptions& options = {});
 

@@ -38,11 +38,13 @@ struct Descriptor {
   }
 };
 
-// The rename is durable only once its directory is.
-void sync_directory(const fs::path& directory) {
+// The rename is durable only once its directory is. False with errno set when the disk fails; not
+// where a directory cannot be opened or synced at all.
+bool sync_directory(const fs::path& directory) {
   const Descriptor descriptor{
       ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (descriptor.value >= 0) ::fsync(descriptor.value);
+  if (descriptor.value < 0 || ::fsync(descriptor.value) == 0) return true;
+  return errno != EIO && errno != ENOSPC && errno != EDQUOT;
 }
 
 // /dev/stdout may be a regular file of the shell's: replacing that would break `>> log`.
@@ -145,7 +147,7 @@ void AtomicFile::commit() {
   if (::close(std::exchange(descriptor_, -1)) != 0) fail("write");
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("rename the temporary file to");
   temporary_.clear();
-  sync_directory(target_.parent_path());
+  if (!sync_directory(target_.parent_path())) fail("sync the directory of");
 }
 
 void AtomicFile::fail(const char* action) const {

@@ -3,10 +3,10 @@
 
 #include <c10/util/Exception.h>
 
-#include <new>
 #include <string>
 #include <utility>
 
+#include "base/guard.h"
 #include "deformer/error.h"
 
 namespace deformer::nn {
@@ -16,7 +16,7 @@ namespace deformer::nn {
   return message.substr(0, message.find('\n'));
 }
 
-/// Runs `function`; LibTorch's and the allocator's exceptions leave as deformer::Error.
+/// Runs `function`; LibTorch's exceptions and those of rethrow_as_error() leave as deformer::Error.
 template <typename Function>
 decltype(auto) guarded(Function&& function) {
   try {
@@ -30,8 +30,8 @@ decltype(auto) guarded(Function&& function) {
     // The CPU allocator reports a failed allocation as a plain c10::Error.
     const bool memory = text.find("not enough memory") != std::string::npos;
     throw Error(memory ? ErrorCode::kResourceExhausted : ErrorCode::kInternal, "LibTorch: " + text);
-  } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::kResourceExhausted, "out of memory");
+  } catch (...) {
+    rethrow_as_error({});
   }
 }
 

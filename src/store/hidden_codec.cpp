@@ -109,8 +109,27 @@ MutableStates allocate(std::size_t rows, std::size_t hidden_size, HiddenCodec co
   for (std::size_t i = 0; i < count; ++i) out[i] = half_to_float(in[i]);
 }
 
+// Infinity and NaN have magnitudes above all others, in integers: no compiler flag can reason that
+// away. `Bits` is signed, since processors of old compare nothing else.
+template <typename Bits>
+[[gnu::always_inline]] inline bool is_finite_loop(const std::byte* in, std::size_t count,
+                                                  Bits infinity) {
+  Bits largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, in + i * sizeof bits, sizeof bits);
+    largest = std::max<Bits>(largest, bits & std::numeric_limits<Bits>::max());
+  }
+  return largest < infinity;
+}
+
+constexpr std::int32_t kInfinity = 0x7f800000;
+constexpr std::int16_t kHalfInfinity = 0x7c00;
+
 // What a row goes through.
 struct Kernels {
+  bool (*is_finite)(const std::byte*, std::size_t);
+  bool (*is_finite_half)(const std::byte*, std::size_t);
   void (*int8_to_float)(const std::int8_t*, float, std::size_t, float*);
   void (*half_to_float)(const std::uint16_t*, std::size_t, float*);
   float (*largest_magnitude)(const float*, std::size_t);
@@ -119,6 +138,8 @@ struct Kernels {
 };
 
 constexpr Kernels kPortable{
+    [](const std::byte* in, std::size_t count) { return is_finite_loop(in, count, kInfinity); },
+    [](const std::byte* in, std::size_t count) { return is_finite_loop(in, count, kHalfInfinity); },
     [](const std::int8_t* in, float scale, std::size_t count, float* out) {
       int8_to_float_loop(in, scale, count, out);
     },
@@ -136,6 +157,14 @@ constexpr Kernels kPortable{
 
 #if DEFORMER_X86_DISPATCH
 #define DEFORMER_AVX2 [[gnu::target("avx2,f16c")]]
+
+DEFORMER_AVX2 bool is_finite_avx2(const std::byte* in, std::size_t count) {
+  return is_finite_loop(in, count, kInfinity);
+}
+
+DEFORMER_AVX2 bool is_finite_half_avx2(const std::byte* in, std::size_t count) {
+  return is_finite_loop(in, count, kHalfInfinity);
+}
 
 DEFORMER_AVX2 void int8_to_float_avx2(const std::int8_t* in, float scale, std::size_t count,
                                       float* out) {
@@ -173,8 +202,9 @@ DEFORMER_AVX2 void float_to_half_avx2(const float* in, std::size_t count, std::u
   float_to_half_loop(in + i, count - i, out + i);
 }
 
-constexpr Kernels kAvx2{int8_to_float_avx2, half_to_float_avx2, largest_magnitude_avx2,
-                        float_to_int8_avx2, float_to_half_avx2};
+constexpr Kernels kAvx2{is_finite_avx2,     is_finite_half_avx2,    int8_to_float_avx2,
+                        half_to_float_avx2, largest_magnitude_avx2, float_to_int8_avx2,
+                        float_to_half_avx2};
 #endif
 
 const Kernels& kernels() noexcept {
@@ -185,20 +215,39 @@ const Kernels& kernels() noexcept {
   return kPortable;
 }
 
-void require_finite(std::span<const float> values, std::size_t hidden_size) {
-  // Infinity and NaN have magnitudes above all others, in integers: no compiler flag can reason
-  // that away.
-  constexpr std::uint32_t kInfinity = 0x7f800000U;
-  const auto magnitude = [](float value) {
-    return std::bit_cast<std::uint32_t>(value) & 0x7fffffffU;
-  };
-  if (magnitude(kernels().largest_magnitude(values.data(), values.size())) < kInfinity) return;
-  const auto found = std::find_if(values.begin(), values.end(),
-                                  [&](float value) { return magnitude(value) >= kInfinity; });
-  const auto index = static_cast<std::size_t>(found - values.begin());
-  fail("row " + std::to_string(index / hidden_size) + ", column " +
+// One value, from the codec's form.
+float value_at(const std::byte* in, HiddenCodec codec) {
+  if (codec == HiddenCodec::kFp16) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, in, sizeof half);
+    return half_to_float(half);
+  }
+  float value = 0;
+  std::memcpy(&value, in, sizeof value);
+  return value;
+}
+
+// Of fp32 or fp16; the first bad value is named, the first row counts as `first_row`.
+void require_finite(std::span<const std::byte> values, std::size_t hidden_size, HiddenCodec codec,
+                    std::size_t first_row) {
+  const std::size_t size = value_bytes(codec);
+  const auto is_finite =
+      codec == HiddenCodec::kFp16 ? kernels().is_finite_half : kernels().is_finite;
+  if (is_finite(values.data(), values.size() / size)) return;
+  std::size_t index = 0;
+  while (is_finite(values.data() + index * size, 1)) ++index;
+  fail("row " + std::to_string(first_row + index / hidden_size) + ", column " +
        std::to_string(index % hidden_size) + ": expected a finite value, found " +
-       std::to_string(*found));
+       std::to_string(value_at(values.data() + index * size, codec)));
+}
+
+// Positive and finite in one comparison, and so what they are multiplied with.
+void require_scales(std::span<const float> scales, std::size_t first_row) {
+  for (std::size_t i = 0; i < scales.size(); ++i) {
+    if (std::bit_cast<std::uint32_t>(scales[i]) < 0x7f800000U) continue;
+    fail("row " + std::to_string(first_row + i) +
+         ": expected a finite scale that is not negative, found " + std::to_string(scales[i]));
+  }
 }
 
 void encode_int8(std::span<const float> values, const MutableStates& states) {
@@ -222,18 +271,52 @@ void require_room(std::size_t found, std::size_t expected, const char* unit) {
        std::to_string(found));
 }
 
-const std::byte* find_rows(const HiddenStates& hidden, std::size_t first_row,
-                           std::size_t num_rows) {
+// Rows of states that anyone may have made: nothing about them is taken for granted.
+std::span<const std::byte> find_rows(const HiddenStates& hidden, std::size_t first_row,
+                                     std::size_t num_rows) {
+  validate_hidden(hidden);
   if (first_row > hidden.rows || num_rows > hidden.rows - first_row) {
     fail("expected rows within [0, " + std::to_string(hidden.rows) + "), found " +
          std::to_string(num_rows) + " rows from " + std::to_string(first_row));
   }
-  return hidden.values.data() + first_row * hidden.hidden_size * value_bytes(hidden.codec);
+  const std::size_t row_bytes = hidden.hidden_size * value_bytes(hidden.codec);
+  return hidden.values.subspan(first_row * row_bytes, num_rows * row_bytes);
+}
+
+void check_values(const HiddenStates& hidden, std::span<const std::byte> rows,
+                  std::size_t first_row) {
+  if (hidden.codec != HiddenCodec::kInt8) {
+    require_finite(rows, hidden.hidden_size, hidden.codec, first_row);
+  } else if (hidden.hidden_size > 0) {
+    require_scales(hidden.scales.subspan(first_row, rows.size() / hidden.hidden_size), first_row);
+  }
+}
+
+void decode_rows(const HiddenStates& hidden, const std::byte* rows, std::size_t first_row,
+                 std::span<float> out) {
+  const std::size_t width = hidden.hidden_size;
+  switch (hidden.codec) {
+    case HiddenCodec::kFp32:
+      std::memcpy(out.data(), rows, out.size_bytes());
+      break;
+    case HiddenCodec::kFp16:
+      kernels().half_to_float(reinterpret_cast<const std::uint16_t*>(rows), out.size(), out.data());
+      break;
+    case HiddenCodec::kInt8:
+      for (std::size_t at = 0; at < out.size(); at += width) {
+        kernels().int8_to_float(reinterpret_cast<const std::int8_t*>(rows) + at,
+                                hidden.scales[first_row + at / width], width, out.data() + at);
+      }
+      break;
+  }
 }
 
 }  // namespace
 
 void validate_hidden(const HiddenStates& hidden) {
+  if (static_cast<std::uint8_t>(hidden.codec) > static_cast<std::uint8_t>(HiddenCodec::kInt8)) {
+    fail("unknown codec " + std::to_string(static_cast<int>(hidden.codec)));
+  }
   const std::size_t bytes =
       checked_product(checked_product(hidden.rows, hidden.hidden_size), value_bytes(hidden.codec));
   if (hidden.values.size() != bytes) {
@@ -246,6 +329,14 @@ void validate_hidden(const HiddenStates& hidden) {
     fail("expected " + std::to_string(num_scales) + " scales, found " +
          std::to_string(hidden.scales.size()));
   }
+  if (reinterpret_cast<std::uintptr_t>(hidden.values.data()) % alignof(float) != 0 ||
+      reinterpret_cast<std::uintptr_t>(hidden.scales.data()) % alignof(float) != 0) {
+    fail("expected values and scales at a multiple of 4 bytes");
+  }
+}
+
+void validate_values(const HiddenStates& hidden) {
+  check_values(hidden, find_rows(hidden, 0, hidden.rows), 0);
 }
 
 HiddenStates encode_hidden(std::span<const float> values, std::size_t rows, std::size_t hidden_size,
@@ -254,7 +345,7 @@ HiddenStates encode_hidden(std::span<const float> values, std::size_t rows, std:
     fail("expected " + std::to_string(rows) + " x " + std::to_string(hidden_size) +
          " values, found " + std::to_string(values.size()));
   }
-  require_finite(values, hidden_size);
+  require_finite(std::as_bytes(values), hidden_size, HiddenCodec::kFp32, 0);
   MutableStates states = allocate(rows, hidden_size, codec);
   switch (codec) {
     case HiddenCodec::kFp32:
@@ -273,34 +364,29 @@ HiddenStates encode_hidden(std::span<const float> values, std::size_t rows, std:
 
 void decode_hidden(const HiddenStates& hidden, std::size_t first_row, std::size_t num_rows,
                    std::span<float> out) {
-  const std::size_t count = num_rows * hidden.hidden_size;
-  const std::byte* values = find_rows(hidden, first_row, num_rows);
-  require_room(out.size(), count, "values");
-  if (count == 0) return;
-  switch (hidden.codec) {
-    case HiddenCodec::kFp32:
-      std::memcpy(out.data(), values, out.size_bytes());
-      break;
-    case HiddenCodec::kFp16:
-      kernels().half_to_float(reinterpret_cast<const std::uint16_t*>(values), count, out.data());
-      break;
-    case HiddenCodec::kInt8:
-      for (std::size_t row = 0; row < num_rows; ++row) {
-        const std::size_t at = row * hidden.hidden_size;
-        kernels().int8_to_float(reinterpret_cast<const std::int8_t*>(values) + at,
-                                hidden.scales[first_row + row], hidden.hidden_size,
-                                out.data() + at);
-      }
-      break;
+  const std::span<const std::byte> rows = find_rows(hidden, first_row, num_rows);
+  const std::size_t width = hidden.hidden_size;
+  require_room(out.size(), num_rows * width, "values");
+  if (rows.empty()) return;
+  // In parts that stay in the cache between the check and the decoding.
+  constexpr std::size_t kPart = 4096;
+  const std::size_t part_rows = std::max<std::size_t>(kPart / width, 1);
+  const std::size_t row_bytes = width * value_bytes(hidden.codec);
+  for (std::size_t row = 0; row < num_rows; row += part_rows) {
+    const std::size_t count = std::min(part_rows, num_rows - row);
+    const auto part = rows.subspan(row * row_bytes, count * row_bytes);
+    check_values(hidden, part, first_row + row);
+    decode_rows(hidden, part.data(), first_row + row, out.subspan(row * width, count * width));
   }
 }
 
 void copy_rows(const HiddenStates& hidden, std::size_t first_row, std::size_t num_rows,
                std::span<std::byte> out) {
-  const std::size_t bytes = num_rows * hidden.hidden_size * value_bytes(hidden.codec);
-  const std::byte* values = find_rows(hidden, first_row, num_rows);
-  require_room(out.size(), bytes, "bytes");
-  if (bytes > 0) std::memcpy(out.data(), values, bytes);
+  const std::span<const std::byte> rows = find_rows(hidden, first_row, num_rows);
+  require_room(out.size(), rows.size(), "bytes");
+  if (rows.empty()) return;
+  check_values(hidden, rows, first_row);
+  std::memcpy(out.data(), rows.data(), rows.size());
 }
 
 HiddenStates copy_hidden(const HiddenStates& hidden) {

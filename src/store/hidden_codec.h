@@ -17,7 +17,8 @@ namespace deformer {
                                          std::size_t hidden_size, HiddenCodec codec);
 
 /// Writes rows [first_row, first_row + num_rows) as fp32 to `out`, which has exactly their size.
-/// Throws kInvalidArgument for rows out of range or another size of `out`.
+/// Throws kInvalidArgument for rows out of range, another size of `out`, and what validate_hidden()
+/// and, of these rows, validate_values() refuse.
 void decode_hidden(const HiddenStates& hidden, std::size_t first_row, std::size_t num_rows,
                    std::span<float> out);
 
@@ -29,8 +30,11 @@ void copy_rows(const HiddenStates& hidden, std::size_t first_row, std::size_t nu
 /// The same states in memory of their own (64-byte aligned), whoever owned the original.
 [[nodiscard]] HiddenStates copy_hidden(const HiddenStates& hidden);
 
-/// Throws kInvalidArgument unless the sizes of `values` and `scales` fit rows, hidden_size and
-/// codec.
+/// Throws kInvalidArgument unless the codec is known, the sizes of `values` and `scales` fit rows,
+/// hidden_size and codec, and both are aligned as they have to be.
 void validate_hidden(const HiddenStates& hidden);
+
+/// validate_hidden(), and all values (int8: scales) finite.
+void validate_values(const HiddenStates& hidden);
 
 }  // namespace deformer

@@ -20,12 +20,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Of which lmdb_pages knows the format.
+static_assert(MDB_VERSION_MAJOR == 0 && MDB_VERSION_MINOR == 9);
+
 constexpr std::size_t kSmallestMap = std::size_t{1} << 24;
-// LMDB may leave pages at the end unwritten that a transaction took and gave back.
-constexpr std::uint64_t kUnwrittenPages = 256;
 
 // Another process may enlarge the map more than once while this one adopts it, but not for ever.
 constexpr int kMostResizes = 100;
+// A state's page is written over by the transaction after next; a reader that was late starts anew.
+constexpr int kMostStarts = 100;
 
 // The map is full, or smaller than another process made it: the caller sees to that and tries
 // again.
@@ -60,33 +63,78 @@ ErrorCode code_of(int code) {
   }
 }
 
-// Ends a transaction on every way out but a commit.
+// A write. Ends on every way out but a commit.
 class Transaction {
  public:
-  explicit Transaction(MDB_txn* transaction) : transaction_(transaction) {}
+  Transaction(MDB_txn* transaction, const std::atomic<bool>& is_broken)
+      : transaction_(transaction), is_broken_(&is_broken) {}
   ~Transaction() {
-    if (transaction_ != nullptr) ::mdb_txn_abort(transaction_);
+    // One that an assertion has left in the middle points into frames that are gone.
+    if (transaction_ != nullptr && !*is_broken_) ::mdb_txn_abort(transaction_);
   }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
   [[nodiscard]] MDB_txn* get() const noexcept { return transaction_; }
-  [[nodiscard]] int commit() noexcept {
-    return ::mdb_txn_commit(std::exchange(transaction_, nullptr));
+  // Throws where an assertion fails.
+  [[nodiscard]] int commit() {
+    const int code = ::mdb_txn_commit(transaction_);
+    transaction_ = nullptr;
+    return code;
   }
 
  private:
   MDB_txn* transaction_;
+  const std::atomic<bool>* is_broken_;
 };
 
-// LMDB's own assertions, else an abort: they fail on damaged pages. LMDB has no destructors, so
-// unwinding through it is safe where it has unwind tables, and an abort as before where not.
-void on_assertion(MDB_env* environment, const char* message) {
-  const auto* owner = static_cast<const LmdbEnvironment*>(::mdb_env_get_userctx(environment));
-  throw Error(ErrorCode::kCorrupt, owner->name() + ": the data file is damaged: " + message);
+class FileToRead {
+ public:
+  // Not to wait where a pipe lies in the file's place.
+  explicit FileToRead(const fs::path& path)
+      : descriptor_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {}
+  ~FileToRead() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  FileToRead(const FileToRead&) = delete;
+  FileToRead& operator=(const FileToRead&) = delete;
+
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+bool has_sound_state(int descriptor, const std::string& name) {
+  try {
+    static_cast<void>(read_lmdb_state(descriptor, name));
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+Error broken_error(const std::string& name, const std::string& what) {
+  return {ErrorCode::kCorrupt, name + ": the data file is damaged: " + what};
 }
 
 }  // namespace
+
+void LmdbAbort::operator()(MDB_txn* transaction) const noexcept {
+  ::mdb_txn_abort(transaction);
+}
+
+// Else an abort. LMDB has no destructors, so unwinding through it is safe where it has unwind
+// tables, and an abort as before where not.
+void LmdbEnvironment::on_assertion(MDB_env* environment, const char* message) {
+  auto* owner = static_cast<LmdbEnvironment*>(::mdb_env_get_userctx(environment));
+  owner->is_broken_ = true;
+  throw broken_error(owner->name(), message);
+}
+
+void LmdbEnvironment::require_unbroken() const {
+  if (is_broken_) throw broken_error(name_, "LMDB met a damaged page while this process wrote");
+}
 
 // POSIX file locks belong to a process, so a second environment on the same file would, when it is
 // closed, drop the locks of the first: one object per file, for the whole process. The one piece of
@@ -94,7 +142,11 @@ void on_assertion(MDB_env* environment, const char* message) {
 struct LmdbEnvironment::Registry {
   std::mutex mutex;
   std::condition_variable closed;
-  std::map<FileKey, std::weak_ptr<LmdbEnvironment>> open;
+  struct Entry {
+    std::weak_ptr<LmdbEnvironment> environment;
+    bool is_broken = false;  // and so never closed
+  };
+  std::map<FileKey, Entry> open;
 };
 
 std::shared_ptr<LmdbEnvironment::Registry> LmdbEnvironment::registry() {
@@ -121,13 +173,19 @@ std::shared_ptr<LmdbEnvironment> LmdbEnvironment::open(
   while (const auto key = key_of(files)) {
     const auto found = shared->open.find(*key);
     if (found == shared->open.end()) break;
-    if (auto environment = found->second.lock()) return environment;
+    if (auto environment = found->second.environment.lock()) return environment;
+    if (found->second.is_broken) {
+      throw broken_error("lmdb:" + directory.string(), "it was found so by this process");
+    }
     // On its way out in another thread.
     shared->closed.wait(lock);
   }
-  std::shared_ptr<LmdbEnvironment> environment(
+  // Until it is registered its destructor takes no lock: this function holds it.
+  std::unique_ptr<LmdbEnvironment> made(
       new LmdbEnvironment(shared, std::move(files), first_entry, options));
-  shared->open[environment->key_] = environment;
+  std::shared_ptr<LmdbEnvironment> environment(std::move(made));
+  shared->open[environment->key_].environment = environment;
+  environment->is_registered_ = true;
   return environment;
 }
 
@@ -138,6 +196,7 @@ LmdbEnvironment::LmdbEnvironment(std::shared_ptr<Registry> registry, LmdbFiles f
       files_(std::move(files)),
       name_("lmdb:" + files_.directory().string()),
       options_(options) {
+  check_header();
   choose_access();
   open_files(options.map_bytes);
   check_length();
@@ -150,11 +209,40 @@ LmdbEnvironment::LmdbEnvironment(std::shared_ptr<Registry> registry, LmdbFiles f
 }
 
 LmdbEnvironment::~LmdbEnvironment() {
+  if (!is_registered_) {
+    close();
+    return;
+  }
   const std::lock_guard lock(registry_->mutex);
+  close();
+  const auto entry = registry_->open.find(key_);
+  entry->second.is_broken = is_broken_;
+  if (!is_broken_) registry_->open.erase(entry);
+  registry_->closed.notify_all();
+}
+
+void LmdbEnvironment::close() noexcept {
+  if (is_broken_) {
+    // A thread of this process holds LMDB's lock of writers, in memory that must stay; and no other
+    // process may come to wait for it.
+    static_cast<void>(environment_.release());
+    static_cast<void>(lock_.release());
+  }
   environment_.reset();
   lock_.reset();
-  registry_->open.erase(key_);
-  registry_->closed.notify_all();
+}
+
+// LMDB believes the meta pages: a wrong number in one would have it map, divide or read by that.
+void LmdbEnvironment::check_header() const {
+  const FileToRead file(files_.data());
+  if (file.descriptor() < 0) return;
+  // A writer may be in the middle of a page.
+  constexpr int kAttempts = 5;
+  for (int attempt = 1; attempt < kAttempts; ++attempt) {
+    if (has_sound_state(file.descriptor(), name_)) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  static_cast<void>(read_lmdb_state(file.descriptor(), name_));
 }
 
 void LmdbEnvironment::choose_access() {
@@ -177,6 +265,7 @@ void LmdbEnvironment::choose_access() {
 }
 
 void LmdbEnvironment::open_files(std::size_t map_bytes) {
+  const bool is_new = files_.is_new();
   for (;; map_bytes /= 2) {
     MDB_env* environment = nullptr;
     check(::mdb_env_create(&environment), "create an environment");
@@ -187,6 +276,7 @@ void LmdbEnvironment::open_files(std::size_t map_bytes) {
     check(::mdb_env_set_maxreaders(environment, options_.max_readers), "open");
     check(::mdb_env_set_mapsize(environment, map_bytes), "open");
     const int code = ::mdb_env_open(environment, files_.directory().c_str(), flags_, 0666);
+    if (code != MDB_SUCCESS && is_new) files_.undo_beginning();
     if (code == ENOMEM && map_bytes > kSmallestMap) continue;
     check(code, "open");
     break;
@@ -195,11 +285,15 @@ void LmdbEnvironment::open_files(std::size_t map_bytes) {
   ::mdb_reader_check(environment_.get(), &stale);
 }
 
-std::uint64_t LmdbEnvironment::file_bytes() const {
+int LmdbEnvironment::descriptor() const {
   int descriptor = -1;
-  struct stat status {};
   check(::mdb_env_get_fd(environment_.get(), &descriptor), "stat");
-  if (::fstat(descriptor, &status) != 0) fail(errno, "stat");
+  return descriptor;
+}
+
+std::uint64_t LmdbEnvironment::file_bytes() const {
+  struct stat status {};
+  if (::fstat(descriptor(), &status) != 0) fail(errno, "stat");
   return static_cast<std::uint64_t>(status.st_size);
 }
 
@@ -218,7 +312,7 @@ void LmdbEnvironment::check_length() const {
     const std::uint64_t missing = used_bytes() - file_bytes();
     MDB_stat status{};
     check(::mdb_env_stat(environment_.get(), &status), "stat");
-    const bool can_be_unwritten = missing <= kUnwrittenPages * status.ms_psize;
+    const bool can_be_unwritten = missing <= kLmdbUnwrittenPages * status.ms_psize;
     if (can_be_unwritten && why_read_only_.empty()) return keep_length();
     // A writer may be between its commit and its keep_length().
     if (!can_be_unwritten || attempt == kAttempts) {
@@ -234,33 +328,28 @@ void LmdbEnvironment::keep_length() const {
   const std::uint64_t size = file_bytes();
   const std::uint64_t used = used_bytes();
   if (size >= used) return;
-  int descriptor = -1;
-  check(::mdb_env_get_fd(environment_.get(), &descriptor), "extend");
   const int code =
-      ::posix_fallocate(descriptor, static_cast<off_t>(size), static_cast<off_t>(used - size));
+      ::posix_fallocate(descriptor(), static_cast<off_t>(size), static_cast<off_t>(used - size));
   if (code != 0) fail(code, "extend");
 }
 
 bool LmdbEnvironment::open_tables() {
-  Transaction transaction(begin(MDB_RDONLY));
-  int code = ::mdb_dbi_open(transaction.get(), "meta", 0, &meta_);
-  if (code == MDB_NOTFOUND) {
-    MDB_dbi main = 0;
-    MDB_stat status{};
-    check(::mdb_dbi_open(transaction.get(), nullptr, 0, &main), "read");
-    check(::mdb_stat(transaction.get(), main, &status), "read");
-    if (status.ms_entries == 0) return false;
-  } else {
-    check(code, "read");
-    code = ::mdb_dbi_open(transaction.get(), "passages", 0, &passages_);
-  }
-  if (code == MDB_NOTFOUND) {
+  LmdbReading reading = begin_reading();
+  const std::uint64_t entries = reading.pages.state().main.entries;
+  if (entries == 0) return false;
+  const bool has_meta = reading.pages.table("meta").has_value();
+  const bool has_passages = reading.pages.table("passages").has_value();
+  // One of two under another name is rather a damaged page than a coincidence.
+  if (entries == 2 && has_meta != has_passages) throw broken_error(name_, "a table is missing");
+  if (!has_meta || !has_passages) {
     throw Error(ErrorCode::kIncompatible,
                 name_ + ": expected a passage store, found an LMDB file of another program");
   }
-  check(code, "read");
+  MDB_txn* const transaction = reading.transaction.get();
+  check(::mdb_dbi_open(transaction, "meta", 0, &meta_), "read");
+  check(::mdb_dbi_open(transaction, "passages", 0, &passages_), "read");
   // Handles opened in a transaction live on only when it is committed.
-  check(transaction.commit(), "read");
+  check(::mdb_txn_commit(reading.transaction.release()), "read");
   return true;
 }
 
@@ -268,7 +357,8 @@ void LmdbEnvironment::make_tables(const std::string& first_entry) {
   if (!why_read_only_.empty()) {
     throw Error(ErrorCode::kIo, name_ + ": cannot create a store: " + why_read_only_);
   }
-  Transaction transaction(begin(0));
+  begin_reading().pages.check_all();
+  Transaction transaction(begin(0), is_broken_);
   check(::mdb_dbi_open(transaction.get(), "meta", MDB_CREATE, &meta_), "create");
   check(::mdb_dbi_open(transaction.get(), "passages", MDB_CREATE, &passages_), "create");
   LmdbWriter writer(*this, transaction.get());
@@ -364,7 +454,9 @@ void LmdbEnvironment::write(const std::function<void(LmdbWriter&)>& body) {
 
 bool LmdbEnvironment::write_once(const std::function<void(LmdbWriter&)>& body) {
   try {
-    Transaction transaction(begin(0));
+    if (!is_checked_) begin_reading().pages.check_all();
+    is_checked_ = true;
+    Transaction transaction(begin(0), is_broken_);
     LmdbWriter writer(*this, transaction.get());
     body(writer);
     check(transaction.commit(), "write to");
@@ -375,6 +467,7 @@ bool LmdbEnvironment::write_once(const std::function<void(LmdbWriter&)>& body) {
 }
 
 MDB_txn* LmdbEnvironment::begin(unsigned flags) const {
+  require_unbroken();
   MDB_txn* transaction = nullptr;
   int code = ::mdb_txn_begin(environment_.get(), nullptr, flags, &transaction);
   if (code == MDB_READERS_FULL) {
@@ -392,6 +485,27 @@ MDB_txn* LmdbEnvironment::begin(unsigned flags) const {
   }
   check(code, flags == 0 ? "write to" : "read");
   return transaction;
+}
+
+LmdbPages LmdbEnvironment::pages_of(std::uint64_t number) const {
+  MDB_stat status{};
+  check(::mdb_env_stat(environment_.get(), &status), "read");
+  const int file = descriptor();
+  return {file, name_, read_lmdb_state(file, name_, number, status.ms_psize)};
+}
+
+LmdbReading LmdbEnvironment::begin_reading() const {
+  for (int attempt = 1;; ++attempt) {
+    std::unique_ptr<MDB_txn, LmdbAbort> transaction(begin(MDB_RDONLY));
+    const std::uint64_t number = ::mdb_txn_id(transaction.get());
+    try {
+      LmdbPages pages = pages_of(number);
+      return {std::move(transaction), std::move(pages)};
+    } catch (const Error&) {
+      const bool is_replaced = newest_number() > number + 1;
+      if (!is_replaced || attempt == kMostStarts) throw;
+    }
+  }
 }
 
 std::uint64_t LmdbEnvironment::newest_number() const {

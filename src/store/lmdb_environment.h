@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "store/lmdb_files.h"
+#include "store/lmdb_pages.h"
 
 struct MDB_env;
 struct MDB_txn;
@@ -29,6 +31,16 @@ class WriterLock;
 /// The named databases of docs/store_format.md, section 3.
 enum class LmdbTable { kMeta, kPassages };
 
+struct LmdbAbort {
+  void operator()(MDB_txn* transaction) const noexcept;
+};
+
+/// A read transaction, and the pages that it sees.
+struct LmdbReading {
+  std::unique_ptr<MDB_txn, LmdbAbort> transaction;
+  LmdbPages pages;
+};
+
 /// One state of the store, held still: writers do not change what it sees. Safe for concurrent
 /// calls.
 class LmdbSnapshot {
@@ -39,7 +51,7 @@ class LmdbSnapshot {
   LmdbSnapshot& operator=(const LmdbSnapshot&) = delete;
 
   /// Which state; grows with every write.
-  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  [[nodiscard]] std::uint64_t number() const noexcept { return reading_.pages.state().number; }
   /// A view of the mapped file, valid as long as the snapshot.
   [[nodiscard]] std::optional<std::span<const std::byte>> find(LmdbTable table,
                                                                std::string_view key) const;
@@ -47,19 +59,24 @@ class LmdbSnapshot {
   /// At most `limit` keys after `after`, in byte order.
   [[nodiscard]] std::vector<std::string> keys_after(LmdbTable table, std::string_view after,
                                                     std::size_t limit) const;
+  /// LmdbPages::check_all().
+  void check_all() const { reading_.pages.check_all(); }
 
  private:
+  [[nodiscard]] LmdbTree open_table(const char* name) const;
+  [[nodiscard]] const LmdbTree& tree(LmdbTable table) const noexcept;
+
   std::shared_ptr<LmdbEnvironment> environment_;
-  MDB_txn* transaction_;
-  std::uint64_t number_;
+  LmdbReading reading_;
+  LmdbTree meta_;
+  LmdbTree passages_;
   mutable std::mutex mutex_;
 };
 
 /// A write in progress; only inside LmdbEnvironment::write().
 class LmdbWriter {
  public:
-  LmdbWriter(const LmdbEnvironment& environment, MDB_txn* transaction)
-      : environment_(&environment), transaction_(transaction) {}
+  LmdbWriter(const LmdbEnvironment& environment, MDB_txn* transaction);
 
   /// Room for a value, to be filled before the next call.
   [[nodiscard]] std::span<std::byte> reserve(LmdbTable table, std::string_view key,
@@ -70,8 +87,14 @@ class LmdbWriter {
   [[nodiscard]] std::optional<std::string> find(LmdbTable table, std::string_view key) const;
 
  private:
+  void check_old_value(LmdbTable table, std::string_view key) const;
+
   const LmdbEnvironment* environment_;
   MDB_txn* transaction_;
+  // As it was when the transaction began.
+  LmdbPages before_;
+  std::optional<LmdbTree> meta_;
+  std::optional<LmdbTree> passages_;
 };
 
 /// How an environment is opened; the defaults suit every machine, tests use less.
@@ -96,12 +119,14 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
   LmdbEnvironment(const LmdbEnvironment&) = delete;
   LmdbEnvironment& operator=(const LmdbEnvironment&) = delete;
 
-  /// The newest state. Holders of one state share a snapshot.
+  /// The newest state. Holders of one state share a snapshot. Throws kCorrupt, as every call after
+  /// LMDB has met damage while it wrote.
   [[nodiscard]] std::shared_ptr<const LmdbSnapshot> snapshot();
 
   /// Runs `body` in a write transaction and makes it durable; again from the start when the map had
-  /// to grow. The first call makes this process the writer. Throws kIo when another one is or the
-  /// store can only be read; kResourceExhausted.
+  /// to grow. The first call makes this process the writer and checks all pages of the file's trees
+  /// (not the values): LMDB trusts them. Throws kIo when another one is or the store can only be
+  /// read; kCorrupt; kResourceExhausted.
   void write(const std::function<void(LmdbWriter&)>& body);
 
   [[nodiscard]] std::uint64_t file_bytes() const;
@@ -125,6 +150,8 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
   static std::shared_ptr<Registry> registry();
   static std::optional<FileKey> key_of(const LmdbFiles& files);
   void choose_access();
+  void check_header() const;
+  [[nodiscard]] int descriptor() const;
   void open_files(std::size_t map_bytes);
   void check_length() const;
   [[nodiscard]] bool open_tables();
@@ -136,6 +163,14 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
   void keep_length() const;
   void grow();
 
+  // LMDB's assertions end here: they fail on damage. Nothing can be done with a transaction that
+  // was left in the middle, nor with the environment.
+  static void on_assertion(MDB_env* environment, const char* message);
+  void require_unbroken() const;
+  void close() noexcept;
+
+  [[nodiscard]] LmdbReading begin_reading() const;
+  [[nodiscard]] LmdbPages pages_of(std::uint64_t number) const;
   [[nodiscard]] std::shared_ptr<const LmdbSnapshot> try_snapshot();
   void resize(std::size_t map_bytes);
   void release_snapshot() noexcept;
@@ -152,9 +187,12 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
   const LmdbOptions options_;
   std::string why_read_only_;  // empty: can be written
   unsigned flags_ = 0;
+  bool is_checked_ = false;           // all pages, before the first write
   std::unique_ptr<WriterLock> lock_;  // a writer's since its first write, or a reader's
   std::unique_ptr<MDB_env, Close> environment_;
   FileKey key_{};
+  bool is_registered_ = false;  // guarded by the registry's mutex
+  std::atomic<bool> is_broken_{false};
   unsigned meta_ = 0;
   unsigned passages_ = 0;
 

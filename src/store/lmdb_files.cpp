@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <exception>
 
 #include "deformer/error.h"
 
@@ -106,6 +107,23 @@ bool LmdbFiles::has_writer_lock() const {
 void LmdbFiles::make_lock_files(std::size_t bytes) const {
   make_file(lock(), bytes);
   make_file(writer_lock(), 0);
+}
+
+bool LmdbFiles::is_new() const {
+  struct stat status {};
+  return ::stat(data().c_str(), &status) != 0 || status.st_size == 0;
+}
+
+void LmdbFiles::undo_beginning() const noexcept {
+  try {
+    // Shorter than LMDB's two first pages.
+    struct stat status {};
+    const std::string path = data().string();
+    if (::stat(path.c_str(), &status) != 0 || status.st_size >= 2 * ::sysconf(_SC_PAGESIZE)) return;
+    if (::truncate(path.c_str(), 0) != 0) return;
+  } catch (const std::exception&) {
+    // The error that led here is the one to be told.
+  }
 }
 
 int LmdbFiles::why_no_room() const {

@@ -32,6 +32,10 @@ class LmdbFiles {
   /// Makes lock files that are absent, with room on the disk for `bytes` of lock.mdb: LMDB writes
   /// there through a map, where a full disk would be a SIGBUS. Throws kResourceExhausted, kIo.
   void make_lock_files(std::size_t bytes) const;
+  /// Whether there is no data file, or one without a byte: what LMDB begins with.
+  [[nodiscard]] bool is_new() const;
+  /// Empties a data file that LMDB could not begin whole: it would be taken for damage ever after.
+  void undo_beginning() const noexcept;
   /// ENOSPC when the disk has no room left to speak of, EFBIG when the data file is as long as this
   /// process may make a file (ulimit -f), else 0.
   [[nodiscard]] int why_no_room() const;

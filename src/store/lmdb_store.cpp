@@ -117,6 +117,10 @@ StoreInfo LmdbPassageStore::info() const {
   return info;
 }
 
+void LmdbPassageStore::check() const {
+  environment_->snapshot()->check_all();
+}
+
 void LmdbPassageStore::set_note(std::string_view note) {
   validate_note(note);
   environment_->write([&](LmdbWriter& writer) { writer.put(LmdbTable::kMeta, "note", note); });

@@ -30,6 +30,7 @@ class LmdbPassageStore final : public PassageStore {
   [[nodiscard]] std::vector<std::string> list_ids(std::string_view after,
                                                   std::size_t limit) const override;
   [[nodiscard]] StoreInfo info() const override;
+  void check() const override;
   void set_note(std::string_view note) override;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "deformer/error.h"
 #include "store/lmdb_environment.h"
 
 namespace deformer {
@@ -19,54 +20,66 @@ std::string_view to_view(const MDB_val& value) {
 
 LmdbSnapshot::LmdbSnapshot(std::shared_ptr<LmdbEnvironment> environment)
     : environment_(std::move(environment)),
-      transaction_(environment_->begin(MDB_RDONLY)),
-      number_(::mdb_txn_id(transaction_)) {}
+      reading_(environment_->begin_reading()),
+      meta_(open_table("meta")),
+      passages_(open_table("passages")) {}
 
 LmdbSnapshot::~LmdbSnapshot() {
-  ::mdb_txn_abort(transaction_);
+  reading_.transaction.reset();
   environment_->release_snapshot();
+}
+
+LmdbTree LmdbSnapshot::open_table(const char* name) const {
+  const auto table = reading_.pages.table(name);
+  if (table) return *table;
+  throw Error(ErrorCode::kCorrupt,
+              environment_->name() + ": the data file is damaged: a table is missing");
+}
+
+const LmdbTree& LmdbSnapshot::tree(LmdbTable table) const noexcept {
+  return table == LmdbTable::kMeta ? meta_ : passages_;
 }
 
 std::optional<std::span<const std::byte>> LmdbSnapshot::find(LmdbTable table,
                                                              std::string_view key) const {
+  const auto place = reading_.pages.find(tree(table), key);
+  if (!place) return std::nullopt;
   MDB_val wanted = to_value(key);
   MDB_val value{};
   const std::lock_guard lock(mutex_);
-  const int code = ::mdb_get(transaction_, environment_->handle(table), &wanted, &value);
-  if (code == MDB_NOTFOUND) return std::nullopt;
-  environment_->check(code, "read");
+  const int code =
+      ::mdb_get(reading_.transaction.get(), environment_->handle(table), &wanted, &value);
+  environment_->check(code == MDB_NOTFOUND ? MDB_CORRUPTED : code, "read");
+  // The pages have been checked for a value of so many bytes.
+  if (value.mv_size != place->bytes) environment_->check(MDB_CORRUPTED, "read");
   return std::as_bytes(std::span(to_view(value)));
 }
 
 std::size_t LmdbSnapshot::count(LmdbTable table) const {
-  MDB_stat status{};
-  const std::lock_guard lock(mutex_);
-  environment_->check(::mdb_stat(transaction_, environment_->handle(table), &status), "read");
-  return status.ms_entries;
+  return tree(table).entries;
 }
 
 std::vector<std::string> LmdbSnapshot::keys_after(LmdbTable table, std::string_view after,
                                                   std::size_t limit) const {
-  std::vector<std::string> keys;
-  const std::lock_guard lock(mutex_);
-  MDB_cursor* opened = nullptr;
-  environment_->check(::mdb_cursor_open(transaction_, environment_->handle(table), &opened),
-                      "read");
-  const std::unique_ptr<MDB_cursor, void (*)(MDB_cursor*)> cursor(opened, ::mdb_cursor_close);
-  MDB_val key = to_value(after);
-  MDB_val value{};
-  MDB_cursor_op step = after.empty() ? MDB_FIRST : MDB_SET_RANGE;
-  while (keys.size() < limit) {
-    const int code = ::mdb_cursor_get(opened, &key, &value, step);
-    if (code == MDB_NOTFOUND) break;
-    environment_->check(code, "read");
-    if (step != MDB_SET_RANGE || to_view(key) != after) keys.emplace_back(to_view(key));
-    step = MDB_NEXT;
-  }
-  return keys;
+  return reading_.pages.keys_after(tree(table), after, limit);
+}
+
+LmdbWriter::LmdbWriter(const LmdbEnvironment& environment, MDB_txn* transaction)
+    : environment_(&environment),
+      transaction_(transaction),
+      before_(environment.pages_of(::mdb_txn_id(transaction) - 1)),
+      meta_(before_.table("meta")),
+      passages_(before_.table("passages")) {}
+
+// LMDB frees or reuses as many pages as the old value's first one says.
+void LmdbWriter::check_old_value(LmdbTable table, std::string_view key) const {
+  const auto& tree = table == LmdbTable::kMeta ? meta_ : passages_;
+  if (!tree) return;
+  if (const auto place = before_.find(*tree, key)) before_.check_overflow(*place);
 }
 
 std::span<std::byte> LmdbWriter::reserve(LmdbTable table, std::string_view key, std::size_t bytes) {
+  check_old_value(table, key);
   MDB_val name = to_value(key);
   MDB_val value{bytes, nullptr};
   environment_->check(
@@ -80,6 +93,7 @@ void LmdbWriter::put(LmdbTable table, std::string_view key, std::string_view val
 }
 
 bool LmdbWriter::erase(LmdbTable table, std::string_view key) {
+  check_old_value(table, key);
   MDB_val name = to_value(key);
   const int code = ::mdb_del(transaction_, environment_->handle(table), &name, nullptr);
   if (code == MDB_NOTFOUND) return false;

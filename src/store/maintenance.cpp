@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include "base/guard.h"
 #include "deformer/error.h"
 #include "deformer/store_maintenance.h"
+#include "store/passage_check.h"
 #include "store/record.h"
 #include "store/store_entry.h"
 
@@ -21,6 +23,11 @@ void for_each_group(const PassageStore& store, std::size_t group, Visit&& visit)
   for (bool more = true; more;) {
     const std::vector<std::string> page = store.list_ids(after, kIdsOfPage);
     more = page.size() == kIdsOfPage;
+    // A store of the caller's own may list in circles.
+    if (page.size() > kIdsOfPage || (more && page.back() == after)) {
+      throw Error(ErrorCode::kCorrupt,
+                  "store: its list of ids does not go on after " + quote_id(after));
+    }
     for (std::size_t begin = 0; begin < page.size(); begin += group) {
       const std::size_t count = std::min(group, page.size() - begin);
       if (!visit(std::span(page).subspan(begin, count))) return;
@@ -49,9 +56,16 @@ bool is_fault_of_record(const Error& error) {
   return error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kIncompatible;
 }
 
+// A store of the caller's own may return anything.
+Passages get_checked(const PassageStore& store, std::span<const std::string> ids) {
+  Passages passages = store.get(ids);
+  check_found(ids, passages);
+  return passages;
+}
+
 void scan_one(const PassageStore& store, const std::string& id, StoreScan& scan) {
   try {
-    const Passages passages = store.get(std::span(&id, 1));
+    const Passages passages = get_checked(store, std::span(&id, 1));
     if (passages[0]) add(scan, *passages[0]);
   } catch (const Error& error) {
     if (!is_fault_of_record(error)) throw;
@@ -62,7 +76,7 @@ void scan_one(const PassageStore& store, const std::string& id, StoreScan& scan)
 void scan_group(const PassageStore& store, std::span<const std::string> ids, StoreScan& scan) {
   Passages passages;
   try {
-    passages = store.get(ids);
+    passages = get_checked(store, ids);
   } catch (const Error& error) {
     if (!is_fault_of_record(error)) throw;
     for (const std::string& id : ids) scan_one(store, id, scan);
@@ -78,6 +92,10 @@ std::vector<std::string> wanted(std::span<const std::string> ids, const PassageS
                                 const CopyOptions& options) {
   if (options.existing == ExistingPassage::kReplace) return {ids.begin(), ids.end()};
   const auto held = target.hashes(ids);
+  if (held.size() != ids.size()) {
+    throw Error(ErrorCode::kCorrupt, "copy: expected the hashes of " + std::to_string(ids.size()) +
+                                         " passages, found " + std::to_string(held.size()));
+  }
   std::vector<std::string> missing;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!held[i]) missing.push_back(ids[i]);
@@ -85,26 +103,24 @@ std::vector<std::string> wanted(std::span<const std::string> ids, const PassageS
   return missing;
 }
 
-}  // namespace
-
-StoreScan scan_passage_store(const PassageStore& store, const ScanOptions& options) {
+StoreScan scan(const PassageStore& store, const ScanOptions& options) {
+  if (options.max_passages == 0) store.check();
   const std::size_t total = store.size();
-  StoreScan scan;
+  StoreScan sums;
   std::size_t done = 0;
   for_each_group(store, kScannedBatch, [&](std::span<const std::string> ids) {
     if (options.max_passages > 0) {
       ids = ids.first(std::min(ids.size(), options.max_passages - done));
     }
-    scan_group(store, ids, scan);
+    scan_group(store, ids, sums);
     done += ids.size();
     if (options.progress) options.progress(done, std::max(done, total));
     return options.max_passages == 0 || done < options.max_passages;
   });
-  return scan;
+  return sums;
 }
 
-CopyReport copy_passages(const PassageStore& source, PassageStore& target,
-                         const CopyOptions& options) {
+CopyReport copy(const PassageStore& source, PassageStore& target, const CopyOptions& options) {
   if (&source == &target) {
     throw Error(ErrorCode::kInvalidArgument, "copy: expected two stores, found one");
   }
@@ -117,7 +133,7 @@ CopyReport copy_passages(const PassageStore& source, PassageStore& target,
   for_each_group(source, options.batch_passages, [&](std::span<const std::string> ids) {
     const std::vector<std::string> missing = wanted(ids, target, options);
     std::vector<EncodedPassage> batch;
-    for (const auto& passage : source.get(missing)) {
+    for (const auto& passage : get_checked(source, missing)) {
       if (passage) batch.push_back(*passage);
     }
     if (!batch.empty()) target.put(batch);
@@ -130,6 +146,17 @@ CopyReport copy_passages(const PassageStore& source, PassageStore& target,
     return true;
   });
   return report;
+}
+
+}  // namespace
+
+StoreScan scan_passage_store(const PassageStore& store, const ScanOptions& options) {
+  return guard_entry("scan", [&] { return scan(store, options); });
+}
+
+CopyReport copy_passages(const PassageStore& source, PassageStore& target,
+                         const CopyOptions& options) {
+  return guard_entry("copy", [&] { return copy(source, target, options); });
 }
 
 }  // namespace deformer

@@ -1,10 +1,12 @@
-#include <new>
 #include <optional>
 
+#include "base/guard.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
+#include "store/guarded_store.h"
 #include "store/lmdb_store.h"
 #include "store/memory_store.h"
+#include "store/passage_check.h"
 #include "store/redis_store.h"
 #include "store/redis_url.h"
 
@@ -17,35 +19,35 @@ constexpr const char* kForms = "memory:, lmdb:PATH or redis://host:port/prefix";
   throw Error(ErrorCode::kInvalidArgument, "store: " + message);
 }
 
-std::shared_ptr<PassageStore> open_memory(std::string_view rest,
+std::unique_ptr<PassageStore> open_memory(std::string_view rest,
                                           const std::optional<Fingerprint>& fingerprint) {
   if (!rest.empty()) fail("expected nothing after memory:");
   if (!fingerprint) {
     throw Error(ErrorCode::kNotFound, "store: memory: is always new, there is none to open");
   }
-  return std::make_shared<MemoryPassageStore>(*fingerprint);
+  return std::make_unique<MemoryPassageStore>(*fingerprint);
 }
 
-std::shared_ptr<PassageStore> open_lmdb(std::string_view rest,
+std::unique_ptr<PassageStore> open_lmdb(std::string_view rest,
                                         const std::optional<Fingerprint>& fingerprint) {
   if (rest.empty() || rest.find('\0') != std::string_view::npos) {
     fail("expected a directory after lmdb:");
   }
-  return std::make_shared<LmdbPassageStore>(std::filesystem::path(rest), fingerprint);
+  return std::make_unique<LmdbPassageStore>(std::filesystem::path(rest), fingerprint);
 }
 
-std::shared_ptr<PassageStore> open_by_scheme(std::string_view uri,
+std::unique_ptr<PassageStore> open_by_scheme(std::string_view uri,
                                              const std::optional<Fingerprint>& fingerprint) {
   const std::size_t colon = uri.find(':');
   if (colon == std::string_view::npos) {
-    fail(std::string("expected ") + kForms + ", found \"" + std::string(uri) + "\"");
+    fail(std::string("expected ") + kForms + ", found " + quote_id(uri));
   }
   const std::string_view scheme = uri.substr(0, colon);
   const std::string_view rest = uri.substr(colon + 1);
   if (scheme == "memory") return open_memory(rest, fingerprint);
   if (scheme == "lmdb") return open_lmdb(rest, fingerprint);
   if (scheme == "redis") {
-    return std::make_shared<RedisPassageStore>(parse_redis_url(rest), fingerprint);
+    return std::make_unique<RedisPassageStore>(parse_redis_url(rest), fingerprint);
   }
   if (scheme == "rediss") {
     throw Error(ErrorCode::kUnsupported,
@@ -53,16 +55,16 @@ std::shared_ptr<PassageStore> open_by_scheme(std::string_view uri,
                 "through a tunnel or a private network");
   }
   // Only the scheme is shown: what follows may hold a password.
-  fail(std::string("expected ") + kForms + ", found the scheme \"" + std::string(scheme) + "\"");
+  fail(std::string("expected ") + kForms + ", found the scheme " + quote_id(scheme));
 }
 
 std::shared_ptr<PassageStore> open(std::string_view uri,
                                    const std::optional<Fingerprint>& fingerprint) {
-  try {
-    return open_by_scheme(uri, fingerprint);
-  } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::kResourceExhausted, "store: out of memory");
-  }
+  return guard_entry("store", [&]() -> std::shared_ptr<PassageStore> {
+    // The scheme only: what follows may hold a password.
+    std::string name = "store " + std::string(uri.substr(0, uri.find(':')));
+    return std::make_shared<GuardedPassageStore>(open_by_scheme(uri, fingerprint), std::move(name));
+  });
 }
 
 }  // namespace

@@ -34,9 +34,10 @@ void validate_sizes(const EncodedPassage& passage) {
   if (static_cast<std::uint8_t>(passage.hidden.codec) > 2) fail(passage, "unknown codec");
 }
 
-void validate_matrix(const EncodedPassage& passage, const HiddenStates& matrix, const char* what) {
+void validate_matrix(const EncodedPassage& passage, const HiddenStates& matrix, const char* what,
+                     void (*validate)(const HiddenStates&) = validate_hidden) {
   try {
-    validate_hidden(matrix);
+    validate(matrix);
   } catch (const Error& error) {
     fail(passage, std::string(what) + error.what());
   }
@@ -147,7 +148,29 @@ void validate_batch(std::span<const EncodedPassage> passages) {
   ids.reserve(passages.size());
   for (const EncodedPassage& passage : passages) {
     validate_passage(passage);
+    validate_matrix(passage, passage.hidden, "", validate_values);
+    validate_matrix(passage, passage.projections, "projections: ", validate_values);
     if (!ids.insert(passage.id).second) fail(passage, "expected each id once a batch, found twice");
+  }
+}
+
+void check_found(std::span<const std::string> ids,
+                 std::span<const std::shared_ptr<const EncodedPassage>> found) {
+  if (found.size() != ids.size()) {
+    throw Error(ErrorCode::kCorrupt, "store: expected " + std::to_string(ids.size()) +
+                                         " passages, found " + std::to_string(found.size()));
+  }
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!found[i]) continue;
+    if (found[i]->id != ids[i]) {
+      throw Error(ErrorCode::kCorrupt, "store: expected passage " + quote_id(ids[i]) +
+                                           ", found passage " + quote_id(found[i]->id));
+    }
+    try {
+      validate_passage(*found[i]);
+    } catch (const Error& error) {
+      throw Error(ErrorCode::kCorrupt, std::string("store: ") + error.what());
+    }
   }
 }
 

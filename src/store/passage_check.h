@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,7 +38,13 @@ inline constexpr std::size_t kMaxHiddenSize = std::size_t{1} << 20;
 /// than 4 GiB - 1, spans, windows, hidden states or projections that contradict each other.
 void validate_passage(const EncodedPassage& passage);
 
-/// validate_passage() for each, and each id once.
+/// validate_passage() for each, all values finite, and each id once.
 void validate_batch(std::span<const EncodedPassage> passages);
+
+/// What get() of a store returned for these ids: as many, each of its id, each valid but for its
+/// values, which decoding checks. The library's own stores see to that; a caller's may return
+/// anything. Throws kCorrupt.
+void check_found(std::span<const std::string> ids,
+                 std::span<const std::shared_ptr<const EncodedPassage>> found);
 
 }  // namespace deformer

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "deformer/error.h"
+#include "store/passage_check.h"
 
 namespace deformer {
 namespace {
@@ -46,7 +47,7 @@ HiddenCodec parse_hidden_codec(std::string_view name) {
   if (name == "fp16") return HiddenCodec::kFp16;
   if (name == "int8") return HiddenCodec::kInt8;
   throw Error(ErrorCode::kInvalidArgument,
-              "codec: expected fp32, fp16 or int8, found \"" + std::string(name) + "\"");
+              "codec: expected fp32, fp16 or int8, found " + quote_id(name));
 }
 
 std::size_t value_bytes(HiddenCodec codec) noexcept {
@@ -72,8 +73,7 @@ Fingerprint parse_fingerprint(std::string_view text) {
     if (high && low) return {*high, *low};
   }
   throw Error(ErrorCode::kInvalidArgument,
-              "fingerprint: expected 32 lower-case hexadecimal digits, found \"" +
-                  std::string(text.substr(0, 80)) + "\"");
+              "fingerprint: expected 32 lower-case hexadecimal digits, found " + quote_id(text));
 }
 
 std::vector<std::optional<PassageHashes>> PassageStore::hashes(
@@ -83,6 +83,7 @@ std::vector<std::optional<PassageHashes>> PassageStore::hashes(
   for (const std::string& id : ids) {
     // One by one: a batch of any size needs the memory of one passage.
     const auto found = get(std::span(&id, 1));
+    check_found(std::span(&id, 1), found);
     auto& entry = hashes.emplace_back();
     if (found[0]) entry = {hash64(found[0]->text), found[0]->projection_hash};
   }
@@ -99,6 +100,8 @@ StoreInfo PassageStore::info() const {
   info.passages = size();
   return info;
 }
+
+void PassageStore::check() const {}
 
 void PassageStore::set_note(std::string_view) {
   throw Error(ErrorCode::kUnsupported, "this passage store keeps no note");

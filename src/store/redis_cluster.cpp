@@ -51,19 +51,33 @@ std::vector<RedisReply> send_pipeline(RedisConnection& connection,
   return replies;
 }
 
-// "MOVED 3999 127.0.0.1:6381" or "ASK ...". An empty host stands for the one that answered.
+// Nothing that would break a message or a look-up.
+bool is_host(std::string_view text) {
+  constexpr std::size_t kLongest = 255;
+  return !text.empty() && text.size() <= kLongest &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+// As a server names another; an absent host stands for the one that answered.
+std::optional<RedisEndpoint> make_endpoint(std::string_view host, long long port,
+                                           const RedisEndpoint& from) {
+  if (host.empty() || host == "?") host = from.host;
+  if (!is_host(host) || port < 1 || port > 65535) return std::nullopt;
+  return RedisEndpoint{std::string(host), static_cast<int>(port)};
+}
+
+// "MOVED 3999 127.0.0.1:6381" or "ASK ...".
 std::optional<RedisEndpoint> parse_redirect(std::string_view error, const RedisEndpoint& from) {
   const std::size_t blank = error.rfind(' ');
   const std::size_t colon = error.rfind(':');
   if (blank == std::string_view::npos || colon == std::string_view::npos || colon < blank) {
     return std::nullopt;
   }
-  RedisEndpoint to;
-  to.host = error.substr(blank + 1, colon - blank - 1);
-  if (to.host.empty() || to.host == "?") to.host = from.host;
-  const std::string_view port = error.substr(colon + 1);
-  const auto parsed = std::from_chars(port.data(), port.data() + port.size(), to.port);
-  return parsed.ec == std::errc() ? std::optional(to) : std::nullopt;
+  const char* end = error.data() + error.size();
+  long long port = 0;
+  const auto parsed = std::from_chars(error.data() + colon + 1, end, port);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return make_endpoint(error.substr(blank + 1, colon - blank - 1), port, from);
 }
 
 bool is_passing(std::string_view error) {
@@ -183,7 +197,7 @@ void RedisCluster::sort_replies(Batch& batch, const RedisEndpoint& from,
     } else {
       const std::string message = "redis://" + to_string(from) + ": the server refuses " +
                                   std::string(batch.commands[indices[i]].words[0]) + ": " +
-                                  std::string(text);
+                                  one_line(text);
       if (!is_passing(text)) throw Error(code_of(text), message);
       batch.trouble = Error(ErrorCode::kIo, message);
       batch.waiting.push_back(indices[i]);
@@ -196,8 +210,8 @@ void RedisCluster::redirect(Batch& batch, const RedisEndpoint& from, std::size_t
   const auto to = parse_redirect(error, from);
   const auto most = static_cast<int>(kMostRedirects * batch.commands.size());
   if (!to || ++batch.redirects > most) {
-    throw Error(ErrorCode::kIo, "redis://" + to_string(from) +
-                                    ": redirected without an end: " + std::string(error));
+    throw Error(ErrorCode::kIo,
+                "redis://" + to_string(from) + ": redirected without an end: " + one_line(error));
   }
   if (error.starts_with("ASK ")) {
     batch.asked.emplace(index, *to);
@@ -261,13 +275,12 @@ bool RedisCluster::learn_slots_from(const RedisEndpoint& endpoint) {
   for (std::size_t i = 0; i < reply.size(); ++i) {
     const RedisReply range = reply[i];
     const RedisReply node = range[2];
-    RedisEndpoint owner{std::string(node[0].text()), static_cast<int>(node[1].integer())};
-    if (owner.host.empty() || owner.host == "?") owner.host = endpoint.host;
+    const auto owner = make_endpoint(node[0].text(), node[1].integer(), endpoint);
     const long long first = range[0].integer();
     const long long last = range[1].integer();
-    if (!node.is_array() || first < 0 || last >= static_cast<long long>(kRedisSlots)) return false;
+    if (!owner || first < 0 || last >= static_cast<long long>(kRedisSlots)) return false;
     for (long long slot = first; slot <= last; ++slot) {
-      set_owner(static_cast<std::uint16_t>(slot), owner);
+      set_owner(static_cast<std::uint16_t>(slot), *owner);
     }
   }
   return reply.size() > 0;

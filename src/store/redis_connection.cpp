@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 namespace deformer {
 namespace {
@@ -36,6 +37,25 @@ class SigpipeGuard {
   sigset_t before_;
   bool was_pending_ = false;
 };
+
+// hiredis takes memory for as many elements as a server announces; a bucket's keys and a cluster's
+// slots are fewer.
+constexpr std::size_t kMostElements = std::size_t{1} << 22;
+void* (*create_any_array)(const redisReadTask*, int) = nullptr;
+
+void* create_array(const redisReadTask* task, int elements) {
+  if (elements < 0 || static_cast<std::size_t>(elements) > kMostElements) return nullptr;
+  return create_any_array(task, elements);
+}
+
+redisReplyObjectFunctions* limited_functions(const redisReplyObjectFunctions& functions) {
+  static redisReplyObjectFunctions limited = [&] {
+    redisReplyObjectFunctions copy = functions;
+    create_any_array = std::exchange(copy.createArray, create_array);
+    return copy;
+  }();
+  return &limited;
+}
 
 timeval to_timeval(std::chrono::milliseconds time) {
   return {static_cast<time_t>(time.count() / 1000),
@@ -82,6 +102,16 @@ RedisReply RedisReply::operator[](std::size_t index) const {
   return RedisReply(std::shared_ptr<const redisReply>(reply_, reply_->element[index]));
 }
 
+std::string one_line(std::string_view text) {
+  constexpr std::size_t kShown = 300;
+  std::string line(text.substr(0, kShown));
+  for (char& c : line) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) c = ' ';
+  }
+  return text.size() > kShown ? line + "..." : line;
+}
+
 void RedisConnection::Close::operator()(redisContext* context) const noexcept {
   ::redisFree(context);
 }
@@ -98,9 +128,11 @@ RedisConnection::RedisConnection(const RedisEndpoint& endpoint, const RedisOptio
   if (::redisSetTimeout(context_.get(), to_timeval(options.timeout)) != REDIS_OK) {
     fail("set a time-out for");
   }
+  context_->reader->fn = limited_functions(*context_->reader->fn);
   // Failure means only that a dead peer is noticed later.
   ::redisEnableKeepAlive(context_.get());
   authenticate(options);
+  select(options.database);
 }
 
 void RedisConnection::authenticate(const RedisOptions& options) {
@@ -111,8 +143,22 @@ void RedisConnection::authenticate(const RedisOptions& options) {
   const RedisReply reply = run(command);
   if (reply.is_error()) {
     throw Error(ErrorCode::kIo,
-                name_ + ": the server refuses the password: " + std::string(reply.text()));
+                name_ + ": the server refuses the password: " + one_line(reply.text()));
   }
+}
+
+void RedisConnection::select(int database) {
+  // Where a connection begins.
+  if (database == 0) return;
+  const std::string number = std::to_string(database);
+  const RedisReply reply = run({"SELECT", number});
+  if (!reply.is_error()) return;
+  const std::string_view text = reply.text();
+  // Others pass (a server that is loading) or say themselves what to do.
+  const bool is_absent = text.find("cluster") != std::string_view::npos ||
+                         text.find("index") != std::string_view::npos;
+  throw Error(is_absent ? ErrorCode::kInvalidArgument : ErrorCode::kIo,
+              name_ + ": cannot select database " + number + ": " + one_line(text));
 }
 
 std::vector<RedisReply> RedisConnection::run(std::span<const RedisWords> commands) {
@@ -154,8 +200,9 @@ void RedisConnection::fail(const char* action) const {
         RedisConnectionError::Kind::kTimeout,
         name_ + ": no reply within " + std::to_string(timeout_.count()) + " ms");
   }
-  throw RedisConnectionError(RedisConnectionError::Kind::kLost,
-                             name_ + ": cannot " + action + " the server: " + context_->errstr);
+  throw RedisConnectionError(
+      RedisConnectionError::Kind::kLost,
+      name_ + ": cannot " + action + " the server: " + one_line(context_->errstr));
 }
 
 }  // namespace deformer

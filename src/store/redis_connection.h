@@ -43,6 +43,9 @@ class RedisReply {
   std::shared_ptr<const redisReply> reply_;
 };
 
+/// What a server said, fit for a one-line message: control characters as blanks, a long text cut.
+[[nodiscard]] std::string one_line(std::string_view text);
+
 /// The connection could not be made or was lost: kIo, naming the server.
 class RedisConnectionError : public Error {
  public:
@@ -60,8 +63,8 @@ class RedisConnectionError : public Error {
 /// Not safe for concurrent calls. After a RedisConnectionError it is of no more use.
 class RedisConnection {
  public:
-  /// Connects and authenticates. Throws RedisConnectionError, and kIo when the server refuses the
-  /// password.
+  /// Connects, authenticates and selects the database. Throws RedisConnectionError, kIo when the
+  /// server refuses the password, kInvalidArgument when it has no such database.
   RedisConnection(const RedisEndpoint& endpoint, const RedisOptions& options);
 
   /// Sends all commands, then reads all replies, which may be errors of the server.
@@ -76,6 +79,7 @@ class RedisConnection {
     void operator()(redisContext* context) const noexcept;
   };
   void authenticate(const RedisOptions& options);
+  void select(int database);
   [[noreturn]] void fail(const char* action) const;
 
   const std::string name_;

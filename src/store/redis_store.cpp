@@ -61,22 +61,48 @@ RedisPassageStore::RedisPassageStore(const RedisUrl& url,
       prefix_(url.prefix),
       meta_key_(url.prefix + ":meta"),
       servers_(url.endpoint, url.options),
-      fingerprint_(read_entry(fingerprint)) {
+      fingerprint_(read_entry(url, fingerprint)) {
   require_fingerprint(fingerprint_, fingerprint, name_);
 }
 
-Fingerprint RedisPassageStore::read_entry(const std::optional<Fingerprint>& expected) const {
-  if (expected) {
+Fingerprint RedisPassageStore::read_entry(const RedisUrl& url,
+                                          const std::optional<Fingerprint>& expected) const {
+  const RedisCommand ask{{"HGET", meta_key_, "store"}, meta_key_};
+  RedisReply reply = servers_.run(ask);
+  if (reply.is_null()) {
+    refuse_old_meaning(url);
+    if (!expected) {
+      throw Error(ErrorCode::kNotFound, name_ + ": expected a passage store, found none");
+    }
     // Of several that create the store at once one wins; all compare with what it wrote.
     const std::string entry = format_store_entry(*expected);
     const RedisWords words{"HSETNX", meta_key_, "store", entry};
     static_cast<void>(servers_.run(RedisCommand{words, meta_key_}));
-  }
-  const RedisReply reply = servers_.run({{"HGET", meta_key_, "store"}, meta_key_});
-  if (reply.is_null()) {
-    throw Error(ErrorCode::kNotFound, name_ + ": expected a passage store, found none");
+    reply = servers_.run(ask);
   }
   return parse_store_entry(reply.text(), name_);
+}
+
+// A number alone was a prefix in database 0 before it was a database.
+void RedisPassageStore::refuse_old_meaning(const RedisUrl& url) const {
+  if (url.lone_number.empty()) return;
+  RedisOptions options = url.options;
+  options.database = 0;
+  RedisCluster servers(url.endpoint, options);
+  const std::string key = url.lone_number + ":meta";
+  try {
+    const RedisReply reply = servers.run({{"HGET", key, "store"}, key});
+    if (reply.is_null()) return;
+  } catch (const Error&) {
+    // Not a store, or nothing that this user may see.
+    return;
+  }
+  const std::string server = "redis://" + to_string(url.endpoint) + "/";
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      name_ + ": expected a passage store, found none, but one in database 0 under the prefix " +
+          url.lone_number + ", which this URI named before: write " + server + "0/" +
+          url.lone_number + " for that one, or " + name_ + " for a new one");
 }
 
 void RedisPassageStore::fail_unexpected(const char* command) const {
@@ -178,7 +204,10 @@ std::vector<RedisReply> RedisPassageStore::ask_buckets(const char* command, std:
 std::size_t RedisPassageStore::size() const {
   std::size_t size = 0;
   for (const RedisReply& reply : ask_buckets("HLEN", 0, kBuckets)) {
-    if (!reply.is_integer()) fail_unexpected("HLEN");
+    // More than any server holds would overflow the sum.
+    if (!reply.is_integer() || reply.integer() < 0 || reply.integer() >> 40 != 0) {
+      fail_unexpected("HLEN");
+    }
     size += static_cast<std::size_t>(reply.integer());
   }
   return size / 2;
@@ -189,10 +218,16 @@ std::vector<std::vector<std::string>> RedisPassageStore::ids_of_buckets(std::siz
   std::vector<std::vector<std::string>> buckets;
   for (const RedisReply& reply : ask_buckets("HKEYS", first, count)) {
     if (!reply.is_array()) fail_unexpected("HKEYS");
+    const std::size_t bucket = first + buckets.size();
     std::vector<std::string>& ids = buckets.emplace_back();
     for (std::size_t i = 0; i < reply.size(); ++i) {
       const std::string_view field = reply[i].text();
-      if (field.starts_with(kRecordField)) ids.emplace_back(field.substr(1));
+      if (!field.starts_with(kRecordField)) continue;
+      ids.emplace_back(field.substr(1));
+      // A listing goes on from an id's own bucket: from a stranger's it would never end.
+      if (is_valid_id(ids.back()) && bucket_of(ids.back()) == bucket) continue;
+      throw Error(ErrorCode::kCorrupt, name_ + ": passage " + quote_id(ids.back()) +
+                                           ": found in a bucket that is not its own");
     }
     std::sort(ids.begin(), ids.end());
   }
@@ -235,7 +270,11 @@ StoreInfo RedisPassageStore::info() const {
   info.version = kStoreVersion;
   info.fingerprint = fingerprint_;
   info.passages = size();
-  info.note = servers_.run({{"HGET", meta_key_, "note"}, meta_key_}).text();
+  const RedisReply note = servers_.run({{"HGET", meta_key_, "note"}, meta_key_});
+  if (!note.is_null() && (!note.is_text() || note.text().size() > kMaxNoteBytes)) {
+    throw Error(ErrorCode::kCorrupt, name_ + ": its entry \"note\" is damaged");
+  }
+  info.note = note.text();
   return info;
 }
 

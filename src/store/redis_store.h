@@ -38,7 +38,9 @@ class RedisPassageStore final : public PassageStore {
                                                     std::size_t count) const;
   [[nodiscard]] std::vector<RedisReply> ask_field(std::span<const std::string> ids,
                                                   char kind) const;
-  [[nodiscard]] Fingerprint read_entry(const std::optional<Fingerprint>& expected) const;
+  [[nodiscard]] Fingerprint read_entry(const RedisUrl& url,
+                                       const std::optional<Fingerprint>& expected) const;
+  void refuse_old_meaning(const RedisUrl& url) const;
   [[noreturn]] void fail_unexpected(const char* command) const;
 
   const std::string name_;

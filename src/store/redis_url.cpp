@@ -1,9 +1,12 @@
 #include "store/redis_url.h"
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 #include <optional>
 
 #include "deformer/error.h"
+#include "store/passage_check.h"
 
 namespace deformer {
 namespace {
@@ -11,7 +14,8 @@ namespace {
 [[noreturn]] void fail(const std::string& message) {
   throw Error(
       ErrorCode::kInvalidArgument,
-      "store: " + message + "; the form is redis://[user:password@]host[:port][/prefix][?options]");
+      "store: " + message +
+          "; the form is redis://[user:password@]host[:port][/database][/prefix][?options]");
 }
 
 // What stands before `mark`, which is taken out of `text`; nothing when there is no mark.
@@ -29,7 +33,7 @@ int parse_number(std::string_view text, int lowest, int highest, const char* wha
   const auto parsed = std::from_chars(text.data(), end, number);
   if (parsed.ec != std::errc() || parsed.ptr != end || number < lowest || number > highest) {
     fail(std::string("expected ") + what + " from " + std::to_string(lowest) + " to " +
-         std::to_string(highest) + ", found \"" + std::string(text) + "\"");
+         std::to_string(highest) + ", found " + quote_id(text));
   }
   return number;
 }
@@ -74,13 +78,43 @@ RedisEndpoint parse_endpoint(std::string_view text) {
     endpoint.host = text.substr(0, colon);
     port = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
   }
-  if (endpoint.host.empty()) fail("expected a host");
+  const bool is_plain = std::all_of(endpoint.host.begin(), endpoint.host.end(),
+                                    [](char c) { return c > ' ' && c != 0x7f; });
+  if (endpoint.host.empty() || !is_plain) fail("expected a host");
   if (!port.empty()) endpoint.port = parse_number(port.substr(1), 1, 65535, "a port");
   return endpoint;
 }
 
-void read_option(std::string_view option, RedisOptions& options) {
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// What follows the first slash: database, database/prefix, or prefix.
+void read_path(std::string_view path, RedisUrl& url) {
+  const std::size_t slash = std::min(path.find('/'), path.size());
+  const std::string_view first = path.substr(0, slash);
+  if (is_number(first)) {
+    url.options.database =
+        parse_number(first, 0, std::numeric_limits<int>::max(), "a database's number");
+    path.remove_prefix(std::min(slash + 1, path.size()));
+    if (path.empty()) url.lone_number = first;
+  }
+  if (!path.empty()) url.prefix = percent_decoded(path, "prefix");
+}
+
+void read_prefix(std::string_view value, RedisUrl& url) {
+  const std::string prefix = percent_decoded(value, "prefix");
+  if (prefix.empty()) fail("expected a prefix after prefix=");
+  if (url.prefix != RedisUrl().prefix && url.prefix != prefix) {
+    fail("expected one prefix, found " + quote_id(url.prefix) + " and " + quote_id(prefix));
+  }
+  url.prefix = prefix;
+  url.lone_number.clear();
+}
+
+void read_option(std::string_view option, RedisUrl& url) {
   constexpr int kDay = 24 * 60 * 60 * 1000;
+  RedisOptions& options = url.options;
   const std::string_view value = option.substr(std::min(option.find('=') + 1, option.size()));
   if (option.starts_with("timeout_ms=")) {
     options.timeout = std::chrono::milliseconds(parse_number(value, 1, kDay, "timeout_ms"));
@@ -89,9 +123,11 @@ void read_option(std::string_view option, RedisOptions& options) {
         std::chrono::milliseconds(parse_number(value, 1, kDay, "connect_timeout_ms"));
   } else if (option.starts_with("retries=")) {
     options.retries = parse_number(value, 0, 100, "retries");
+  } else if (option.starts_with("prefix=")) {
+    read_prefix(value, url);
   } else {
-    fail("expected the options timeout_ms, connect_timeout_ms and retries, found \"" +
-         std::string(option) + "\"");
+    fail("expected the options prefix, timeout_ms, connect_timeout_ms and retries, found " +
+         quote_id(option));
   }
 }
 
@@ -104,7 +140,13 @@ std::string to_string(const RedisEndpoint& endpoint) {
 }
 
 std::string to_string(const RedisUrl& url) {
-  return "redis://" + to_string(url.endpoint) + "/" + url.prefix;
+  // A prefix that looks like a database stands behind one.
+  const bool with_database =
+      url.options.database != 0 ||
+      is_number(std::string_view(url.prefix).substr(0, url.prefix.find('/')));
+  const std::string database =
+      with_database ? std::to_string(url.options.database) + "/" : std::string();
+  return "redis://" + to_string(url.endpoint) + "/" + database + url.prefix;
 }
 
 RedisUrl parse_redis_url(std::string_view rest) {
@@ -122,12 +164,12 @@ RedisUrl parse_redis_url(std::string_view rest) {
     rest.remove_prefix(at + 1);
   }
   if (const auto before = take_until(rest, '/')) {
-    if (!rest.empty()) url.prefix = percent_decoded(rest, "prefix");
+    read_path(rest, url);
     rest = *before;
   }
   url.endpoint = parse_endpoint(rest);
-  while (const auto option = take_until(options, '&')) read_option(*option, url.options);
-  if (!options.empty()) read_option(options, url.options);
+  while (const auto option = take_until(options, '&')) read_option(*option, url);
+  if (!options.empty()) read_option(options, url);
   return url;
 }
 

@@ -1,4 +1,4 @@
-// redis://[user:password@]host[:port][/prefix][?options]
+// redis://[user:password@]host[:port][/database][/prefix][?options]
 #pragma once
 
 #include <chrono>
@@ -25,6 +25,7 @@ struct RedisEndpoint {
 struct RedisOptions {
   std::string user;      ///< empty: the server's default user
   std::string password;  ///< empty: no AUTH
+  int database = 0;      ///< selected on every connection
   std::chrono::milliseconds connect_timeout{2000};
   std::chrono::milliseconds timeout{10000};  ///< of one read or write
   int retries = 4;                           ///< after a lost connection, with growing pauses
@@ -34,13 +35,16 @@ struct RedisUrl {
   RedisEndpoint endpoint;
   std::string prefix = "deformer";
   RedisOptions options;
+  /// The path as written, when it is a database's number alone: it once meant a prefix.
+  std::string lone_number = {};
 };
 
-/// Parses what follows "redis:", that is "//host...". User, password and prefix are
-/// percent-decoded. Throws kInvalidArgument; the message never shows the password.
+/// Parses what follows "redis:", that is "//host...". A first part of the path that is a number is
+/// the database. User, password and prefix are percent-decoded. Throws kInvalidArgument; the
+/// message never shows the password.
 [[nodiscard]] RedisUrl parse_redis_url(std::string_view rest);
 
-/// The URL without user and password, for messages.
+/// The URL without user, password and options: for messages, and to open the same store.
 [[nodiscard]] std::string to_string(const RedisUrl& url);
 
 }  // namespace deformer

@@ -55,7 +55,10 @@ void WriterLock::fail_busy(const std::filesystem::path& path, Mode mode) const {
     throw Error(ErrorCode::kIo, store + "cannot write while another process reads the store " +
                                     "without write access to its directory");
   }
-  const std::string holder = size > 0 ? "process " + std::string(number.data()) : "another process";
+  // Anyone may have written there.
+  const std::string digits(number.data(), std::strspn(number.data(), "0123456789"));
+  const bool is_number = size > 0 && !digits.empty();
+  const std::string holder = is_number ? "process " + digits : "another process";
   throw Error(ErrorCode::kIo, store + (mode == Mode::kWriter
                                            ? "cannot write: " + holder + " is writing to the store"
                                            : "cannot read without write access to lock.mdb while " +

@@ -62,6 +62,11 @@ std::vector<const Passage*> missing_passages(const PassageStore& store,
   for (std::size_t begin = 0; begin < passages.size(); begin += kLookupBatch) {
     const auto part = passages.subspan(begin, std::min(kLookupBatch, passages.size() - begin));
     const auto hashes = store.hashes(ids_of(part));
+    if (hashes.size() != part.size()) {
+      throw Error(ErrorCode::kCorrupt, "store: expected the hashes of " +
+                                           std::to_string(part.size()) + " passages, found " +
+                                           std::to_string(hashes.size()));
+    }
     for (std::size_t i = 0; i < part.size(); ++i) {
       const bool present = hashes[i] && hashes[i]->text == hash64(part[i]->text) &&
                            (!projection_hash || hashes[i]->projections == *projection_hash);

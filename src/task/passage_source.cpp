@@ -13,6 +13,7 @@
 #include "nn/placement.h"
 #include "nn/transfer.h"
 #include "store/hidden_codec.h"
+#include "store/passage_check.h"
 #include "task/parallel_pass.h"
 #include "task/passage_batches.h"
 #include "task/stage_timer.h"
@@ -72,10 +73,15 @@ void copy_window_rows(const StoredMatrix& matrix, const WindowRequest& window,
       window.passage->first_rows[window.window] + static_cast<std::size_t>(first_row);
   const std::size_t first_stored = matrix.rows_per_row * first;
   const std::size_t count = matrix.rows_per_row * static_cast<std::size_t>(rows);
-  if constexpr (std::is_same_v<Value, float>) {
-    decode_hidden(stored, first_stored, count, out);
-  } else {
-    copy_rows(stored, first_stored, count, std::as_writable_bytes(out));
+  try {
+    if constexpr (std::is_same_v<Value, float>) {
+      decode_hidden(stored, first_stored, count, out);
+    } else {
+      copy_rows(stored, first_stored, count, std::as_writable_bytes(out));
+    }
+  } catch (const Error& error) {
+    const std::string& id = window.passage->encoded->id;
+    throw Error(ErrorCode::kCorrupt, "passage " + quote_id(id) + ": " + error.what());
   }
 }
 
@@ -122,6 +128,7 @@ void PassageSource::look_up(std::span<const Passage* const> passages,
     ids.reserve(passages.size());
     for (const Passage* passage : passages) ids.push_back(passage->id);
     auto found = store_->get(ids);
+    check_found(ids, found);
     for (std::size_t i = 0; i < passages.size(); ++i) {
       // A record with another text is stale: as good as absent.
       const bool fresh =

@@ -14,10 +14,15 @@
 #include <string>
 
 #include "support/expect_error.h"
+#include "support/fault_shim.h"
 #include "support/temp_dir.h"
 
 namespace deformer {
 namespace {
+
+using test::arm_fault;
+using test::disarm_fault;
+using test::kShortWrite;
 
 namespace fs = std::filesystem;
 
@@ -225,6 +230,39 @@ TEST(AtomicFile, NamesADirectoryThatMayNotBeWritten) {
   }
   EXPECT_EQ(code, static_cast<int>(ErrorCode::kIo));
   EXPECT_TRUE(names_in(directory.path()).empty());
+}
+
+// Each call that writes fails in turn, or writes half.
+TEST(AtomicFile, AFailedCallLeavesAWholeFileAndNothingElse) {
+  const test::TempDir dir;
+  const fs::path target = dir / "file";
+  const std::string old_text(5000, 'o');
+  const std::string new_text(200000, 'n');
+  int errors = 0;
+  for (const int error : {EIO, ENOSPC, EINTR, kShortWrite}) {
+    long count = 0;
+    for (long call = 1; call == 1 || count >= call - 1; ++call) {
+      write_file(target, old_text);
+      bool has_failed = false;
+      arm_fault(call, error);
+      try {
+        AtomicFile file(target);
+        for (std::size_t at = 0; at < new_text.size(); at += 50000) {
+          file.write(std::string_view(new_text).substr(at, 50000));
+        }
+        file.commit();
+      } catch (const Error& thrown) {
+        has_failed = true;
+        EXPECT_EQ(std::string(thrown.what()).find(target.string() + ": cannot "), 0U);
+      }
+      count = disarm_fault();
+      const std::string found = read_file(target);
+      EXPECT_TRUE(found == new_text || (has_failed && found == old_text)) << call << ", " << error;
+      EXPECT_EQ(names_in(dir.path()), std::set<std::string>{"file"}) << call << ", " << error;
+      errors += has_failed ? 1 : 0;
+    }
+  }
+  EXPECT_GT(errors, 12);
 }
 
 TEST(AtomicFile, FullDiskLeavesTheOldFile) {

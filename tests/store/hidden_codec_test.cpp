@@ -87,7 +87,7 @@ TEST(HiddenCodec, Fp16EqualsThePlainConversion) {
   }
 }
 
-TEST(HiddenCodec, DecodesEveryFp16Pattern) {
+TEST(HiddenCodec, DecodesEveryFiniteFp16Pattern) {
   std::vector<std::uint16_t> halves(0x10000);
   for (std::uint32_t i = 0; i < 0x10000; ++i) halves[i] = static_cast<std::uint16_t>(i);
   HiddenStates hidden{.codec = HiddenCodec::kFp16,
@@ -97,15 +97,15 @@ TEST(HiddenCodec, DecodesEveryFp16Pattern) {
                       .scales = {},
                       .owner = nullptr};
   std::vector<float> decoded(halves.size());
-  decode_hidden(hidden, 0, 256, decoded);
+  // An exponent of all ones, infinity and NaN, stands at the end of each half.
+  for (const std::size_t first : {0U, 128U}) {
+    decode_hidden(hidden, first, 124, std::span(decoded).subspan(first * 256, 124 * 256));
+  }
   for (std::uint32_t i = 0; i < 0x10000; ++i) {
+    if ((i & 0x7c00U) == 0x7c00U) continue;
     const float expected = compiler_decode(halves[i]);
-    if (!std::isnan(expected)) {
-      ASSERT_EQ(std::bit_cast<std::uint32_t>(decoded[i]), std::bit_cast<std::uint32_t>(expected))
-          << i;
-    } else {
-      ASSERT_TRUE(std::isnan(decoded[i])) << i;
-    }
+    ASSERT_EQ(std::bit_cast<std::uint32_t>(decoded[i]), std::bit_cast<std::uint32_t>(expected))
+        << i;
   }
 }
 
@@ -201,6 +201,74 @@ TEST(HiddenCodec, ChecksSizes) {
   const auto bytes = std::as_writable_bytes(std::span(out));
   refuse("within [0, 3)", [&] { copy_rows(hidden, 2, 2, bytes); });
   refuse("room for 32 bytes, found 16", [&] { copy_rows(hidden, 0, 2, bytes); });
+}
+
+// As a store of the caller's own may return them.
+TEST(HiddenCodec, DecodesNothingThatContradictsItself) {
+  const std::vector<float> values(12);
+  const HiddenStates right = encode_hidden(values, 3, 4, HiddenCodec::kInt8);
+  std::vector<float> out(4);
+  std::vector<std::byte> bytes(4);
+  const auto refuse = [&](const char* text, auto&& change) {
+    HiddenStates hidden = right;
+    change(hidden);
+    const auto code = ErrorCode::kInvalidArgument;
+    expect_error(code, text, [&] { decode_hidden(hidden, 0, 1, out); });
+    expect_error(code, text, [&] { copy_rows(hidden, 0, 1, bytes); });
+  };
+  refuse("expected 12 bytes, found 11",
+         [](HiddenStates& hidden) { hidden.values = hidden.values.first(11); });
+  refuse("expected 3 scales, found 0", [](HiddenStates& hidden) { hidden.scales = {}; });
+  refuse("expected 4000 bytes, found 12", [](HiddenStates& hidden) { hidden.rows = 1000; });
+  refuse("overflow", [](HiddenStates& hidden) { hidden.hidden_size = SIZE_MAX / 2; });
+  refuse("unknown codec 7",
+         [](HiddenStates& hidden) { hidden.codec = static_cast<HiddenCodec>(7); });
+  refuse("multiple of 4 bytes", [](HiddenStates& hidden) {
+    hidden.rows = 1;
+    hidden.scales = hidden.scales.first(1);
+    hidden.values = hidden.values.subspan(1, 4);
+  });
+}
+
+TEST(HiddenCodec, DecodesNothingThatIsNotFinite) {
+  // Enough for several parts and for what is left of a vector.
+  constexpr std::size_t kRows = 700;
+  constexpr std::size_t kWidth = 13;
+  const auto refuse = [](HiddenCodec codec, std::span<const std::byte> values,
+                         std::span<const float> scales) {
+    const HiddenStates hidden{.codec = codec,
+                              .rows = kRows,
+                              .hidden_size = kWidth,
+                              .values = values,
+                              .scales = scales,
+                              .owner = nullptr};
+    std::vector<float> out(kRows * kWidth);
+    std::vector<std::byte> bytes(values.size());
+    const auto code = ErrorCode::kInvalidArgument;
+    expect_error(code, "row 650", [&] { decode_hidden(hidden, 0, kRows, out); });
+    expect_error(code, "row 650", [&] {
+      copy_rows(hidden, 640, 20, std::span(bytes).first(20 * values.size() / kRows));
+    });
+    expect_error(code, "row 650", [&] { validate_values(hidden); });
+    decode_hidden(hidden, 0, 650, std::span(out).first(650 * kWidth));
+  };
+  constexpr std::size_t kBad = 650 * kWidth + 12;
+  for (const float bad : {kNan, kInfinity, -kInfinity}) {
+    std::vector<float> values(kRows * kWidth, 3.0F);
+    values[kBad] = bad;
+    refuse(HiddenCodec::kFp32, std::as_bytes(std::span(values)), {});
+    std::vector<float> scales(kRows, 1.0F);
+    scales[650] = bad;
+    refuse(HiddenCodec::kInt8, std::as_bytes(std::span(values)).first(kRows * kWidth), scales);
+  }
+  for (const int bad : {0x7c00, 0xfc00, 0x7e00, 0xffff}) {
+    std::vector<std::uint16_t> values(kRows * kWidth + 1, 0x3c00);
+    values[kBad] = static_cast<std::uint16_t>(bad);
+    refuse(HiddenCodec::kFp16, std::as_bytes(std::span(values).first(kRows * kWidth)), {});
+  }
+  std::vector<float> scales(kRows, 1.0F);
+  scales[650] = -1.0F;
+  refuse(HiddenCodec::kInt8, std::vector<std::byte>(kRows * kWidth), scales);
 }
 
 TEST(HiddenCodec, CopiesShareNothing) {

@@ -245,6 +245,26 @@ void write_with_lmdb(const fs::path& directory, const char* database, std::strin
   mdb_env_close(environment);
 }
 
+TEST_F(LmdbStore, RefusesAPipeOrADirectoryInTheFilesPlace) {
+  fs::create_directory(path());
+  ASSERT_EQ(::mkfifo((path() / "data.mdb").c_str(), 0666), 0);
+  refuse(ErrorCode::kIo, path().string());
+  fs::remove(path() / "data.mdb");
+  fs::create_directory(path() / "data.mdb");
+  refuse(ErrorCode::kIo, path().string());
+}
+
+TEST_F(LmdbStore, TakesNoTextFromTheLockOfTheWriter) {
+  const auto store = open();
+  put_one(*store, large("p"));
+  for (const char* content : {"one\ntwo", "", "-7"}) {
+    std::ofstream(path() / "writer.lock") << content;
+    const std::string said = run_in_child([&] { put_one(*open(), large("q")); });
+    EXPECT_NE(said.find("another process is writing to the store"), std::string::npos) << said;
+    EXPECT_EQ(said.find('\n'), std::string::npos) << said;
+  }
+}
+
 TEST_F(LmdbStore, RefusesTheFileOfAnotherProgram) {
   write_with_lmdb(path(), nullptr, "key", "value");
   refuse(ErrorCode::kIncompatible, "another program");

@@ -44,6 +44,79 @@ class DamagedStore final : public PassageStore {
   ErrorCode code_;
 };
 
+// A store of the caller's own, with what it says.
+class LyingStore final : public PassageStore {
+ public:
+  using Answer = std::vector<std::shared_ptr<const EncodedPassage>>;
+  explicit LyingStore(Answer answer) : answer_(std::move(answer)) {}
+  Answer get(std::span<const std::string>) const override { return answer_; }
+  void put(std::span<const EncodedPassage>) override {}
+  std::size_t erase(std::span<const std::string>) override { return 0; }
+  std::size_t size() const override { return 1; }
+  const Fingerprint& fingerprint() const noexcept override { return kModel; }
+  std::vector<std::string> list_ids(std::string_view after, std::size_t) const override {
+    return after.empty() ? std::vector<std::string>{"p"} : std::vector<std::string>();
+  }
+
+ private:
+  Answer answer_;
+};
+
+TEST(PassageStores, OfTheCallersOwnMayReturnAnything) {
+  const auto refuse = [](const std::string& text, LyingStore::Answer answer) {
+    const LyingStore store(std::move(answer));
+    const auto target = make_store(0);
+    expect_error(ErrorCode::kCorrupt, text, [&] { copy_passages(store, *target); });
+    const StoreScan scan = scan_passage_store(store);
+    ASSERT_EQ(scan.bad.size(), 1U) << text;
+    EXPECT_THAT(scan.bad[0].message, testing::HasSubstr(text));
+    const std::vector<std::string> ids{"p"};
+    expect_error(ErrorCode::kCorrupt, text, [&] { static_cast<void>(store.hashes(ids)); });
+  };
+  const auto changed = [](auto&& change) {
+    EncodedPassage passage = make_passage("p");
+    change(passage);
+    return LyingStore::Answer{std::make_shared<const EncodedPassage>(std::move(passage))};
+  };
+  refuse("expected 1 passages, found 0", {});
+  refuse("expected 1 passages, found 2", {nullptr, nullptr});
+  refuse("found passage \"q\"", changed([](EncodedPassage& passage) { passage.id = "q"; }));
+  refuse("rows of hidden states",
+         changed([](EncodedPassage& passage) { passage.hidden.rows = 3; }));
+  refuse("found 0", changed([](EncodedPassage& passage) { passage.hidden.values = {}; }));
+  refuse("token 0", changed([](EncodedPassage& passage) { passage.text.clear(); }));
+  refuse("window 0", changed([](EncodedPassage& passage) { passage.windows[0].first_token = 9; }));
+}
+
+TEST(PassageStores, ThatListInCirclesEndInAnError) {
+  class Circle final : public PassageStore {
+   public:
+    std::vector<std::shared_ptr<const EncodedPassage>> get(
+        std::span<const std::string> ids) const override {
+      std::vector<std::shared_ptr<const EncodedPassage>> none(ids.size());
+      return none;
+    }
+    void put(std::span<const EncodedPassage>) override {}
+    std::size_t erase(std::span<const std::string>) override { return 0; }
+    std::size_t size() const override { return 1; }
+    const Fingerprint& fingerprint() const noexcept override { return kModel; }
+    std::vector<std::string> list_ids(std::string_view, std::size_t limit) const override {
+      std::vector<std::string> ids(limit, "p");
+      return ids;
+    }
+  };
+  expect_error(ErrorCode::kCorrupt, "does not go on after \"p\"",
+               [] { static_cast<void>(scan_passage_store(Circle())); });
+}
+
+TEST(PassageStores, TakeNoValuesThatAreNotFinite) {
+  EncodedPassage passage = make_passage("p");
+  std::vector<std::uint16_t> values(passage.hidden.rows * passage.hidden.hidden_size, 0x7c00);
+  passage.hidden.values = std::as_bytes(std::span(values));
+  expect_error(ErrorCode::kInvalidArgument, "passage \"p\": hidden states: row 0, column 0",
+               [&] { make_store(0)->put(std::span(&passage, 1)); });
+}
+
 TEST(ScanPassageStore, ReadsMoreThanAPageOfIds) {
   EXPECT_EQ(scan_passage_store(*make_store(5000)).passages, 5000U);
   EXPECT_EQ(scan_passage_store(*make_store(0)).passages, 0U);

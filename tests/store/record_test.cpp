@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -325,6 +326,41 @@ TEST(Record, RefusesPaddingThatIsNotZero) {
   record[values - 1] = 1;
   expect_error(ErrorCode::kCorrupt, "zeros as padding",
                [&] { static_cast<void>(decode(resealed(record))); });
+}
+
+// What a writer of ill will can make: any bytes, with the right checksum and length. Whatever is
+// accepted can be used, encoded again and decoded.
+TEST(Record, WithARightChecksumIsUsableOrRefused) {
+  std::mt19937 random(5);
+  const auto below = [&](std::size_t end) { return std::size_t{random()} % end; };
+  const std::array records{
+      encode_record(make_passage("p")), encode_record(make_empty_passage("p", "text")),
+      encode_record(make_passage("p", 0, {.codec = HiddenCodec::kInt8, .projection_hash = 3}))};
+  std::size_t accepted = 0;
+  for (int trial = 0; trial < 30000; ++trial) {
+    std::string record = records.at(below(records.size()));
+    // Mostly the head and what follows it.
+    for (std::size_t changes = 1 + below(3); changes > 0; --changes) {
+      const std::size_t at =
+          below(below(4) > 0 ? std::min<std::size_t>(record.size(), 200) : record.size());
+      constexpr std::array<unsigned char, 6> kEdges{0, 1, 0x7f, 0x80, 0xfe, 0xff};
+      record[at] = static_cast<char>(below(2) == 0 ? kEdges.at(below(kEdges.size())) : random());
+    }
+    if (below(8) == 0) record.resize(72 + below(record.size() - 71));
+    const std::uint64_t size = record.size();
+    if (below(4) > 0) std::memcpy(record.data() + 8, &size, sizeof size);
+    try {
+      const EncodedPassage passage = decode(resealed(record));
+      ++accepted;
+      validate_passage(passage);
+      ASSERT_EQ(encode_record(passage).size(), record.size());
+      std::vector<float> values(passage.hidden.rows * passage.hidden.hidden_size);
+      decode_hidden(passage.hidden, 0, passage.hidden.rows, values);
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_GT(accepted, 300U);
 }
 
 TEST(Record, RefusesTheRecordOfAnotherPassage) {

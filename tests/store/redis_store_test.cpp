@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -94,6 +95,49 @@ TEST_F(RedisStore, KeepsStoresApartByPrefix) {
   one->put(make_passages(3));
   EXPECT_EQ(other->size(), 0U);
   EXPECT_EQ(get_one(*other, "p0"), nullptr);
+}
+
+TEST_F(RedisStore, KeepsStoresApartByDatabaseAlsoOnNewConnections) {
+  const RedisServer server;
+  const auto zero = open_passage_store(server.uri("x"), kModel);
+  const auto three = open_passage_store(server.uri("3/x"), kOtherModel);
+  const auto passages = make_passages(5);
+  three->put(passages);
+  EXPECT_EQ(zero->size(), 0U);
+  EXPECT_EQ(three->info().uri, server.uri("3/x"));
+  static_cast<void>(server.run({"CLIENT", "KILL", "TYPE", "normal"}));
+  expect_all(*three, passages);
+  EXPECT_EQ(zero->size(), 0U);
+  zero->put(std::span(passages).first(1));
+  EXPECT_EQ(three->size(), 5U);
+  EXPECT_EQ(server.run({"DBSIZE"}).integer(), 2) << "database 0: the entry and a bucket";
+}
+
+TEST_F(RedisStore, SaysThatThereIsNoSuchDatabase) {
+  const auto refuse = [](const std::string& uri, const std::string& text) {
+    expect_error(ErrorCode::kInvalidArgument, text,
+                 [&] { static_cast<void>(open_passage_store(uri, kModel)); });
+  };
+  refuse(single().uri("99"), "cannot select database 99");
+  refuse(cluster().uri("1/x"), "cluster");
+  EXPECT_EQ(open_passage_store(cluster().uri("0/number"), kModel)->size(), 0U);
+}
+
+// redis://host/1 meant the prefix 1 before it meant database 1.
+TEST_F(RedisStore, DoesNotMistakeAnOldPrefixForADatabase) {
+  const RedisServer server;
+  const auto old = open_passage_store(server.uri("0/1"), kModel);
+  old->put(make_passages(2));
+  const auto refuse = [&](auto&& open) {
+    expect_error(ErrorCode::kInvalidArgument, "write " + server.uri("0/1") + " for that one", open);
+  };
+  refuse([&] { static_cast<void>(open_passage_store(server.uri("1"), kModel)); });
+  refuse([&] { static_cast<void>(open_existing_passage_store(server.uri("1"))); });
+  EXPECT_EQ(open_existing_passage_store(server.uri("0/1"))->size(), 2U);
+  // What the message offers, and from then on the number alone.
+  EXPECT_EQ(open_passage_store(server.uri("1/deformer"), kModel)->size(), 0U);
+  EXPECT_EQ(open_passage_store(server.uri("1"), kModel)->info().uri, server.uri("1/deformer"));
+  EXPECT_EQ(open_passage_store(server.uri("2"), kModel)->size(), 0U);
 }
 
 TEST_F(RedisStore, LeavesNothingBehindWhenAllIsErased) {
@@ -282,6 +326,82 @@ TEST_F(RedisStore, RefusesRepliesThatBreakOff) {
           << error.what();
     }
   }
+}
+
+std::string repeated(const std::string& text, std::size_t times) {
+  std::string all;
+  for (std::size_t i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// Whatever a server says: one Error of one line, soon, and neither much memory nor a crash.
+TEST_F(RedisStore, RefusesHostileReplies) {
+  const std::string entry = "deformer-passage-store 1 " + to_string(kModel);
+  const std::vector<std::string> ids{"p"};
+  for (const std::string& answer : {std::string("*2147483647\r\n"),
+                                    std::string("*4194305\r\n"),
+                                    std::string("*-5\r\n"),
+                                    std::string("*99999999999999999999\r\n"),
+                                    std::string("$-9\r\n"),
+                                    std::string("$99999999999999999999\r\n"),
+                                    std::string("$2147483648\r\n"),
+                                    repeated("*1\r\n", 50),
+                                    repeated("*4000000\r\n", 7),
+                                    std::string(":99999999999999999999\r\n"),
+                                    std::string("*1\r\n$-1\r\n"),
+                                    std::string("+OK\r\n"),
+                                    std::string("\r\n"),
+                                    std::string("-ERR one\nline\x1b[2J\r\n"),
+                                    std::string("-MOVED 1 a\nb:7\r\n"),
+                                    std::string("-MOVED 1 127.0.0.1:99999999999\r\n"),
+                                    std::string("-ASK 1 127.0.0.1:-1\r\n"),
+                                    std::string("-MOVED\r\n"),
+                                    std::string("-\r\n"),
+                                    std::string(100000, 'x')}) {
+    const std::string shown = answer.substr(0, 30);
+    const FakeServer server({bulk(entry), answer});
+    const auto store = open_existing_passage_store(server.uri());
+    const auto begin = std::chrono::steady_clock::now();
+    for (const auto& call : std::initializer_list<std::function<void()>>{
+             [&] { static_cast<void>(store->get(ids)); },
+             [&] { static_cast<void>(store->list_ids("", 10)); },
+             [&] { store->put(make_passages(1)); }}) {
+      try {
+        call();
+        ADD_FAILURE() << "expected an error of " << shown;
+      } catch (const Error& error) {
+        const std::string text = error.what();
+        EXPECT_EQ(text.find_first_of("\n\x1b"), std::string::npos) << text;
+      }
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5)) << shown;
+  }
+}
+
+TEST_F(RedisStore, RefusesHostileEntriesAndLists) {
+  const RedisServer server;
+  const auto refuse = [&](ErrorCode code, const std::string& text, const auto& call) {
+    expect_error(code, text, [&] { static_cast<void>(call()); });
+  };
+  static_cast<void>(server.run(
+      {"HSET", "x:meta", "store", "deformer-passage-store 1 a\nb\x1b" + std::string(500, 'c')}));
+  refuse(ErrorCode::kCorrupt, "its entry is damaged",
+         [&] { return open_existing_passage_store(server.uri("x")); });
+  const auto store = open_passage_store(server.uri("y"), kModel);
+  store->put(make_passages(3));
+  static_cast<void>(server.run({"HSET", "y:meta", "note", std::string(70000, 'n')}));
+  refuse(ErrorCode::kCorrupt, "note", [&] { return store->info(); });
+  // An id that is not where its hash says, and none at all: a listing that goes on after them would
+  // begin anew for ever.
+  for (const char* field : {"relsewhere\n", "r"}) {
+    static_cast<void>(server.run({"HSET", "y:p:3fff", field, "x", "hx", "y"}));
+    refuse(ErrorCode::kCorrupt, "bucket that is not its own",
+           [&] { return store->list_ids("", 100); });
+    refuse(ErrorCode::kCorrupt, "bucket that is not its own",
+           [&] { return scan_passage_store(*store); });
+    static_cast<void>(server.run({"DEL", "y:p:3fff"}));
+  }
+  EXPECT_EQ(store->list_ids("", 100).size(), 3U);
 }
 
 TEST_F(RedisStore, RefusesHashesOfAnotherLength) {

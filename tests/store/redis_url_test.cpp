@@ -32,6 +32,38 @@ TEST(RedisUrl, ReadsEveryPart) {
   EXPECT_EQ(parse_redis_url("//host/").prefix, "deformer");
 }
 
+TEST(RedisUrl, TakesANumberForTheDatabase) {
+  struct Case {
+    const char* rest;
+    int database;
+    const char* prefix;
+    const char* text;
+  };
+  for (const Case& wanted : std::initializer_list<Case>{
+           {"//h/0", 0, "deformer", "redis://h:6379/deformer"},
+           {"//h/1", 1, "deformer", "redis://h:6379/1/deformer"},
+           {"//h/15/", 15, "deformer", "redis://h:6379/15/deformer"},
+           {"//h/2/wiki", 2, "wiki", "redis://h:6379/2/wiki"},
+           {"//h/2/wiki/a%2Fb", 2, "wiki/a/b", "redis://h:6379/2/wiki/a/b"},
+           {"//h/wiki/2", 0, "wiki/2", "redis://h:6379/wiki/2"},
+           {"//h/0/1", 0, "1", "redis://h:6379/0/1"},
+           {"//h/1a", 0, "1a", "redis://h:6379/1a"},
+           {"//h?prefix=7", 0, "7", "redis://h:6379/0/7"},
+           {"//h/3?retries=1&prefix=a%20b", 3, "a b", "redis://h:6379/3/a b"},
+           {"//h/wiki?prefix=wiki", 0, "wiki", "redis://h:6379/wiki"}}) {
+    const RedisUrl url = parse_redis_url(wanted.rest);
+    EXPECT_EQ(url.options.database, wanted.database) << wanted.rest;
+    EXPECT_EQ(url.prefix, wanted.prefix) << wanted.rest;
+    EXPECT_EQ(to_string(url), wanted.text) << wanted.rest;
+    const RedisUrl again = parse_redis_url(to_string(url).substr(6));
+    EXPECT_EQ(again.prefix, url.prefix) << wanted.rest;
+    EXPECT_EQ(again.options.database, url.options.database) << wanted.rest;
+  }
+  EXPECT_EQ(parse_redis_url("//h/1").lone_number, "1");
+  EXPECT_EQ(parse_redis_url("//h/1/deformer").lone_number, "");
+  EXPECT_EQ(parse_redis_url("//h/1?prefix=x").lone_number, "");
+}
+
 TEST(RedisUrl, ReadsIpv6) {
   const RedisUrl url = parse_redis_url("//[::1]:7001/x");
   EXPECT_EQ(url.endpoint, (RedisEndpoint{"::1", 7001}));
@@ -44,10 +76,30 @@ TEST(RedisUrl, LeavesThePasswordOutOfItsText) {
 }
 
 TEST(RedisUrl, RefusesWhatIsNotOne) {
-  for (const char* rest :
-       {"host", "//", "//:1/", "//host:0", "//host:65536", "//host:x", "//host:", "//user@host",
-        "//user:@host", "//[::1", "//[::1]x", "//host/%2", "//host/%zz", "//host?timeout_ms=0",
-        "//host?retries=-1", "//host?x=1", "//host?retries"}) {
+  for (const char* rest : {"host",
+                           "//",
+                           "//:1/",
+                           "//host:0",
+                           "//host:65536",
+                           "//host:x",
+                           "//host:",
+                           "//user@host",
+                           "//user:@host",
+                           "//[::1",
+                           "//[::1]x",
+                           "//host/%2",
+                           "//host/%zz",
+                           "//host?timeout_ms=0",
+                           "//host?retries=-1",
+                           "//host?x=1",
+                           "//host?retries",
+                           "//ho st",
+                           "//ho\nst",
+                           "//host:1\n2",
+                           "//host?a\nb",
+                           "//host/99999999999",
+                           "//host?prefix=",
+                           "//host/a?prefix=b"}) {
     expect_error(ErrorCode::kInvalidArgument, "the form is redis://",
                  [&] { static_cast<void>(parse_redis_url(rest)); });
   }

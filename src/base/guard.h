@@ -1,0 +1,31 @@
+// Translates the standard library's exceptions at public entry points. What LibTorch throws is
+// nn/guard.h's.
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "deformer/error.h"
+
+namespace deformer {
+
+/// To be called in a handler. Throws what is being handled as deformer::Error, in one line that
+/// begins with `where` unless that is empty: a failed allocation and a size that nothing can hold
+/// as kResourceExhausted, an error of the system (of files, of threads) by its kind, a broken
+/// precondition (out_of_range and the like) as kInternal. An Error, and what only a caller's own
+/// function can have thrown, leaves as it is.
+[[noreturn]] void rethrow_as_error(std::string_view where);
+
+/// Runs `function`; see rethrow_as_error().
+template <typename Function>
+decltype(auto) guard_entry(std::string_view where, Function&& function) {
+  try {
+    return std::forward<Function>(function)();
+  } catch (const Error&) {
+    throw;
+  } catch (...) {
+    rethrow_as_error(where);
+  }
+}
+
+}  // namespace deformer
