@@ -111,6 +111,12 @@ bool JsonPlace::has(const char* key) const {
   return value_->contains(key);
 }
 
+std::optional<JsonPlace> JsonPlace::find(const char* key) const {
+  if (!has(key)) return std::nullopt;
+  JsonPlace member = at(key);
+  return member.value().is_null() ? std::nullopt : std::optional(std::move(member));
+}
+
 JsonPlace JsonPlace::at(const char* key) const {
   require_object();
   const auto found = value_->find(key);
@@ -156,6 +162,12 @@ double JsonPlace::as_number() const {
 bool JsonPlace::as_bool() const {
   if (!value_->is_boolean()) fail("a boolean");
   return value_->get<bool>();
+}
+
+std::string JsonPlace::as_id() const {
+  if (value_->is_number_integer()) return value_->dump();
+  if (!value_->is_string()) fail("a string or an integer of at most 64 bits");
+  return value_->get<std::string>();
 }
 
 }  // namespace deformer
