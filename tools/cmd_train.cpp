@@ -194,7 +194,10 @@ TrainingFiles load_files(const TrainVerbOptions& options, Task task) {
     for (const std::string& path : paths) files.push_back(load(path));
     return files;
   };
-  if (span) return load_all(options.squad, load_squad);
+  if (span) {
+    return load_all(options.squad,
+                    [](const std::string& path) { return load_squad(path, SquadUse::kTraining); });
+  }
   if (task == Task::kRace) return load_all(options.data, load_race);
   return load_all(options.data,
                   [&](const std::string& path) { return load_pair_dataset(task, path); });

@@ -127,7 +127,7 @@ Shard parse_shard(const std::string& text) {
 }
 
 std::unique_ptr<PassageReader> read_squad_passages(const std::string& path, Shard shard) {
-  SquadDataset dataset = load_squad(path);
+  SquadDataset dataset = load_squad(path, SquadUse::kPassages);
   UniquePassages passages(shard);
   for (SquadArticle& article : dataset.articles) {
     for (SquadParagraph& paragraph : article.paragraphs) passages.add(std::move(paragraph.context));
