@@ -28,9 +28,12 @@ struct QaRequest {
   std::vector<Passage> passages = {};
 };
 
+/// The search for each further answer looks at all spans anew.
+inline constexpr std::size_t kMaxTopK = 1000;
+
 struct SpanQaOptions {
-  std::size_t top_k =
-      1;  ///< answers per question, best first, no two overlapping in the same passage
+  /// Answers per question, best first, no two overlapping in the same passage; 1 to kMaxTopK.
+  std::size_t top_k = 1;
   int max_answer_tokens =
       0;  ///< longest span in tokens; 0 = the model's own (config.json, 30 as published)
   bool allow_no_answer = false;  ///< lets "no answer" compete (models trained on SQuAD 2.0)

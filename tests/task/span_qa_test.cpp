@@ -256,6 +256,8 @@ TEST_F(SpanQaOnce, OptionsOutOfRangeAreNamed) {
   const QaRequest request{.id = "", .question = "Who?", .passages = {{"l", kLong}}};
   test::expect_error(ErrorCode::kInvalidArgument, "top_k",
                      [&] { static_cast<void>(ask(request, {.top_k = 0})); });
+  test::expect_error(ErrorCode::kInvalidArgument, "top_k: expected 1 to 1000, found 1001",
+                     [&] { static_cast<void>(ask(request, {.top_k = 1001})); });
   test::expect_error(ErrorCode::kInvalidArgument, "batch_tokens",
                      [&] { static_cast<void>(ask(request, {.batch_tokens = 0})); });
   test::expect_error(ErrorCode::kInvalidArgument, "max_answer_tokens",
