@@ -40,7 +40,8 @@ struct SquadDataset {
 
   [[nodiscard]] DEFORMER_EXPORT std::size_t num_paragraphs() const noexcept;
   [[nodiscard]] DEFORMER_EXPORT std::size_t num_questions() const noexcept;
-  /// True when any question is marked is_impossible: then the 2.0 metric applies.
+  /// True when any question is marked is_impossible, or has no answer where others have one: then
+  /// the 2.0 metric applies. That is the only one that can score such a file.
   [[nodiscard]] DEFORMER_EXPORT bool has_unanswerable() const noexcept;
 };
 

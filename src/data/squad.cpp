@@ -215,14 +215,17 @@ std::size_t SquadDataset::num_questions() const noexcept {
 }
 
 bool SquadDataset::has_unanswerable() const noexcept {
-  const auto is_impossible = [](const SquadQuestion& question) { return question.is_impossible; };
+  bool any_answer = false;
+  bool any_without = false;
   for (const SquadArticle& article : articles) {
     for (const SquadParagraph& paragraph : article.paragraphs) {
-      const auto& questions = paragraph.questions;
-      if (std::any_of(questions.begin(), questions.end(), is_impossible)) return true;
+      for (const SquadQuestion& question : paragraph.questions) {
+        if (question.is_impossible) return true;
+        (question.answers.empty() ? any_without : any_answer) = true;
+      }
     }
   }
-  return false;
+  return any_answer && any_without;
 }
 
 SquadDataset load_squad(const std::filesystem::path& path, SquadUse use) {
