@@ -2,6 +2,7 @@
 
 #include "tools/choice.h"
 #include "tools/convert_report.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/talk.h"
 
@@ -55,7 +56,8 @@ CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
       ->type_name("NAME");
   verb->add_option("--split-layer", options.convert.split_layer,
                    "Number of lower layers, for config.json; by default the source's")
-      ->type_name("K");
+      ->type_name("K")
+      ->check(whole_int(0));
   verb->add_option(
           "--layout", options.layout,
           "Where question and passage stand (bert: restart, continue; xlnet: packed, slots,"

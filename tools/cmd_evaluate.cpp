@@ -10,6 +10,7 @@
 #include "deformer/predictions.h"
 #include "tools/cost.h"
 #include "tools/evaluation_report.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/squad_run.h"
 
@@ -156,11 +157,12 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
                                      R"(A higher score counts as "no answer")")
                         ->needs(scores)
                         ->type_name("X")
+                        ->check(real_number())
                         ->capture_default_str()
                         ->group(group);
   verb->add_option("--limit", options.limit, "Score the first N questions only")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->group(group);
   verb->add_option("--output", options.output, "Keep the model's predictions")
       ->needs(model)
