@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/file.h"
+#include "base/stand_in.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -69,7 +70,9 @@ nlohmann::json parse_json(std::string_view text, const std::string& where) {
 }
 
 nlohmann::json load_json(const std::filesystem::path& path) {
-  return parse_json(read_file(path), path.string());
+  const std::string text = read_file(path);
+  refuse_stand_in(text, path.string());
+  return parse_json(text, path.string());
 }
 
 const char* json_type_name(const nlohmann::json& value) noexcept {

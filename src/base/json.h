@@ -37,7 +37,7 @@ class JsonEvents : public nlohmann::json_sax<nlohmann::json> {
   std::string where_;
 };
 
-/// read_file() + parse_json().
+/// read_file() + refuse_stand_in() + parse_json().
 [[nodiscard]] nlohmann::json load_json(const std::filesystem::path& path);
 
 /// "a string", "a number", ... for messages.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/stand_in.h"
 #include "convert/checkpoint_source.h"
 #include "convert/model_directory.h"
 #include "convert/name_map.h"
@@ -155,7 +156,9 @@ ConvertReport convert(const fs::path& from, const fs::path& to, const ConvertOpt
   ConvertReport report = make_report(plan, dtype);
   StagedDirectory staged(to);
   write_file(staged.path() / "config.json", make_config_json(plan.config, plan.selection, dtype));
-  write_file(staged.path() / plan.vocabulary.name, read_file(plan.vocabulary.file));
+  const std::string vocabulary = read_file(plan.vocabulary.file);
+  refuse_stand_in(vocabulary, plan.vocabulary.file.string());
+  write_file(staged.path() / plan.vocabulary.name, vocabulary);
   write_file(staged.path() / "tokenizer_config.json", plan.vocabulary.tokenizer_config);
   check_directory(staged.path(), plan.vocabulary, report);
   write_weights(staged.path() / "model.safetensors", plan.selection.weights, dtype, plan.source);

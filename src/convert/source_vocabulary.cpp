@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/stand_in.h"
 #include "convert/paths.h"
 #include "deformer/error.h"
 
@@ -91,6 +92,7 @@ SourceVocabulary find_vocabulary(const CheckpointSource& source, const SourceCon
   nlohmann::ordered_json root = nlohmann::ordered_json::object();
   if (is_there(kept)) {
     found.tokenizer_config = read_file(kept, kMaxConfigBytes);
+    refuse_stand_in(found.tokenizer_config, kept.string());
     const nlohmann::json document = parse_json(found.tokenizer_config, kept.string());
     JsonPlace(document, kept.string()).require_object();
     if (!options.lower_case) return found;

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/stand_in.h"
 #include "deformer/error.h"
 #include "text/utf8.h"
 
@@ -204,6 +205,7 @@ PairDataset load_pair_dataset(Task task, const std::filesystem::path& path) {
                 "task: expected boolq, mnli or qqp, found " + to_string(task));
   }
   const std::string text = read_file(path);
+  refuse_stand_in(text, path.string());
   if (task == Task::kBoolq) return read_boolq(text, path.string());
   return TableReader(task, path.string()).read(text);
 }

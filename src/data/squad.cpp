@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/stand_in.h"
 #include "deformer/dataset.h"
 #include "deformer/error.h"
 
@@ -231,6 +232,7 @@ bool SquadDataset::has_unanswerable() const noexcept {
 SquadDataset load_squad(const std::filesystem::path& path, SquadUse use) {
   const std::string file = path.string();
   const std::string text = read_file(path);
+  refuse_stand_in(text, file);
   SquadReader reader(use);
   if (is_json_lines(text, file)) {
     read_lines(text, file, reader);

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/stand_in.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -295,6 +296,7 @@ SafetensorsFile SafetensorsFile::open(const std::filesystem::path& path) {
   SafetensorsFile file;
   file.mapping_ = MappedFile::open(path);
   const std::span<const std::byte> bytes = file.mapping_->bytes();
+  refuse_stand_in(bytes, where);
   const std::string_view text = read_header(bytes, where);
   const nlohmann::json header = parse_header(text, where);
   const std::span<const std::byte> buffer = bytes.subspan(kLengthBytes + text.size());

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/stand_in.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -23,7 +24,9 @@ std::int32_t id_of(const WordPieceVocabulary& vocabulary, const std::string& tok
 
 std::string read_vocabulary(const std::filesystem::path& path) {
   try {
-    return read_file(path, kMaxVocabularyBytes);
+    std::string bytes = read_file(path, kMaxVocabularyBytes);
+    refuse_stand_in(bytes, path.string());
+    return bytes;
   } catch (const Error& error) {
     // Here the size is not the caller's choice but the file's fault.
     if (error.code() != ErrorCode::kInvalidArgument) throw;

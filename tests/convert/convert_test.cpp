@@ -415,6 +415,21 @@ TEST_F(Convert, RefusesWhatItCannotRead) {
                  "found the older form: load it with PyTorch");
 }
 
+TEST_F(Convert, NamesAGitLfsPointerInPlaceOfItsFile) {
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n";
+  const std::string text = ": expected the file itself, found a Git LFS pointer to one of 7 bytes";
+  fs::create_directory(path("hub"));
+  write_bytes(path("hub/pytorch_model.bin"), pointer);
+  expect_refused(path("hub"), ErrorCode::kCorrupt, "pytorch_model.bin" + text);
+  write_bytes(path("weights"), pointer);
+  expect_refused(path("weights"), ErrorCode::kCorrupt, "weights" + text);
+  write_bytes(path("model.ckpt.index"), pointer);
+  expect_refused(path("model.ckpt"), ErrorCode::kCorrupt, "model.ckpt.index" + text);
+  copy_files(golden_convert("torch/bert"), path("bert"));
+  write_bytes(path("bert/vocab.txt"), pointer);
+  expect_refused(path("bert"), ErrorCode::kCorrupt, "bert/vocab.txt" + text);
+}
+
 TEST_F(Convert, RefusesShardsThatDisagreeWithTheirIndex) {
   copy_files(golden_convert("torch/bert-sharded"), path("shards"));
   fs::rename(path("shards/pytorch_model-00002-of-00002.bin"), path("shards/elsewhere.bin"));

@@ -90,6 +90,10 @@ TEST_F(SquadFile, AcceptsAByteOrderMark) {
   EXPECT_EQ(load("\xEF\xBB\xBF{\"data\": []}").num_questions(), 0U);
 }
 
+TEST_F(SquadFile, NamesAPageThatAServerSentInItsPlace) {
+  expect_refused("<!DOCTYPE html>\n<html></html>\n", "expected the file itself, found a page");
+}
+
 TEST_F(SquadFile, NamesLineAndColumnOfBrokenJson) {
   expect_refused("{\"data\": [\n  {\"title\": \"T\",]}", "line 2, column 17: broken JSON: ");
   expect_refused("{\"data\": [", "line 1, column 11: broken JSON: ");

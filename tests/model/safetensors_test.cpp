@@ -129,6 +129,12 @@ TEST_F(Safetensors, AbsentFilesAreNotFound) {
   expect_error(ErrorCode::kNotFound, "x.safetensors", [&] { (void)SafetensorsFile::open(path_); });
 }
 
+TEST_F(Safetensors, NamesAGitLfsPointerInPlaceOfTheFile) {
+  expect_corrupt(
+      "x.safetensors: expected the file itself, found a Git LFS pointer to one of 7 bytes",
+      "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n");
+}
+
 TEST_F(Safetensors, ChecksTheHeaderLength) {
   expect_corrupt("expected at least 8 bytes, found 0", "");
   expect_corrupt("expected at least 8 bytes, found 7", std::string(7, '\0'));

@@ -46,6 +46,16 @@ TEST(LoadTokenizer, NamesTheFileOfABrokenVocabulary) {
                      [&] { (void)load_tokenizer(dir.path()); });
 }
 
+TEST(LoadTokenizer, NamesAGitLfsPointerInPlaceOfItsFile) {
+  for (const char* name : {"vocab.txt", "spiece.model"}) {
+    const test::TempDir dir;
+    write_file(dir / name, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n");
+    test::expect_error(ErrorCode::kCorrupt,
+                       (dir / name).string() + ": expected the file itself, found a Git LFS",
+                       [&] { (void)load_tokenizer(dir.path()); });
+  }
+}
+
 TEST(LoadTokenizer, RefusesAHugeVocabulary) {
   const test::TempDir dir;
   write_file(dir / "vocab.txt", "a\n");
