@@ -44,6 +44,19 @@ constexpr std::array<std::string_view, 8> kCommonlyUnused{"bert.embeddings.posit
                                                           "sequence_summary.",
                                                           "logits_proj."};
 
+// What DataParallel and torch.compile put in front of a wrapped model's names.
+std::string_view without_wrapper(std::string_view name) {
+  for (bool found = true; found;) {
+    found = false;
+    for (const std::string_view wrapper : {"module.", "_orig_mod."}) {
+      if (!name.starts_with(wrapper)) continue;
+      name.remove_prefix(wrapper.size());
+      found = true;
+    }
+  }
+  return name;
+}
+
 // Without an exception where a directory cannot be searched.
 bool is_there(const fs::path& path) {
   std::error_code ignored;
@@ -66,7 +79,7 @@ bool is_there(const fs::path& path) {
 }  // namespace
 
 std::string canonical_name(std::string_view stored_name) {
-  std::string name(stored_name);
+  std::string name(without_wrapper(stored_name));
   for (const Rename& rename : kLegacySuffixes) {
     if (name.ends_with(rename.from)) {
       name.replace(name.size() - rename.from.size(), rename.from.size(), rename.to);

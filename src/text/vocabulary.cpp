@@ -11,6 +11,7 @@ namespace deformer {
 namespace {
 
 constexpr std::string_view kContinuation = "##";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 constexpr std::uint64_t kHashSeed = 0x9E3779B97F4A7C15;
 
@@ -92,6 +93,7 @@ PieceTable::Match PieceTable::longest_match(std::string_view text) const noexcep
 }
 
 WordPieceVocabulary::WordPieceVocabulary(std::string_view lines, const std::string& where) {
+  if (lines.starts_with(kByteOrderMark)) lines.remove_prefix(kByteOrderMark.size());
   while (!lines.empty()) {
     const std::size_t newline = lines.find('\n');
     const std::string_view line = lines.substr(0, newline);
@@ -102,6 +104,7 @@ WordPieceVocabulary::WordPieceVocabulary(std::string_view lines, const std::stri
     }
     tokens_.emplace_back(without_trailing_space(line));
   }
+  while (!tokens_.empty() && tokens_.back().empty()) tokens_.pop_back();
   if (tokens_.empty()) {
     throw Error(ErrorCode::kCorrupt, where + ": expected one token a line, found an empty file");
   }

@@ -54,8 +54,9 @@ class WordPieceVocabulary {
  public:
   /// One token a line, ended by "\n" or "\r\n", the id is the line's number from 0. As in Hugging
   /// Face, white space at the end of a line is no part of the token, the last of equal lines
-  /// counts, and an empty line takes an id that no text gets. Throws kCorrupt for no line at all
-  /// and for invalid UTF-8; `where` names the file.
+  /// counts, and an empty line takes an id that no text gets; but for those at the end, and a byte
+  /// order mark at the beginning, which are no part of the vocabulary. Throws kCorrupt for no line
+  /// at all and for invalid UTF-8; `where` names the file.
   WordPieceVocabulary(std::string_view lines, const std::string& where);
 
   /// Number of lines: ids are below it.

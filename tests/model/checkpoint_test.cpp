@@ -67,6 +67,13 @@ TEST(CanonicalName, SpellsLegacyNamesAsTodaysHuggingFace) {
   EXPECT_EQ(canonical_name("pooler.dense.weight"), "bert.pooler.dense.weight");
 }
 
+TEST(CanonicalName, DropsWhatAWrapperPutInFront) {
+  EXPECT_EQ(canonical_name("module.bert.pooler.dense.weight"), "bert.pooler.dense.weight");
+  EXPECT_EQ(canonical_name("_orig_mod.qa_outputs.bias"), "qa_outputs.bias");
+  EXPECT_EQ(canonical_name("module._orig_mod.encoder.layer.0.output.LayerNorm.gamma"),
+            "bert.encoder.layer.0.output.LayerNorm.weight");
+}
+
 TEST(CanonicalName, LeavesOtherNamesAlone) {
   for (const char* name : {"bert.embeddings.LayerNorm.weight", "qa_outputs.weight", "gamma",
                            "cls.predictions.bias", "LayerNorm.gamma.extra", "embeddings", ""}) {
