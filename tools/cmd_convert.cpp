@@ -31,8 +31,9 @@ ConvertOptions convert_options(const ConvertVerbOptions& options) {
 
 void add_tokenizer(CLI::App& verb, ConvertVerbOptions& options) {
   const std::string group = "Vocabulary";
-  verb.add_option("--vocabulary", options.vocabulary,
-                  "vocab.txt or spiece.model; by default beside the checkpoint or above it")
+  verb.add_option(
+          "--vocabulary", options.vocabulary,
+          "vocab.txt, spiece.model or tokenizer.json; by default beside the checkpoint or above it")
       ->type_name("FILE")
       ->group(group);
   auto* lower = verb.add_flag("--lower-case", options.lower_case,

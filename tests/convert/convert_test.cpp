@@ -8,10 +8,12 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "convert/files.h"
 #include "convert/table_writer.h"
 #include "deformer/model.h"
+#include "deformer/tokenizer.h"
 #include "model/checkpoint.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -446,6 +448,37 @@ TEST_F(Convert, FindsDamagedWeightsBeforeItWrites) {
   for (std::size_t i = 0; i < bytes.size(); i += 16) bytes[i] ^= 1;
   write_bytes(data, bytes);
   expect_refused(path("damaged"), ErrorCode::kCorrupt, "expected bytes with CRC-32C");
+}
+
+// What transformers 5 saves: no vocab.txt.
+TEST_F(Convert, TakesTokenizerJson) {
+  copy_files(golden_convert("torch/bert"), path("bert"));
+  (void)convert(path("bert"));
+  const std::uint64_t expected = load_tokenizer(to())->hash();
+  fs::remove_all(to());
+  nlohmann::json file = nlohmann::json::parse(
+      read_bytes(fs::path(DEFORMER_SOURCE_DIR) / "tests/golden/tokenizer/tokenizer.json"));
+  nlohmann::json vocabulary;
+  std::istringstream lines(read_bytes(path("bert/vocab.txt")));
+  for (std::string line; std::getline(lines, line);) vocabulary[line] = vocabulary.size();
+  file["model"]["vocab"] = vocabulary;
+  file["added_tokens"] = nlohmann::json::array();
+  for (auto& [name, token] : file["post_processor"]["special_tokens"].items()) {
+    token["ids"] = {vocabulary.at(name)};
+  }
+  write_bytes(path("bert/tokenizer.json"), file.dump());
+  fs::remove(path("bert/vocab.txt"));
+  const ConvertReport report = convert(path("bert"));
+  EXPECT_EQ(report.vocabulary, path("bert/tokenizer.json"));
+  EXPECT_TRUE(report.lower_case);
+  EXPECT_TRUE(fs::exists(to() / "tokenizer.json"));
+  EXPECT_FALSE(fs::exists(to() / "vocab.txt"));
+  EXPECT_EQ(load_tokenizer(to())->hash(), expected);
+  fs::remove_all(to());
+  write_bytes(path("bert/vocab.txt"), "[PAD]\n");
+  expect_refused(
+      path("bert"), ErrorCode::kIncompatible,
+      "bert/tokenizer.json: expected the vocabulary of " + path("bert/vocab.txt").string());
 }
 
 TEST_F(Convert, RefusesAVocabularyThatDoesNotBelong) {

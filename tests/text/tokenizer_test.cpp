@@ -42,7 +42,8 @@ TEST(LoadTokenizer, NamesTheFileOfABrokenVocabulary) {
   test::expect_error(ErrorCode::kCorrupt, (dir / "vocab.txt").string() + ": expected the special",
                      [&] { (void)load_tokenizer(dir.path()); });
   write_file(dir / "vocab.txt", "");
-  test::expect_error(ErrorCode::kCorrupt, (dir / "vocab.txt").string() + ": expected one token",
+  test::expect_error(ErrorCode::kCorrupt,
+                     (dir / "vocab.txt").string() + ": expected at least one token",
                      [&] { (void)load_tokenizer(dir.path()); });
 }
 

@@ -97,9 +97,9 @@ TEST(WordPieceVocabulary, LeavesOutAByteOrderMarkAndEmptyLinesAtTheEnd) {
 }
 
 TEST(WordPieceVocabulary, RefusesAnEmptyFile) {
-  test::expect_error(ErrorCode::kCorrupt, "v: expected one token a line",
+  test::expect_error(ErrorCode::kCorrupt, "v: expected at least one token",
                      [] { WordPieceVocabulary("\n\n", "v"); });
-  test::expect_error(ErrorCode::kCorrupt, "dir/vocab.txt: expected one token a line",
+  test::expect_error(ErrorCode::kCorrupt, "dir/vocab.txt: expected at least one token",
                      [] { WordPieceVocabulary("", "dir/vocab.txt"); });
 }
 
