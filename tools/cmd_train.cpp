@@ -206,6 +206,7 @@ TrainingFiles load_files(const TrainVerbOptions& options, Task task) {
   }
   const auto load_all = [](const std::vector<std::string>& paths, auto&& load) {
     std::vector<decltype(load(paths.front()))> files;
+    files.reserve(paths.size());
     for (const std::string& path : paths) files.push_back(load(path));
     return files;
   };

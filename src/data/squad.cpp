@@ -218,12 +218,14 @@ std::size_t SquadDataset::num_questions() const noexcept {
 bool SquadDataset::has_unanswerable() const noexcept {
   bool any_answer = false;
   bool any_without = false;
+  const auto is_marked = [&](const SquadQuestion& question) {
+    (question.answers.empty() ? any_without : any_answer) = true;
+    return question.is_impossible;
+  };
   for (const SquadArticle& article : articles) {
     for (const SquadParagraph& paragraph : article.paragraphs) {
-      for (const SquadQuestion& question : paragraph.questions) {
-        if (question.is_impossible) return true;
-        (question.answers.empty() ? any_without : any_answer) = true;
-      }
+      const auto& questions = paragraph.questions;
+      if (std::any_of(questions.begin(), questions.end(), is_marked)) return true;
     }
   }
   return any_answer && any_without;
