@@ -62,7 +62,7 @@ TEST_F(Main, SaysInALineWhatANumberShouldBe) {
     EXPECT_LT(result.err.size(), 160U);
   };
   const std::vector<std::string> answer{"answer", "--model", "m", "--squad", "f"};
-  for (const char* value : {"0", "1001", "-3", "2.5", "many", "", "0x10"}) {
+  for (const char* value : {"0", "1001", "-3", "2.5", "many", "0x10"}) {
     expect_refused(answer, "--top-k", value, "a whole number from 1 to 1000");
   }
   expect_refused(answer, "--limit", "-3", "a whole number of 0 or more");
@@ -71,7 +71,7 @@ TEST_F(Main, SaysInALineWhatANumberShouldBe) {
   expect_refused(answer, "--max-answer-tokens", "3000000000",
                  "a whole number from 0 to 2147483647");
   expect_refused(answer, "--split-layer", "-1", "a whole number from 0 to 2147483647");
-  for (const char* value : {"nan", "inf", "1e999", "x", ""}) {
+  for (const char* value : {"nan", "inf", "1e999", "x"}) {
     expect_refused(answer, "--no-answer-threshold", value, "a number");
   }
   const std::vector<std::string> evaluate{"evaluate", "--squad",     "f", "--predictions",

@@ -484,8 +484,9 @@ TEST_F(Convert, TakesTokenizerJson) {
 TEST_F(Convert, RefusesAVocabularyThatDoesNotBelong) {
   copy_files(golden_convert("torch/bert"), path("source"));
   fs::rename(path("source/vocab.txt"), path("source/words"));
-  expect_refused(path("source"), ErrorCode::kNotFound,
-                 "expected vocab.txt or bert.vocab there or in the directory above");
+  expect_refused(
+      path("source"), ErrorCode::kNotFound,
+      "expected vocab.txt or bert.vocab or tokenizer.json there or in the directory above");
   expect_refused(path("source"), ErrorCode::kNotFound, "expected a vocabulary (vocab.txt)",
                  {.vocabulary = path("none")});
   write_bytes(path("long"), read_bytes(path("source/words")) + "one\nmore\n");
