@@ -30,6 +30,10 @@ void add_reader_options(CLI::App& verb, ReaderOptions& options) {
       ->check(whole_int(0))
       ->capture_default_str()
       ->group(group);
+  verb.add_flag_callback(
+          "--no-align-to-words", [&options] { options.align_to_words = false; },
+          "Let an answer be a part of a word, as the model's tokens are")
+      ->group(group);
   verb.add_flag("--no-answer", options.no_answer,
                 "Let \"no answer\" compete (models trained on SQuAD 2.0)")
       ->group(group);
@@ -92,6 +96,7 @@ std::vector<QaResult> Reader::answer(const std::vector<QaRequest>& requests,
   SpanQaOptions options;
   options.top_k = options_.top_k.value_or(1);
   options.max_answer_tokens = options_.max_answer_tokens;
+  options.align_to_words = options_.align_to_words;
   options.allow_no_answer = options_.no_answer;
   options.no_answer_threshold = options_.no_answer_threshold;
   options.batch_tokens = options_.batch_tokens;
