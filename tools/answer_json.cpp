@@ -34,6 +34,13 @@ Json answer_objects(const QaResult& result) {
   return array;
 }
 
+// As the first key; the id's text is kept as it is, because no type of this program holds every
+// number.
+std::string line_with_id(const std::string& id_json, const Json& object) {
+  const std::string text = dump(object) + "\n";
+  return id_json.empty() ? text : "{\"id\":" + id_json + "," + text.substr(1);
+}
+
 }  // namespace
 
 std::string json_string(std::string_view text) {
@@ -42,22 +49,20 @@ std::string json_string(std::string_view text) {
 
 std::string result_line(const QaResult& result, const LineFields& fields) {
   Json line;
-  if (!fields.id_json.empty()) line["id"] = Json::parse(fields.id_json);
   if (!fields.question.empty()) line["question"] = fields.question;
   line["answers"] = answer_objects(result);
   if (fields.no_answer_score && result.no_answer_score) {
     line["no_answer_score"] = *result.no_answer_score;
   }
   line["question_cut"] = result.question_cut;
-  return dump(line) + "\n";
+  return line_with_id(fields.id_json, line);
 }
 
 std::string error_line(std::size_t line, std::string_view message, const std::string& id_json) {
   Json object;
-  if (!id_json.empty()) object["id"] = Json::parse(id_json);
   object["line"] = line;
   object["error"] = message;
-  return dump(object) + "\n";
+  return line_with_id(id_json, object);
 }
 
 std::string answers_array(const QaResult& result) {

@@ -13,6 +13,7 @@
 #include "deformer/published_models.h"
 #include "tools/bench_html.h"
 #include "tools/bench_report.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/paper_report.h"
 #include "tools/talk.h"
@@ -206,13 +207,13 @@ void add_input_options(CLI::App& verb, BenchVerbOptions& options) {
                   "Random texts of so many rows, special tokens included; 27,293 unless --squad")
       ->type_name("Q,P")
       ->delimiter(',')
-      ->check(CLI::PositiveNumber)
+      ->check(whole_int(1))
       ->excludes(squad)
       ->excludes(paper)
       ->group(group);
   verb.add_option("--passages", options.passages, "How many passages, one question each")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str()
       ->excludes(paper)
       ->group(group);
@@ -248,16 +249,17 @@ void add_measuring_options(CLI::App& verb, BenchVerbOptions& options) {
       ->group(group);
   verb.add_option("--batch-tokens", options.batch_tokens, "Most tokens of one pass")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str()
       ->group(group);
   verb.add_option("--min-seconds", options.min_seconds, "Measure each column at least so long")
       ->type_name("S")
-      ->check(CLI::NonNegativeNumber)
+      ->check(real_number(0))
       ->capture_default_str()
       ->group(group);
   verb.add_option("--seed", options.seed, "Of the sample, the texts and random weights")
       ->type_name("N")
+      ->check(whole_number(0))
       ->capture_default_str()
       ->group(group);
 }

@@ -2,6 +2,7 @@
 
 #include "tools/choice.h"
 #include "tools/convert_report.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/talk.h"
 
@@ -30,8 +31,9 @@ ConvertOptions convert_options(const ConvertVerbOptions& options) {
 
 void add_tokenizer(CLI::App& verb, ConvertVerbOptions& options) {
   const std::string group = "Vocabulary";
-  verb.add_option("--vocabulary", options.vocabulary,
-                  "vocab.txt or spiece.model; by default beside the checkpoint or above it")
+  verb.add_option(
+          "--vocabulary", options.vocabulary,
+          "vocab.txt, spiece.model or tokenizer.json; by default beside the checkpoint or above it")
       ->type_name("FILE")
       ->group(group);
   auto* lower = verb.add_flag("--lower-case", options.lower_case,
@@ -55,7 +57,8 @@ CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
       ->type_name("NAME");
   verb->add_option("--split-layer", options.convert.split_layer,
                    "Number of lower layers, for config.json; by default the source's")
-      ->type_name("K");
+      ->type_name("K")
+      ->check(whole_int(0));
   verb->add_option(
           "--layout", options.layout,
           "Where question and passage stand (bert: restart, continue; xlnet: packed, slots,"

@@ -4,6 +4,7 @@
 
 #include "deformer/error.h"
 #include "deformer/passage_encoder.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/passage_reader.h"
 #include "tools/store_report.h"
@@ -79,7 +80,7 @@ void add_outputs(CLI::App& verb, EncodeVerbOptions& options) {
   verb.add_option("--batch-tokens", options.batch_tokens,
                   "Most tokens of one pass and of one commit")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str();
   verb.add_flag("--json", options.json, "Print the summary as JSON on stdout");
   verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr");

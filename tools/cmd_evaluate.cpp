@@ -10,6 +10,7 @@
 #include "deformer/predictions.h"
 #include "tools/cost.h"
 #include "tools/evaluation_report.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/squad_run.h"
 
@@ -30,6 +31,28 @@ double below_all(const NoAnswerScores& scores) {
   double lowest = 0;
   for (const auto& [id, score] : scores) lowest = std::min(lowest, score);
   return std::nextafter(lowest, -std::numeric_limits<double>::infinity());
+}
+
+// Before a model answers for minutes.
+void require_gold(const SquadDataset& dataset, const std::string& file) {
+  const std::size_t questions = dataset.num_questions();
+  if (questions == 0) {
+    throw Error(ErrorCode::kInvalidArgument, file + ": expected at least one question, found none");
+  }
+  const auto has_gold = [](const SquadParagraph& paragraph) {
+    return std::any_of(paragraph.questions.begin(), paragraph.questions.end(),
+                       [](const SquadQuestion& question) { return !question.answers.empty(); });
+  };
+  bool scorable = dataset.has_unanswerable();
+  for (const SquadArticle& article : dataset.articles) {
+    scorable =
+        scorable || std::any_of(article.paragraphs.begin(), article.paragraphs.end(), has_gold);
+  }
+  if (scorable) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              file + ": expected gold answers to compare with, found " + grouped(questions) +
+                  " questions without one (those that have no answer are marked \"is_impossible\": "
+                  "true)");
 }
 
 // The metrics at the threshold given, or at the one that the official search finds best for F1.
@@ -134,11 +157,12 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
                                      R"(A higher score counts as "no answer")")
                         ->needs(scores)
                         ->type_name("X")
+                        ->check(real_number())
                         ->capture_default_str()
                         ->group(group);
   verb->add_option("--limit", options.limit, "Score the first N questions only")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->group(group);
   verb->add_option("--output", options.output, "Keep the model's predictions")
       ->needs(model)
@@ -170,6 +194,7 @@ void run_evaluate(const EvaluateOptions& options) {
   Output output("-");
   SquadDataset dataset = load_squad(options.squad);
   if (options.limit) keep_first_questions(dataset, *options.limit);
+  require_gold(dataset, options.squad);
   const EvaluationReport report = options.predictions.empty() ? evaluate_model(options, dataset)
                                                               : evaluate_file(options, dataset);
   output.write(options.json ? to_json(report) : to_table(report));

@@ -6,6 +6,7 @@
 #include "deformer/error.h"
 #include "deformer/store_maintenance.h"
 #include "tools/model_report.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/store_report.h"
 #include "tools/talk.h"
@@ -75,12 +76,12 @@ CLI::App* add_inspect(CLI::App& app, InspectOptions& options) {
   verb->add_option("--question-tokens", options.sizes.question_tokens,
                    "Question length for the FLOPs, special tokens not counted")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_int(1))
       ->capture_default_str();
   verb->add_option("--passage-tokens", options.sizes.passage_tokens,
                    "Passage length for the FLOPs, special tokens not counted")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_int(1))
       ->capture_default_str();
   verb->add_flag("--verify", options.verify, "Read and check every passage of a store");
   verb->add_flag("--json", options.json, "JSON instead of text");

@@ -77,6 +77,7 @@ std::size_t erase_listed(PassageStore& store, const StoreOptions& options) {
        batch = lines.next_batch(kEraseBatch)) {
     std::vector<std::string> ids;
     for (LineReader::Line& line : batch) {
+      require_whole(line, lines.input().name() + ": line " + std::to_string(line.number));
       if (!line.text.empty()) ids.push_back(std::move(line.text));
     }
     erased += store.erase(ids);

@@ -1,7 +1,12 @@
 #include "tools/cmd_trace.h"
 
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
 #include "deformer/error.h"
 #include "deformer/trace.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/talk.h"
 
@@ -16,6 +21,25 @@ Tensors (F32, one row a token, no padding): lower.question.embeddings, lower.que
 lower.passage.embeddings, lower.passage.<layer>, upper.<layer>, logits.start, logits.end; layers by
 absolute number, upper rows and logits in the model's joint order. ids.question and ids.passage
 (I64) are the segments that went in, special tokens included.)";
+
+// All of the list counts: a gap, or a letter, is no id.
+std::vector<std::int32_t> parse_ids(const std::string& option, const std::string& list) {
+  std::vector<std::int32_t> ids;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    std::int32_t id = -1;
+    const auto parsed = std::from_chars(list.data() + begin, list.data() + end, id);
+    if (parsed.ec != std::errc() || parsed.ptr != list.data() + end || id < 0) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  option + ": expected token ids with commas between them, found \"" +
+                      list.substr(begin, end - begin) + "\" in place " +
+                      std::to_string(ids.size() + 1));
+    }
+    ids.push_back(id);
+    begin = end + 1;
+  }
+  return ids;
+}
 
 Trace make_trace(const TraceOptions& options, const Model& model) {
   if (options.question) {
@@ -46,27 +70,26 @@ CLI::App* add_trace(CLI::App& app, TraceOptions& options) {
                       ->group(group);
   auto* window = verb->add_option("--window", options.window, "Window of a long passage, from 0")
                      ->type_name("N")
-                     ->check(CLI::NonNegativeNumber)
+                     ->check(whole_number(0))
                      ->capture_default_str()
                      ->group(group);
-  auto* question_ids = verb->add_option("--question-ids", options.question_ids,
-                                        "The question's segment, special tokens included")
-                           ->delimiter(',')
-                           ->allow_extra_args(false)
-                           ->type_name("ID,ID,...")
-                           ->group(group);
-  auto* passage_ids = verb->add_option("--passage-ids", options.passage_ids,
-                                       "The passage's segment, special tokens included")
-                          ->delimiter(',')
-                          ->allow_extra_args(false)
-                          ->type_name("ID,ID,...")
-                          ->group(group);
+  const auto add_ids = [&](const char* name, std::vector<std::int32_t>& ids, const char* text) {
+    return verb
+        ->add_option_function<std::string>(
+            name, [name, &ids](const std::string& list) { ids = parse_ids(name, list); }, text)
+        ->type_name("ID,ID,...")
+        ->group(group);
+  };
+  auto* question_ids = add_ids("--question-ids", options.question_ids,
+                               "The question's segment, special tokens included");
+  auto* passage_ids = add_ids("--passage-ids", options.passage_ids,
+                              "The passage's segment, special tokens included");
   question->needs(passage);
   passage->needs(question);
   window->needs(passage);
   question_ids->needs(passage_ids)->excludes(question)->excludes(passage);
   passage_ids->needs(question_ids)->excludes(question)->excludes(passage);
-  verb->add_option("--output", options.output, "The safetensors file")
+  verb->add_option("--output", options.output, "The safetensors file; - = stdout")
       ->required()
       ->type_name("FILE");
   verb->add_flag("--quiet", options.quiet, "No notes on stderr");
@@ -84,7 +107,7 @@ void run_trace(const TraceOptions& options) {
   const Talk talk(options.quiet);
   const auto model = load_model(options.model, talk);
   const Trace trace = make_trace(options, *model);
-  save_trace(trace, options.output);
+  save_trace(trace, options.output == "-" ? "/dev/stdout" : options.output);
   say_what_is_missing(trace, options, talk);
 }
 

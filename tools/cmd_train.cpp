@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <map>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -9,6 +10,7 @@
 #include "deformer/error.h"
 #include "tools/choice.h"
 #include "tools/failure.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/talk.h"
 #include "tools/train_report.h"
@@ -90,6 +92,7 @@ void add_data(CLI::App& verb, TrainVerbOptions& options) {
   verb.add_option("--held-out", training.held_out_questions,
                   "Questions set aside for evaluation, by whole passages")
       ->type_name("N")
+      ->check(whole_number(0))
       ->capture_default_str()
       ->group(group);
   verb.add_option("--negatives", options.negatives,
@@ -104,11 +107,13 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
   TrainingOptions& training = options.training;
   verb.add_option("--split-layer", options.split_layer, "Number of lower layers to train for")
       ->type_name("K")
+      ->check(whole_int(0))
       ->group(group);
   verb.add_option("--split-layers", training.split_layers,
                   "Several, for one set of weights; the last one is written to config.json")
       ->delimiter(',')
       ->type_name("K,K...")
+      ->check(whole_int(0))
       ->group(group);
   verb.add_option("--split-schedule", options.split_schedule,
                   "Several splits: alternate from step to step, or sum in every step")
@@ -130,6 +135,7 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
       ->group(group);
   verb.add_option("--temperature", training.temperature, "Of the distillation")
       ->type_name("X")
+      ->check(real_number())
       ->capture_default_str()
       ->group(group);
   verb.add_option("--lrs-scale", options.lrs_scale,
@@ -148,11 +154,17 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
 void add_optimizer(CLI::App& verb, TrainingOptions& training) {
   const std::string group = "Optimiser (AdamW, linear warm-up and decay)";
   const auto number = [&](const char* name, auto& value, const char* text) {
-    verb.add_option(name, value, text)->type_name("X")->capture_default_str()->group(group);
+    const bool whole = std::is_integral_v<std::remove_reference_t<decltype(value)>>;
+    verb.add_option(name, value, text)
+        ->type_name("X")
+        ->check(whole ? whole_number(0) : real_number())
+        ->capture_default_str()
+        ->group(group);
   };
   number("--epochs", training.epochs, "Passes over the data");
   verb.add_option("--max-steps", training.max_steps, "Steps, in place of --epochs")
       ->type_name("N")
+      ->check(whole_number(1))
       ->group(group);
   number("--learning-rate", training.learning_rate, "Highest rate");
   number("--warmup", training.warmup, "Share of the steps until the highest rate");
@@ -171,16 +183,19 @@ void add_run(CLI::App& verb, TrainVerbOptions& options) {
   const std::string group = "Run";
   TrainingOptions& training = options.training;
   const auto option = [&](const char* name, auto& value, const char* type, const char* text) {
-    verb.add_option(name, value, text)->type_name(type)->capture_default_str()->group(group);
+    return verb.add_option(name, value, text)->type_name(type)->capture_default_str()->group(group);
   };
-  option("--evaluate-every", training.evaluate_every, "N", "Steps; 0 = only at the end");
-  option("--checkpoint-minutes", training.checkpoint_minutes, "X", "Time between two checkpoints");
+  option("--evaluate-every", training.evaluate_every, "N", "Steps; 0 = only at the end")
+      ->check(whole_number(0));
+  option("--checkpoint-minutes", training.checkpoint_minutes, "X", "Time between two checkpoints")
+      ->check(real_number());
   verb.add_flag("--resume", training.resume, "Continue from the checkpoint in --output")
       ->group(group);
   option("--device", options.device, "NAME", "cpu or cuda");
   option("--precision", options.precision, "NAME",
          "fp32; bf16 on a GPU and on a CPU with AMX or AVX-512 BF16; on a GPU tf32");
-  option("--threads", training.threads, "N", "CPU threads; 0 = LibTorch's own choice");
+  option("--threads", training.threads, "N", "CPU threads; 0 = LibTorch's own choice")
+      ->check(whole_int(0));
   option("--save-format", options.save_format, "NAME", "Weights written: fp32, fp16 or bf16");
   verb.add_flag("--json", options.json, "Print the summary as JSON on stdout")->group(group);
   verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group(group);
@@ -199,10 +214,14 @@ TrainingFiles load_files(const TrainVerbOptions& options, Task task) {
   }
   const auto load_all = [](const std::vector<std::string>& paths, auto&& load) {
     std::vector<decltype(load(paths.front()))> files;
+    files.reserve(paths.size());
     for (const std::string& path : paths) files.push_back(load(path));
     return files;
   };
-  if (span) return load_all(options.squad, load_squad);
+  if (span) {
+    return load_all(options.squad,
+                    [](const std::string& path) { return load_squad(path, SquadUse::kTraining); });
+  }
   if (task == Task::kRace) return load_all(options.data, load_race);
   return load_all(options.data,
                   [&](const std::string& path) { return load_pair_dataset(task, path); });

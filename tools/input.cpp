@@ -14,7 +14,6 @@ namespace deformer::tools {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{1} << 16;
-constexpr std::size_t kMaxLineBytes = std::size_t{256} << 20;
 
 }  // namespace
 
@@ -83,24 +82,36 @@ std::vector<LineReader::Line> LineReader::next_batch(std::size_t max_lines) {
 std::optional<LineReader::Line> LineReader::next_complete_line() {
   std::size_t end = buffer_.find('\n', scanned_);
   if (end == std::string::npos) {
-    scanned_ = buffer_.size();
-    if (scanned_ - begin_ > kMaxLineBytes) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  input_.name() + ": line " + std::to_string(lines_ + 1) + ": expected at most " +
-                      std::to_string(kMaxLineBytes) + " bytes");
-    }
-    if (ended_ && begin_ < buffer_.size()) {
-      end = buffer_.size();
-    } else {
-      buffer_.erase(0, begin_);
-      scanned_ -= begin_;
-      begin_ = 0;
+    if (!ended_ || begin_ == buffer_.size()) {
+      keep_unfinished();
       return std::nullopt;
     }
+    end = buffer_.size();
   }
-  Line line{++lines_, buffer_.substr(begin_, end - begin_)};
+  Line line{.number = ++lines_, .text = {}, .too_long = too_long_ || end - begin_ > kMaxLineBytes};
+  if (!line.too_long) line.text = buffer_.substr(begin_, end - begin_);
+  too_long_ = false;
   begin_ = scanned_ = std::min(end + 1, buffer_.size());
   return line;
+}
+
+// Moves the line that has begun to the front of the buffer; of one that is too long already nothing
+// but that is kept.
+void LineReader::keep_unfinished() {
+  buffer_.erase(0, begin_);
+  begin_ = 0;
+  if (buffer_.size() > kMaxLineBytes) {
+    too_long_ = true;
+    buffer_.resize(1);
+  }
+  scanned_ = buffer_.size();
+}
+
+void require_whole(const LineReader::Line& line, const std::string& where) {
+  if (!line.too_long) return;
+  throw Error(ErrorCode::kInvalidArgument, where + ": expected at most " +
+                                               std::to_string(LineReader::kMaxLineBytes) +
+                                               " bytes, found more");
 }
 
 }  // namespace deformer::tools

@@ -36,21 +36,25 @@ class Input {
 /// Lines of a stream in batches that never wait for more than the next line.
 class LineReader {
  public:
+  static constexpr std::size_t kMaxLineBytes = std::size_t{16} << 20;
+
   struct Line {
     std::size_t number = 0;  ///< from 1
     std::string text;        ///< without its line feed
+    bool too_long = false;   ///< it has more than kMaxLineBytes; `text` is empty
   };
 
   explicit LineReader(const std::string& path) : input_(path) {}
 
   /// The lines that are there, at least one and at most `max_lines`; waits only for the first.
-  /// Empty at the end. Throws kInvalidArgument for a line of more than 256 MiB.
+  /// Empty at the end. The line after one that is too long is read as any other.
   [[nodiscard]] std::vector<Line> next_batch(std::size_t max_lines);
 
   [[nodiscard]] const Input& input() const noexcept { return input_; }
 
  private:
   [[nodiscard]] std::optional<Line> next_complete_line();
+  void keep_unfinished();
 
   Input input_;
   std::string buffer_;
@@ -58,6 +62,10 @@ class LineReader {
   std::size_t scanned_ = 0;  // no line feed in [begin_, scanned_)
   std::size_t lines_ = 0;
   bool ended_ = false;
+  bool too_long_ = false;  // the line that has begun
 };
+
+/// Throws kInvalidArgument "WHERE: ..." for a line that is too long.
+void require_whole(const LineReader::Line& line, const std::string& where);
 
 }  // namespace deformer::tools

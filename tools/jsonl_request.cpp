@@ -1,6 +1,7 @@
 #include "tools/jsonl_request.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "deformer/content_id.h"
@@ -16,6 +17,10 @@ using Json = nlohmann::json;
               where + ": expected " + expected + ", found " + found.type_name());
 }
 
+[[noreturn]] void fail_missing(const std::string& where, const char* key) {
+  throw Error(ErrorCode::kCorrupt, where + ": expected a key \"" + key + "\", found none");
+}
+
 // "[json.exception.parse_error.101] parse error at line 1, column 9: syntax error ..." -> "column
 // 9: broken JSON: syntax error ...". The line is known to the caller.
 std::string parse_problem(const std::string& what) {
@@ -25,6 +30,13 @@ std::string parse_problem(const std::string& what) {
   return what.substr(column, colon - column) + ": broken JSON: " + what.substr(colon + 2);
 }
 
+// "[json.exception.out_of_range.406] number overflow parsing '1e999'" -> "1e999".
+std::string number_of(const std::string& what) {
+  const std::size_t open = what.find('\'');
+  const std::size_t close = what.rfind('\'');
+  return open < close ? what.substr(open + 1, close - open - 1) : what;
+}
+
 Json parse_object(std::string_view line, const std::string& where) {
   try {
     Json value = Json::parse(line.begin(), line.end());
@@ -32,13 +44,65 @@ Json parse_object(std::string_view line, const std::string& where) {
     return value;
   } catch (const Json::parse_error& error) {
     throw Error(ErrorCode::kCorrupt, where + ", " + parse_problem(error.what()));
+  } catch (const Json::out_of_range& error) {
+    throw Error(ErrorCode::kCorrupt,
+                where + ": expected numbers of at most 1.8e308, found " + number_of(error.what()));
   }
 }
 
-// Null when absent.
-const std::string* find_string(const Json& object, const char* key, const std::string& where) {
+// The id of a line in its own spelling, up to where the line breaks off.
+class IdEvents : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return take(""); }
+  bool boolean(bool) override { return take(""); }
+  bool number_integer(number_integer_t value) override { return take(std::to_string(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return take(std::to_string(value)); }
+  bool number_float(number_float_t, const string_t& text) override { return take(text); }
+  bool string(string_t& value) override { return take(in_id_ ? Json(value).dump() : ""); }
+  bool binary(binary_t&) override { return take(""); }
+  bool start_object(std::size_t) override { return open(true); }
+  bool start_array(std::size_t) override { return open(false); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    in_id_ = depth_ == 1 && in_object_ && name == "id";
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) override {
+    return false;
+  }
+
+  std::string id_json;  // empty: none
+
+ private:
+  bool take(std::string text) {
+    if (std::exchange(in_id_, false)) id_json = std::move(text);
+    return true;
+  }
+  bool open(bool object) {
+    if (depth_++ == 0) in_object_ = object;
+    return take("");
+  }
+  bool close() {
+    --depth_;
+    return true;
+  }
+
+  int depth_ = 0;
+  bool in_object_ = false;  // the outermost value is one
+  bool in_id_ = false;      // the next value is the id
+};
+
+// Null when absent or null.
+const Json* find_value(const Json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end()) return nullptr;
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+// Null when absent or null.
+const std::string* find_string(const Json& object, const char* key, const std::string& where) {
+  const Json* const found = find_value(object, key);
+  if (found == nullptr) return nullptr;
   if (!found->is_string()) fail_type(where + ": " + key, "a string", *found);
   return &found->get_ref<const std::string&>();
 }
@@ -46,22 +110,34 @@ const std::string* find_string(const Json& object, const char* key, const std::s
 std::string require_string(const Json& object, const char* key, const std::string& where) {
   const std::string* const value = find_string(object, key, where);
   if (value != nullptr) return *value;
-  throw Error(ErrorCode::kCorrupt, where + ": expected a key \"" + key + "\", found none");
+  fail_missing(where, key);
 }
 
-// Null when absent.
-const Json* find_id(const Json& object, const std::string& where) {
-  const auto id = object.find("id");
-  if (id == object.end()) return nullptr;
-  if (!id->is_string() && !id->is_number()) fail_type(where + ": id", "a string or number", *id);
-  return &*id;
+// Null when absent or null.
+const Json* find_id(const Json& object, const char* key, const std::string& where) {
+  const Json* const id = find_value(object, key);
+  if (id != nullptr && !id->is_string() && !id->is_number()) {
+    fail_type(where + ": " + key, "a string or number", *id);
+  }
+  return id;
+}
+
+// What a store knows a passage by: a number by its digits.
+std::optional<std::string> find_passage_id(const Json& object, const char* key,
+                                           const std::string& where) {
+  const Json* const id = find_id(object, key, where);
+  if (id == nullptr) return std::nullopt;
+  if (id->is_string()) return id->get<std::string>();
+  if (id->is_number_integer()) return id->dump();
+  fail_type(where + ": " + key, "a string or an integer of at most 64 bits", *id);
 }
 
 // A passage by text, by id, or both; one of them is there. One whose text is there but empty has
 // nothing to read.
-void add_passage(const std::string* id, const std::string* text, std::vector<Passage>& passages) {
+void add_passage(const std::optional<std::string>& id, const std::string* text,
+                 std::vector<Passage>& passages) {
   if (text != nullptr && text->empty()) return;
-  passages.push_back({id == nullptr ? content_id(*text) : *id, text == nullptr ? "" : *text});
+  passages.push_back({id ? *id : content_id(*text), text == nullptr ? "" : *text});
 }
 
 void add_passages(const Json& list, const std::string& where, std::vector<Passage>& passages) {
@@ -72,8 +148,9 @@ void add_passages(const Json& list, const std::string& where, std::vector<Passag
   for (std::size_t i = 0; i < list.size(); ++i) {
     const std::string place = where + "[" + std::to_string(i) + "]";
     if (!list[i].is_object()) fail_type(place, "an object", list[i]);
-    const std::string id = require_string(list[i], "id", place);
-    add_passage(&id, find_string(list[i], "text", place), passages);
+    const std::optional<std::string> id = find_passage_id(list[i], "id", place);
+    if (!id) fail_missing(place, "id");
+    add_passage(id, find_string(list[i], "text", place), passages);
   }
 }
 
@@ -82,13 +159,13 @@ void add_passages(const Json& list, const std::string& where, std::vector<Passag
 JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where) {
   const Json object = parse_object(line, where);
   JsonlRequest parsed;
-  if (const Json* const id = find_id(object, where)) parsed.id_json = id->dump();
+  if (find_id(object, "id", where) != nullptr) parsed.id_json = jsonl_id(line);
   parsed.request.question = require_string(object, "question", where);
   const std::string* const text = find_string(object, "passage", where);
-  const std::string* const passage_id = find_string(object, "passage_id", where);
-  const auto list = object.find("passages");
-  const bool has_one = text != nullptr || passage_id != nullptr;
-  if (has_one == (list != object.end())) {
+  const std::optional<std::string> passage_id = find_passage_id(object, "passage_id", where);
+  const Json* const list = find_value(object, "passages");
+  const bool has_one = text != nullptr || passage_id;
+  if (has_one == (list != nullptr)) {
     throw Error(ErrorCode::kInvalidArgument,
                 where + R"(: expected either "passages" or "passage" and "passage_id", found )" +
                     (has_one ? "both" : "neither"));
@@ -105,11 +182,10 @@ Passage parse_jsonl_passage(std::string_view line, const std::string& where) {
   const Json object = parse_object(line, where);
   Passage passage;
   passage.text = require_string(object, "text", where);
-  const Json* const id = find_id(object, where);
-  if (id == nullptr) {
-    passage.id = content_id(passage.text);
+  if (const Json* const id = find_id(object, "id", where)) {
+    passage.id = id->is_string() ? id->get<std::string>() : jsonl_id(line);
   } else {
-    passage.id = id->is_string() ? id->get<std::string>() : id->dump();
+    passage.id = content_id(passage.text);
   }
   return passage;
 }
@@ -118,15 +194,10 @@ bool is_blank_line(std::string_view line) noexcept {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
 
-std::string jsonl_id(std::string_view line) noexcept {
-  try {
-    const Json object = Json::parse(line.begin(), line.end(), nullptr, false);
-    if (!object.is_object() || !object.contains("id")) return "";
-    const Json& id = object["id"];
-    return id.is_string() || id.is_number() ? id.dump() : "";
-  } catch (const std::exception&) {
-    return "";
-  }
+std::string jsonl_id(std::string_view line) {
+  IdEvents events;
+  (void)Json::sax_parse(line.begin(), line.end(), &events);
+  return std::move(events.id_json);
 }
 
 }  // namespace deformer::tools

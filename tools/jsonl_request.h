@@ -9,9 +9,11 @@
 namespace deformer::tools {
 
 struct JsonlRequest {
-  std::string id_json;  ///< the line's id as JSON text, to be given back; empty when it has none
-  QaRequest request;    ///< passages whose text is empty are left out; one that has no id gets its
-                        ///< text's content id
+  std::string
+      id_json;        ///< the line's id as JSON text in its own spelling (12345678901234567890123,
+                      ///< 1e2), to be given back; empty when it has none
+  QaRequest request;  ///< passages whose text is empty are left out; one that has no id gets its
+                      ///< text's content id
 };
 
 /// `where` begins messages, e.g. "in.jsonl: line 7". Throws kCorrupt for broken JSON (with the
@@ -19,14 +21,15 @@ struct JsonlRequest {
 /// other.
 [[nodiscard]] JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where);
 
-/// {"id", "text"}: a passage to be encoded. The id may be a string or a number; without one it is
-/// the text's content id. Throws kCorrupt as above.
+/// {"id", "text"}: a passage to be encoded. The id may be a string or a number, which is taken by
+/// its spelling; without one it is the text's content id. Throws kCorrupt as above.
 [[nodiscard]] Passage parse_jsonl_passage(std::string_view line, const std::string& where);
 
 /// A line of white space, which streams of JSON Lines may hold.
 [[nodiscard]] bool is_blank_line(std::string_view line) noexcept;
 
-/// The id of a line as JSON text, empty when there is none or the line is no JSON object.
-[[nodiscard]] std::string jsonl_id(std::string_view line) noexcept;
+/// The id of a line as JSON text: a number in its own spelling. Empty when there is none, or none
+/// before the place where the line is broken.
+[[nodiscard]] std::string jsonl_id(std::string_view line);
 
 }  // namespace deformer::tools

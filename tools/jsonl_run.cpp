@@ -40,7 +40,7 @@ class JsonlRunner {
   void run(const std::vector<LineReader::Line>& lines) {
     std::vector<Slot> slots;
     for (const LineReader::Line& line : lines) {
-      if (is_blank_line(line.text)) continue;
+      if (is_blank_line(line.text) && !line.too_long) continue;
       slots.push_back(parse(line));
       if (slots.back().error && !keep_going_) break;
     }
@@ -57,6 +57,7 @@ class JsonlRunner {
     slot.number = line.number;
     const std::string where = input_name_ + ": line " + std::to_string(line.number);
     try {
+      require_whole(line, where);
       JsonlRequest parsed = parse_jsonl_request(line.text, where);
       slot.id_json = std::move(parsed.id_json);
       slot.request = std::move(parsed.request);

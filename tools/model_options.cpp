@@ -1,6 +1,7 @@
 #include "tools/model_options.h"
 
 #include "deformer/device.h"
+#include "tools/number.h"
 
 namespace deformer::tools {
 
@@ -24,12 +25,13 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->group(group);
   verb.add_option("--threads", options.threads, "CPU threads; 0 = LibTorch's own choice")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_int(0))
       ->capture_default_str()
       ->group(group);
   verb.add_option("--split-layer", options.split_layer,
                   "Number of lower layers; overrides the model's config.json")
       ->type_name("N")
+      ->check(whole_int(0))
       ->group(group);
   verb.add_option("--layout", options.layout,
                   "Where question and passage stand (bert: restart, continue; xlnet: packed, slots,"

@@ -67,7 +67,8 @@ class JsonlPassages : public PassageReader {
       const auto lines = lines_.next_batch(most);
       if (lines.empty()) break;
       for (const LineReader::Line& line : lines) {
-        if (is_blank_line(line.text) || !shard_.has(number_++)) continue;
+        if (is_blank_line(line.text) && !line.too_long) continue;
+        if (!shard_.has(number_++)) continue;
         batch.push_back(parse(line));
       }
     }
@@ -77,8 +78,9 @@ class JsonlPassages : public PassageReader {
 
  private:
   Passage parse(const LineReader::Line& line) const {
-    return parse_jsonl_passage(line.text,
-                               lines_.input().name() + ": line " + std::to_string(line.number));
+    const std::string where = lines_.input().name() + ": line " + std::to_string(line.number);
+    require_whole(line, where);
+    return parse_jsonl_passage(line.text, where);
   }
 
   LineReader lines_;
@@ -127,7 +129,7 @@ Shard parse_shard(const std::string& text) {
 }
 
 std::unique_ptr<PassageReader> read_squad_passages(const std::string& path, Shard shard) {
-  SquadDataset dataset = load_squad(path);
+  SquadDataset dataset = load_squad(path, SquadUse::kPassages);
   UniquePassages passages(shard);
   for (SquadArticle& article : dataset.articles) {
     for (SquadParagraph& paragraph : article.paragraphs) passages.add(std::move(paragraph.context));

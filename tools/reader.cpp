@@ -7,6 +7,7 @@
 #include "deformer/error.h"
 #include "tools/cost.h"
 #include "tools/model_options.h"
+#include "tools/number.h"
 
 namespace deformer::tools {
 namespace {
@@ -26,8 +27,12 @@ void add_reader_options(CLI::App& verb, ReaderOptions& options) {
   verb.add_option("--max-answer-tokens", options.max_answer_tokens,
                   "Longest answer; 0 = the model's own (30 as published)")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_int(0))
       ->capture_default_str()
+      ->group(group);
+  verb.add_flag_callback(
+          "--no-align-to-words", [&options] { options.align_to_words = false; },
+          "Let an answer be a part of a word, as the model's tokens are")
       ->group(group);
   verb.add_flag("--no-answer", options.no_answer,
                 "Let \"no answer\" compete (models trained on SQuAD 2.0)")
@@ -35,12 +40,13 @@ void add_reader_options(CLI::App& verb, ReaderOptions& options) {
   verb.add_option("--no-answer-threshold", options.no_answer_threshold,
                   "\"No answer\" wins when it scores higher than the best span by more than this")
       ->type_name("X")
+      ->check(real_number())
       ->capture_default_str()
       ->group(group);
   verb.add_option("--batch-tokens", options.batch_tokens,
                   "Most tokens of one pass: memory against speed")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1))
       ->capture_default_str()
       ->group(group);
   verb.add_option("--long-questions", options.long_questions,
@@ -90,6 +96,7 @@ std::vector<QaResult> Reader::answer(const std::vector<QaRequest>& requests,
   SpanQaOptions options;
   options.top_k = options_.top_k.value_or(1);
   options.max_answer_tokens = options_.max_answer_tokens;
+  options.align_to_words = options_.align_to_words;
   options.allow_no_answer = options_.no_answer;
   options.no_answer_threshold = options_.no_answer_threshold;
   options.batch_tokens = options_.batch_tokens;

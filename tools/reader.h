@@ -19,6 +19,7 @@ namespace deformer::tools {
 struct ReaderOptions {
   std::optional<std::size_t> top_k;  // 1 unless the verb says otherwise
   int max_answer_tokens = 0;
+  bool align_to_words = true;
   bool no_answer = false;
   double no_answer_threshold = 0;
   std::size_t batch_tokens = 4096;

@@ -28,11 +28,19 @@ struct QaRequest {
   std::vector<Passage> passages = {};
 };
 
+/// The search for each further answer looks at all spans anew.
+inline constexpr std::size_t kMaxTopK = 1000;
+
 struct SpanQaOptions {
-  std::size_t top_k =
-      1;  ///< answers per question, best first, no two overlapping in the same passage
+  /// Answers per question, best first, no two of which share a character of one passage; 1 to
+  /// kMaxTopK.
+  std::size_t top_k = 1;
   int max_answer_tokens =
       0;  ///< longest span in tokens; 0 = the model's own (config.json, 30 as published)
+  /// Lets an answer begin and end where a word does, as Hugging Face's pipeline (align_to_words):
+  /// at white space and at punctuation marks, which are words of their own. Else it may be a part
+  /// of a word, as the tokens are.
+  bool align_to_words = true;
   bool allow_no_answer = false;  ///< lets "no answer" compete (models trained on SQuAD 2.0)
   double no_answer_threshold =
       0.0;  ///< no answer wins when its score exceeds the best span's by more than this

@@ -58,15 +58,18 @@ class DEFORMER_EXPORT Tokenizer {
   [[nodiscard]] virtual std::uint64_t hash() const noexcept = 0;
 };
 
-/// Loads the tokenizer of a model directory. Options and the names of the special tokens come from
-/// tokenizer_config.json; tokenizer.json is not read.
+/// Loads the tokenizer of a model directory, from the first of these files that is there. Options
+/// and the names of the special tokens come from tokenizer_config.json.
 ///   vocab.txt     WordPiece, the ids and offsets of Hugging Face's BertTokenizer. do_lower_case
 ///                 (true), strip_accents (as do_lower_case), tokenize_chinese_chars (true); [CLS]
 ///                 [SEP] [PAD] [UNK].
 ///   spiece.model  SentencePiece, the ids of Hugging Face's XLNetTokenizer in Python. do_lower_case
 ///                 (false), remove_space (true), keep_accents (false); <cls> <sep> <pad> <unk>.
-/// With both files vocab.txt counts. Throws kNotFound (naming the files looked for), kCorrupt (also
-/// when a special token is not in the vocabulary), kIo.
+///   tokenizer.json  a WordPiece model as in vocab.txt, with options and special tokens of its own.
+/// Throws kNotFound (naming the files looked for), kCorrupt (also when a special token is not in
+/// the vocabulary), kIo, kUnsupported (a tokenizer.json of another kind), kIncompatible (a
+/// tokenizer.json that disagrees with tokenizer_config.json, or a WordPiece vocabulary in it with
+/// vocab.txt).
 [[nodiscard]] DEFORMER_EXPORT std::unique_ptr<const Tokenizer> load_tokenizer(
     const std::filesystem::path& model_dir);
 

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/file.h"
+#include "base/stand_in.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -69,7 +70,9 @@ nlohmann::json parse_json(std::string_view text, const std::string& where) {
 }
 
 nlohmann::json load_json(const std::filesystem::path& path) {
-  return parse_json(read_file(path), path.string());
+  const std::string text = read_file(path);
+  refuse_stand_in(text, path.string());
+  return parse_json(text, path.string());
 }
 
 const char* json_type_name(const nlohmann::json& value) noexcept {
@@ -109,6 +112,12 @@ void JsonPlace::require_object() const {
 bool JsonPlace::has(const char* key) const {
   require_object();
   return value_->contains(key);
+}
+
+std::optional<JsonPlace> JsonPlace::find(const char* key) const {
+  if (!has(key)) return std::nullopt;
+  JsonPlace member = at(key);
+  return member.value().is_null() ? std::nullopt : std::optional(std::move(member));
 }
 
 JsonPlace JsonPlace::at(const char* key) const {
@@ -156,6 +165,12 @@ double JsonPlace::as_number() const {
 bool JsonPlace::as_bool() const {
   if (!value_->is_boolean()) fail("a boolean");
   return value_->get<bool>();
+}
+
+std::string JsonPlace::as_id() const {
+  if (value_->is_number_integer()) return value_->dump();
+  if (!value_->is_string()) fail("a string or an integer of at most 64 bits");
+  return value_->get<std::string>();
 }
 
 }  // namespace deformer

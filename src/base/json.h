@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,7 +37,7 @@ class JsonEvents : public nlohmann::json_sax<nlohmann::json> {
   std::string where_;
 };
 
-/// read_file() + parse_json().
+/// read_file() + refuse_stand_in() + parse_json().
 [[nodiscard]] nlohmann::json load_json(const std::filesystem::path& path);
 
 /// "a string", "a number", ... for messages.
@@ -54,6 +55,8 @@ class JsonPlace {
   [[nodiscard]] std::string where() const;
 
   [[nodiscard]] bool has(const char* key) const;
+  /// Member of an object; absent where there is none or it is null.
+  [[nodiscard]] std::optional<JsonPlace> find(const char* key) const;
   [[nodiscard]] JsonPlace at(const char* key) const;    ///< member of an object
   [[nodiscard]] JsonPlace at(std::size_t index) const;  ///< element of an array
   [[nodiscard]] std::size_t size() const;               ///< of an array
@@ -61,6 +64,8 @@ class JsonPlace {
   [[nodiscard]] std::int64_t as_integer() const;
   [[nodiscard]] double as_number() const;
   [[nodiscard]] bool as_bool() const;
+  /// What names something: a string, or an integer as its digits.
+  [[nodiscard]] std::string as_id() const;
   /// Throws unless the value is an object.
   void require_object() const;
 

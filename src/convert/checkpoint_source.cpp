@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/mapped_file.h"
+#include "base/stand_in.h"
 #include "convert/paths.h"
 #include "convert/table_file.h"
 #include "convert/tensor_bundle.h"
@@ -162,6 +163,7 @@ CheckpointSource open_file(const fs::path& path) {
   if (name.ends_with(".bin.index.json")) return open_torch_shards(path);
   if (const auto prefix = prefix_of(path)) return open_tensorflow(*prefix);
   const auto file = MappedFile::open(path);
+  refuse_stand_in(file->bytes(), path.string());
   if (is_zip(file->bytes())) return open_torch(path);
   if (is_legacy_torch_file(file->bytes())) return open_torch(path);  // which refuses it
   if (is_table(file->bytes())) {

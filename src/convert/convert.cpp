@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/stand_in.h"
 #include "convert/checkpoint_source.h"
 #include "convert/model_directory.h"
 #include "convert/name_map.h"
@@ -18,6 +19,7 @@
 #include "deformer/tokenizer.h"
 #include "model/config.h"
 #include "text/tokenizer_config.h"
+#include "text/tokenizer_json.h"
 
 namespace deformer {
 namespace {
@@ -95,7 +97,9 @@ void check_directory(const fs::path& staged, const SourceVocabulary& vocabulary,
   }
   TokenizerConfig defaults;
   defaults.do_lower_case = architecture_of(report.config).lower_case;
-  report.lower_case = load_tokenizer_config(staged, defaults).do_lower_case;
+  report.lower_case = vocabulary.name == "tokenizer.json"
+                          ? load_json_tokenizer_config(staged).do_lower_case
+                          : load_tokenizer_config(staged, defaults).do_lower_case;
 }
 
 struct Plan {
@@ -157,7 +161,14 @@ ConvertReport convert(const fs::path& from, const fs::path& to, const ConvertOpt
   ConvertReport report = make_report(plan, dtype);
   StagedDirectory staged(to);
   write_file(staged.path() / "config.json", make_config_json(plan.config, plan.selection, dtype));
-  write_file(staged.path() / plan.vocabulary.name, read_file(plan.vocabulary.file));
+  const fs::path& file = plan.vocabulary.file;
+  const std::string vocabulary = read_file(file);
+  refuse_stand_in(vocabulary, file.string());
+  if (plan.vocabulary.name == "vocab.txt") {
+    require_same_vocabulary(WordPieceVocabulary(vocabulary, file.string()), file,
+                            file.parent_path() / "tokenizer.json");
+  }
+  write_file(staged.path() / plan.vocabulary.name, vocabulary);
   write_file(staged.path() / "tokenizer_config.json", plan.vocabulary.tokenizer_config);
   check_directory(staged.path(), plan.vocabulary, report);
   write_weights(staged.path() / "model.safetensors", plan.selection.weights, dtype, plan.source);

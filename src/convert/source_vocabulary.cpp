@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/stand_in.h"
 #include "convert/paths.h"
 #include "deformer/error.h"
 
@@ -23,7 +24,8 @@ struct Candidate {
   const char* file;
   const char* name;
 };
-constexpr Candidate kWordPiece[] = {{"vocab.txt", "vocab.txt"}, {"bert.vocab", "vocab.txt"}};
+constexpr Candidate kWordPiece[] = {
+    {"vocab.txt", "vocab.txt"}, {"bert.vocab", "vocab.txt"}, {"tokenizer.json", "tokenizer.json"}};
 constexpr Candidate kSentencePiece[] = {{"spiece.model", "spiece.model"}};
 
 std::span<const Candidate> candidates(const Architecture& architecture) {
@@ -47,7 +49,8 @@ SourceVocabulary find_file(const CheckpointSource& source, const Architecture& a
                            const fs::path& given) {
   const std::span<const Candidate> known = candidates(architecture);
   if (!given.empty()) {
-    if (is_there(given)) return {given, known.front().name, ""};
+    const bool json = given.extension() == ".json" && known.back().name != known.front().name;
+    if (is_there(given)) return {given, json ? known.back().name : known.front().name, ""};
     throw Error(ErrorCode::kNotFound, given.string() + ": expected a vocabulary (" +
                                           known.front().name + "), found no such file");
   }
@@ -91,12 +94,16 @@ SourceVocabulary find_vocabulary(const CheckpointSource& source, const SourceCon
   nlohmann::ordered_json root = nlohmann::ordered_json::object();
   if (is_there(kept)) {
     found.tokenizer_config = read_file(kept, kMaxConfigBytes);
+    refuse_stand_in(found.tokenizer_config, kept.string());
     const nlohmann::json document = parse_json(found.tokenizer_config, kept.string());
     JsonPlace(document, kept.string()).require_object();
     if (!options.lower_case) return found;
     root = nlohmann::ordered_json::parse(found.tokenizer_config);
   }
-  root["do_lower_case"] = is_lower_case(source, config, options);
+  // tokenizer.json says it itself; what is asked for must agree.
+  if (found.name != "tokenizer.json" || options.lower_case) {
+    root["do_lower_case"] = is_lower_case(source, config, options);
+  }
   found.tokenizer_config = root.dump(2) + "\n";
   return found;
 }

@@ -12,7 +12,7 @@ namespace deformer {
 
 struct SourceVocabulary {
   std::filesystem::path file;
-  std::string name;              ///< in a model directory: vocab.txt or spiece.model
+  std::string name;  ///< in a model directory: vocab.txt, spiece.model or tokenizer.json
   std::string tokenizer_config;  ///< text of tokenizer_config.json
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/mapped_file.h"
+#include "base/stand_in.h"
 #include "convert/byte_reader.h"
 #include "convert/crc.h"
 #include "convert/paths.h"
@@ -212,7 +213,11 @@ class Shards {
 
  private:
   static std::shared_ptr<const MappedFile> open(const fs::path& path, const std::string& where) {
-    if (is_there(path)) return MappedFile::open(path);
+    if (is_there(path)) {
+      auto shard = MappedFile::open(path);
+      refuse_stand_in(shard->bytes(), path.string());
+      return shard;
+    }
     throw Error(ErrorCode::kNotFound,
                 where + ": expected its shard " + path.string() + ", found no such file");
   }
@@ -253,6 +258,7 @@ SourceTensor make_tensor(const std::string& name, const Entry& entry, Dtype dtyp
 TensorBundle open_tensor_bundle(const fs::path& prefix) {
   const std::string where = prefix.string() + ".index";
   const auto index = MappedFile::open(where);
+  refuse_stand_in(index->bytes(), where);
   const std::vector<TableEntry> entries = read_table(index->bytes(), where);
   if (entries.empty() || !entries.front().key.empty()) {
     throw Error(ErrorCode::kCorrupt,

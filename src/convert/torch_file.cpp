@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/mapped_file.h"
+#include "base/stand_in.h"
 #include "convert/pickle.h"
 #include "convert/zip_archive.h"
 #include "deformer/error.h"
@@ -116,7 +117,9 @@ bool is_legacy_torch_file(std::span<const std::byte> file) noexcept {
 
 std::vector<SourceTensor> open_torch_file(const std::filesystem::path& path) {
   const std::string where = path.string();
-  if (is_legacy_torch_file(MappedFile::open(path)->bytes())) {
+  const auto file = MappedFile::open(path);
+  refuse_stand_in(file->bytes(), where);
+  if (is_legacy_torch_file(file->bytes())) {
     throw Error(ErrorCode::kUnsupported,
                 where + ": expected an archive (torch.save since PyTorch 1.6), found the older " +
                     "form: load it with PyTorch and save it again, best as safetensors");

@@ -61,7 +61,8 @@ std::vector<std::string> normalized_golds(const SquadQuestion& question, Rules r
   } else if (golds.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 "question " + question.id +
-                    ": expected at least one gold answer to compare with, found none");
+                    ": expected at least one gold answer to compare with, found none (a question "
+                    "without an answer is marked \"is_impossible\": true)");
   }
   return golds;
 }

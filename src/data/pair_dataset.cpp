@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/stand_in.h"
 #include "deformer/error.h"
 #include "text/utf8.h"
 
@@ -163,11 +164,11 @@ class TableReader {
 
 std::optional<int> read_boolq_label(const JsonPlace& line) {
   for (const char* key : {"label", "answer"}) {
-    if (!line.has(key)) continue;
-    const JsonPlace place = line.at(key);
-    if (!place.value().is_number()) return place.as_bool() ? 1 : 0;
-    const std::int64_t number = place.as_integer();
-    if (number != 0 && number != 1) fail(place.where(), "0 or 1", std::to_string(number));
+    const std::optional<JsonPlace> place = line.find(key);
+    if (!place) continue;
+    if (!place->value().is_number()) return place->as_bool() ? 1 : 0;
+    const std::int64_t number = place->as_integer();
+    if (number != 0 && number != 1) fail(place->where(), "0 or 1", std::to_string(number));
     return static_cast<int>(number);
   }
   return std::nullopt;
@@ -181,8 +182,8 @@ PairDataset read_boolq(std::string_view text, const std::string& file) {
     const nlohmann::json document = parse_json(line, in_line(file, number));
     const JsonPlace place(document, in_line(file, number));
     PairExample example;
-    example.id = place.has("idx") ? std::to_string(place.at("idx").as_integer())
-                                  : std::to_string(dataset.examples.size());
+    const std::optional<JsonPlace> id = place.find("idx");
+    example.id = id ? id->as_id() : std::to_string(dataset.examples.size());
     example.question = place.at("question").as_string();
     example.passage = place.at("passage").as_string();
     example.label = read_boolq_label(place);
@@ -204,6 +205,7 @@ PairDataset load_pair_dataset(Task task, const std::filesystem::path& path) {
                 "task: expected boolq, mnli or qqp, found " + to_string(task));
   }
   const std::string text = read_file(path);
+  refuse_stand_in(text, path.string());
   if (task == Task::kBoolq) return read_boolq(text, path.string());
   return TableReader(task, path.string()).read(text);
 }

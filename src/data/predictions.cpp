@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/stand_in.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -131,6 +132,7 @@ std::string format_members(const std::vector<std::pair<std::string, Value>>& mem
 
 Predictions load_predictions(const std::filesystem::path& path) {
   const std::string text = read_file(path);
+  refuse_stand_in(text, path.string());
   PredictionReader reader(text, path);
   reader.parse();
   return std::move(reader.predictions);
@@ -138,6 +140,7 @@ Predictions load_predictions(const std::filesystem::path& path) {
 
 NoAnswerScores load_no_answer_scores(const std::filesystem::path& path) {
   const std::string text = read_file(path);
+  refuse_stand_in(text, path.string());
   NoAnswerScoreReader reader(text, path);
   reader.parse();
   return std::move(reader.scores);

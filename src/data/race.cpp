@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -40,21 +41,20 @@ int read_answer(const JsonPlace& place, std::size_t options) {
 
 RaceArticle read_article(const JsonPlace& root, const std::string& name) {
   RaceArticle article;
-  article.id = root.has("id") ? root.at("id").as_string() : name;
+  const std::optional<JsonPlace> id = root.find("id");
+  article.id = id ? id->as_id() : name;
   article.text = root.at("article").as_string();
   const JsonPlace questions = root.at("questions");
   const JsonPlace options = root.at("options");
   require_size(options, questions.size());
-  const bool answered = root.has("answers");
-  if (answered) require_size(root.at("answers"), questions.size());
+  const std::optional<JsonPlace> answers = root.find("answers");
+  if (answers) require_size(*answers, questions.size());
   for (std::size_t i = 0; i < questions.size(); ++i) {
     RaceQuestion question;
     question.id = article.id + "-" + std::to_string(i);
     question.question = questions.at(i).as_string();
     question.options = read_options(options.at(i));
-    if (answered) {
-      question.answer = read_answer(root.at("answers").at(i), question.options.size());
-    }
+    if (answers) question.answer = read_answer(answers->at(i), question.options.size());
     article.questions.push_back(std::move(question));
   }
   return article;

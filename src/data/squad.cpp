@@ -1,17 +1,32 @@
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
+#include "base/file.h"
 #include "base/json.h"
+#include "base/stand_in.h"
 #include "deformer/dataset.h"
 #include "deformer/error.h"
 
 namespace deformer {
 namespace {
 
-std::string optional_string(const JsonPlace& object, const char* key) {
-  return object.has(key) ? object.at(key).as_string() : std::string();
+constexpr std::int64_t kUnknownStart = -1;
+
+[[noreturn]] void fail(const JsonPlace& place, const std::string& expected,
+                       const std::string& found) {
+  throw Error(ErrorCode::kCorrupt, place.where() + ": expected " + expected + ", found " + found);
+}
+
+// Of what only describes a file: any type will do.
+std::string optional_text(const JsonPlace& object, const char* key) {
+  const std::optional<JsonPlace> place = object.find(key);
+  if (!place) return "";
+  return place->value().is_string() ? place->as_string() : place->value().dump();
 }
 
 template <typename Read>
@@ -23,58 +38,166 @@ auto read_all(const JsonPlace& array, Read&& read) {
   return items;
 }
 
-SquadAnswer read_answer(const JsonPlace& place) {
-  const JsonPlace start = place.at("answer_start");
-  if (start.as_integer() < 0) {
-    throw Error(ErrorCode::kCorrupt, start.where() + ": expected 0 or more, found " +
-                                         std::to_string(start.as_integer()));
-  }
-  return {.text = place.at("text").as_string(), .start = start.as_integer()};
+// Some programs write every number with a point.
+bool is_whole_number(const nlohmann::json& value) {
+  constexpr double kExact = 9007199254740992;  // 2^53
+  if (!value.is_number_float()) return value.is_number_integer();
+  const auto number = value.get<double>();
+  return number == std::floor(number) && std::abs(number) <= kExact;
+}
+
+std::int64_t read_start(const JsonPlace& place) {
+  const bool whole = place.value().is_number_float() && is_whole_number(place.value());
+  const auto start =
+      whole ? static_cast<std::int64_t>(place.value().get<double>()) : place.as_integer();
+  if (start < 0) fail(place, "0 or more", std::to_string(start));
+  return start;
+}
+
+// True and false, or the 1 and 0 of table programs.
+bool read_flag(const JsonPlace& place) {
+  if (!place.value().is_number()) return place.as_bool();
+  return place.value().get<double>() != 0;
 }
 
 class SquadReader {
  public:
-  SquadDataset read(const JsonPlace& root) {
-    SquadDataset dataset;
-    dataset.version = optional_string(root, "version");
-    dataset.articles =
-        read_all(root.at("data"), [this](const JsonPlace& place) { return read_article(place); });
-    return dataset;
+  explicit SquadReader(SquadUse use) : use_(use) {}
+
+  void read(const JsonPlace& root) {
+    dataset_.version = optional_text(root, "version");
+    const JsonPlace data = root.at("data");
+    const std::size_t size = data.size();
+    for (std::size_t i = 0; i < size; ++i) {
+      const JsonPlace place = data.at(i);
+      if (is_flat(place)) {
+        add_flat(place);
+      } else {
+        dataset_.articles.push_back(read_article(place));
+      }
+    }
   }
+
+  // A question with its context.
+  static bool is_flat(const JsonPlace& place) {
+    return place.has("context") && !place.has("paragraphs") && !place.has("data");
+  }
+
+  // Joins the paragraph before it where that has the same context.
+  void add_flat(const JsonPlace& place) {
+    std::string title = optional_text(place, "title");
+    const std::string& context = place.at("context").as_string();
+    if (!in_flat_ || dataset_.articles.back().title != title) {
+      dataset_.articles.push_back({std::move(title), {}});
+    }
+    in_flat_ = true;
+    std::vector<SquadParagraph>& paragraphs = dataset_.articles.back().paragraphs;
+    if (paragraphs.empty() || paragraphs.back().context != context) {
+      paragraphs.push_back({context, {}});
+    }
+    if (use_ == SquadUse::kPassages) return;
+    paragraphs.back().questions.push_back(read_question(place));
+  }
+
+  SquadDataset finish() { return std::move(dataset_); }
 
  private:
   SquadArticle read_article(const JsonPlace& place) {
-    return {.title = optional_string(place, "title"),
+    in_flat_ = false;
+    return {.title = optional_text(place, "title"),
             .paragraphs = read_all(place.at("paragraphs"), [this](const JsonPlace& paragraph) {
               return read_paragraph(paragraph);
             })};
   }
 
   SquadParagraph read_paragraph(const JsonPlace& place) {
-    return {.context = place.at("context").as_string(),
-            .questions = read_all(place.at("qas"), [this](const JsonPlace& question) {
-              return read_question(question);
-            })};
+    SquadParagraph paragraph;
+    paragraph.context = place.at("context").as_string();
+    if (use_ == SquadUse::kPassages) return paragraph;
+    paragraph.questions = read_all(
+        place.at("qas"), [this](const JsonPlace& question) { return read_question(question); });
+    return paragraph;
   }
 
   SquadQuestion read_question(const JsonPlace& place) {
     SquadQuestion question;
     question.id = read_id(place.at("id"));
     question.question = place.at("question").as_string();
-    if (place.has("answers")) question.answers = read_all(place.at("answers"), read_answer);
-    if (place.has("is_impossible")) question.is_impossible = place.at("is_impossible").as_bool();
+    if (const auto answers = place.find("answers")) {
+      question.answers = read_answers(*answers);
+      question.is_impossible = answers->value().is_object() && question.answers.empty();
+    }
+    if (const auto mark = place.find("is_impossible")) question.is_impossible = read_flag(*mark);
     return question;
   }
 
-  const std::string& read_id(const JsonPlace& place) {
-    const std::string& id = place.as_string();
-    if (ids_.insert(id).second) return id;
-    throw Error(ErrorCode::kCorrupt, place.where() + ": expected a new question id, found " +
-                                         place.value().dump() + " for the second time");
+  std::vector<SquadAnswer> read_answers(const JsonPlace& place) const {
+    if (place.value().is_object()) return read_columns(place);
+    return read_all(place, [this](const JsonPlace& answer) {
+      return SquadAnswer{answer.at("text").as_string(), start_of(answer, std::nullopt)};
+    });
   }
 
-  std::unordered_set<std::string_view> ids_;  // of strings in the document
+  // {"text": [...], "answer_start": [...]}
+  std::vector<SquadAnswer> read_columns(const JsonPlace& place) const {
+    const JsonPlace texts = place.at("text");
+    std::vector<SquadAnswer> answers;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      answers.push_back({texts.at(i).as_string(), start_of(place, i)});
+    }
+    return answers;
+  }
+
+  // The answer_start of an answer, or the one at `index` of a list. Only training needs it.
+  [[nodiscard]] std::int64_t start_of(const JsonPlace& answer,
+                                      std::optional<std::size_t> index) const {
+    constexpr const char* kKey = "answer_start";
+    try {
+      const JsonPlace place = answer.at(kKey);
+      return read_start(index ? place.at(*index) : place);
+    } catch (const Error&) {
+      if (use_ == SquadUse::kTraining) throw;
+      return kUnknownStart;
+    }
+  }
+
+  std::string read_id(const JsonPlace& place) {
+    std::string id = place.as_id();
+    if (ids_.insert(id).second) return id;
+    fail(place, "a new question id", place.value().dump() + " for the second time");
+  }
+
+  SquadUse use_;
+  SquadDataset dataset_;
+  bool in_flat_ = false;  // the last article is of flat questions
+  std::unordered_set<std::string> ids_;
 };
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// JSON Lines: the first line is a whole question, and others follow.
+bool is_json_lines(std::string_view text, const std::string& file) {
+  const std::size_t newline = text.find('\n');
+  if (newline == std::string_view::npos || is_blank(text.substr(newline))) return false;
+  const std::string_view line = text.substr(0, newline);
+  if (!nlohmann::json::accept(line.begin(), line.end())) return false;
+  const nlohmann::json document = parse_json(line, file);
+  return document.is_object() && SquadReader::is_flat(JsonPlace(document, file));
+}
+
+void read_lines(std::string_view text, const std::string& file, SquadReader& reader) {
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (is_blank(line)) continue;
+    const std::string where = file + ": line " + std::to_string(number);
+    const nlohmann::json document = parse_json(line, where);
+    reader.add_flat(JsonPlace(document, where));
+  }
+}
 
 }  // namespace
 
@@ -93,19 +216,38 @@ std::size_t SquadDataset::num_questions() const noexcept {
 }
 
 bool SquadDataset::has_unanswerable() const noexcept {
-  const auto is_impossible = [](const SquadQuestion& question) { return question.is_impossible; };
+  bool any_answer = false;
+  bool any_without = false;
+  const auto is_marked = [&](const SquadQuestion& question) {
+    (question.answers.empty() ? any_without : any_answer) = true;
+    return question.is_impossible;
+  };
   for (const SquadArticle& article : articles) {
     for (const SquadParagraph& paragraph : article.paragraphs) {
       const auto& questions = paragraph.questions;
-      if (std::any_of(questions.begin(), questions.end(), is_impossible)) return true;
+      if (std::any_of(questions.begin(), questions.end(), is_marked)) return true;
     }
   }
-  return false;
+  return any_answer && any_without;
 }
 
-SquadDataset load_squad(const std::filesystem::path& path) {
-  const nlohmann::json document = load_json(path);
-  return SquadReader().read(JsonPlace(document, path.string()));
+SquadDataset load_squad(const std::filesystem::path& path, SquadUse use) {
+  const std::string file = path.string();
+  const std::string text = read_file(path);
+  refuse_stand_in(text, file);
+  SquadReader reader(use);
+  if (is_json_lines(text, file)) {
+    read_lines(text, file, reader);
+    return reader.finish();
+  }
+  const nlohmann::json document = parse_json(text, file);
+  const JsonPlace root(document, file);
+  if (root.value().is_object() && SquadReader::is_flat(root)) {
+    reader.add_flat(root);
+  } else {
+    reader.read(root);
+  }
+  return reader.finish();
 }
 
 }  // namespace deformer

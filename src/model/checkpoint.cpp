@@ -24,9 +24,23 @@ struct Rename {
 // TensorFlow's names, which files from before 2020 still carry.
 constexpr std::array<Rename, 2> kLegacySuffixes{
     {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}}};
+
 bool begins_with_any(std::string_view name, std::span<const std::string_view> beginnings) {
   return std::any_of(beginnings.begin(), beginnings.end(),
                      [&](std::string_view beginning) { return name.starts_with(beginning); });
+}
+
+// What DataParallel and torch.compile put in front of a wrapped model's names.
+std::string_view without_wrapper(std::string_view name) {
+  for (bool found = true; found;) {
+    found = false;
+    for (const std::string_view wrapper : {"module.", "_orig_mod."}) {
+      if (!name.starts_with(wrapper)) continue;
+      name.remove_prefix(wrapper.size());
+      found = true;
+    }
+  }
+  return name;
 }
 
 // Without an exception where a directory cannot be searched.
@@ -51,7 +65,7 @@ bool is_there(const fs::path& path) {
 }  // namespace
 
 std::string canonical_name(std::string_view stored_name, const Architecture& architecture) {
-  std::string name(stored_name);
+  std::string name(without_wrapper(stored_name));
   for (const Rename& rename : kLegacySuffixes) {
     if (name.ends_with(rename.from)) {
       name.replace(name.size() - rename.from.size(), rename.from.size(), rename.to);

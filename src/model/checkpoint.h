@@ -16,7 +16,8 @@
 namespace deformer {
 
 /// Hugging Face's present-day name of a tensor: `LayerNorm.gamma` and `.beta` become `.weight` and
-/// `.bias`; what was saved from a bare model gets its missing `bert.`, `transformer.` or `mpnet.`.
+/// `.bias`; what was saved from a bare model gets its missing `bert.`, `transformer.` or `mpnet.`,
+/// from a wrapped one (DataParallel, torch.compile) loses its `module.` or `_orig_mod.`.
 [[nodiscard]] std::string canonical_name(std::string_view stored_name,
                                          const Architecture& architecture);
 

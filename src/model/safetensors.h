@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,16 +20,40 @@ namespace deformer {
 
 /// Element types, in the format's own order: files list their tensors from the last type to the
 /// first, so that every tensor is aligned to its elements.
-enum class Dtype : std::uint8_t { kBool, kU8, kI8, kI16, kF16, kBf16, kI32, kF32, kF64, kI64 };
+enum class Dtype : std::uint8_t {
+  kBool,
+  kF4,
+  kF6E2M3,
+  kF6E3M2,
+  kU8,
+  kI8,
+  kF8E5M2,
+  kF8E4M3,
+  kF8E8M0,
+  kI16,
+  kU16,
+  kF16,
+  kBf16,
+  kI32,
+  kU32,
+  kF32,
+  kC64,
+  kF64,
+  kI64,
+  kU64,
+  kUnknown,  ///< of a later version of the format: its size cannot be checked
+};
 
-/// The format's spelling: "BOOL", "U8", ..., "BF16", ...
+/// The format's spelling: "BOOL", "U8", ..., "BF16", ...; "an unknown type".
 [[nodiscard]] std::string to_string(Dtype dtype);
 [[nodiscard]] Dtype dtype_of(SaveFormat format) noexcept;
-/// Bytes of one element.
+/// Bytes of one element; of types that are no whole bytes, or not known, 1.
 [[nodiscard]] std::size_t value_bytes(Dtype dtype) noexcept;
 
 using Shape = std::vector<std::int64_t>;
 
+/// Product of the sizes; absent when it overflows or a size is negative.
+[[nodiscard]] std::optional<std::int64_t> element_count(std::span<const std::int64_t> shape);
 /// "[768, 3072]", for messages.
 [[nodiscard]] std::string shape_text(std::span<const std::int64_t> shape);
 /// A tensor's name in quotes, control characters escaped and cut to a readable length, for
@@ -45,15 +70,14 @@ struct TensorView {
 
 using Metadata = std::map<std::string, std::string>;
 
-/// A mapped file whose every offset has been checked: header length, JSON, dtypes, shapes, and
-/// tensors that cover the buffer without gap or overlap. Nothing is copied. Immutable, safe for
-/// concurrent calls.
+/// A mapped file whose every offset has been checked: header length, JSON, shapes, sizes of all
+/// types but kUnknown, and tensors that cover the buffer without gap or overlap. Nothing is copied.
+/// Immutable, safe for concurrent calls.
 class SafetensorsFile {
  public:
   static constexpr std::size_t kMaxHeaderBytes = 100'000'000;  // as the format's own reader
 
-  /// Throws kNotFound, kIo, kCorrupt (file, tensor, expected, found), kUnsupported for a dtype that
-  /// is none of Dtype.
+  /// Throws kNotFound, kIo, kCorrupt (file, tensor, expected, found).
   [[nodiscard]] static SafetensorsFile open(const std::filesystem::path& path);
 
   /// Sorted by name.

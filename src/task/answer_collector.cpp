@@ -11,7 +11,7 @@ namespace {
 
 Answer make_answer(const EncodedPassage& passage, const SpanCandidate& span) {
   Answer answer;
-  answer.bytes = {passage.spans[span.first].begin, passage.spans[span.last].end};
+  answer.bytes = span.bytes;
   answer.text = passage.text.substr(answer.bytes.begin, answer.bytes.end - answer.bytes.begin);
   answer.passage_id = passage.id;
   answer.start = static_cast<std::int64_t>(

@@ -24,6 +24,7 @@
 #include "task/passage_source.h"
 #include "task/span_decoder.h"
 #include "task/stage_timer.h"
+#include "text/word_extents.h"
 
 namespace deformer {
 namespace {
@@ -48,6 +49,7 @@ using Group = PassageGroup<Unit>;
 struct UnitState {
   Unit unit;
   const ReadyPassage* passage = nullptr;
+  std::span<const ByteSpan> extents;  // see decode_spans()
   std::size_t windows_left = 0;
   std::vector<std::vector<float>> start;  // by window
   std::vector<std::vector<float>> end;
@@ -63,6 +65,7 @@ struct PairState {
 // upper layers with those of the next portion.
 struct Portion {
   std::vector<ReadyPassage> ready;
+  std::vector<std::vector<ByteSpan>> extents;  // of each passage; empty without alignment to words
   std::vector<UnitState> units;
 };
 
@@ -143,7 +146,8 @@ class AnswerJob {
     for (const Group& group : groups) passages.push_back(group.passage);
     const auto portion = std::make_shared<Portion>();
     portion->ready = source_.resolve(passages);
-    portion->units = make_units(groups, portion->ready);
+    find_words(*portion);
+    portion->units = make_units(groups, *portion);
     for (UnitState& unit : portion->units) {
       if (unit.windows_left == 0) finish_unit(unit);
       const std::size_t windows = unit.windows_left;
@@ -160,8 +164,16 @@ class AnswerJob {
     batch_tokens_ += tokens;
   }
 
-  std::vector<UnitState> make_units(std::span<const Group> groups,
-                                    const std::vector<ReadyPassage>& ready) const {
+  void find_words(Portion& portion) const {
+    if (!options_.align_to_words) return;
+    const StageTimer timer(options_.stage_times, &StageTimes::decode);
+    for (const ReadyPassage& passage : portion.ready) {
+      portion.extents.push_back(word_extents(passage.encoded->text, passage.encoded->spans));
+    }
+  }
+
+  std::vector<UnitState> make_units(std::span<const Group> groups, const Portion& portion) const {
+    const std::vector<ReadyPassage>& ready = portion.ready;
     std::vector<UnitState> units;
     for (std::size_t i = 0; i < groups.size(); ++i) {
       const std::size_t windows = ready[i].encoded->windows.size();
@@ -169,6 +181,8 @@ class AnswerJob {
         UnitState& state = units.emplace_back();
         state.unit = unit;
         state.passage = &ready[i];
+        state.extents = options_.align_to_words ? std::span<const ByteSpan>(portion.extents[i])
+                                                : ready[i].encoded->spans;
         state.windows_left = windows;
         state.start.resize(windows);
         state.end.resize(windows);
@@ -288,8 +302,8 @@ class AnswerJob {
       windows.push_back({passage.windows[i], unit.start[i], unit.end[i]});
     }
     QuestionState& question = questions_[unit.unit.request];
-    const DecodedSpans spans =
-        decode_spans(windows, max_answer_tokens_, std::max<std::size_t>(options_.top_k, 1));
+    const DecodedSpans spans = decode_spans(windows, unit.extents, max_answer_tokens_,
+                                            std::max<std::size_t>(options_.top_k, 1));
     if (!windows.empty() && !std::isfinite(spans.log_sum)) {
       refuse_logits(passage.id);
     }

@@ -51,8 +51,7 @@ std::vector<WeightFormat> inspect_weights(const std::filesystem::path& model_dir
   for (const auto& [name, tensor] : checkpoint.tensors()) {
     WeightFormat& format = by_dtype[to_string(tensor.view.dtype)];
     ++format.tensors;
-    format.values +=
-        static_cast<std::int64_t>(tensor.view.bytes.size() / value_bytes(tensor.view.dtype));
+    format.values += element_count(tensor.view.shape).value_or(0);
     format.bytes += tensor.view.bytes.size();
   }
   std::vector<WeightFormat> formats;

@@ -14,13 +14,16 @@ constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
 bool overlaps(const SpanCandidate& span, const std::vector<SpanCandidate>& taken) {
   return std::any_of(taken.begin(), taken.end(), [&](const SpanCandidate& other) {
-    return span.first <= other.last && other.first <= span.last;
+    return span.bytes.begin < other.bytes.end && other.bytes.begin < span.bytes.end;
   });
 }
 
 // The best span of one window that overlaps none of `taken`.
-std::optional<SpanCandidate> best_of_window(const WindowLogits& logits, std::size_t longest,
+std::optional<SpanCandidate> best_of_window(const WindowLogits& logits,
+                                            std::span<const ByteSpan> extents, std::size_t longest,
                                             const std::vector<SpanCandidate>& taken) {
+  const std::span<const ByteSpan> own =
+      extents.subspan(logits.window.first_token, logits.window.num_tokens);
   std::optional<SpanCandidate> best;
   for (std::size_t first = 0; first < logits.start.size(); ++first) {
     const std::size_t end = std::min(first + longest, logits.end.size());
@@ -29,7 +32,9 @@ std::optional<SpanCandidate> best_of_window(const WindowLogits& logits, std::siz
           static_cast<double>(logits.start[first]) + static_cast<double>(logits.end[last]);
       if (best && score <= best->score) continue;
       const SpanCandidate span{logits.window.first_token + static_cast<std::uint32_t>(first),
-                               logits.window.first_token + static_cast<std::uint32_t>(last), score};
+                               logits.window.first_token + static_cast<std::uint32_t>(last),
+                               score,
+                               {own[first].begin, own[last].end}};
       if (!overlaps(span, taken)) best = span;
     }
   }
@@ -37,11 +42,11 @@ std::optional<SpanCandidate> best_of_window(const WindowLogits& logits, std::siz
 }
 
 std::optional<SpanCandidate> best_of_passage(std::span<const WindowLogits> windows,
-                                             std::size_t longest,
+                                             std::span<const ByteSpan> extents, std::size_t longest,
                                              const std::vector<SpanCandidate>& taken) {
   std::optional<SpanCandidate> best;
   for (const WindowLogits& logits : windows) {
-    const auto candidate = best_of_window(logits, longest, taken);
+    const auto candidate = best_of_window(logits, extents, longest, taken);
     if (candidate && (!best || candidate->score > best->score)) best = candidate;
   }
   return best;
@@ -72,8 +77,8 @@ double log_add(double a, double b) noexcept {
   return a + std::log1p(std::exp(b - a));
 }
 
-DecodedSpans decode_spans(std::span<const WindowLogits> windows, int max_answer_tokens,
-                          std::size_t top_k) {
+DecodedSpans decode_spans(std::span<const WindowLogits> windows, std::span<const ByteSpan> extents,
+                          int max_answer_tokens, std::size_t top_k) {
   DEFORMER_CHECK(max_answer_tokens >= 1);
   const auto longest = static_cast<std::size_t>(max_answer_tokens);
   DecodedSpans decoded;
@@ -81,10 +86,12 @@ DecodedSpans decode_spans(std::span<const WindowLogits> windows, int max_answer_
   for (const WindowLogits& logits : windows) {
     DEFORMER_CHECK(logits.start.size() == logits.window.num_tokens);
     DEFORMER_CHECK(logits.end.size() == logits.window.num_tokens);
+    DEFORMER_CHECK(logits.window.num_tokens <= extents.size() &&
+                   logits.window.first_token <= extents.size() - logits.window.num_tokens);
     decoded.log_sum = log_add(decoded.log_sum, log_sum_of_window(logits, longest));
   }
   while (decoded.best.size() < top_k) {
-    const auto next = best_of_passage(windows, longest, decoded.best);
+    const auto next = best_of_passage(windows, extents, longest, decoded.best);
     if (!next) break;
     decoded.best.push_back(*next);
   }

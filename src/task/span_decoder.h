@@ -23,10 +23,12 @@ struct SpanCandidate {
   std::uint32_t first = 0;
   std::uint32_t last = 0;
   double score = 0;
+  ByteSpan bytes = {};  ///< of the passage's text, where an answer of these tokens stands
 };
 
 struct DecodedSpans {
-  /// Best first, no two overlapping. Ties: earlier window, then smaller first, then smaller last.
+  /// Best first, no two overlapping in bytes. Ties: earlier window, then smaller first, then
+  /// smaller last.
   std::vector<SpanCandidate> best;
   /// log of the sum of exp(score) over all candidates of all windows; -infinity without a
   /// candidate. A span that lies in two windows counts twice.
@@ -34,8 +36,11 @@ struct DecodedSpans {
 };
 
 /// Candidates are all spans of at most `max_answer_tokens` (>= 1) tokens inside one window.
+/// `extents` has, for each token of the passage, where an answer begins that begins with it and
+/// where one ends that ends with it: the token's span, or that of whole words (word_extents()).
 [[nodiscard]] DecodedSpans decode_spans(std::span<const WindowLogits> windows,
-                                        int max_answer_tokens, std::size_t top_k);
+                                        std::span<const ByteSpan> extents, int max_answer_tokens,
+                                        std::size_t top_k);
 
 /// log(exp(a) + exp(b)) without overflow; -infinity is the neutral element.
 [[nodiscard]] double log_add(double a, double b) noexcept;

@@ -14,8 +14,9 @@ namespace deformer {
 namespace {
 
 void validate_options(const SpanQaOptions& options) {
-  if (options.top_k < 1) {
-    throw Error(ErrorCode::kInvalidArgument, "top_k: expected at least 1, found 0");
+  if (options.top_k < 1 || options.top_k > kMaxTopK) {
+    throw Error(ErrorCode::kInvalidArgument, "top_k: expected 1 to " + std::to_string(kMaxTopK) +
+                                                 ", found " + std::to_string(options.top_k));
   }
   if (options.batch_tokens < 1) {
     throw Error(ErrorCode::kInvalidArgument, "batch_tokens: expected at least 1, found 0");

@@ -39,6 +39,16 @@ void require_rows(const char* name, std::size_t found, std::size_t expected) {
                   " ids, special tokens included, found " + std::to_string(found));
 }
 
+void require_known(const char* name, std::span<const std::int32_t> ids, std::int64_t known) {
+  const auto strange =
+      std::find_if(ids.begin(), ids.end(), [&](std::int32_t id) { return id < 0 || id >= known; });
+  if (strange == ids.end()) return;
+  throw Error(ErrorCode::kInvalidArgument, std::string(name) + ": expected token ids below " +
+                                               std::to_string(known) + ", found " +
+                                               std::to_string(*strange) + " in place " +
+                                               std::to_string(strange - ids.begin() + 1));
+}
+
 Trace trace_segments(const Model& model, const Segment& question, const Segment& passage) {
   const SpanHead* const head = model.span_head();
   if (head == nullptr) {
@@ -113,6 +123,8 @@ Trace trace_ids(const Model& model, std::span<const std::int32_t> question_ids,
     const auto passage_special = static_cast<std::size_t>(layout.passage_special_tokens());
     require_rows("question ids", question_ids.size(), question_special);
     require_rows("passage ids", passage_ids.size(), passage_special + 1);
+    require_known("question ids", question_ids, model.config().vocab_size);
+    require_known("passage ids", passage_ids, model.config().vocab_size);
     // The layout gives types and positions, which depend on lengths alone; the ids are the
     // caller's.
     Segment question = layout.question(question_ids.first(question_ids.size() - question_special));

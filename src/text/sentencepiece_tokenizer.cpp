@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/stand_in.h"
 #include "deformer/error.h"
 #include "text/utf8.h"
 
@@ -57,7 +58,9 @@ bool ends_in_digit_and_comma(std::string_view piece) {
 
 std::string read_model(const std::filesystem::path& path) {
   try {
-    return read_file(path, kMaxModelBytes);
+    std::string bytes = read_file(path, kMaxModelBytes);
+    refuse_stand_in(bytes, path.string());
+    return bytes;
   } catch (const Error& error) {
     // Here the size is not the caller's choice but the file's fault.
     if (error.code() != ErrorCode::kInvalidArgument) throw;

@@ -2,6 +2,7 @@
 
 #include "deformer/error.h"
 #include "text/sentencepiece_tokenizer.h"
+#include "text/tokenizer_json.h"
 #include "text/wordpiece.h"
 
 namespace deformer {
@@ -16,6 +17,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"vocab.txt", load_wordpiece_tokenizer},
     {"spiece.model", load_sentencepiece_tokenizer},
+    {"tokenizer.json", load_json_tokenizer},
 };
 
 }  // namespace
@@ -26,7 +28,7 @@ std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& mod
     std::error_code ignored;  // an unreadable file is the loader's to report
     const auto status = std::filesystem::status(model_dir / kind.file, ignored);
     if (status.type() != std::filesystem::file_type::not_found) return kind.load(model_dir);
-    files += (files.empty() ? "" : " or ") + std::string(kind.file);
+    files += (files.empty() ? "" : ", ") + std::string(kind.file);
   }
   throw Error(ErrorCode::kNotFound,
               model_dir.string() + ": expected a tokenizer (" + files + "), found none");

@@ -5,19 +5,13 @@
 namespace deformer {
 namespace {
 
-std::optional<JsonPlace> find(const JsonPlace& object, const char* key) {
-  if (!object.has(key)) return std::nullopt;
-  const JsonPlace place = object.at(key);
-  return place.value().is_null() ? std::nullopt : std::optional(place);
-}
-
 std::optional<bool> find_bool(const JsonPlace& config, const char* key) {
-  const auto place = find(config, key);
+  const auto place = config.find(key);
   return place ? std::optional(place->as_bool()) : std::nullopt;
 }
 
 std::string token_or(const JsonPlace& config, const char* key, const std::string& default_token) {
-  const auto place = find(config, key);
+  const auto place = config.find(key);
   if (!place) return default_token;
   return place->value().is_object() ? place->at("content").as_string() : place->as_string();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 
 #include "deformer/error.h"
 #include "text/utf8.h"
@@ -11,6 +12,7 @@ namespace deformer {
 namespace {
 
 constexpr std::string_view kContinuation = "##";
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 constexpr std::uint64_t kHashSeed = 0x9E3779B97F4A7C15;
 
@@ -45,6 +47,22 @@ std::string_view without_trailing_space(std::string_view line) {
     if (!is_white_space(c.code_point)) end = at;
   }
   return line.substr(0, end);
+}
+
+std::vector<std::string> split_lines(std::string_view lines, const std::string& where) {
+  if (lines.starts_with(kByteOrderMark)) lines.remove_prefix(kByteOrderMark.size());
+  std::vector<std::string> tokens;
+  while (!lines.empty()) {
+    const std::size_t newline = lines.find('\n');
+    const std::string_view line = lines.substr(0, newline);
+    lines.remove_prefix(newline == std::string_view::npos ? lines.size() : newline + 1);
+    if (!is_valid_utf8(line)) {
+      throw Error(ErrorCode::kCorrupt, where + ": line " + std::to_string(tokens.size() + 1) +
+                                           ": expected UTF-8, found an invalid byte");
+    }
+    tokens.emplace_back(without_trailing_space(line));
+  }
+  return tokens;
 }
 
 }  // namespace
@@ -91,19 +109,14 @@ PieceTable::Match PieceTable::longest_match(std::string_view text) const noexcep
   return {};
 }
 
-WordPieceVocabulary::WordPieceVocabulary(std::string_view lines, const std::string& where) {
-  while (!lines.empty()) {
-    const std::size_t newline = lines.find('\n');
-    const std::string_view line = lines.substr(0, newline);
-    lines.remove_prefix(newline == std::string_view::npos ? lines.size() : newline + 1);
-    if (!is_valid_utf8(line)) {
-      throw Error(ErrorCode::kCorrupt, where + ": line " + std::to_string(tokens_.size() + 1) +
-                                           ": expected UTF-8, found an invalid byte");
-    }
-    tokens_.emplace_back(without_trailing_space(line));
-  }
+WordPieceVocabulary::WordPieceVocabulary(std::string_view lines, const std::string& where)
+    : WordPieceVocabulary(split_lines(lines, where), where) {}
+
+WordPieceVocabulary::WordPieceVocabulary(std::vector<std::string> tokens, const std::string& where)
+    : tokens_(std::move(tokens)) {
+  while (!tokens_.empty() && tokens_.back().empty()) tokens_.pop_back();
   if (tokens_.empty()) {
-    throw Error(ErrorCode::kCorrupt, where + ": expected one token a line, found an empty file");
+    throw Error(ErrorCode::kCorrupt, where + ": expected at least one token, found none");
   }
   std::vector<PieceTable::Piece> initial;
   std::vector<PieceTable::Piece> continuing;

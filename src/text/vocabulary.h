@@ -1,4 +1,4 @@
-// A WordPiece vocabulary: the lines of vocab.txt, and the longest piece that a word begins with.
+// A WordPiece vocabulary: the tokens by id, and the longest piece that a word begins with.
 #pragma once
 
 #include <cstddef>
@@ -49,14 +49,17 @@ class PieceTable {
   std::size_t longest_bytes_ = 0;
 };
 
-/// The tokens of a vocab.txt. Immutable, safe for concurrent calls.
+/// Tokens and their ids. Immutable, safe for concurrent calls.
 class WordPieceVocabulary {
  public:
   /// One token a line, ended by "\n" or "\r\n", the id is the line's number from 0. As in Hugging
   /// Face, white space at the end of a line is no part of the token, the last of equal lines
-  /// counts, and an empty line takes an id that no text gets. Throws kCorrupt for no line at all
-  /// and for invalid UTF-8; `where` names the file.
+  /// counts, and an empty line takes an id that no text gets; but for those at the end, and a byte
+  /// order mark at the beginning, which are no part of the vocabulary. Throws kCorrupt for no line
+  /// at all and for invalid UTF-8; `where` names the file.
   WordPieceVocabulary(std::string_view lines, const std::string& where);
+  /// Tokens by id; an empty one is an id that no text gets, at the end none at all.
+  WordPieceVocabulary(std::vector<std::string> tokens, const std::string& where);
 
   /// Number of lines: ids are below it.
   [[nodiscard]] std::size_t size() const noexcept { return tokens_.size(); }

@@ -1,10 +1,13 @@
 #include "text/wordpiece.h"
 
 #include <limits>
+#include <utility>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/stand_in.h"
 #include "deformer/error.h"
+#include "text/tokenizer_json.h"
 
 namespace deformer {
 namespace {
@@ -16,14 +19,16 @@ std::int32_t id_of(const WordPieceVocabulary& vocabulary, const std::string& tok
   const auto id = vocabulary.find(token);
   if (!id) {
     throw Error(ErrorCode::kCorrupt,
-                where + ": expected the special token \"" + token + "\", found no such line");
+                where + ": expected the special token \"" + token + "\", found no such token");
   }
   return *id;
 }
 
 std::string read_vocabulary(const std::filesystem::path& path) {
   try {
-    return read_file(path, kMaxVocabularyBytes);
+    std::string bytes = read_file(path, kMaxVocabularyBytes);
+    refuse_stand_in(bytes, path.string());
+    return bytes;
   } catch (const Error& error) {
     // Here the size is not the caller's choice but the file's fault.
     if (error.code() != ErrorCode::kInvalidArgument) throw;
@@ -35,7 +40,11 @@ std::string read_vocabulary(const std::filesystem::path& path) {
 
 WordPieceTokenizer::WordPieceTokenizer(std::string_view vocabulary, const TokenizerConfig& config,
                                        const std::string& where)
-    : vocabulary_(vocabulary, where),
+    : WordPieceTokenizer(WordPieceVocabulary(vocabulary, where), config, where) {}
+
+WordPieceTokenizer::WordPieceTokenizer(WordPieceVocabulary vocabulary,
+                                       const TokenizerConfig& config, const std::string& where)
+    : vocabulary_(std::move(vocabulary)),
       cleaning_{.lower_case = config.do_lower_case,
                 .strip_accents = config.strip_accents.value_or(config.do_lower_case),
                 .split_ideographs = config.tokenize_chinese_chars},
@@ -110,7 +119,9 @@ std::string WordPieceTokenizer::token(std::int32_t id) const {
 std::unique_ptr<const Tokenizer> load_wordpiece_tokenizer(const std::filesystem::path& model_dir) {
   const std::filesystem::path path = model_dir / "vocab.txt";
   const TokenizerConfig config = load_tokenizer_config(model_dir);
-  return std::make_unique<WordPieceTokenizer>(read_vocabulary(path), config, path.string());
+  WordPieceVocabulary vocabulary(read_vocabulary(path), path.string());
+  require_same_vocabulary(vocabulary, path, model_dir / "tokenizer.json");
+  return std::make_unique<WordPieceTokenizer>(std::move(vocabulary), config, path.string());
 }
 
 }  // namespace deformer

@@ -24,6 +24,8 @@ class WordPieceTokenizer final : public Tokenizer {
   /// broken vocabulary and for a special token that is not in it.
   WordPieceTokenizer(std::string_view vocabulary, const TokenizerConfig& config,
                      const std::string& where);
+  WordPieceTokenizer(WordPieceVocabulary vocabulary, const TokenizerConfig& config,
+                     const std::string& where);
 
   [[nodiscard]] TokenizedText tokenize(std::string_view text) const override;
   [[nodiscard]] const SpecialTokens& special_tokens() const noexcept override { return special_; }
@@ -41,7 +43,8 @@ class WordPieceTokenizer final : public Tokenizer {
   std::uint64_t hash_ = 0;
 };
 
-/// Reads MODEL_DIR/vocab.txt and MODEL_DIR/tokenizer_config.json. Throws kNotFound, kCorrupt, kIo.
+/// Reads MODEL_DIR/vocab.txt and MODEL_DIR/tokenizer_config.json. Throws kNotFound, kCorrupt, kIo;
+/// kIncompatible when a tokenizer.json beside it has another WordPiece vocabulary.
 [[nodiscard]] std::unique_ptr<const Tokenizer> load_wordpiece_tokenizer(
     const std::filesystem::path& model_dir);
 

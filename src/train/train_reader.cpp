@@ -19,7 +19,8 @@ namespace deformer {
 namespace {
 
 // Tokenizer files of all kinds; a model directory holds some of them.
-constexpr const char* kTokenizerFiles[] = {"vocab.txt", "spiece.model", "tokenizer_config.json"};
+constexpr const char* kTokenizerFiles[] = {"vocab.txt", "spiece.model", "tokenizer.json",
+                                           "tokenizer_config.json"};
 
 std::int64_t head_outputs(Task task) {
   return task == Task::kRace ? 1 : std::ssize(class_names(task));

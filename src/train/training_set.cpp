@@ -87,6 +87,11 @@ class SetBuilder {
     }
     std::optional<TokenRange> answer;
     if (!impossible) {
+      if (question.answers.front().start < 0) {
+        throw Error(ErrorCode::kInvalidArgument,
+                    "training data: question " + question.id +
+                        ": expected the answer's place (answer_start), found none");
+      }
       answer = locate(question.answers.front(), context, tokens);
       if (!answer) return;
     }

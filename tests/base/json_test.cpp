@@ -126,6 +126,20 @@ TEST_F(JsonPlaceTest, NamesWhatIsMissing) {
                  [&] { (void)root_.at("list").at(2); });
 }
 
+TEST_F(JsonPlaceTest, NullIsNoMember) {
+  EXPECT_FALSE(root_.find("nothing").has_value());
+  EXPECT_FALSE(root_.find("absent").has_value());
+  EXPECT_EQ(root_.find("text")->as_string(), "t");
+}
+
+TEST_F(JsonPlaceTest, AnIdIsAStringOrTheDigitsOfAnInteger) {
+  EXPECT_EQ(root_.at("text").as_id(), "t");
+  EXPECT_EQ(root_.at("minus").as_id(), "-7");
+  EXPECT_EQ(root_.at("large").as_id(), "18446744073709551615");
+  expect_refused("half: expected a string or an integer of at most 64 bits, found a number",
+                 [&] { (void)root_.at("half").as_id(); });
+}
+
 TEST_F(JsonPlaceTest, RefusesAnIntegerOf64UnsignedBits) {
   expect_refused("large: expected an integer below 2^63, found 18446744073709551615",
                  [&] { (void)root_.at("large").as_integer(); });

@@ -232,5 +232,22 @@ TEST_F(Answer, TimingSaysWhereTheTimeWent) {
   }
 }
 
+TEST_F(Answer, AnAnswerIsWholeWordsUnlessAskedFor) {
+  const std::string model = write_model();
+  const std::string passage = write("p.txt", "Ren\u00e9e unaffable");
+  const auto texts = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{
+        "answer", "--model", model, "--passage",           passage, "--question", "who was it?",
+        "--json", "--top-k", "100", "--max-answer-tokens", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    std::set<std::string> found;
+    const Json line = Json::parse(run_ok(arguments));
+    for (const Json& answer : line["answers"]) found.insert(answer["text"].get<std::string>());
+    return found;
+  };
+  EXPECT_EQ(texts({}), (std::set<std::string>{"Ren\u00e9e", "unaffable"}));
+  EXPECT_TRUE(texts({"--no-align-to-words"}).contains("\u00e9"));
+}
+
 }  // namespace
 }  // namespace deformer::test

@@ -200,6 +200,30 @@ TEST_F(Evaluate, ScoresOnlyTheQuestionsOfTheLimit) {
   EXPECT_EQ(scores["total"], 1);
 }
 
+TEST_F(Evaluate, RefusesAFileWithoutGoldByItsName) {
+  const std::string predictions = write("p.json", R"({"q": "x"})");
+  const std::string squad = write(
+      "blind.json",
+      R"({"data": [{"paragraphs": [{"context": "c", "qas": [{"id": "q", "question": "?", "answers": [], "is_impossible": false}]}]}]})");
+  expect_failure(run({"evaluate", "--squad", squad, "--predictions", predictions}), 2,
+                 "blind.json: expected gold answers to compare with, found 1 questions without one "
+                 "(those that have no answer are marked \"is_impossible\": true)");
+  const std::string empty = write("empty.json", R"({"data": []})");
+  expect_failure(run({"evaluate", "--squad", empty, "--predictions", predictions}), 2,
+                 "empty.json: expected at least one question, found none");
+}
+
+TEST_F(Evaluate, ReadsHuggingFacesFlatForm) {
+  const std::string squad = write(
+      "flat.json",
+      R"({"data": [{"id": 262, "context": "a cat", "question": "?", "answers": {"text": ["cat"], "answer_start": [2]}}, {"id": "r", "context": "a cat", "question": "?", "answers": {"text": [], "answer_start": []}}]})");
+  const std::string predictions = write("p.json", R"({"262": "cat", "r": "cat"})");
+  const Json scores =
+      Json::parse(run_ok({"evaluate", "--squad", squad, "--predictions", predictions, "--json"}));
+  EXPECT_EQ(scores["exact"], 50.0);
+  EXPECT_EQ(scores["NoAns_total"], 1);
+}
+
 TEST_F(Evaluate, RefusesBadPredictionFiles) {
   const std::string squad = write_json("squad.json", small_squad());
   const auto evaluate = [&](const std::string& predictions) {

@@ -82,6 +82,19 @@ TEST_F(TraceVerb, TextsAndTheirIdsGiveTheSameTrace) {
   EXPECT_EQ(read(path("text.safetensors")), read(path("ids.safetensors")));
 }
 
+TEST_F(TraceVerb, WritesToStandardOutput) {
+  const std::vector<std::string> arguments{"trace",          "--model",    kGolden,
+                                           "--question",     "who is it?", "--passage",
+                                           "a cat sat here", "--output"};
+  auto to_file = arguments;
+  to_file.push_back(path("trace.safetensors"));
+  EXPECT_EQ(run_ok(to_file), "");
+  auto to_stdout = arguments;
+  to_stdout.emplace_back("-");
+  EXPECT_EQ(run_ok(to_stdout), read(path("trace.safetensors")));
+  EXPECT_FALSE(std::filesystem::exists("-"));
+}
+
 TEST_F(TraceVerb, TracesTheWindowThatIsAskedFor) {
   std::string passage;
   for (int i = 0; i < 60; ++i) passage += std::string(1, static_cast<char>('a' + i % 26)) + " ";
@@ -109,9 +122,16 @@ TEST_F(TraceVerb, RefusesBadInput) {
   };
   expect_failure(trace_ids("2", "5,3"), 2, "question ids: expected at least 2 ids");
   expect_failure(trace_ids("2,5,3", "3"), 2, "passage ids: expected at least 2 ids");
-  expect_failure(trace_ids("2,99999,3", "5,3"), 2, "99999");
-  expect_failure(trace_ids("2,-1,3", "5,3"), 2, "-1");
+  expect_failure(trace_ids("2,99999,3", "5,3"), 2, "question ids: expected token ids below ");
+  expect_failure(trace_ids("2,5,3", "5,99999,3"), 2, "found 99999 in place 2");
+  expect_failure(trace_ids("2,-1,3", "5,3"), 2,
+                 "--question-ids: expected token ids with commas between them, found \"-1\" in "
+                 "place 2");
   expect_failure(trace_ids("2,x,3", "5,3"), 2, "--question-ids");
+  expect_failure(
+      trace_ids("2,5,3", "5,,3"), 2,
+      "--passage-ids: expected token ids with commas between them, found \"\" in place 2");
+  expect_failure(trace_ids("2,5,3", "5,3,"), 2, "found \"\" in place 3");
   expect_failure(run({"trace", "--model", kGolden, "--output", path("t.safetensors")}), 2,
                  "--question");
   expect_failure(run({"trace", "--model", kGolden, "--question", " ", "--passage", "a", "--output",

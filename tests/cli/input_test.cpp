@@ -54,6 +54,26 @@ TEST(LineReader, ReadsLinesLongerThanItsBuffer) {
   EXPECT_EQ(texts(reader.next_batch(10)), (Texts{longest, "end"}));
 }
 
+TEST(LineReader, MarksALineThatIsTooLongAndGoesOn) {
+  const TempDir directory;
+  const std::string file = (directory / "lines").string();
+  const std::string longest(LineReader::kMaxLineBytes, 'x');
+  std::ofstream(file) << longest << "\n" << longest << "y\nend\n" << longest << longest;
+  LineReader reader(file);
+  const auto lines = reader.next_batch(10);
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[0].text.size(), longest.size());
+  EXPECT_FALSE(lines[0].too_long);
+  EXPECT_TRUE(lines[1].too_long);
+  EXPECT_EQ(lines[1].text, "");
+  EXPECT_EQ(lines[2].text, "end");
+  EXPECT_EQ(lines[2].number, 3u);
+  EXPECT_TRUE(lines[3].too_long);
+  expect_error(ErrorCode::kInvalidArgument, "f: line 2: expected at most 16777216 bytes",
+               [&] { require_whole(lines[1], "f: line 2"); });
+  EXPECT_TRUE(reader.next_batch(10).empty());
+}
+
 TEST(LineReader, DoesNotWaitForMoreThanOneLine) {
   const TempDir directory;
   const std::string fifo = (directory / "fifo").string();

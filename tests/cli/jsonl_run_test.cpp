@@ -133,6 +133,69 @@ TEST_F(JsonlRun, KeepGoingGivesAnErrorLineInPlace) {
   EXPECT_FALSE(lines[3].contains("error"));
 }
 
+TEST_F(JsonlRun, ANumberOutOfRangeIsAFaultOfItsLine) {
+  const std::string huge = R"({"id": 5, "question": "who?", "passage": "me", "weight": 1e999})";
+  const ProcessResult stopped = answer(std::string(kGood) + "\n" + huge + "\n" + kGood + "\n");
+  EXPECT_EQ(stopped.status, 4);
+  EXPECT_EQ(json_lines(stopped.out).size(), 1u) << "the lines before it are answered";
+  expect_error_line(stopped.err,
+                    "standard input: line 2: expected numbers of at most 1.8e308, found 1e999");
+  const ProcessResult going = answer(huge + "\n" + kGood + "\n", {"--keep-going"});
+  EXPECT_EQ(going.status, 0);
+  const auto lines = json_lines(going.out);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0]["id"], 5);
+  EXPECT_TRUE(lines[0].contains("error"));
+  EXPECT_EQ(lines[1]["id"], "a");
+}
+
+TEST_F(JsonlRun, IdsComeBackAsTheyWereWritten) {
+  for (const std::string id :
+       {"12345678901234567890123", "1.50", "1E2", "-7", "18446744073709551615",
+        R"("18446744073709551615")", R"("\u00e9")"}) {
+    const ProcessResult good =
+        answer(R"({"id": )" + id + R"(, "question": "who?", "passage": "me"})" + "\n");
+    const std::string expected = id == R"("\u00e9")" ? "\"\xC3\xA9\"" : id;
+    EXPECT_THAT(good.out, testing::StartsWith("{\"id\":" + expected + ",\"answers\":"));
+    const ProcessResult bad = answer(R"({"id": )" + id + ", \"question\": ?}\n", {"--keep-going"});
+    EXPECT_THAT(bad.out, testing::StartsWith("{\"id\":" + expected + ",\"line\":1,"));
+  }
+}
+
+TEST_F(JsonlRun, NullIsAsGoodAsAbsent) {
+  const ProcessResult result =
+      answer(R"({"id": null, "question": "who?", "passage": "me", "passage_id": null, )"
+             R"("passages": null})"
+             "\n");
+  const auto lines = json_lines(result.out);
+  ASSERT_EQ(lines.size(), 1u) << result.err;
+  EXPECT_FALSE(lines[0].contains("id"));
+  EXPECT_EQ(lines[0]["answers"].size(), 1u);
+}
+
+TEST_F(JsonlRun, APassagesIdMayBeANumber) {
+  const ProcessResult result =
+      answer(R"({"question": "who?", "passage": "me", "passage_id": 262})"
+             "\n"
+             R"({"question": "who?", "passages": [{"id": 7, "text": "me"}]})"
+             "\n");
+  const auto lines = json_lines(result.out);
+  ASSERT_EQ(lines.size(), 2u) << result.err;
+  EXPECT_EQ(lines[0]["answers"][0]["passage_id"], "262");
+  EXPECT_EQ(lines[1]["answers"][0]["passage_id"], "7");
+}
+
+TEST_F(JsonlRun, ALineThatIsTooLongIsAFaultOfItsOwn) {
+  const std::string longest =
+      R"({"question": "who?", "passage": ")" + std::string(std::size_t{16} << 20, 'x') + "\"}\n";
+  const ProcessResult result = answer(longest + kGood + "\n", {"--keep-going"});
+  const auto lines = json_lines(result.out);
+  ASSERT_EQ(lines.size(), 2u) << result.err;
+  EXPECT_THAT(lines[0]["error"].get<std::string>(),
+              HasSubstr("line 1: expected at most 16777216 bytes, found more"));
+  EXPECT_EQ(lines[1]["id"], "a");
+}
+
 TEST_F(JsonlRun, NamesTheLineThatTheLibraryRefuses) {
   const ProcessResult result =
       answer(std::string(kGood) + "\n" + R"({"question": "who?", "passage_id": "nowhere"})" + "\n");

@@ -51,6 +51,58 @@ TEST_F(Main, RefusesUnknownAndMissingOptions) {
                  "--long-questions");
 }
 
+// Every verb has its numbers checked by the same two functions.
+TEST_F(Main, SaysInALineWhatANumberShouldBe) {
+  const auto expect_refused = [](std::vector<std::string> verb, const std::string& option,
+                                 const std::string& value, const std::string& expected) {
+    SCOPED_TRACE(verb[0] + " " + option + " " + value);
+    verb.push_back(option + "=" + value);
+    const ProcessResult result = run(verb);
+    expect_failure(result, 2, option + ": expected " + expected + ", found \"" + value + "\"");
+    EXPECT_LT(result.err.size(), 160U);
+  };
+  const std::vector<std::string> answer{"answer", "--model", "m", "--squad", "f"};
+  for (const char* value : {"0", "1001", "-3", "2.5", "many", "0x10"}) {
+    expect_refused(answer, "--top-k", value, "a whole number from 1 to 1000");
+  }
+  expect_refused(answer, "--limit", "-3", "a whole number of 0 or more");
+  expect_refused(answer, "--batch-tokens", "0", "a whole number of 1 or more");
+  expect_refused(answer, "--threads", "-1", "a whole number from 0 to 2147483647");
+  expect_refused(answer, "--max-answer-tokens", "3000000000",
+                 "a whole number from 0 to 2147483647");
+  expect_refused(answer, "--split-layer", "-1", "a whole number from 0 to 2147483647");
+  for (const char* value : {"nan", "inf", "1e999", "x"}) {
+    expect_refused(answer, "--no-answer-threshold", value, "a number");
+  }
+  const std::vector<std::string> evaluate{"evaluate", "--squad",     "f", "--predictions",
+                                          "p",        "--na-scores", "n"};
+  expect_refused(evaluate, "--na-threshold", "nan", "a number");
+  expect_refused(evaluate, "--limit", "0", "a whole number of 1 or more");
+  expect_refused({"classify", "--model", "m", "--data", "d"}, "--limit", "0",
+                 "a whole number of 1 or more");
+  expect_refused({"encode", "--model", "m", "--store", "s"}, "--batch-tokens", "-1",
+                 "a whole number of 1 or more");
+  expect_refused({"inspect", "m"}, "--question-tokens", "0", "a whole number from 1 to 2147483647");
+  expect_refused({"convert", "--from", "a", "--to", "b"}, "--split-layer", "-1",
+                 "a whole number from 0 to 2147483647");
+  expect_refused({"trace", "--model", "m", "--question", "q", "--passage", "p", "--output", "o"},
+                 "--window", "-1", "a whole number of 0 or more");
+  const std::vector<std::string> bench{"bench", "--random", "bert-base"};
+  expect_refused(bench, "--min-seconds", "-1", "a number of 0 or more");
+  expect_refused(bench, "--passages", "0", "a whole number of 1 or more");
+  expect_refused(bench, "--seed", "-1", "a whole number of 0 or more");
+  const std::vector<std::string> train{"train", "--model", "m", "--output", "o"};
+  expect_refused(train, "--held-out", "-3", "a whole number of 0 or more");
+  expect_refused(train, "--max-steps", "0", "a whole number of 1 or more");
+  expect_refused(train, "--seed", "-1", "a whole number of 0 or more");
+  expect_refused(train, "--evaluate-every", "-1", "a whole number of 0 or more");
+  expect_refused(train, "--threads", "-1", "a whole number from 0 to 2147483647");
+  for (const char* option : {"--epochs", "--learning-rate", "--warmup", "--weight-decay", "--clip",
+                             "--dropout", "--temperature", "--checkpoint-minutes"}) {
+    expect_refused(train, option, "nan", "a number");
+  }
+}
+
 TEST_F(Main, ReportsAFullDiskOnStandardOutput) {
   expect_failure(run({"--help"}, {.output_path = "/dev/full"}), 7,
                  "standard output: cannot write: No space left");

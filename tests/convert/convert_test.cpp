@@ -8,10 +8,12 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "convert/files.h"
 #include "convert/table_writer.h"
 #include "deformer/model.h"
+#include "deformer/tokenizer.h"
 #include "model/checkpoint.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -416,6 +418,21 @@ TEST_F(Convert, RefusesWhatItCannotRead) {
                  "found the older form: load it with PyTorch");
 }
 
+TEST_F(Convert, NamesAGitLfsPointerInPlaceOfItsFile) {
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n";
+  const std::string text = ": expected the file itself, found a Git LFS pointer to one of 7 bytes";
+  fs::create_directory(path("hub"));
+  write_bytes(path("hub/pytorch_model.bin"), pointer);
+  expect_refused(path("hub"), ErrorCode::kCorrupt, "pytorch_model.bin" + text);
+  write_bytes(path("weights"), pointer);
+  expect_refused(path("weights"), ErrorCode::kCorrupt, "weights" + text);
+  write_bytes(path("model.ckpt.index"), pointer);
+  expect_refused(path("model.ckpt"), ErrorCode::kCorrupt, "model.ckpt.index" + text);
+  copy_files(golden_convert("torch/bert"), path("bert"));
+  write_bytes(path("bert/vocab.txt"), pointer);
+  expect_refused(path("bert"), ErrorCode::kCorrupt, "bert/vocab.txt" + text);
+}
+
 TEST_F(Convert, RefusesShardsThatDisagreeWithTheirIndex) {
   copy_files(golden_convert("torch/bert-sharded"), path("shards"));
   fs::rename(path("shards/pytorch_model-00002-of-00002.bin"), path("shards/elsewhere.bin"));
@@ -434,11 +451,43 @@ TEST_F(Convert, FindsDamagedWeightsBeforeItWrites) {
   expect_refused(path("damaged"), ErrorCode::kCorrupt, "expected bytes with CRC-32C");
 }
 
+// What transformers 5 saves: no vocab.txt.
+TEST_F(Convert, TakesTokenizerJson) {
+  copy_files(golden_convert("torch/bert"), path("bert"));
+  (void)convert(path("bert"));
+  const std::uint64_t expected = load_tokenizer(to())->hash();
+  fs::remove_all(to());
+  nlohmann::json file = nlohmann::json::parse(
+      read_bytes(fs::path(DEFORMER_SOURCE_DIR) / "tests/golden/tokenizer/tokenizer.json"));
+  nlohmann::json vocabulary;
+  std::istringstream lines(read_bytes(path("bert/vocab.txt")));
+  for (std::string line; std::getline(lines, line);) vocabulary[line] = vocabulary.size();
+  file["model"]["vocab"] = vocabulary;
+  file["added_tokens"] = nlohmann::json::array();
+  for (auto& [name, token] : file["post_processor"]["special_tokens"].items()) {
+    token["ids"] = {vocabulary.at(name)};
+  }
+  write_bytes(path("bert/tokenizer.json"), file.dump());
+  fs::remove(path("bert/vocab.txt"));
+  const ConvertReport report = convert(path("bert"));
+  EXPECT_EQ(report.vocabulary, path("bert/tokenizer.json"));
+  EXPECT_TRUE(report.lower_case);
+  EXPECT_TRUE(fs::exists(to() / "tokenizer.json"));
+  EXPECT_FALSE(fs::exists(to() / "vocab.txt"));
+  EXPECT_EQ(load_tokenizer(to())->hash(), expected);
+  fs::remove_all(to());
+  write_bytes(path("bert/vocab.txt"), "[PAD]\n");
+  expect_refused(
+      path("bert"), ErrorCode::kIncompatible,
+      "bert/tokenizer.json: expected the vocabulary of " + path("bert/vocab.txt").string());
+}
+
 TEST_F(Convert, RefusesAVocabularyThatDoesNotBelong) {
   copy_files(golden_convert("torch/bert"), path("source"));
   fs::rename(path("source/vocab.txt"), path("source/words"));
-  expect_refused(path("source"), ErrorCode::kNotFound,
-                 "expected vocab.txt or bert.vocab there or in the directory above");
+  expect_refused(
+      path("source"), ErrorCode::kNotFound,
+      "expected vocab.txt or bert.vocab or tokenizer.json there or in the directory above");
   expect_refused(path("source"), ErrorCode::kNotFound, "expected a vocabulary (vocab.txt)",
                  {.vocabulary = path("none")});
   write_bytes(path("long"), read_bytes(path("source/words")) + "one\nmore\n");

@@ -115,6 +115,18 @@ TEST(Metrics, TwoEmptyAnswersAgreeInSquad20Only) {
   EXPECT_EQ(squad11[0].exact, 1);
 }
 
+// What evaluate-v2.0.py makes of `"answers": []`, whatever is_impossible says; evaluate-v1.1.py
+// stops.
+TEST(Metrics, AQuestionWithoutAnAnswerAmongOthersExpectsNone) {
+  const SquadDataset dataset =
+      make_dataset({make_question("yes", {{"cat", 0}}), make_question("no", {})});
+  EXPECT_TRUE(dataset.has_unanswerable());
+  const SquadEvaluation evaluation = evaluate_squad(dataset, {{"yes", "cat"}, {"no", ""}});
+  EXPECT_EQ(evaluation.overall.exact, 100);
+  EXPECT_EQ(evaluation.no_answer->total, 1U);
+  EXPECT_EQ(evaluate_squad(dataset, {{"yes", "cat"}, {"no", "dog"}}).overall.f1, 50);
+}
+
 TEST(Metrics, MissingPredictionsAreWrongAndStayInTheTotal) {
   const SquadEvaluation evaluation = evaluate_squad(make_squad20(), {{"yes", "the cat"}});
   EXPECT_EQ(evaluation.missing, 1U);
@@ -188,7 +200,9 @@ TEST(Metrics, RefusesDatasetsThatCannotBeScored) {
   test::expect_error(ErrorCode::kInvalidArgument, "expected at least one question",
                      [] { (void)evaluate_squad({}, {}); });
   const SquadDataset without_gold = make_dataset({make_question("q", {})});
-  test::expect_error(ErrorCode::kInvalidArgument, "question q: expected at least one gold answer",
+  test::expect_error(ErrorCode::kInvalidArgument,
+                     "question q: expected at least one gold answer to compare with, found none (a "
+                     "question without an answer is marked \"is_impossible\": true)",
                      [&] {
                        (void)evaluate_squad(without_gold, {{"q", "cat"}});
                      });

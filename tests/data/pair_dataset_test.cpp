@@ -47,6 +47,16 @@ TEST_F(PairFile, ReadsBoolqInTheFormsOfSuperGlueAndOfItsRelease) {
   EXPECT_FALSE(dataset.is_labelled());
 }
 
+TEST_F(PairFile, BoolqIdsMayBeTextAndNullIsAsGoodAsAbsent) {
+  const PairDataset dataset =
+      load(Task::kBoolq, R"({"question": "q", "passage": "p", "idx": "dev-7", "label": null}
+{"question": "q", "passage": "p", "idx": null, "label": null, "answer": true})");
+  EXPECT_EQ(dataset.examples.at(0).id, "dev-7");
+  EXPECT_FALSE(dataset.examples[0].label.has_value());
+  EXPECT_EQ(dataset.examples.at(1).id, "1");
+  EXPECT_EQ(dataset.examples[1].label, 1);
+}
+
 TEST_F(PairFile, BadBoolqLinesAreNamed) {
   const std::string good = R"({"question": "q", "passage": "p", "label": true})";
   expect_refused(Task::kBoolq, good + "\n{\"question\": }", "line 2: line 1, column 14: broken");

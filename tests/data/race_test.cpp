@@ -63,6 +63,16 @@ TEST_F(RaceFiles, ReadsOneFile) {
   EXPECT_EQ(dataset.articles[0].level, "");
 }
 
+TEST_F(RaceFiles, AnIdMayBeANumberAndNullIsAsGoodAsAbsent) {
+  write("one.txt", R"({"id": 262, "article": "", "questions": ["q"], "options": [["a", "b"]],
+                       "answers": null})");
+  const RaceDataset numbered = load_race(directory_ / "one.txt");
+  EXPECT_EQ(numbered.articles.at(0).id, "262");
+  EXPECT_FALSE(numbered.is_labelled());
+  write("one.txt", R"({"id": null, "article": "", "questions": [], "options": []})");
+  EXPECT_EQ(load_race(directory_ / "one.txt").articles.at(0).id, "one.txt");
+}
+
 TEST_F(RaceFiles, BadFilesNameFileAndField) {
   expect_refused("{", "line 1, column");
   expect_refused(R"({"questions": [], "options": []})", "expected a key \"article\"");

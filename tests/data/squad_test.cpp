@@ -16,23 +16,29 @@ namespace {
 
 class SquadFile : public testing::Test {
  protected:
-  SquadDataset load(const std::string& text) {
+  SquadDataset load(const std::string& text, SquadUse use = SquadUse::kQuestions) {
     write_file(directory_ / "dev.json", text);
-    return load_squad(directory_ / "dev.json");
+    return load_squad(directory_ / "dev.json", use);
   }
 
   // A dataset of one paragraph with these questions.
-  SquadDataset load_questions(const std::string& questions) {
-    return load(R"({"data": [{"paragraphs": [{"context": "c", "qas": [)" + questions + "]}]}]}");
+  SquadDataset load_questions(const std::string& questions, SquadUse use = SquadUse::kQuestions) {
+    return load(R"({"data": [{"paragraphs": [{"context": "c", "qas": [)" + questions + "]}]}]}",
+                use);
+  }
+
+  SquadQuestion load_question(const std::string& question) {
+    return load_questions(question).articles.at(0).paragraphs.at(0).questions.at(0);
   }
 
   void expect_refused(const std::string& text, const std::string& message) {
     test::expect_error(ErrorCode::kCorrupt, "dev.json: " + message, [&] { (void)load(text); });
   }
 
-  void expect_question_refused(const std::string& question, const std::string& message) {
+  void expect_question_refused(const std::string& question, const std::string& message,
+                               SquadUse use = SquadUse::kQuestions) {
     test::expect_error(ErrorCode::kCorrupt, "dev.json: data[0].paragraphs[0].qas[0]" + message,
-                       [&] { (void)load_questions(question); });
+                       [&] { (void)load_questions(question, use); });
   }
 
   test::TempDir directory_;
@@ -84,6 +90,10 @@ TEST_F(SquadFile, AcceptsAByteOrderMark) {
   EXPECT_EQ(load("\xEF\xBB\xBF{\"data\": []}").num_questions(), 0U);
 }
 
+TEST_F(SquadFile, NamesAPageThatAServerSentInItsPlace) {
+  expect_refused("<!DOCTYPE html>\n<html></html>\n", "expected the file itself, found a page");
+}
+
 TEST_F(SquadFile, NamesLineAndColumnOfBrokenJson) {
   expect_refused("{\"data\": [\n  {\"title\": \"T\",]}", "line 2, column 17: broken JSON: ");
   expect_refused("{\"data\": [", "line 1, column 11: broken JSON: ");
@@ -109,22 +119,26 @@ TEST_F(SquadFile, NamesAMissingField) {
   expect_question_refused(R"({"id": "q", "question": "?", "answers": [{"answer_start": 0}]})",
                           ".answers[0]: expected a key \"text\", found none");
   expect_question_refused(R"({"id": "q", "question": "?", "answers": [{"text": "a"}]})",
-                          ".answers[0]: expected a key \"answer_start\", found none");
+                          ".answers[0]: expected a key \"answer_start\", found none",
+                          SquadUse::kTraining);
 }
 
 TEST_F(SquadFile, NamesAFieldOfAnotherType) {
   expect_refused("[]", "expected an object, found an array");
   expect_refused(R"({"data": {}})", "data: expected an array, found an object");
   expect_refused(R"({"data": ["x"]})", "data[0]: expected an object, found a string");
-  expect_refused(R"({"data": [], "version": 1.1})", "version: expected a string, found a number");
-  expect_question_refused(R"({"id": 5, "question": "?"})",
-                          ".id: expected a string, found a number");
+  for (const char* id : {"null", "true", "1.5", "12345678901234567890123"}) {
+    expect_question_refused(std::string(R"({"question": "?", "id": )") + id + "}",
+                            ".id: expected a string or an integer of at most 64 bits, found ");
+  }
   expect_question_refused(R"({"id": "q", "question": null})",
                           ".question: expected a string, found null");
   expect_question_refused(R"({"id": "q", "question": "?", "answers": {}})",
-                          ".answers: expected an array, found an object");
-  expect_question_refused(R"({"id": "q", "question": "?", "is_impossible": 1})",
-                          ".is_impossible: expected a boolean, found a number");
+                          ".answers: expected a key \"text\", found none");
+  expect_question_refused(R"({"id": "q", "question": "?", "answers": "a"})",
+                          ".answers: expected an array, found a string");
+  expect_question_refused(R"({"id": "q", "question": "?", "is_impossible": "yes"})",
+                          ".is_impossible: expected a boolean, found a string");
 }
 
 TEST_F(SquadFile, RefusesAnswerStartsThatAreNoOffsets) {
@@ -132,12 +146,123 @@ TEST_F(SquadFile, RefusesAnswerStartsThatAreNoOffsets) {
     expect_question_refused(
         R"({"id": "q", "question": "?", "answers": [{"text": "a", "answer_start": )" + start +
             "}]}",
-        ".answers[0].answer_start: expected " + message);
+        ".answers[0].answer_start: expected " + message, SquadUse::kTraining);
   };
   expect_start_refused("-1", "0 or more, found -1");
   expect_start_refused("1.5", "an integer, found a number");
   expect_start_refused("\"1\"", "an integer, found a string");
   expect_start_refused("9223372036854775808", "an integer below 2^63, found 9223372036854775808");
+}
+
+TEST_F(SquadFile, DemandsOnlyWhatItsUseNeeds) {
+  const SquadDataset odd = load(R"({"version": 1.1, "data": [
+    {"title": null, "paragraphs": [{"context": "c", "qas": [{"id": "q", "question": "?"}]}]},
+    {"title": 7, "paragraphs": []}]})");
+  EXPECT_EQ(odd.version, "1.1");
+  EXPECT_EQ(odd.articles[0].title, "");
+  EXPECT_EQ(odd.articles[1].title, "7");
+  EXPECT_EQ(load(R"({"version": null, "data": []})").version, "");
+  EXPECT_TRUE(load_question(R"({"id": "q", "question": "?", "answers": null})").answers.empty());
+  for (const char* mark : {"0", "false", "null", "0.0"}) {
+    EXPECT_FALSE(
+        load_question(std::string(R"({"id": "q", "question": "?", "is_impossible": )") + mark + "}")
+            .is_impossible)
+        << mark;
+  }
+  EXPECT_TRUE(load_question(R"({"id": "q", "question": "?", "is_impossible": 1})").is_impossible);
+}
+
+TEST_F(SquadFile, AnAnswerNeedsNoPlaceButForTraining) {
+  const auto start_of = [this](const std::string& start, SquadUse use) {
+    const SquadDataset dataset = load_questions(
+        R"({"id": "q", "question": "?", "answers": [{"text": "a")" + start + "}]}", use);
+    return dataset.articles[0].paragraphs[0].questions[0].answers.at(0).start;
+  };
+  for (const SquadUse use : {SquadUse::kQuestions, SquadUse::kTraining}) {
+    EXPECT_EQ(start_of(R"(, "answer_start": 0.0)", use), 0);
+    EXPECT_EQ(start_of(R"(, "answer_start": 12.0)", use), 12);
+  }
+  for (const char* start :
+       {"", R"(, "answer_start": null)", R"(, "answer_start": -1)", R"(, "answer_start": [])"}) {
+    EXPECT_EQ(start_of(start, SquadUse::kQuestions), -1) << start;
+  }
+}
+
+TEST_F(SquadFile, PassagesNeedNoQuestions) {
+  const SquadDataset dataset =
+      load(R"({"data": [{"paragraphs": [{"context": "c"}, {"context": "d", "qas": 5}]},
+                        {"context": "e"}]})",
+           SquadUse::kPassages);
+  EXPECT_EQ(dataset.num_paragraphs(), 3U);
+  EXPECT_EQ(dataset.num_questions(), 0U);
+}
+
+TEST_F(SquadFile, AnIdMayBeANumber) {
+  EXPECT_EQ(load_question(R"({"id": 262, "question": "?"})").id, "262");
+  EXPECT_EQ(load_question(R"({"id": 18446744073709551615, "question": "?"})").id,
+            "18446744073709551615");
+  EXPECT_EQ(load_question(R"({"id": -3, "question": "?"})").id, "-3");
+  test::expect_error(
+      ErrorCode::kCorrupt, "qas[1].id: expected a new question id, found 262 for the second time",
+      [&] {
+        (void)load_questions(R"({"id": "262", "question": "?"}, {"id": 262, "question": "!"})");
+      });
+}
+
+constexpr const char* kFlatQuestions[] = {
+    R"({"id": "q1", "title": "T", "context": "the cat", "question": "What?", "answers": {"text": ["cat", "the cat"], "answer_start": [4, 0]}})",
+    R"({"id": 2, "title": "T", "context": "the cat", "question": "Who?", "answers": {"text": [], "answer_start": []}})",
+    R"({"id": "q3", "title": "T", "context": "a dog", "question": "When?", "answers": [{"text": "a", "answer_start": 0}]})",
+    R"({"id": "q4", "context": "a dog", "question": "Why?"})"};
+
+void expect_flat_questions(const SquadDataset& dataset) {
+  ASSERT_EQ(dataset.articles.size(), 2U);
+  EXPECT_EQ(dataset.articles[0].title, "T");
+  ASSERT_EQ(dataset.num_paragraphs(), 3U);
+  ASSERT_EQ(dataset.num_questions(), 4U);
+  const SquadParagraph& first = dataset.articles[0].paragraphs[0];
+  EXPECT_EQ(first.context, "the cat");
+  ASSERT_EQ(first.questions.size(), 2U);
+  EXPECT_EQ(first.questions[0].id, "q1");
+  ASSERT_EQ(first.questions[0].answers.size(), 2U);
+  EXPECT_EQ(first.questions[0].answers[0].text, "cat");
+  EXPECT_EQ(first.questions[0].answers[0].start, 4);
+  EXPECT_FALSE(first.questions[0].is_impossible);
+  EXPECT_EQ(first.questions[1].id, "2");
+  EXPECT_TRUE(first.questions[1].is_impossible);
+  EXPECT_EQ(dataset.articles[0].paragraphs[1].questions.at(0).answers.size(), 1U);
+  const SquadQuestion& last = dataset.articles[1].paragraphs[0].questions.at(0);
+  EXPECT_EQ(last.question, "Why?");
+  EXPECT_FALSE(last.is_impossible) << "a file without answers";
+}
+
+TEST_F(SquadFile, ReadsHuggingFacesFlatForm) {
+  std::string data;
+  for (const char* question : kFlatQuestions)
+    data += (data.empty() ? "" : ",") + std::string(question);
+  expect_flat_questions(load("{\"version\": \"1.1\", \"data\": [" + data + "]}"));
+}
+
+TEST_F(SquadFile, ReadsTheFlatFormAsJsonLines) {
+  std::string lines = "\xEF\xBB\xBF";
+  for (const char* question : kFlatQuestions) lines += std::string(question) + "\r\n\n";
+  expect_flat_questions(load(lines));
+  EXPECT_EQ(load(kFlatQuestions[0]).num_questions(), 1U) << "a single line";
+}
+
+TEST_F(SquadFile, NamesTheLineOfBadJsonLines) {
+  const std::string good = std::string(kFlatQuestions[0]) + "\n";
+  expect_refused(good + "\n{\"context\": \n", "line 3: line 1, column 13: broken JSON: ");
+  expect_refused(good + "{}", "line 2: expected a key \"context\", found none");
+  expect_refused(good + good, "line 2: id: expected a new question id, found \"q1\"");
+  test::expect_error(
+      ErrorCode::kCorrupt, "line 1: answers.answer_start: expected an element 0, found 0 elements",
+      [&] {
+        const std::string question =
+            R"({"id": 1, "context": "c", "question": "?", "answers": {"text": ["a"], "answer_start": []}})";
+        EXPECT_EQ(load(question + "\n" + good).num_questions(), 2U);
+        (void)load(question + "\n" + good, SquadUse::kTraining);
+      });
 }
 
 TEST_F(SquadFile, RefusesAQuestionIdThatOccursTwice) {

@@ -71,6 +71,15 @@ TEST(CanonicalName, SpellsLegacyNamesAsTodaysHuggingFace) {
             "bert.pooler.dense.weight");
 }
 
+TEST(CanonicalName, DropsWhatAWrapperPutInFront) {
+  EXPECT_EQ(canonical_name("module.bert.pooler.dense.weight", architecture("bert")),
+            "bert.pooler.dense.weight");
+  EXPECT_EQ(canonical_name("_orig_mod.qa_outputs.bias", architecture("bert")), "qa_outputs.bias");
+  EXPECT_EQ(canonical_name("module._orig_mod.encoder.layer.0.output.LayerNorm.gamma",
+                           architecture("bert")),
+            "bert.encoder.layer.0.output.LayerNorm.weight");
+}
+
 TEST(CanonicalName, LeavesOtherNamesAlone) {
   for (const char* name : {"bert.embeddings.LayerNorm.weight", "qa_outputs.weight", "gamma",
                            "cls.predictions.bias", "LayerNorm.gamma.extra", "embeddings", ""}) {

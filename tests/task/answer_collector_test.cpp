@@ -17,9 +17,14 @@ EncodedPassage umlauts() {
   return passage;
 }
 
+// Without alignment to words.
 DecodedSpans spans_of(std::vector<SpanCandidate> best) {
+  const EncodedPassage passage = umlauts();
   double sum = 0;
-  for (const SpanCandidate& span : best) sum += std::exp(span.score);
+  for (SpanCandidate& span : best) {
+    span.bytes = {passage.spans[span.first].begin, passage.spans[span.last].end};
+    sum += std::exp(span.score);
+  }
   return {std::move(best), std::log(sum)};
 }
 

@@ -50,7 +50,7 @@ class Devices : public testing::TestWithParam<DeviceCase> {
   // Every span of a passage of few tokens, by its place in it.
   [[nodiscard]] static std::vector<Answer> all_spans(const SpanQa& qa, const Passage& passage) {
     auto results = qa.answer(std::vector<QaRequest>{{"q", "When did the river rise?", {passage}}},
-                             {.top_k = 1000});
+                             {.top_k = 1000, .align_to_words = false});
     std::vector<Answer> answers = std::move(results.at(0).answers);
     std::sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) {
       return std::pair(a.bytes.begin, a.bytes.end) < std::pair(b.bytes.begin, b.bytes.end);

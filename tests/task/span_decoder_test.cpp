@@ -25,6 +25,13 @@ std::vector<WindowLogits> views(const std::vector<TestWindow>& windows) {
   return result;
 }
 
+// Each token is a byte of its own.
+std::vector<ByteSpan> bytes_of(std::uint32_t tokens) {
+  std::vector<ByteSpan> extents;
+  for (std::uint32_t i = 0; i < tokens; ++i) extents.push_back({i, i + 1});
+  return extents;
+}
+
 TestWindow random_window(std::uint32_t first, std::uint32_t count, std::mt19937& random) {
   std::normal_distribution<float> logit(0, 3);
   TestWindow window{{first, count}, {}, {}};
@@ -42,8 +49,10 @@ std::vector<SpanCandidate> all_candidates(const std::vector<TestWindow>& windows
   for (const TestWindow& w : windows) {
     for (std::uint32_t i = 0; i < w.window.num_tokens; ++i) {
       for (std::uint32_t j = i; j < w.window.num_tokens && j - i < longest; ++j) {
-        all.push_back({w.window.first_token + i, w.window.first_token + j,
-                       double{w.start[i]} + double{w.end[j]}});
+        all.push_back({w.window.first_token + i,
+                       w.window.first_token + j,
+                       double{w.start[i]} + double{w.end[j]},
+                       {w.window.first_token + i, w.window.first_token + j + 1}});
       }
     }
   }
@@ -55,7 +64,7 @@ TEST(SpanDecoder, EqualsExhaustiveSearch) {
   for (int round = 0; round < 50; ++round) {
     const std::vector<TestWindow> windows{
         random_window(0, 12, random), random_window(5, 12, random), random_window(10, 9, random)};
-    const DecodedSpans decoded = decode_spans(views(windows), 4, 5);
+    const DecodedSpans decoded = decode_spans(views(windows), bytes_of(19), 4, 5);
     std::vector<SpanCandidate> all = all_candidates(windows, 4);
     double sum = 0;
     for (const SpanCandidate& span : all) sum += std::exp(span.score);
@@ -84,7 +93,7 @@ TEST(SpanDecoder, ALongestAnswerOfThirtyMeansThirtyTokens) {
   window.start[0] = 10;
   window.end[29] = 9;
   window.end[30] = 10;
-  const DecodedSpans decoded = decode_spans(views({window}), 30, 1);
+  const DecodedSpans decoded = decode_spans(views({window}), bytes_of(40), 30, 1);
   ASSERT_EQ(decoded.best.size(), 1U);
   EXPECT_EQ(decoded.best[0].first, 0U);
   EXPECT_EQ(decoded.best[0].last, 29U);
@@ -92,7 +101,7 @@ TEST(SpanDecoder, ALongestAnswerOfThirtyMeansThirtyTokens) {
 
 TEST(SpanDecoder, TiesGoToTheEarlierAndShorterSpan) {
   const TestWindow flat{{3, 5}, std::vector<float>(5, 1), std::vector<float>(5, 1)};
-  const DecodedSpans decoded = decode_spans(views({flat}), 30, 2);
+  const DecodedSpans decoded = decode_spans(views({flat}), bytes_of(8), 30, 2);
   ASSERT_EQ(decoded.best.size(), 2U);
   EXPECT_EQ(decoded.best[0].first, 3U);
   EXPECT_EQ(decoded.best[0].last, 3U);
@@ -101,18 +110,30 @@ TEST(SpanDecoder, TiesGoToTheEarlierAndShorterSpan) {
 
 TEST(SpanDecoder, ReturnsFewerThanAskedWhenTheTextIsShort) {
   const TestWindow window{{0, 2}, {1, 2}, {1, 2}};
-  EXPECT_EQ(decode_spans(views({window}), 1, 10).best.size(), 2U);
+  EXPECT_EQ(decode_spans(views({window}), bytes_of(2), 1, 10).best.size(), 2U);
+}
+
+// Tokens 1 and 2 are parts of one character, or of one word.
+TEST(SpanDecoder, AnswersShareNoByte) {
+  const TestWindow window{{0, 4}, {1, 5, 4, 2}, {1, 3, 4, 2}};
+  const std::vector<ByteSpan> extents{{0, 1}, {2, 5}, {2, 5}, {6, 7}};
+  const DecodedSpans decoded = decode_spans(views({window}), extents, 1, 10);
+  ASSERT_EQ(decoded.best.size(), 3U);
+  EXPECT_EQ(decoded.best[0].first, 1U);
+  EXPECT_EQ(decoded.best[0].bytes, (ByteSpan{2, 5}));
+  EXPECT_EQ(decoded.best[1].bytes, (ByteSpan{6, 7}));
+  EXPECT_EQ(decoded.best[2].bytes, (ByteSpan{0, 1}));
 }
 
 TEST(SpanDecoder, NothingComesFromNothing) {
-  const DecodedSpans decoded = decode_spans({}, 30, 3);
+  const DecodedSpans decoded = decode_spans({}, {}, 30, 3);
   EXPECT_TRUE(decoded.best.empty());
   EXPECT_EQ(decoded.log_sum, -std::numeric_limits<double>::infinity());
 }
 
 TEST(SpanDecoder, LargeLogitsDoNotOverflow) {
   const TestWindow window{{0, 2}, {3000, 2000}, {3000, 2000}};
-  EXPECT_NEAR(decode_spans(views({window}), 2, 1).log_sum, 6000, 1e-6);
+  EXPECT_NEAR(decode_spans(views({window}), bytes_of(2), 2, 1).log_sum, 6000, 1e-6);
 }
 
 TEST(LogAdd, IsTheLogarithmOfTheSum) {

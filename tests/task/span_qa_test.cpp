@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "deformer/error.h"
@@ -63,7 +64,7 @@ class SpanQaTest : public testing::TestWithParam<SpanQaCase> {
 };
 
 TEST_P(SpanQaTest, AnswersAreSlicesOfTheirPassages) {
-  const auto results = SpanQa(model_).answer(requests_, {.top_k = 4});
+  const auto results = SpanQa(model_).answer(requests_, {.top_k = 4, .align_to_words = false});
   ASSERT_EQ(results.size(), requests_.size());
   for (std::size_t i = 0; i < results.size(); ++i) {
     EXPECT_EQ(results[i].id, requests_[i].id);
@@ -224,12 +225,79 @@ TEST_F(SpanQaOnce, APassageNamedTwiceCountsOnce) {
 
 TEST_F(SpanQaOnce, AnswersAreAtMostMaxAnswerTokensLong) {
   const QaResult result = ask({.id = "", .question = "Who?", .passages = {{"l", kLong}}},
-                              {.top_k = 10, .max_answer_tokens = 1});
+                              {.top_k = 10, .max_answer_tokens = 1, .align_to_words = false});
   const std::vector<ByteSpan> tokens = model_->tokenizer().tokenize(kLong).spans;
   EXPECT_EQ(result.answers.size(), 10U);
   for (const Answer& answer : result.answers) {
     EXPECT_NE(std::find(tokens.begin(), tokens.end(), answer.bytes), tokens.end()) << answer.text;
   }
+}
+
+// Hangul is cut into several pieces a syllable, an accent is no part of any, and "unaffable" is
+// letters.
+const std::string kPieces = "Mia lives in \uC11C\uC6B8. Rene\u0301 is unaffable, too.";
+
+class SpanQaOnPieces : public testing::Test {
+ protected:
+  SpanQaOnPieces() {
+    test::write_tiny_model(
+        dir_.path(), {.extra_words = {"\u1109", "##\u1165", "##\u110B", "##\u116E", "##\u11AF"}});
+    model_ = Model::load(dir_.path());
+  }
+
+  // Of single tokens, so that many fall inside words.
+  [[nodiscard]] std::vector<Answer> ask(const SpanQaOptions& options) const {
+    const std::vector<QaRequest> request{{"", "Where does Mia live?", {{"p", kPieces}}}};
+    return SpanQa(model_).answer(request, options).front().answers;
+  }
+
+  test::TempDir dir_;
+  std::shared_ptr<const Model> model_;
+};
+
+void expect_disjoint(std::vector<Answer> answers) {
+  std::sort(answers.begin(), answers.end(),
+            [](const Answer& a, const Answer& b) { return a.bytes.begin < b.bytes.begin; });
+  for (std::size_t i = 1; i < answers.size(); ++i) {
+    EXPECT_GE(answers[i].bytes.begin, answers[i - 1].bytes.end)
+        << answers[i - 1].text << " and " << answers[i].text;
+  }
+}
+
+TEST_F(SpanQaOnPieces, AnswersAreWholeWords) {
+  const auto answers = ask({.top_k = 1000, .max_answer_tokens = 1});
+  std::set<std::string> texts;
+  for (const Answer& answer : answers) texts.insert(answer.text);
+  EXPECT_EQ(texts, (std::set<std::string>{"Mia", "lives", "in", "\uC11C\uC6B8", ".", "Rene\u0301",
+                                          "is", "unaffable", ",", "too"}));
+  EXPECT_EQ(answers.size(), 11U) << "the full stop is there twice";
+  expect_disjoint(answers);
+}
+
+TEST_F(SpanQaOnPieces, WithoutAlignmentTheyMayBePartsOfWordsButShareNoCharacter) {
+  const auto answers = ask({.top_k = 1000, .max_answer_tokens = 1, .align_to_words = false});
+  EXPECT_GT(answers.size(), 20U);
+  expect_disjoint(answers);
+}
+
+TEST_F(SpanQaOnPieces, AlignmentChangesNoScoreOfTheBestAnswer) {
+  const Answer aligned = ask({}).front();
+  const Answer raw = ask({.align_to_words = false}).front();
+  EXPECT_EQ(aligned.score, raw.score);
+  EXPECT_EQ(aligned.probability, raw.probability);
+  EXPECT_LE(aligned.bytes.begin, raw.bytes.begin);
+  EXPECT_GE(aligned.bytes.end, raw.bytes.end);
+}
+
+TEST_F(SpanQaOnPieces, AStoredPassageGivesTheSameWords) {
+  const auto store = open_passage_store("memory:", model_->fingerprint());
+  const std::vector<Passage> passages{{"p", kPieces}};
+  (void)PassageEncoder(model_, store).encode(passages);
+  const std::vector<QaRequest> request{{"", "Where does Mia live?", {{"p", ""}}}};
+  const auto stored =
+      SpanQa(model_, store).answer(request, {.top_k = 1000, .max_answer_tokens = 1});
+  const auto direct = ask({.top_k = 1000, .max_answer_tokens = 1});
+  ASSERT_EQ(stored.front().answers.size(), direct.size());
 }
 
 // A store is asked for 64 passages at a time; a batch holds as many as batch_tokens says.
@@ -255,6 +323,8 @@ TEST_F(SpanQaOnce, OptionsOutOfRangeAreNamed) {
   const QaRequest request{.id = "", .question = "Who?", .passages = {{"l", kLong}}};
   test::expect_error(ErrorCode::kInvalidArgument, "top_k",
                      [&] { static_cast<void>(ask(request, {.top_k = 0})); });
+  test::expect_error(ErrorCode::kInvalidArgument, "top_k: expected 1 to 1000, found 1001",
+                     [&] { static_cast<void>(ask(request, {.top_k = 1001})); });
   test::expect_error(ErrorCode::kInvalidArgument, "batch_tokens",
                      [&] { static_cast<void>(ask(request, {.batch_tokens = 0})); });
   test::expect_error(ErrorCode::kInvalidArgument, "max_answer_tokens",

@@ -42,8 +42,19 @@ TEST(LoadTokenizer, NamesTheFileOfABrokenVocabulary) {
   test::expect_error(ErrorCode::kCorrupt, (dir / "vocab.txt").string() + ": expected the special",
                      [&] { (void)load_tokenizer(dir.path()); });
   write_file(dir / "vocab.txt", "");
-  test::expect_error(ErrorCode::kCorrupt, (dir / "vocab.txt").string() + ": expected one token",
+  test::expect_error(ErrorCode::kCorrupt,
+                     (dir / "vocab.txt").string() + ": expected at least one token",
                      [&] { (void)load_tokenizer(dir.path()); });
+}
+
+TEST(LoadTokenizer, NamesAGitLfsPointerInPlaceOfItsFile) {
+  for (const char* name : {"vocab.txt", "spiece.model"}) {
+    const test::TempDir dir;
+    write_file(dir / name, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n");
+    test::expect_error(ErrorCode::kCorrupt,
+                       (dir / name).string() + ": expected the file itself, found a Git LFS",
+                       [&] { (void)load_tokenizer(dir.path()); });
+  }
 }
 
 TEST(LoadTokenizer, RefusesAHugeVocabulary) {

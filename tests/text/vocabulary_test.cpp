@@ -88,8 +88,18 @@ TEST(WordPieceVocabulary, GivesAnEmptyLineAnId) {
   EXPECT_EQ(vocabulary.find("b"), 2);
 }
 
+// An editor's additions: they give no id, so the size is that of the embeddings.
+TEST(WordPieceVocabulary, LeavesOutAByteOrderMarkAndEmptyLinesAtTheEnd) {
+  const WordPieceVocabulary vocabulary("\xEF\xBB\xBF[PAD]\n\nb\n\n \r\n\n", "v");
+  EXPECT_EQ(vocabulary.size(), 3u);
+  EXPECT_EQ(vocabulary.find("[PAD]"), 0);
+  EXPECT_EQ(vocabulary.find("b"), 2);
+}
+
 TEST(WordPieceVocabulary, RefusesAnEmptyFile) {
-  test::expect_error(ErrorCode::kCorrupt, "dir/vocab.txt: expected one token a line",
+  test::expect_error(ErrorCode::kCorrupt, "v: expected at least one token",
+                     [] { WordPieceVocabulary("\n\n", "v"); });
+  test::expect_error(ErrorCode::kCorrupt, "dir/vocab.txt: expected at least one token",
                      [] { WordPieceVocabulary("", "dir/vocab.txt"); });
 }
 

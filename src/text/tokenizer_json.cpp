@@ -1,0 +1,310 @@
+#include "text/tokenizer_json.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "deformer/error.h"
+#include "text/wordpiece.h"
+
+namespace deformer {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Far beyond any vocabulary: a broken id must not ask for memory.
+constexpr std::int64_t kMaxTokens = 1 << 24;
+
+std::string shown(const JsonPlace& place) {
+  constexpr std::size_t kShown = 60;
+  const auto replace = nlohmann::json::error_handler_t::replace;
+  std::string text = place.value().dump(-1, ' ', false, replace);
+  return text.size() <= kShown ? text : std::string(json_type_name(place.value()));
+}
+
+[[noreturn]] void refuse(const JsonPlace& place, const std::string& expected) {
+  throw Error(ErrorCode::kUnsupported,
+              place.where() + ": expected " + expected + ", found " + shown(place));
+}
+
+// What is not known could change ids.
+void require_known_keys(const JsonPlace& object, std::initializer_list<std::string_view> known) {
+  object.require_object();
+  for (const auto& [key, value] : object.value().items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    throw Error(ErrorCode::kUnsupported, object.where() +
+                                             ": expected no key but those known here, found " +
+                                             nlohmann::json(key).dump());
+  }
+}
+
+// The value must be this one; absent is as good.
+template <typename Value>
+void require_value(const JsonPlace& object, const char* key, const Value& expected) {
+  if (!object.has(key)) return;
+  const JsonPlace place = object.at(key);
+  if (place.value() != nlohmann::json(expected)) refuse(place, nlohmann::json(expected).dump());
+}
+
+void require_type(const JsonPlace& object, const char* expected) {
+  const JsonPlace type = object.at("type");
+  if (type.as_string() != expected) refuse(type, expected);
+}
+
+bool read_flag(const JsonPlace& object, const char* key) {
+  return object.at(key).as_bool();
+}
+
+void read_normalizer(const JsonPlace& place, TokenizerConfig& config) {
+  if (!place.value().is_object()) refuse(place, "a BertNormalizer");
+  require_type(place, "BertNormalizer");
+  require_known_keys(place,
+                     {"type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase"});
+  require_value(place, "clean_text", true);
+  config.do_lower_case = read_flag(place, "lowercase");
+  config.tokenize_chinese_chars = read_flag(place, "handle_chinese_chars");
+  const auto strip = place.find("strip_accents");
+  config.strip_accents = strip ? std::optional(strip->as_bool()) : std::nullopt;
+}
+
+void check_pre_tokenizer(const JsonPlace& place) {
+  if (!place.value().is_object()) refuse(place, "a BertPreTokenizer");
+  require_type(place, "BertPreTokenizer");
+  require_known_keys(place, {"type"});
+}
+
+// The model's tokens by id. A missing id has an empty token, which no text gets.
+std::vector<std::string> read_tokens(const JsonPlace& vocabulary) {
+  vocabulary.require_object();
+  std::vector<std::string> tokens;
+  for (const auto& [token, number] : vocabulary.value().items()) {
+    const JsonPlace place(number, vocabulary.where() + ": " + nlohmann::json(token).dump());
+    const std::int64_t id = place.as_integer();
+    if (id < 0 || id >= kMaxTokens) {
+      throw Error(ErrorCode::kCorrupt, place.where() + ": expected an id below " +
+                                           std::to_string(kMaxTokens) + ", found " +
+                                           std::to_string(id));
+    }
+    const auto index = static_cast<std::size_t>(id);
+    if (index >= tokens.size()) tokens.resize(index + 1);
+    if (!tokens[index].empty()) {
+      throw Error(ErrorCode::kCorrupt, place.where() +
+                                           ": expected an id of its own, found that of " +
+                                           nlohmann::json(tokens[index]).dump());
+    }
+    tokens[index] = token;
+  }
+  return tokens;
+}
+
+bool is_wordpiece(const JsonPlace& model) {
+  const auto type = model.find("type");
+  // Files of before 2021 do not say it.
+  return type ? type->value() == "WordPiece" : model.has("max_input_chars_per_word");
+}
+
+WordPieceVocabulary read_model(const JsonPlace& model, TokenizerConfig& config) {
+  if (!is_wordpiece(model)) {
+    const auto type = model.find("type");
+    refuse(type ? *type : model, "a model of type WordPiece");
+  }
+  require_known_keys(model, {"type", "unk_token", "continuing_subword_prefix",
+                             "max_input_chars_per_word", "vocab"});
+  require_value(model, "continuing_subword_prefix", "##");
+  require_value(model, "max_input_chars_per_word", WordPieceTokenizer::kMaxWordCodePoints);
+  config.unk_token = model.at("unk_token").as_string();
+  const JsonPlace vocabulary = model.at("vocab");
+  return {read_tokens(vocabulary), vocabulary.where()};
+}
+
+// Special tokens inside a text are plain text here; others would be looked for in it.
+void check_added_tokens(const JsonPlace& list, const WordPieceVocabulary& vocabulary) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const JsonPlace token = list.at(i);
+    require_known_keys(
+        token, {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
+    const std::string& content = token.at("content").as_string();
+    if (!read_flag(token, "special")) refuse(token.at("content"), "special tokens only");
+    const auto id = vocabulary.find(content);
+    if (id && *id != token.at("id").as_integer()) {
+      throw Error(ErrorCode::kCorrupt,
+                  token.at("id").where() + ": expected " + std::to_string(*id) +
+                      ", the id in the vocabulary, found " + shown(token.at("id")));
+    }
+  }
+}
+
+// ---- Post-processor: which special tokens stand around a text, as the segment layouts put them.
+
+// "[CLS]" or "$A" with its type.
+std::pair<std::string, std::int64_t> read_piece(const JsonPlace& piece) {
+  require_known_keys(piece, {"SpecialToken", "Sequence"});
+  const bool special = piece.has("SpecialToken");
+  const JsonPlace inner = piece.at(special ? "SpecialToken" : "Sequence");
+  require_known_keys(inner, {"id", "type_id"});
+  return {(special ? "" : "$") + inner.at("id").as_string(), inner.at("type_id").as_integer()};
+}
+
+void require_template(const JsonPlace& list,
+                      const std::vector<std::pair<std::string, std::int64_t>>& expected) {
+  const std::string text = "BERT's order of special tokens and texts";
+  if (list.size() != expected.size()) refuse(list, text);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (read_piece(list.at(i)) != expected[i]) refuse(list.at(i), text);
+  }
+}
+
+void require_id(const JsonPlace& place, const std::string& token,
+                const WordPieceVocabulary& vocabulary) {
+  const auto id = vocabulary.find(token);
+  if (!id || *id != place.as_integer()) refuse(place, "the id of " + token + " in the vocabulary");
+}
+
+void read_template(const JsonPlace& place, const WordPieceVocabulary& vocabulary,
+                   TokenizerConfig& config) {
+  require_known_keys(place, {"type", "single", "pair", "special_tokens"});
+  const JsonPlace single = place.at("single");
+  if (single.size() != 3) refuse(single, "a special token, a text and a special token");
+  config.cls_token = read_piece(single.at(std::size_t{0})).first;
+  config.sep_token = read_piece(single.at(2)).first;
+  const std::string& cls = config.cls_token;
+  const std::string& sep = config.sep_token;
+  require_template(single, {{cls, 0}, {"$A", 0}, {sep, 0}});
+  require_template(place.at("pair"), {{cls, 0}, {"$A", 0}, {sep, 0}, {"$B", 1}, {sep, 1}});
+  for (const std::string& token : {cls, sep}) {
+    const JsonPlace ids = place.at("special_tokens").at(token.c_str()).at("ids");
+    if (ids.size() != 1) refuse(ids, "one id");
+    require_id(ids.at(std::size_t{0}), token, vocabulary);
+  }
+}
+
+// {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}
+void read_bert_processing(const JsonPlace& place, const WordPieceVocabulary& vocabulary,
+                          TokenizerConfig& config) {
+  require_known_keys(place, {"type", "sep", "cls"});
+  const auto read = [&](const char* key) {
+    const JsonPlace token = place.at(key);
+    const std::string& name = token.at(std::size_t{0}).as_string();
+    require_id(token.at(1), name, vocabulary);
+    return name;
+  };
+  config.sep_token = read("sep");
+  config.cls_token = read("cls");
+}
+
+void read_post_processor(const JsonPlace& place, const WordPieceVocabulary& vocabulary,
+                         TokenizerConfig& config) {
+  const JsonPlace type = place.at("type");
+  if (type.as_string() == "TemplateProcessing") {
+    read_template(place, vocabulary, config);
+  } else if (type.as_string() == "BertProcessing") {
+    read_bert_processing(place, vocabulary, config);
+  } else {
+    refuse(type, "TemplateProcessing or BertProcessing");
+  }
+}
+
+// ---- The whole file
+
+struct JsonTokenizer {
+  WordPieceVocabulary vocabulary;
+  TokenizerConfig config;
+};
+
+JsonTokenizer read_tokenizer(const JsonPlace& root) {
+  require_known_keys(root, {"version", "truncation", "padding", "added_tokens", "normalizer",
+                            "pre_tokenizer", "post_processor", "decoder", "model"});
+  require_value(root, "version", "1.0");
+  TokenizerConfig config;
+  WordPieceVocabulary vocabulary = read_model(root.at("model"), config);
+  read_normalizer(root.at("normalizer"), config);
+  check_pre_tokenizer(root.at("pre_tokenizer"));
+  if (const auto added = root.find("added_tokens")) check_added_tokens(*added, vocabulary);
+  if (const auto post = root.find("post_processor")) read_post_processor(*post, vocabulary, config);
+  return {std::move(vocabulary), config};
+}
+
+// The two files are written together; where they disagree nothing says which one is meant.
+void require_agreement(const TokenizerConfig& json, const TokenizerConfig& stated,
+                       const fs::path& model_dir) {
+  const auto compare = [&](const char* key, const auto& ours, const auto& theirs) {
+    if (ours == theirs) return;
+    throw Error(ErrorCode::kIncompatible, (model_dir / "tokenizer_config.json").string() + ": " +
+                                              key + ": expected " + nlohmann::json(ours).dump() +
+                                              " as in tokenizer.json, found " +
+                                              nlohmann::json(theirs).dump());
+  };
+  const auto strips = [](const TokenizerConfig& config) {
+    return config.strip_accents.value_or(config.do_lower_case);
+  };
+  compare("do_lower_case", json.do_lower_case, stated.do_lower_case);
+  compare("strip_accents", strips(json), strips(stated));
+  compare("tokenize_chinese_chars", json.tokenize_chinese_chars, stated.tokenize_chinese_chars);
+  compare("unk_token", json.unk_token, stated.unk_token);
+  compare("cls_token", json.cls_token, stated.cls_token);
+  compare("sep_token", json.sep_token, stated.sep_token);
+}
+
+JsonTokenizer load(const fs::path& model_dir) {
+  const fs::path path = model_dir / "tokenizer.json";
+  const nlohmann::json document = load_json(path);
+  const JsonPlace root(document, path.string());
+  JsonTokenizer tokenizer = read_tokenizer(root);
+  TokenizerConfig stated = load_tokenizer_config(model_dir, tokenizer.config);
+  // Without a post-processor only the other file names these.
+  if (!root.find("post_processor")) {
+    tokenizer.config.cls_token = stated.cls_token;
+    tokenizer.config.sep_token = stated.sep_token;
+  }
+  require_agreement(tokenizer.config, stated, model_dir);
+  tokenizer.config = std::move(stated);
+  return tokenizer;
+}
+
+std::string token_at(const WordPieceVocabulary& vocabulary, std::size_t id) {
+  if (id >= vocabulary.size()) return "";
+  // Of equal lines the last one counts.
+  const std::string& token = vocabulary.token(id);
+  return vocabulary.find(token) == static_cast<std::int32_t>(id) ? token : "";
+}
+
+}  // namespace
+
+std::unique_ptr<const Tokenizer> load_json_tokenizer(const fs::path& model_dir) {
+  JsonTokenizer tokenizer = load(model_dir);
+  return std::make_unique<WordPieceTokenizer>(std::move(tokenizer.vocabulary), tokenizer.config,
+                                              (model_dir / "tokenizer.json").string());
+}
+
+TokenizerConfig load_json_tokenizer_config(const fs::path& model_dir) {
+  return load(model_dir).config;
+}
+
+void require_same_vocabulary(const WordPieceVocabulary& vocabulary, const fs::path& lines,
+                             const fs::path& json) {
+  std::error_code ignored;  // an unreadable file is load_json's to report
+  if (fs::status(json, ignored).type() == fs::file_type::not_found) return;
+  const nlohmann::json document = load_json(json);
+  const JsonPlace root(document, json.string());
+  const auto model = root.find("model");
+  if (!model || !model->value().is_object() || !is_wordpiece(*model)) return;
+  const JsonPlace place = model->at("vocab");
+  const WordPieceVocabulary other(read_tokens(place), place.where());
+  for (std::size_t id = 0; id < std::max(vocabulary.size(), other.size()); ++id) {
+    const std::string found = token_at(other, id);
+    const std::string expected = token_at(vocabulary, id);
+    if (found == expected) continue;
+    throw Error(ErrorCode::kIncompatible,
+                json.string() + ": expected the vocabulary of " + lines.string() +
+                    ", found token " + std::to_string(id) + " " + nlohmann::json(found).dump() +
+                    " instead of " + nlohmann::json(expected).dump());
+  }
+}
+
+}  // namespace deformer

@@ -1,0 +1,20 @@
+// Whole words of a text around its tokens.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "deformer/tokenizer.h"
+
+namespace deformer {
+
+/// For each token, given by its span, from the beginning of the word in which it begins to the end
+/// of the word in which it ends. Words are those of BERT's pre-tokenizer, whatever tokenizer made
+/// the spans: runs without white space and punctuation; a punctuation mark or an ideograph is a
+/// word of its own. Combining marks belong to the character before them. A span that begins or ends
+/// outside all words stays as it is there. Spans are as Tokenizer gives them.
+[[nodiscard]] std::vector<ByteSpan> word_extents(std::string_view text,
+                                                 std::span<const ByteSpan> spans);
+
+}  // namespace deformer

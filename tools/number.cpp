@@ -1,0 +1,58 @@
+#include "tools/number.h"
+
+#include <charconv>
+#include <cmath>
+#include <sstream>
+#include <string>
+#include <system_error>
+
+namespace deformer::tools {
+namespace {
+
+// False unless all of `text` is one number of the type.
+template <typename Number>
+bool parse(const std::string& text, Number& number) {
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  return parsed.ec == std::errc() && parsed.ptr == end;
+}
+
+std::string problem(const std::string& expected, const std::string& found) {
+  return "expected " + expected + ", found \"" + found + "\"";
+}
+
+}  // namespace
+
+CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
+  const bool limited = most != std::numeric_limits<std::uint64_t>::max();
+  const std::string expected =
+      "a whole number " + (limited ? "from " + std::to_string(least) + " to " + std::to_string(most)
+                                   : "of " + std::to_string(least) + " or more");
+  // The digits are written back: to the library that converts them 010 is 8.
+  return {[least, most, expected](std::string& text) {
+            std::uint64_t number = 0;
+            if (!parse(text, number) || number < least || number > most) {
+              return problem(expected, text);
+            }
+            text = std::to_string(number);
+            return std::string();
+          },
+          ""};
+}
+
+CLI::Validator real_number(double least) {
+  std::string expected = "a number";
+  if (least > std::numeric_limits<double>::lowest()) {
+    std::ostringstream text;
+    text << " of " << least << " or more";
+    expected += text.str();
+  }
+  return {[least, expected](std::string& text) {
+            double number = 0;
+            const bool good = parse(text, number) && std::isfinite(number) && number >= least;
+            return good ? std::string() : problem(expected, text);
+          },
+          ""};
+}
+
+}  // namespace deformer::tools
