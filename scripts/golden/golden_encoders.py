@@ -253,10 +253,14 @@ class DebertaV3(Encoder):
     sizes = {"relative_attention": True, "position_buckets": 8, "max_relative_positions": -1,
              "position_biased_input": False, "type_vocab_size": 0, "norm_rel_ebd": "layer_norm",
              "share_att_key": True, "pos_att_type": "p2c|c2p", "layer_norm_eps": 1e-7}
+    pos_att_type = "p2c|c2p"  # as published; transformers 4.57 writes the list of the two
     spare_rows = 3  # of the embeddings: the published models have more of them than their tokenizer has tokens
 
     def vocabulary_size(self):
         return super().vocabulary_size() + self.spare_rows
+
+    def document(self, config, task):
+        return super().document(config, task) | {"pos_att_type": self.pos_att_type}
 
     def embed(self, encoder, ids, kind, position):
         return encoder.embeddings.LayerNorm(encoder.embeddings.word_embeddings(torch.tensor([ids])))
@@ -299,7 +303,8 @@ class DebertaV2(DebertaV3):
     name = "deberta-v2"
     keys = [key for key in DebertaV3.keys if key not in ("norm_rel_ebd", "position_buckets", "share_att_key")]
     sizes = {"relative_attention": True, "max_relative_positions": -1, "position_biased_input": False,
-             "type_vocab_size": 0, "pos_att_type": ["p2c", "c2p"], "layer_norm_eps": 1e-7}
+             "type_vocab_size": 0, "pos_att_type": "p2c|c2p", "layer_norm_eps": 1e-7}
+    pos_att_type = ["p2c", "c2p"]
 
 
 def deberta_bucket(distance, buckets, longest):

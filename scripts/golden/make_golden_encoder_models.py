@@ -150,7 +150,39 @@ def make_electra(root):
     make_joint(root / "electra-wide", architecture, 123, layers=2, pairs=PAIRS[:2], embedding_size=32)
 
 
-FAMILIES = {"roberta": make_roberta, "distilbert": make_distilbert, "electra": make_electra}
+def make_xlmr(root):
+    architecture = encoders.Xlmr()
+    make_joint(root / "xlmr-joint", architecture, 131)
+    make_split(root / "xlmr-split", architecture, 132)
+
+
+def make_albert(root):
+    architecture = encoders.Albert()
+    make_joint(root / "albert-joint", architecture, 141)
+    make_split(root / "albert-split", architecture, 142)
+
+
+def make_deberta_long(directory, architecture, seed, pairs, split_layers, **sizes):
+    """A passage whose distances meet many buckets, below the split and above."""
+    config = architecture.config(2, position_buckets=16, deformer={
+        "split_layer": 1, "layout": "restart", "max_question_tokens": 12, "window_tokens": 240}, **sizes)
+    model = make_reader(directory, architecture, config, seed)
+    write_expected(directory, architecture, model, "restart", split_layers, pairs)
+
+
+def make_deberta(root):
+    v3, v2 = encoders.DebertaV3(), encoders.DebertaV2()
+    make_joint(root / "deberta-v3-joint", v3, 151)
+    make_split(root / "deberta-v3-split", v3, 152)
+    make_deberta_long(root / "deberta-v3-long", v3, 153, [(3, 4), (0, 0)], [0, 1], max_position_embeddings=300)
+    # Rows beyond max_position_embeddings, which no table has: their distances get the last bucket.
+    make_deberta_long(root / "deberta-v3-far", v3, 154, [(1, 4)], [1], max_position_embeddings=128)
+    make_joint(root / "deberta-v2-joint", v2, 155)
+    make_split(root / "deberta-v2-split", v2, 156)
+
+
+FAMILIES = {"roberta": make_roberta, "distilbert": make_distilbert, "electra": make_electra,
+            "xlmr": make_xlmr, "albert": make_albert, "deberta": make_deberta}
 
 
 def main():

@@ -70,7 +70,8 @@ class Pairs:
 
 
 FAMILIES = {encoder.name: (encoder, seed) for seed, encoder in [
-    (201, encoders.Roberta), (211, encoders.Distilbert), (221, encoders.Electra)]}
+    (201, encoders.Roberta), (211, encoders.Distilbert), (221, encoders.Electra), (231, encoders.Xlmr),
+    (241, encoders.Albert), (251, encoders.DebertaV3)]}
 
 
 def make(directory, name):
