@@ -174,6 +174,12 @@ class Xlmr(Roberta):
     kind = golden_tokenizers.XlmrTokenizer
 
 
+class Camembert(Roberta):
+    name, family = "camembert", "Camembert"
+    kind = golden_tokenizers.CamembertTokenizer
+    cls_id, pad_id, sep_id, first_word = 5, 1, 6, 7
+
+
 class Distilbert(Encoder):
     """No token types; other names everywhere."""
 
@@ -269,7 +275,19 @@ class DebertaV3(Encoder):
         layer = encoder.encoder.layer[index]
         attended = self.attend(encoder, layer.attention.self, hidden[0])
         attended = layer.attention.output(attended[None], hidden)
-        return layer.output(layer.intermediate(attended), attended)
+        output = layer.output(layer.intermediate(attended), attended)
+        if index == 0 and encoder.encoder.conv is not None:
+            output = self.convolve(encoder.encoder.conv, hidden[0], output[0])[None]
+        return output
+
+    @staticmethod
+    def convolve(conv, hidden, output):
+        """The first layer's other branch: over neighbouring rows of its input, zeros around them."""
+        reach = conv.conv.kernel_size[0] // 2
+        rows = torch.nn.functional.pad(hidden, (0, 0, reach, reach)).unfold(0, 2 * reach + 1, 1)
+        mixed = torch.einsum("nit,oit->no", rows, conv.conv.weight) + conv.conv.bias
+        assert conv.conv_act == "gelu"
+        return conv.LayerNorm(output + gelu(mixed))
 
     def attend(self, encoder, weights, hidden):
         """Content to content, content to position and position to content, each pair of rows by itself."""
@@ -305,6 +323,13 @@ class DebertaV2(DebertaV3):
     sizes = {"relative_attention": True, "max_relative_positions": -1, "position_biased_input": False,
              "type_vocab_size": 0, "pos_att_type": "p2c|c2p", "layer_norm_eps": 1e-7}
     pos_att_type = ["p2c", "c2p"]
+
+
+class DebertaV2Published(DebertaV3):
+    """As the published v2 models: v3 with a convolution beside the first layer."""
+
+    keys = [*DebertaV3.keys, "conv_act", "conv_kernel_size"]
+    sizes = {**DebertaV3.sizes, "conv_kernel_size": 3, "conv_act": "gelu"}
 
 
 def deberta_bucket(distance, buckets, longest):

@@ -16,7 +16,8 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import sentencepiece
 from sentencepiece.sentencepiece_model_pb2 import ModelProto
 from tokenizers import ByteLevelBPETokenizer
-from transformers import AlbertTokenizerFast, DebertaV2TokenizerFast, RobertaTokenizerFast, XLMRobertaTokenizerFast
+from transformers import (AlbertTokenizerFast, CamembertTokenizerFast, DebertaV2TokenizerFast,
+                          RobertaTokenizerFast, XLMRobertaTokenizerFast)
 
 from tokenizer_texts import ACCENTS, EAST_ASIAN, MIXED, PLAIN, SCRIPTS, SYMBOLS
 
@@ -143,6 +144,12 @@ class PieceTokenizer(Tokenizer):
 
 class XlmrTokenizer(PieceTokenizer):
     name, fast, model_files = "xlmr", XLMRobertaTokenizerFast, ["sentencepiece.bpe.model"]
+
+
+class CamembertTokenizer(PieceTokenizer):
+    """XLM-R's kind of model, whose pieces have other ids."""
+
+    name, fast, model_files = "camembert", CamembertTokenizerFast, ["sentencepiece.bpe.model"]
 
 
 class AlbertTokenizer(PieceTokenizer):

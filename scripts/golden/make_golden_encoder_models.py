@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/models of RoBERTa, XLM-R, DistilBERT, ELECTRA, ALBERT and DeBERTa: tiny random readers
-and what Hugging Face computes with them.
+"""Makes tests/golden/models of RoBERTa, XLM-R, CamemBERT, DistilBERT, ELECTRA, ALBERT and DeBERTa: tiny
+random readers and what Hugging Face computes with them.
 
 Development only; the product never runs Python. Needs torch, transformers 4, safetensors, tokenizers,
 sentencepiece and protobuf:
@@ -156,6 +156,10 @@ def make_xlmr(root):
     make_split(root / "xlmr-split", architecture, 132)
 
 
+def make_camembert(root):
+    make_joint(root / "camembert-joint", encoders.Camembert(), 161, layers=2, pairs=PAIRS[:2])
+
+
 def make_albert(root):
     architecture = encoders.Albert()
     make_joint(root / "albert-joint", architecture, 141)
@@ -179,10 +183,13 @@ def make_deberta(root):
     make_deberta_long(root / "deberta-v3-far", v3, 154, [(1, 4)], [1], max_position_embeddings=128)
     make_joint(root / "deberta-v2-joint", v2, 155)
     make_split(root / "deberta-v2-split", v2, 156)
+    published = encoders.DebertaV2Published()
+    make_joint(root / "deberta-v2-conv-joint", published, 157, layers=2, pairs=PAIRS[:2])
+    make_split(root / "deberta-v2-conv-split", published, 158)
 
 
 FAMILIES = {"roberta": make_roberta, "distilbert": make_distilbert, "electra": make_electra,
-            "xlmr": make_xlmr, "albert": make_albert, "deberta": make_deberta}
+            "xlmr": make_xlmr, "camembert": make_camembert, "albert": make_albert, "deberta": make_deberta}
 
 
 def main():
