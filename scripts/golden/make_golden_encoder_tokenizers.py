@@ -47,15 +47,22 @@ MARK = "\u2581"
 RANDOM_TEXTS, TEXTS_PER_DIGEST = 2000, 100
 # What these tokenizers' own rules are about.
 MORE_TEXTS = [
-    "In 1990, 12,345 people, i.e. 3,4 of 5, came.", "1,2,3,", "(1990,1991)", "``quoted'' text", "'' ``", "'''", "It''s",
+    "In 1990, 12,345 people, i.e. 3,4 of 5, came.", "1,2,3,", "(1990,1991)", "``quoted'' text", "'' ``",
+    "'''", "It''s",
     "it's IT'S they'll we've I'm he'd don't 'tis 's 'S", "a's't're", "x'", "''s", "I'Ve", "\u2019s it\u2019s",
     "(a)(b) \"c\"-d.e\u2013f\xa3g\u20ach", "( a ) - b", "a - b", "2\u20133 \xa35\u20ac6",
-    "\u2581 \u2581x", "x\u2581y 1\u25812,", "<mask> <s>a</s> <unk> [MASK] [UNK]", "a <pad> b", "\u0120the \u0120", "\u010a",
-    "two  spaces", "three   spaces ", " a", "  a", "   ", "a ", "a  ", "a\n\nb", "a \n b", "a\t b", "\n a", "a\u00a0 b", "a \u00a0b",
-    "\u3000a\u3000\u3000b", "a\u2028b \u2029 c", "a\u0085b", "a\x1fb \x1f c", "\ufeffa", "\u200b", "a\u200b b", "\u200b a",
-    "\uff11\uff12, \uff13,", "\uff21\uff22\uff23", "\ufb01ne \ufb03x", "e\u0301e \u0301", "e\u0301\u0316x", "\u1e9b\u0323", "\u00bd \u00b2",
-    "\u0e40\u0e19\u0e49\u0e33", "\u0915\u094d\u0937", "\u1100\u1161\u11a8", "\U0001f468\u200d\U0001f469", "\u0130I\u0131", "\u039f\u0394\u039f\u03a3 \u03a3",
-    "\u0661\u0662\u0663 \u2167 \u2460 \u00be", "x\u00b2y", "_a_ a_b", "a!?b", "don\u02bct", "end.", "\ufdfa", "\ufdfa\u0301",
+    "\u2581 \u2581x", "x\u2581y 1\u25812,", "<mask> <s>a</s> <unk> [MASK] [UNK]", "a <pad> b",
+    "\u0120the \u0120", "\u010a",
+    "two  spaces", "three   spaces ", " a", "  a", "   ", "a ", "a  ", "a\n\nb", "a \n b", "a\t b", "\n a",
+    "a\u00a0 b", "a \u00a0b",
+    "\u3000a\u3000\u3000b", "a\u2028b \u2029 c", "a\u0085b", "a\x1fb \x1f c", "\ufeffa", "\u200b",
+    "a\u200b b", "\u200b a",
+    "\uff11\uff12, \uff13,", "\uff21\uff22\uff23", "\ufb01ne \ufb03x", "e\u0301e \u0301", "e\u0301\u0316x",
+    "\u1e9b\u0323", "\u00bd \u00b2",
+    "\u0e40\u0e19\u0e49\u0e33", "\u0915\u094d\u0937", "\u1100\u1161\u11a8", "\U0001f468\u200d\U0001f469",
+    "\u0130I\u0131", "\u039f\u0394\u039f\u03a3 \u03a3",
+    "\u0661\u0662\u0663 \u2167 \u2460 \u00be", "x\u00b2y", "_a_ a_b", "a!?b", "don\u02bct", "end.", "\ufdfa",
+    "\ufdfa\u0301",
 ]
 # Without the texts that are about WordPiece's longest word.
 ALL_TEXTS = [text for text in TEXTS if len(text) <= 120] + ["word " * 60, "\u4e00" * 150] + MORE_TEXTS
