@@ -23,7 +23,7 @@ std::vector<WeightGroup> groups_of(const ModelConfig& config,
   std::vector<WeightGroup> groups;
   architecture.add_weights(config, layers, has, groups);
   const std::int64_t hidden = config.hidden_size;
-  const auto add_head = [&](const PooledHeadNames& head) {
+  const auto add_head = [&](const PooledHeadForm& head) {
     groups.emplace_back().add_dense(head.pooler, hidden, hidden);
     groups.emplace_back().add_dense(head.output, hidden, WeightGroup::kAny);
   };
@@ -134,7 +134,7 @@ WeightSelection select_weights(NameMap map, const ModelConfig& config,
   }
   selection.span_head = find_weight(selection.weights, "qa_outputs.weight") != nullptr;
   const Architecture& architecture = architecture_of(config);
-  for (const PooledHeadNames& names : {architecture.class_head, architecture.choice_head}) {
+  for (const PooledHeadForm& names : {architecture.class_head, architecture.choice_head}) {
     const NamedWeight* const head = find_weight(selection.weights, names.output + ".weight");
     if (head == nullptr) continue;
     selection.class_head = true;

@@ -85,7 +85,7 @@ std::vector<std::string> known_architectures() {
   return names;
 }
 
-const PooledHeadNames& pooled_head_names(const Architecture& architecture, Task task) {
+const PooledHeadForm& pooled_head_form(const Architecture& architecture, Task task) {
   return task == Task::kRace ? architecture.choice_head : architecture.class_head;
 }
 

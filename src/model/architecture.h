@@ -33,12 +33,16 @@ struct SizeKeys {
   const char* hidden_act;
 };
 
-/// Scopes of the weights of a head for classes or choices, Hugging Face's names.
-struct PooledHeadNames {
+/// What a head for classes or choices puts between its two layers.
+enum class PoolerActivation : std::uint8_t { kTanh, kRelu, kGelu };
+
+/// A head for classes or choices: scopes of its weights, Hugging Face's names.
+struct PooledHeadForm {
   std::string pooler;  ///< e.g. "bert.pooler.dense", "sequence_summary.summary"
   std::string output;  ///< e.g. "classifier", "logits_proj"
+  PoolerActivation activation = PoolerActivation::kTanh;
 
-  friend bool operator==(const PooledHeadNames&, const PooledHeadNames&) = default;
+  friend bool operator==(const PooledHeadForm&, const PooledHeadForm&) = default;
 };
 
 /// Where a checkpoint keeps the encoder's weights: beginnings of canonical names. A layer's is
@@ -64,7 +68,8 @@ struct PublishedSizes {
   std::int64_t inner;
   int split_layer;
   std::int64_t vocabulary;
-  std::int64_t positions;  ///< 0: no table
+  std::int64_t positions;           ///< 0: no table
+  std::int64_t embedding_size = 0;  ///< see ModelConfig
 };
 
 /// A key that only this architecture's config.json has.
@@ -72,6 +77,16 @@ using ConfigEntry = std::pair<const char*, std::variant<std::int64_t, std::strin
 
 /// Whether a checkpoint holds a weight of that canonical name.
 using HasWeight = std::function<bool(std::string_view name)>;
+
+/// What a published checkpoint keeps its vocabulary in.
+struct VocabularyFile {
+  const char* file;
+  const char* name;                 ///< in a model directory
+  const char* companion = nullptr;  ///< a second file that belongs to it; null: none
+};
+inline constexpr VocabularyFile kWordPieceFiles[] = {{"vocab.txt", "vocab.txt"},
+                                                     {"bert.vocab", "vocab.txt"},
+                                                     {"tokenizer.json", "tokenizer.json"}};
 
 /// Everything that differs between architectures. The rest of the project asks the record; none of
 /// it names an architecture. A new one is a folder beside bert/ and a line in architectures.cpp.
@@ -92,15 +107,16 @@ struct Architecture {
   std::optional<std::string> (*check_sizes)(const ModelConfig& config);
 
   // ---- Text
-  std::string_view vocabulary_file;  ///< the tokenizer's of published checkpoints
+  /// Of its checkpoints, in the order in which they are looked for.
+  std::span<const VocabularyFile> vocabularies;
   bool lower_case;                   ///< do_lower_case where nothing says it
   std::unique_ptr<const SegmentLayout> (*make_layout)(const ModelConfig& config,
                                                       const SpecialTokens& special_tokens);
 
   // ---- Weights
   WeightPlaces weights;
-  PooledHeadNames class_head;
-  PooledHeadNames choice_head;
+  PooledHeadForm class_head;
+  PooledHeadForm choice_head;
   /// Appends the groups that an encoder of `layers` layers is made of.
   void (*add_weights)(const ModelConfig& config, std::int64_t layers, const HasWeight& has,
                       std::vector<WeightGroup>& groups);
@@ -134,7 +150,7 @@ void register_architecture(const Architecture& added);
 
 // ---- What follows from a record
 
-[[nodiscard]] const PooledHeadNames& pooled_head_names(const Architecture& architecture, Task task);
+[[nodiscard]] const PooledHeadForm& pooled_head_form(const Architecture& architecture, Task task);
 
 /// True for the embeddings, for what all layers share and the weights of layers [0, split_layer):
 /// what a stored hidden state depends on.

@@ -14,7 +14,7 @@ std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, WeightLoa
 
 std::unique_ptr<const PooledHead> load_pooled_head(const ModelConfig& config,
                                                    WeightLoader& weights) {
-  const PooledHeadNames& names = pooled_head_names(architecture_of(config), config.task);
+  const PooledHeadForm& names = pooled_head_form(architecture_of(config), config.task);
   const Shape shape = weights.shape(names.output + ".weight");
   if (shape.empty()) return nullptr;
   // A reader may carry one half of another task's head; it is not asked for.

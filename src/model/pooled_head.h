@@ -14,16 +14,16 @@
 
 namespace deformer {
 
-/// Dense(hidden -> hidden) with tanh (the pooler), dropout in training, Dense(hidden -> outputs):
+/// Dense(hidden -> hidden) with an activation, BERT's tanh (the pooler), dropout in training, Dense(hidden -> outputs):
 /// one output a class, or a single one that rates a choice. Reads the row of the class token
 /// (JointRows::kCls), as BertForSequenceClassification, BertForMultipleChoice and their XLNet
 /// counterparts do. Immutable, safe for concurrent calls.
 class PooledHead {
  public:
-  PooledHead(std::int64_t hidden_size, std::int64_t outputs, PooledHeadNames names,
+  PooledHead(std::int64_t hidden_size, std::int64_t outputs, PooledHeadForm form,
              WeightLoader& weights);
   /// pooler [hidden, hidden], output [outputs, hidden], each with its bias.
-  PooledHead(nn::Linear pooler, nn::Linear output, PooledHeadNames names);
+  PooledHead(nn::Linear pooler, nn::Linear output, PooledHeadForm form);
 
   [[nodiscard]] std::int64_t outputs() const { return output_.out_features(); }
 
@@ -37,7 +37,7 @@ class PooledHead {
   void append_parameters(std::vector<Parameter>& parameters) const;
 
  private:
-  PooledHeadNames names_;
+  PooledHeadForm form_;
   nn::Linear pooler_;
   nn::Linear output_;
 };

@@ -22,6 +22,7 @@ ModelConfig published_model_config(std::string_view name) {
       config.architecture = architecture->model_type;
       config.vocab_size = model.vocabulary;
       config.hidden_size = model.hidden;
+      config.embedding_size = model.embedding_size;
       config.num_hidden_layers = model.layers;
       config.num_attention_heads = model.heads;
       config.intermediate_size = model.inner;

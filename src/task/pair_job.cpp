@@ -235,8 +235,8 @@ std::vector<PairOutput> run_pair_job(const Model& model, const PassageStore* sto
 }
 
 void require_pooled_head(const Model& model, std::int64_t outputs) {
-  const PooledHeadNames& names =
-      pooled_head_names(architecture_of(model.config()), model.config().task);
+  const PooledHeadForm& names =
+      pooled_head_form(architecture_of(model.config()), model.config().task);
   const std::string expected = "model: expected a head (" + names.pooler + ", " + names.output +
                                ") with " + std::to_string(outputs) + " outputs for " +
                                to_string(model.config().task) + ", found ";

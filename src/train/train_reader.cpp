@@ -29,7 +29,7 @@ std::int64_t head_outputs(Task task) {
 // Whether an ordinary checkpoint, which does not name its task, has a head of the task's size.
 bool has_head_for(Task task, const ModelConfig& config, const Checkpoint& checkpoint) {
   const StoredTensor* weight =
-      checkpoint.find(pooled_head_names(architecture_of(config), task).output + ".weight");
+      checkpoint.find(pooled_head_form(architecture_of(config), task).output + ".weight");
   return weight != nullptr && config.task == Task::kSpan && !weight->view.shape.empty() &&
          weight->view.shape.front() == head_outputs(task);
 }
@@ -95,7 +95,7 @@ std::unique_ptr<const SpanHead> make_span_head(const ModelConfig& config, Weight
 std::unique_ptr<const PooledHead> make_pooled_head(const ModelConfig& config, WeightLoader& weights,
                                                    const TrainReaderOptions& options,
                                                    bool keeps_output) {
-  const PooledHeadNames& names = pooled_head_names(architecture_of(config), config.task);
+  const PooledHeadForm& names = pooled_head_form(architecture_of(config), config.task);
   const std::int64_t hidden = config.hidden_size;
   NewLayers layers(config, options);
   const auto layer = [&](const std::string& name, std::int64_t out, bool kept) {
@@ -112,7 +112,7 @@ std::unique_ptr<const PooledHead> make_pooled_head(const ModelConfig& config, We
 std::vector<std::string> other_heads(const ModelConfig& config) {
   std::vector<std::string> prefixes{std::string(SpanHead::kName) + "."};
   for (const Task task : {Task::kBoolq, Task::kRace}) {
-    const PooledHeadNames& names = pooled_head_names(architecture_of(config), task);
+    const PooledHeadForm& names = pooled_head_form(architecture_of(config), task);
     prefixes.push_back(names.pooler + ".");
     prefixes.push_back(names.output + ".");
   }

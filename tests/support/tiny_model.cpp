@@ -134,7 +134,7 @@ void add_by_record(WeightMaker& weights, const ModelConfig& config) {
 }
 
 void add_pooled_head(WeightMaker& weights, const ModelConfig& config) {
-  const PooledHeadNames& names = pooled_head_names(architecture_of(config), config.task);
+  const PooledHeadForm& names = pooled_head_form(architecture_of(config), config.task);
   const std::int64_t outputs = config.labels.empty() ? 1 : std::ssize(config.labels);
   weights.add_dense(names.pooler, config.hidden_size, config.hidden_size);
   weights.add_dense(names.output, config.hidden_size, outputs);

@@ -55,7 +55,7 @@ const Architecture& toy_architecture() {
                                    .read_config = read_bert_positions,
                                    .write_config = write_config,
                                    .check_sizes = check_bert_positions,
-                                   .vocabulary_file = "vocab.txt",
+                                   .vocabularies = kWordPieceFiles,
                                    .lower_case = true,
                                    .make_layout = make_layout,
                                    .weights = {.root = "toy",

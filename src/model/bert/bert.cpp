@@ -30,7 +30,8 @@ nn::Linear make_query_key_value(const WeightScope& scope, const BertNames& names
 
 at::Tensor take_types(const ModelConfig& config, const BertNames& names, const WeightScope& scope) {
   if (names.token_types == nullptr) return {};
-  return scope.sub(names.token_types).take("weight", {config.type_vocab_size, config.hidden_size});
+  return scope.sub(names.token_types)
+      .take("weight", {config.type_vocab_size, config.embedding_width()});
 }
 
 // Of the attention of `selection` rows, by sequence, out of those of all rows.
@@ -51,12 +52,12 @@ std::vector<at::Tensor> select_queries(const std::vector<at::Tensor>& biases,
 
 BertEmbeddings::BertEmbeddings(const ModelConfig& config, const BertNames& names, WeightScope scope)
     : name_(scope.full_name("")),
-      word_(scope.take("word_embeddings.weight", {config.vocab_size, config.hidden_size})),
+      word_(scope.take("word_embeddings.weight", {config.vocab_size, config.embedding_width()})),
       position_(scope.take("position_embeddings.weight",
-                           {config.max_position_embeddings, config.hidden_size})),
+                           {config.max_position_embeddings, config.embedding_width()})),
       type_name_(names.token_types),
       type_(take_types(config, names, scope)),
-      norm_(take_norm(scope.sub("LayerNorm"), config.hidden_size, config.layer_norm_eps)) {}
+      norm_(take_norm(scope.sub("LayerNorm"), config.embedding_width(), config.layer_norm_eps)) {}
 
 at::Tensor BertEmbeddings::forward(std::span<const Segment> segments,
                                    const ForwardOptions& options) const {
@@ -98,11 +99,11 @@ BertLayer::BertLayer(const ModelConfig& config, const BertNames& names, const We
           take_linear(scope.sub(names.attention_output), config.hidden_size, config.hidden_size)),
       attention_norm_(
           take_norm(scope.sub(names.attention_norm), config.hidden_size, config.layer_norm_eps)),
-      intermediate_(take_linear(scope.sub("intermediate.dense"), config.hidden_size,
+      intermediate_(take_linear(scope.sub(names.intermediate), config.hidden_size,
                                 config.intermediate_size)),
-      output_(take_linear(scope.sub("output.dense"), config.intermediate_size, config.hidden_size)),
+      output_(take_linear(scope.sub(names.output), config.intermediate_size, config.hidden_size)),
       output_norm_(
-          take_norm(scope.sub("output.LayerNorm"), config.hidden_size, config.layer_norm_eps)) {}
+          take_norm(scope.sub(names.output_norm), config.hidden_size, config.layer_norm_eps)) {}
 
 at::Tensor BertLayer::project(const at::Tensor& hidden) const {
   return query_key_value_.forward(hidden);
@@ -119,8 +120,9 @@ at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projec
   }
   const at::Tensor context = nn::attend({query, parts[1], parts[2]}, *rows.queries, *rows.sequences,
                                         num_heads_, rows.biases);
-  const at::Tensor attended =
-      attention_norm_.forward(add_to(drop(attention_output_.forward(context), options), residual));
+  at::Tensor mixed = attention_output_.forward(context);
+  if (names_.drops_attention_output) mixed = drop(mixed, options);
+  const at::Tensor attended = attention_norm_.forward(add_to(std::move(mixed), residual));
   const at::Tensor expanded = intermediate_.forward(attended, activation_);
   return output_norm_.forward(add_to(drop(output_.forward(expanded), options), attended));
 }
@@ -130,9 +132,9 @@ void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
                 {name_ + names_.query, name_ + names_.key, name_ + names_.value});
   append_module(parameters, attention_output_, {name_ + names_.attention_output});
   append_module(parameters, attention_norm_, {name_ + names_.attention_norm});
-  append_module(parameters, intermediate_, {name_ + "intermediate.dense"});
-  append_module(parameters, output_, {name_ + "output.dense"});
-  append_module(parameters, output_norm_, {name_ + "output.LayerNorm"});
+  append_module(parameters, intermediate_, {name_ + names_.intermediate});
+  append_module(parameters, output_, {name_ + names_.output});
+  append_module(parameters, output_norm_, {name_ + names_.output_norm});
 }
 
 BertEncoder::BertEncoder(const ModelConfig& config, const BertNames& names,
@@ -142,7 +144,13 @@ BertEncoder::BertEncoder(const ModelConfig& config, const BertNames& names,
       embeddings_(config, names, scope.sub("embeddings")) {
   layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    layers_.emplace_back(config, names, scope.sub("encoder.layer." + std::to_string(i)));
+    layers_.emplace_back(config, names, scope.sub(names.layers + std::to_string(i)));
+  }
+  if (names.embedding_projection != nullptr && config.embedding_width() != config.hidden_size) {
+    const WeightScope projection = scope.sub(names.embedding_projection);
+    embedding_projection_name_ = projection.full_name("");
+    embedding_projection_.emplace(
+        take_linear(projection, config.embedding_width(), config.hidden_size));
   }
   if (names.distance_bias == nullptr) return;
   const WeightScope bias = scope.sub(names.distance_bias);
@@ -154,6 +162,11 @@ BertEncoder::BertEncoder(const ModelConfig& config, const BertNames& names,
 std::vector<Parameter> BertEncoder::parameters() const {
   std::vector<Parameter> parameters;
   embeddings_.append_parameters(parameters);
+  if (embedding_projection_) {
+    // A scope's name ends with a point, a module's does not.
+    const std::string& name = embedding_projection_name_;
+    append_module(parameters, *embedding_projection_, {name.substr(0, name.size() - 1)});
+  }
   for (const BertLayer& layer : layers_) layer.append_parameters(parameters);
   if (distance_bias_) {
     parameters.push_back({distance_bias_->weight(), {distance_bias_name_}, true});
@@ -188,6 +201,7 @@ std::vector<at::Tensor> BertEncoder::biases(nn::Offsets offsets) const {
 Encoding BertEncoder::lower(std::span<const Segment> segments,
                             const ForwardOptions& options) const {
   Encoding encoding{embeddings_.forward(segments, options), packed_offsets(segments)};
+  if (embedding_projection_) encoding.hidden = embedding_projection_->forward(encoding.hidden);
   const nn::Sequences sequences(encoding.offsets, encoding.hidden.device());
   notify(options, -1, encoding.hidden);
   if (split_layer_ == 0) return encoding;
@@ -248,14 +262,9 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
   return {hidden, index ? selection.offsets : plan.offsets};
 }
 
-std::unique_ptr<const Encoder> make_bert_encoder(const ModelConfig& config,
+std::unique_ptr<const Encoder> make_bert_encoder(const ModelConfig& config, const BertNames& names,
                                                  const WeightScope& scope) {
-  return std::make_unique<const BertEncoder>(config, kBertNames, scope);
-}
-
-std::unique_ptr<const Encoder> make_mpnet_encoder(const ModelConfig& config,
-                                                  const WeightScope& scope) {
-  return std::make_unique<const BertEncoder>(config, kMpnetNames, scope);
+  return std::make_unique<const BertEncoder>(config, names, scope);
 }
 
 }  // namespace deformer

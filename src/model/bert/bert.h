@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -80,7 +81,7 @@ class BertLayer {
 
 class BertEncoder final : public Encoder {
  public:
-  /// Takes `embeddings.*`, `encoder.layer.*` and the bias of distances from the scope.
+  /// Takes the embeddings, the layers and what else `names` has from the scope.
   BertEncoder(const ModelConfig& config, const BertNames& names, const WeightScope& scope);
 
   [[nodiscard]] Encoding lower(std::span<const Segment> segments,
@@ -106,6 +107,8 @@ class BertEncoder final : public Encoder {
   std::int64_t split_layer_;
   JointOrder order_;
   BertEmbeddings embeddings_;
+  std::optional<nn::Linear> embedding_projection_;
+  std::string embedding_projection_name_;
   std::vector<BertLayer> layers_;
   std::string distance_bias_name_;
   std::shared_ptr<const nn::DistanceBias> distance_bias_;  // null: none

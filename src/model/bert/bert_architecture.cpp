@@ -11,22 +11,8 @@ namespace {
 
 constexpr std::int64_t kDefaultPositions = 512;  // Hugging Face's BertConfig
 
-void read_config(const JsonPlace& root, ModelConfig& config) {
-  read_bert_positions(root, config);
-  config.type_vocab_size = integer_or(root, "type_vocab_size", config.type_vocab_size);
-  refuse_other(root, "position_embedding_type", "absolute");
-}
-
-std::vector<ConfigEntry> write_config(const ModelConfig& config) {
-  return {{"max_position_embeddings", config.max_position_embeddings},
-          {"type_vocab_size", config.type_vocab_size},
-          {"position_embedding_type", "absolute"}};
-}
-
-std::optional<std::string> check_own_sizes(const ModelConfig& config) {
-  if (auto found = check_bert_positions(config)) return found;
-  // The question has type 0, the passage type 1.
-  return outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize);
+std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, const WeightScope& scope) {
+  return make_bert_encoder(config, kBertNames, scope);
 }
 
 std::unique_ptr<const SegmentLayout> make_layout(const ModelConfig& config,
@@ -62,34 +48,56 @@ void read_bert_positions(const JsonPlace& root, ModelConfig& config) {
   if (!place.value().empty()) unsupported(place, "no pruned heads", "some");
 }
 
+void read_bert_config(const JsonPlace& root, ModelConfig& config) {
+  read_bert_positions(root, config);
+  config.type_vocab_size = integer_or(root, "type_vocab_size", config.type_vocab_size);
+  refuse_other(root, "position_embedding_type", "absolute");
+}
+
+std::vector<ConfigEntry> write_bert_config(const ModelConfig& config) {
+  return {{"max_position_embeddings", config.max_position_embeddings},
+          {"type_vocab_size", config.type_vocab_size},
+          {"position_embedding_type", "absolute"}};
+}
+
 std::optional<std::string> check_bert_positions(const ModelConfig& config) {
   return outside("max_position_embeddings", config.max_position_embeddings, 1, kMaxSize);
+}
+
+std::optional<std::string> check_bert_sizes(const ModelConfig& config) {
+  if (auto found = check_bert_positions(config)) return found;
+  // The question has type 0, the passage type 1.
+  return outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize);
 }
 
 WeightGroup bert_weights(const ModelConfig& config, const BertNames& names, const std::string& root,
                          std::int64_t layers) {
   WeightGroup group{.shapes = {}, .required = true};
   const std::int64_t hidden = config.hidden_size;
+  const std::int64_t width = config.embedding_width();
   const std::string embeddings = root + "embeddings.";
-  group.add(embeddings + "word_embeddings.weight", {config.vocab_size, hidden});
-  group.add(embeddings + "position_embeddings.weight", {config.max_position_embeddings, hidden});
+  group.add(embeddings + "word_embeddings.weight", {config.vocab_size, width});
+  group.add(embeddings + "position_embeddings.weight", {config.max_position_embeddings, width});
   if (names.token_types != nullptr) {
-    group.add(embeddings + names.token_types + ".weight", {config.type_vocab_size, hidden});
+    group.add(embeddings + names.token_types + ".weight", {config.type_vocab_size, width});
   }
   if (names.distance_bias != nullptr) {
     group.add(root + names.distance_bias + ".weight",
               {kMpnetDistanceBuckets, config.num_attention_heads});
   }
-  group.add_norm(embeddings + "LayerNorm", hidden);
+  group.add_norm(embeddings + "LayerNorm", width);
+  if (names.embedding_projection != nullptr && width != hidden) {
+    group.add_dense(root + names.embedding_projection, width, hidden);
+  }
   for (std::int64_t i = 0; i < layers; ++i) {
-    const std::string layer = root + "encoder.layer." + std::to_string(i) + ".";
+    const std::string layer = root + names.layers + std::to_string(i) + ".";
     for (const char* part : {names.query, names.key, names.value, names.attention_output}) {
       group.add_dense(layer + part, hidden, hidden);
     }
     group.add_norm(layer + names.attention_norm, hidden);
-    group.add_dense(layer + "intermediate.dense", hidden, config.intermediate_size);
-    group.add_dense(layer + "output.dense", config.intermediate_size, hidden);
-    group.add_norm(layer + "output.LayerNorm", hidden);
+    group.add_dense(layer + names.intermediate, hidden, config.intermediate_size);
+    group.add_dense(layer + names.output, config.intermediate_size, hidden);
+    group.add_norm(layer + names.output_norm, hidden);
   }
   return group;
 }
@@ -101,10 +109,10 @@ const Architecture& bert_architecture() {
                                    .size_keys = kBertSizeKeys,
                                    .layouts = kBertLayouts,
                                    .reader_place = PassagePlace::kSecond,
-                                   .read_config = read_config,
-                                   .write_config = write_config,
-                                   .check_sizes = check_own_sizes,
-                                   .vocabulary_file = "vocab.txt",
+                                   .read_config = read_bert_config,
+                                   .write_config = write_bert_config,
+                                   .check_sizes = check_bert_sizes,
+                                   .vocabularies = kWordPieceFiles,
                                    .lower_case = true,
                                    .make_layout = make_layout,
                                    .weights = {.root = "bert",
@@ -117,7 +125,7 @@ const Architecture& bert_architecture() {
                                    .class_head = {"bert.pooler.dense", "classifier"},
                                    .choice_head = {"bert.pooler.dense", "classifier"},
                                    .add_weights = add_weights,
-                                   .make_encoder = make_bert_encoder,
+                                   .make_encoder = make_encoder,
                                    .attention_products = 2,
                                    .published = kPublished};
   return record;

@@ -22,6 +22,12 @@ inline constexpr Layout kBertLayouts[] = {Layout::kRestart, Layout::kContinue};
 /// `max_position_embeddings`, and refuses decoders and pruned heads.
 void read_bert_positions(const JsonPlace& root, ModelConfig& config);
 
+/// That, `type_vocab_size`, and refuses positions that are not absolute.
+void read_bert_config(const JsonPlace& root, ModelConfig& config);
+[[nodiscard]] std::vector<ConfigEntry> write_bert_config(const ModelConfig& config);
+/// For models whose segments have types 0 and 1.
+[[nodiscard]] std::optional<std::string> check_bert_sizes(const ModelConfig& config);
+
 [[nodiscard]] std::optional<std::string> check_bert_positions(const ModelConfig& config);
 
 /// The weights of an encoder with these names under `root`.

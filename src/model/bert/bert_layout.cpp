@@ -28,7 +28,7 @@ Segment BertLayout::first(SegmentRole role, std::span<const std::int32_t> ids) c
 
 Segment BertLayout::second(SegmentRole role, std::span<const std::int32_t> ids,
                            std::int64_t first_tokens) const {
-  Segment segment{.role = role, .ids = {}, .positions = {}, .type_id = 1};
+  Segment segment{.role = role, .ids = {}, .positions = {}, .type_id = frame_.second_type};
   segment.ids.reserve(ids.size() + 1);
   segment.ids.insert(segment.ids.end(), ids.begin(), ids.end());
   segment.ids.push_back(special_tokens_.sep);

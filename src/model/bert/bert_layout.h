@@ -10,10 +10,13 @@ namespace deformer {
 struct BertFrame {
   std::int32_t first_position = 0;
   bool doubles_separator = false;  ///< layout `continue`: `[CLS] first [SEP] [SEP] second [SEP]`
+  std::int32_t second_type = 1;    ///< token type of the second segment; the first has 0
 };
 inline constexpr BertFrame kBertFrame{};
-/// MPNet leaves positions 0 and 1 to padding.
+/// MPNet and RoBERTa leave positions 0 and 1 to padding.
 inline constexpr BertFrame kMpnetFrame{.first_position = 2, .doubles_separator = true};
+inline constexpr BertFrame kRobertaFrame{
+    .first_position = 2, .doubles_separator = true, .second_type = 0};
 
 class BertLayout final : public SegmentLayout {
  public:

@@ -1,9 +1,10 @@
-// Encoders of BERT's family, without what they are made of. Free of LibTorch.
+// An encoder of BERT's family, without what it is made of. Free of LibTorch.
 #pragma once
 
 #include <memory>
 
 #include "deformer/model_config.h"
+#include "model/bert/bert_names.h"
 
 namespace deformer {
 
@@ -11,8 +12,7 @@ class Encoder;
 class WeightScope;
 
 [[nodiscard]] std::unique_ptr<const Encoder> make_bert_encoder(const ModelConfig& config,
+                                                               const BertNames& names,
                                                                const WeightScope& scope);
-[[nodiscard]] std::unique_ptr<const Encoder> make_mpnet_encoder(const ModelConfig& config,
-                                                                const WeightScope& scope);
 
 }  // namespace deformer

@@ -87,6 +87,7 @@ constexpr Layout kLayouts[] = {Layout::kPacked, Layout::kSlots, Layout::kContinu
 constexpr std::string_view kBare[] = {"word_embedding.", "layer.", "mask_emb"};
 constexpr std::string_view kUnused[] = {"transformer.mask_emb", "lm_loss.", "sequence_summary.",
                                         "logits_proj."};
+constexpr VocabularyFile kVocabularies[] = {{"spiece.model", "spiece.model"}};
 constexpr PublishedSizes kPublished[] = {{"xlnet-base", 12, 768, 12, 3072, 8, 32000, 0},
                                          {"xlnet-large", 24, 1024, 16, 4096, 16, 32000, 0}};
 
@@ -106,7 +107,7 @@ const Architecture& xlnet_architecture() {
                                    .read_config = read_config,
                                    .write_config = write_config,
                                    .check_sizes = check_own_sizes,
-                                   .vocabulary_file = "spiece.model",
+                                   .vocabularies = kVocabularies,
                                    .lower_case = false,
                                    .make_layout = make_layout,
                                    .weights = {.root = "transformer",
