@@ -233,7 +233,6 @@ TEST_F(Answer, TimingSaysWhereTheTimeWent) {
 }
 
 TEST_F(Answer, AnAnswerIsWholeWordsUnlessAskedFor) {
-  const std::string model = write_model();
   const std::string passage = write("p.txt", "Ren\u00e9e unaffable");
   const auto texts = [&](const std::vector<std::string>& more) {
     std::vector<std::string> arguments{

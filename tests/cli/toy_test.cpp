@@ -42,7 +42,7 @@ TEST_F(ToyArchitecture, IsTrainedAndReadBack) {
   toy_ok({"train", "--model", model, "--squad", squad, "--output", out, "--max-steps", "2",
           "--split-layer", "1", "--quiet"});
   const Json report = Json::parse(toy_ok({"inspect", out, "--json"}));
-  EXPECT_EQ(report["architecture"], "toy");
+  EXPECT_EQ(report["config"]["architecture"], "toy");
   EXPECT_EQ(Json::parse(toy_ok({"answer", "--model", out, "--squad", squad, "--quiet"})).size(),
             3U);
 }

@@ -128,7 +128,7 @@ TEST_P(EncoderContract, SelectedRowsAreRowsOfTheWhole) {
     EXPECT_LT(largest_difference(segment(both, i), expected), tolerance());
     // Each selected row is one of the whole.
     const at::Tensor distances = at::cdist(expected.to(at::kFloat), segment(all, i).to(at::kFloat));
-    const double limit = expected.scalar_type() == at::kFloat
+    const double limit = GetParam().precision == Precision::kFp32
                              ? 1e-3
                              : std::sqrt(static_cast<double>(expected.size(1))) * tolerance();
     EXPECT_LT(std::get<0>(distances.min(1)).max().item<double>(), limit);

@@ -1,3 +1,4 @@
+#include "model/architecture.h"
 #include "model/config.h"
 
 #include <gtest/gtest.h>
@@ -213,8 +214,9 @@ TEST(ModelConfig, MissingKeysAndWrongTypesNameTheKey) {
 }
 
 TEST(ModelConfig, OtherVariantsAreUnsupported) {
-  expect_refused(ErrorCode::kUnsupported, "model_type: expected bert or xlnet, found \"roberta\"",
-                 with("/model_type", "roberta"));
+  expect_refused(ErrorCode::kUnsupported,
+                 "model_type: expected " + architecture_list() + ", found \"gpt2\"",
+                 with("/model_type", "gpt2"));
   expect_refused(ErrorCode::kUnsupported,
                  "position_embedding_type: expected absolute, found \"relative_key\"",
                  with("/position_embedding_type", "relative_key"));

@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
-#include "model/architecture.h"
+#include "model/make_encoder.h"
 #include "model/bert/bert_layout.h"
 #include "model/checkpoint.h"
 #include "model/safetensors.h"

@@ -43,7 +43,7 @@ struct TinyModelOptions {
 /// Lower-cased words, every ASCII letter, digit and punctuation mark, and letters as continuations:
 /// no English text contains an unknown token.
 [[nodiscard]] std::vector<std::string> tiny_vocabulary(
-    const std::vector<std::string>& extra_words = {}, std::string architecture = "bert");
+    const std::vector<std::string>& extra_words = {}, const std::string& architecture = "bert");
 
 /// Writes config.json, model.safetensors, vocab.txt or spiece.model, and tokenizer_config.json into
 /// an existing directory. The same options give the same bytes on every machine.

@@ -138,7 +138,7 @@ TEST_P(MultipleChoiceTest, BadRequestsAreNamed) {
 
 INSTANTIATE_TEST_SUITE_P(Architectures, MultipleChoiceTest,
                          testing::Values("bert", "xlnet", "mpnet"),
-                         [](const auto& entry) { return to_string(entry.param); });
+                         [](const auto& entry) { return entry.param; });
 
 TEST(MultipleChoice, RefusesAModelOfAnotherTask) {
   const test::TempDir dir;

@@ -114,7 +114,7 @@ TEST_P(ParallelPass, AnErrorOfOnePartIsThatOfThePass) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, ParallelPass, testing::Values("bert", "xlnet", "mpnet"),
-                         [](const auto& tested) { return to_string(tested.param); });
+                         [](const auto& tested) { return tested.param; });
 
 // Says which threads were in it.
 class WitnessEncoder final : public Encoder {

@@ -120,7 +120,7 @@ TEST_P(EncodedPassages, ProjectionsAreThreeRowsForEachOfTheStates) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, EncodedPassages, testing::Values("bert", "xlnet", "mpnet"),
-                         [](const auto& test_info) { return to_string(test_info.param); });
+                         [](const auto& test_info) { return test_info.param; });
 
 TEST_F(PassageEncoderTest, EncodesOnlyWhatTheStoreLacks) {
   const auto model = Model::load(dir_.path());
