@@ -1,5 +1,6 @@
 #include "contract/tokenizer_contract.h"
 
+#include "text/bpe_golden.h"
 #include "text/golden.h"
 
 namespace deformer::test {
@@ -20,11 +21,18 @@ TokenizerCase sentencepiece(const std::string& mode) {
           }};
 }
 
+TokenizerCase bpe(const std::string& mode) {
+  return {mode, [mode] { return std::make_unique<const BpeTokenizer>(make_bpe_tokenizer(mode)); },
+          true};
+}
+
 INSTANTIATE_TEST_SUITE_P(WordPiece, TokenizerContract,
                          testing::Values(wordpiece("uncased"), wordpiece("cased"),
                                          wordpiece("lower_keep_accents"),
                                          wordpiece("cased_strip_accents"),
                                          wordpiece("uncased_keep_ideographs")),
+                         TokenizerCase::name);
+INSTANTIATE_TEST_SUITE_P(Bpe, TokenizerContract, testing::Values(bpe("default"), bpe("prefix")),
                          TokenizerCase::name);
 // Not keep_spaces: there a line feed, say, is a token, as it is for the reference.
 INSTANTIATE_TEST_SUITE_P(SentencePiece, TokenizerContract,
