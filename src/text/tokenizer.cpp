@@ -19,6 +19,8 @@ constexpr Kind kKinds[] = {
     {"vocab.txt", load_wordpiece_tokenizer},
     {"vocab.json", load_bpe_tokenizer},
     {"spiece.model", load_sentencepiece_tokenizer},
+    {"sentencepiece.bpe.model", load_sentencepiece_tokenizer},
+    {"spm.model", load_sentencepiece_tokenizer},
     {"tokenizer.json", load_json_tokenizer},
 };
 

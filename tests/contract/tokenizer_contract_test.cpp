@@ -2,6 +2,7 @@
 
 #include "text/bpe_golden.h"
 #include "text/golden.h"
+#include "text/sentencepiece_golden.h"
 
 namespace deformer::test {
 namespace {
@@ -16,9 +17,13 @@ TokenizerCase wordpiece(const std::string& mode) {
 TokenizerCase sentencepiece(const std::string& mode) {
   return {mode, [mode] {
             return std::make_unique<const SentencePieceTokenizer>(
-                read_file(xlnet_golden_path("spiece.model")), xlnet_config_of_mode(mode),
-                "spiece.model");
+                read_file(xlnet_golden_path("spiece.model")), kXlnetPieces,
+                xlnet_config_of_mode(mode), "spiece.model");
           }};
+}
+
+TokenizerCase kind(const std::string& mode) {
+  return {mode, [mode] { return make_kind_tokenizer(mode); }};
 }
 
 TokenizerCase bpe(const std::string& mode) {
@@ -38,6 +43,11 @@ INSTANTIATE_TEST_SUITE_P(Bpe, TokenizerContract, testing::Values(bpe("default"),
 INSTANTIATE_TEST_SUITE_P(SentencePiece, TokenizerContract,
                          testing::Values(sentencepiece("default"), sentencepiece("keep_accents"),
                                          sentencepiece("lower_keep_accents")),
+                         TokenizerCase::name);
+
+INSTANTIATE_TEST_SUITE_P(SentencePieceKind, TokenizerContract,
+                         testing::Values(kind("albert"), kind("albert_cased"), kind("xlm_roberta"),
+                                         kind("camembert"), kind("deberta"), kind("deberta_lower")),
                          TokenizerCase::name);
 
 }  // namespace
