@@ -63,13 +63,26 @@ class DEFORMER_EXPORT Tokenizer {
 ///   vocab.txt     WordPiece, the ids and offsets of Hugging Face's BertTokenizer. do_lower_case
 ///                 (true), strip_accents (as do_lower_case), tokenize_chinese_chars (true); [CLS]
 ///                 [SEP] [PAD] [UNK].
-///   spiece.model  SentencePiece, the ids of Hugging Face's XLNetTokenizer in Python. do_lower_case
-///                 (false), remove_space (true), keep_accents (false); <cls> <sep> <pad> <unk>.
-///   tokenizer.json  a WordPiece model as in vocab.txt, with options and special tokens of its own.
+///   vocab.json    with merges.txt: byte-level BPE, the ids of RobertaTokenizerFast.
+///                 add_prefix_space (false); <s> </s> <pad> <unk>, or BERT's names where the
+///                 vocabulary has no <s>.
+///   spiece.model  SentencePiece, the ids of XLNetTokenizer in Python: do_lower_case (false),
+///                 remove_space (true), keep_accents (false); <cls> <sep> <pad> <unk>. Of
+///                 AlbertTokenizer, where tokenizer_class or else config.json's model_type says so:
+///                 do_lower_case (true); [CLS] [SEP] <pad> <unk>.
+///   sentencepiece.bpe.model  SentencePiece, the ids of XLMRobertaTokenizer or, where they say so,
+///                 CamembertTokenizer in Python; <s> </s> <pad> <unk>.
+///   spm.model     SentencePiece, the ids of DebertaV2Tokenizer in Python. do_lower_case (false);
+///                 [CLS] [SEP] [PAD] [UNK].
+///   tokenizer.json  a WordPiece or byte-level BPE model as above; options and special tokens are
+///                 its own.
+/// tokenizer_class may be absent or general; otherwise it must be one that has the file (not looked
+/// at with vocab.txt and tokenizer.json). Spaces are tokens, or parts of them, in byte-level BPE
+/// alone; there a span leaves out spaces at the ends of its token unless it has nothing else.
 /// Throws kNotFound (naming the files looked for), kCorrupt (also when a special token is not in
-/// the vocabulary), kIo, kUnsupported (a tokenizer.json of another kind), kIncompatible (a
-/// tokenizer.json that disagrees with tokenizer_config.json, or a WordPiece vocabulary in it with
-/// vocab.txt).
+/// the vocabulary), kIo, kUnsupported (a tokenizer.json or tokenizer_class of another kind),
+/// kIncompatible (a tokenizer.json that disagrees with tokenizer_config.json, or a WordPiece or BPE
+/// model in it with vocab.txt, or vocab.json and merges.txt).
 [[nodiscard]] DEFORMER_EXPORT std::unique_ptr<const Tokenizer> load_tokenizer(
     const std::filesystem::path& model_dir);
 

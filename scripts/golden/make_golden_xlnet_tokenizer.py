@@ -25,7 +25,6 @@ import unicodedata
 
 import sentencepiece
 from transformers import XLNetTokenizer
-from transformers.utils.sentencepiece_model_pb2_new import ModelProto
 
 from make_golden_tokenizer import (
     CODE_POINTS_PER_DIGEST,
@@ -97,6 +96,8 @@ def train(path):
 
 def without_paths(model):
     """A model remembers the files that it was trained from."""
+    from transformers.utils.sentencepiece_model_pb2_new import ModelProto
+
     proto = ModelProto.FromString(model)
     proto.trainer_spec.ClearField("model_prefix")
     proto.normalizer_spec.ClearField("normalization_rule_tsv")
@@ -110,30 +111,39 @@ def make_tokenizer(model, mode):
 
 
 class Reference:
-    """Ids of XLNetTokenizer, and the spans of its pieces in characters."""
+    """Ids of a tokenizer of transformers, and the spans of its pieces in characters.
 
-    def __init__(self, model, mode):
-        self.tokenizer = make_tokenizer(model, mode)
+    `clean` is what it does to a text before its SentencePiece model sees it; with `joins_quotes` that
+    makes one character of `` and of ''.
+    """
+
+    def __init__(self, tokenizer, clean, joins_quotes):
+        self.tokenizer = tokenizer
+        self.clean = clean
+        self.quotes = ("``", "''") if joins_quotes else ()
         self.known = {}
 
     def pieces(self, text):
         return self.tokenizer._tokenize(text)
 
     def ids(self, pieces):
-        return [self.tokenizer.sp_model.PieceToId(piece) for piece in pieces]
+        return [self.tokenizer._convert_token_to_id(piece) for piece in pieces]
+
+    def encode(self, text):
+        model = getattr(self.tokenizer, "sp_model", None) or self.tokenizer._tokenizer.spm
+        return model.encode(text, out_type=str)
 
     def normalised(self, char):
         """What one character becomes, without white space."""
         if char not in self.known:
-            clean = self.tokenizer.preprocess_text(char)
-            self.known[char] = "".join(self.tokenizer.sp_model.encode(clean, out_type=str)).replace(MARK, "")
+            self.known[char] = "".join(self.encode(self.clean(char))).replace(MARK, "")
         return self.known[char]
 
     def units(self, text):
         """(normalised character, its first and last source), in order."""
         units, at = [], 0
         while at < len(text):
-            size = 2 if text[at:at + 2] in ("``", "''") else 1
+            size = 2 if text[at:at + 2] in self.quotes else 1
             char = '"' if size == 2 else text[at]
             units += [(part, at, at + size) for part in self.normalised(char)]
             at += size
@@ -150,6 +160,11 @@ class Reference:
             spans.append((units[first][1], units[min(last, len(units) - 1)][2]))
             at += size
         return spans
+
+
+def xlnet_reference(model, mode):
+    tokenizer = make_tokenizer(model, mode)
+    return Reference(tokenizer, tokenizer.preprocess_text, joins_quotes=True)
 
 
 def tokenize(reference, text, offsets=None):
@@ -194,7 +209,7 @@ def cleaned_code_points(reference):
         digest = Digest()
         for code in filter(is_old_enough, range(first, first + CODE_POINTS_PER_DIGEST)):
             digest.add_integers(code)
-            digest.add_bytes(reference.tokenizer.preprocess_text(f"a{chr(code)}b").encode())
+            digest.add_bytes(reference.clean(f"a{chr(code)}b").encode())
         digests.append(digest.value)
     return digests
 
@@ -228,7 +243,7 @@ def write_random(reference):
 
 
 def write_published(shared):
-    reference = Reference(shared / "data" / "tokenizers" / "xlnet-base-cased" / "spiece.model", "default")
+    reference = xlnet_reference(shared / "data" / "tokenizers" / "xlnet-base-cased" / "spiece.model", "default")
     published = {"texts": [id_digest(reference, [text]) for text in TEXTS + XLNET_TEXTS]}
     for name in ("dev-v1.1.json", "dev-v2.0-reconstructed.json"):
         articles = json.loads((shared / "data" / "squad" / name).read_text("utf-8"))["data"]
@@ -243,7 +258,7 @@ def main():
     model = OUTPUT / "spiece.model"
     if not model.is_file():
         train(model)
-    references = {mode: Reference(model, mode) for mode in MODES}
+    references = {mode: xlnet_reference(model, mode) for mode in MODES}
     write_texts(references)
     write_code_points(references)
     write_random(references["default"])

@@ -169,6 +169,9 @@ ConvertReport convert(const fs::path& from, const fs::path& to, const ConvertOpt
                             file.parent_path() / "tokenizer.json");
   }
   write_file(staged.path() / plan.vocabulary.name, vocabulary);
+  if (const fs::path& companion = plan.vocabulary.companion; !companion.empty()) {
+    write_file(staged.path() / companion.filename(), read_file(companion));
+  }
   write_file(staged.path() / "tokenizer_config.json", plan.vocabulary.tokenizer_config);
   check_directory(staged.path(), plan.vocabulary, report);
   write_weights(staged.path() / "model.safetensors", plan.selection.weights, dtype, plan.source);

@@ -19,9 +19,10 @@ namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "config.json";
 // What makes a directory a model, or takes precedence over what is written here.
-constexpr std::array<const char*, 6> kModelFiles{
-    kConfig,     "model.safetensors", "model.safetensors.index.json",
-    "vocab.txt", "spiece.model",      "tokenizer.json"};
+constexpr std::array<const char*, 9> kModelFiles{
+    kConfig,         "model.safetensors", "model.safetensors.index.json", "vocab.txt",
+    "vocab.json",    "spiece.model",      "sentencepiece.bpe.model",      "spm.model",
+    "tokenizer.json"};
 
 [[noreturn]] void fail(const fs::path& path, const char* action, const std::error_code& error) {
   const bool full = error == std::errc::no_space_on_device;

@@ -20,19 +20,6 @@ namespace fs = std::filesystem;
 constexpr const char* kTokenizerConfig = "tokenizer_config.json";
 constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
 
-struct Candidate {
-  const char* file;
-  const char* name;
-};
-constexpr Candidate kWordPiece[] = {
-    {"vocab.txt", "vocab.txt"}, {"bert.vocab", "vocab.txt"}, {"tokenizer.json", "tokenizer.json"}};
-constexpr Candidate kSentencePiece[] = {{"spiece.model", "spiece.model"}};
-
-std::span<const Candidate> candidates(const Architecture& architecture) {
-  if (architecture.vocabulary_file == kSentencePiece[0].name) return kSentencePiece;
-  return kWordPiece;
-}
-
 std::vector<fs::path> directories(const CheckpointSource& source) {
   return {source.directory, (source.directory / "..").lexically_normal()};
 }
@@ -45,19 +32,38 @@ std::optional<fs::path> find_beside(const CheckpointSource& source, const char* 
   return std::nullopt;
 }
 
+SourceVocabulary make(const fs::path& file, const VocabularyFile& kind) {
+  SourceVocabulary found{file, kind.name, {}, ""};
+  if (kind.companion == nullptr) return found;
+  found.companion = file.parent_path() / kind.companion;
+  if (is_there(found.companion)) return found;
+  throw Error(ErrorCode::kNotFound, file.string() + ": expected " + kind.companion +
+                                        " beside it, found no such file");
+}
+
+// What a file that was given is, by the end of its name; the first kind where that tells nothing.
+const VocabularyFile& kind_of(const fs::path& file, std::span<const VocabularyFile> known) {
+  for (const VocabularyFile& kind : known) {
+    if (file.filename() == kind.file) return kind;
+  }
+  for (const VocabularyFile& kind : known) {
+    if (file.extension() == fs::path(kind.file).extension()) return kind;
+  }
+  return known.front();
+}
+
 SourceVocabulary find_file(const CheckpointSource& source, const Architecture& architecture,
                            const fs::path& given) {
-  const std::span<const Candidate> known = candidates(architecture);
+  const std::span<const VocabularyFile> known = architecture.vocabularies;
   if (!given.empty()) {
-    const bool json = given.extension() == ".json" && known.back().name != known.front().name;
-    if (is_there(given)) return {given, json ? known.back().name : known.front().name, ""};
+    if (is_there(given)) return make(given, kind_of(given, known));
     throw Error(ErrorCode::kNotFound, given.string() + ": expected a vocabulary (" +
                                           known.front().name + "), found no such file");
   }
   std::string files;
-  for (const Candidate& candidate : known) {
-    if (const auto found = find_beside(source, candidate.file)) return {*found, candidate.name, ""};
-    files += (files.empty() ? "" : " or ") + std::string(candidate.file);
+  for (const VocabularyFile& kind : known) {
+    if (const auto found = find_beside(source, kind.file)) return make(*found, kind);
+    files += (files.empty() ? "" : " or ") + std::string(kind.file);
   }
   throw Error(ErrorCode::kNotFound,
               source.directory.string() + ": expected " + files +

@@ -12,7 +12,8 @@ namespace deformer {
 
 struct SourceVocabulary {
   std::filesystem::path file;
-  std::string name;  ///< in a model directory: vocab.txt, spiece.model or tokenizer.json
+  std::string name;                 ///< in a model directory: vocab.txt, spiece.model, ...
+  std::filesystem::path companion;  ///< merges.txt of a vocab.json; empty: none
   std::string tokenizer_config;  ///< text of tokenizer_config.json
 };
 

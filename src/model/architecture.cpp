@@ -5,7 +5,10 @@
 
 #include "deformer/error.h"
 #include "model/bert/bert_architecture.h"
+#include "model/distilbert/distilbert_architecture.h"
+#include "model/electra/electra_architecture.h"
 #include "model/mpnet/mpnet_architecture.h"
+#include "model/roberta/roberta_architecture.h"
 #include "model/segment_layout.h"
 #include "model/xlnet/xlnet_architecture.h"
 
@@ -13,8 +16,10 @@ namespace deformer {
 namespace {
 
 std::vector<const Architecture*>& list() {
-  static std::vector<const Architecture*> known{&bert_architecture(), &mpnet_architecture(),
-                                                &xlnet_architecture()};
+  static std::vector<const Architecture*> known{
+      &bert_architecture(),        &xlnet_architecture(),      &mpnet_architecture(),
+      &roberta_architecture(),     &xlm_roberta_architecture(), &camembert_architecture(),
+      &distilbert_architecture(), &electra_architecture()};
   return known;
 }
 

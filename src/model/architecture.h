@@ -141,7 +141,7 @@ struct Architecture {
 [[nodiscard]] const Architecture& architecture(std::string_view model_type);
 [[nodiscard]] const Architecture& architecture_of(const ModelConfig& config);
 
-/// "bert, mpnet or xlnet"
+/// "bert, xlnet, ... or electra"
 [[nodiscard]] std::string architecture_list();
 
 /// Adds one that lives elsewhere (tests). The record stays valid for the life of the process. Not

@@ -2,6 +2,7 @@
 
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -20,10 +21,10 @@ constexpr std::size_t kMaxModelBytes = std::size_t{64} << 20;
 // SentencePiece's mark of a word's beginning, U+2581.
 constexpr std::string_view kMark = "\xE2\x96\x81";
 
-// A token and the bytes of the cleaned text that it was made from; they may hold white space and
-// removed characters at either end, or nothing at all.
+// A piece by its number and the bytes of the cleaned text that it was made from; they may hold
+// white space and removed characters at either end, or nothing at all.
 struct Token {
-  std::int32_t id = 0;
+  std::int32_t piece = 0;
   std::size_t begin = 0;
   std::size_t end = 0;
 };
@@ -68,12 +69,28 @@ std::string read_model(const std::filesystem::path& path) {
   }
 }
 
+XlnetCleaning cleaning_of(const SentencePieceKind& kind, const TokenizerConfig& config) {
+  const bool lower_case =
+      kind.cleaning != SentencePieceKind::Cleaning::kNone && config.do_lower_case;
+  if (kind.cleaning != SentencePieceKind::Cleaning::kXlnet) {
+    return {.remove_space = false,
+            .keep_accents = true,
+            .lower_case = lower_case,
+            .plain_quotes = false};
+  }
+  return {.remove_space = config.remove_space,
+          .keep_accents = config.keep_accents,
+          .lower_case = lower_case};
+}
+
 }  // namespace
 
-// The SentencePiece model, and what XLNet adds to it.
+// The SentencePiece model, and what its kind adds to it. Ids are the tokenizer's, pieces have
+// numbers.
 class SentencePieceTokenizer::Pieces {
  public:
-  Pieces(std::string_view model, const std::string& where) {
+  Pieces(std::string_view model, const SentencePieceKind& kind, const std::string& where)
+      : kind_(kind) {
     const auto status = processor_.LoadFromSerializedProto({model.data(), model.size()});
     if (!status.ok()) {
       throw Error(ErrorCode::kCorrupt,
@@ -81,24 +98,44 @@ class SentencePieceTokenizer::Pieces {
     }
   }
 
-  [[nodiscard]] std::int32_t size() const { return processor_.GetPieceSize(); }
-  [[nodiscard]] const std::string& name(std::int32_t id) const { return processor_.IdToPiece(id); }
+  // One more where there are tokens before the pieces: "<mask>", after them.
+  [[nodiscard]] std::int32_t size() const {
+    return processor_.GetPieceSize() + kind_.shift + (kind_.first_tokens.empty() ? 0 : 1);
+  }
+
+  [[nodiscard]] std::string name(std::int32_t id) const {
+    const auto index = static_cast<std::size_t>(id);
+    if (index < kind_.first_tokens.size()) return std::string(kind_.first_tokens[index]);
+    const std::int32_t piece = id - kind_.shift;
+    return piece < processor_.GetPieceSize() ? processor_.IdToPiece(piece) : "<mask>";
+  }
 
   [[nodiscard]] std::int32_t special(const std::string& name, const std::string& where) const {
-    const std::int32_t id = processor_.PieceToId(name);
-    if (processor_.IdToPiece(id) == name) return id;
+    const auto first = std::find(kind_.first_tokens.begin(), kind_.first_tokens.end(), name);
+    if (first != kind_.first_tokens.end()) {
+      return static_cast<std::int32_t>(first - kind_.first_tokens.begin());
+    }
+    const std::int32_t piece = processor_.PieceToId(name);
+    if (processor_.IdToPiece(piece) == name) return piece + kind_.shift;
     throw Error(ErrorCode::kCorrupt,
                 where + ": expected the special token \"" + name + "\", found no such piece");
   }
 
+  // Of a piece that a text was cut into.
+  [[nodiscard]] std::int32_t id_of(std::int32_t piece, std::int32_t unk) const {
+    return kind_.shift > 0 && piece == processor_.unk_id() ? unk : piece + kind_.shift;
+  }
+
   [[nodiscard]] std::vector<Token> encode(std::string_view text) const {
     const auto pieces = processor_.EncodeAsImmutableProto({text.data(), text.size()});
+    const bool cuts_commas = kind_.cleaning == SentencePieceKind::Cleaning::kXlnet;
     std::vector<Token> tokens;
     tokens.reserve(pieces.pieces_size());
     for (std::size_t i = 0; i < pieces.pieces_size(); ++i) {
       const auto piece = pieces.pieces(static_cast<int>(i));
-      const Token token{static_cast<std::int32_t>(piece.id()), piece.begin(), piece.end()};
-      if (ends_in_digit_and_comma(piece.piece())) {
+      const Token token = with_last_character(
+          {static_cast<std::int32_t>(piece.id()), piece.begin(), piece.end()}, piece.piece(), text);
+      if (cuts_commas && ends_in_digit_and_comma(piece.piece())) {
         append_without_comma(piece.piece(), token, text, tokens);
       } else {
         tokens.push_back(token);
@@ -146,6 +183,24 @@ class SentencePieceTokenizer::Pieces {
                0;
   }
 
+  // SentencePiece leaves out the character that a piece ends in the middle of, where one becomes
+  // several ("\uFB01" as "f" and "i" of two pieces).
+  [[nodiscard]] Token with_last_character(Token token, std::string_view piece,
+                                          std::string_view text) const {
+    if (token.begin == token.end || token.end == text.size()) return token;
+    if (static_cast<unsigned char>(text[token.end]) < 0x80) return token;
+    const std::string_view surface = text.substr(token.begin, token.end - token.begin);
+    const std::string wanted = without_marks(piece);
+    if (count_code_points(wanted) <= count_code_points(surface)) return token;
+    std::string found;
+    const auto parts = processor_.EncodeAsImmutableProto({surface.data(), surface.size()});
+    for (std::size_t i = 0; i < parts.pieces_size(); ++i) {
+      found += without_marks(parts.pieces(static_cast<int>(i)).piece());
+    }
+    if (found.find(wanted) == found.npos) token.end += size_at(text, token.end);
+    return token;
+  }
+
   // What XLNetTokenizer does with "1990,": the number is cut anew, as a word of its own whose mark
   // is taken away again unless the piece had one; then the comma.
   void append_without_comma(const std::string& piece, const Token& token, std::string_view text,
@@ -176,11 +231,11 @@ class SentencePieceTokenizer::Pieces {
       }
     }
 
-    [[nodiscard]] Token token(std::int32_t id, std::size_t begin, std::size_t end) const {
-      return {id, token_.begin + at(begin), token_.begin + at(end)};
+    [[nodiscard]] Token token(std::int32_t piece, std::size_t begin, std::size_t end) const {
+      return {piece, token_.begin + at(begin), token_.begin + at(end)};
     }
-    [[nodiscard]] Token comma(std::int32_t id) const {
-      return {id, token_.begin + surface_[surface_.size() - 2], token_.end};
+    [[nodiscard]] Token comma(std::int32_t piece) const {
+      return {piece, token_.begin + surface_[surface_.size() - 2], token_.end};
     }
 
    private:
@@ -200,20 +255,24 @@ class SentencePieceTokenizer::Pieces {
     std::vector<std::size_t> surface_;
   };
 
+  const SentencePieceKind& kind_;
   sentencepiece::SentencePieceProcessor processor_;
 };
 
 SentencePieceTokenizer::SentencePieceTokenizer(std::string_view model,
+                                               const SentencePieceKind& kind,
                                                const TokenizerConfig& config,
                                                const std::string& where)
-    : pieces_(std::make_unique<const Pieces>(model, where)),
-      cleaning_{.remove_space = config.remove_space,
-                .keep_accents = config.keep_accents,
-                .lower_case = config.do_lower_case},
+    : pieces_(std::make_unique<const Pieces>(model, kind, where)),
+      cleaning_(cleaning_of(kind, config)),
       special_{.cls = pieces_->special(config.cls_token, where),
                .sep = pieces_->special(config.sep_token, where),
                .pad = pieces_->special(config.pad_token, where),
-               .unk = pieces_->special(config.unk_token, where)} {
+               .unk = pieces_->special(config.unk_token, where)},
+      hash_(make_hash(model, kind)) {}
+
+std::uint64_t SentencePieceTokenizer::make_hash(std::string_view model,
+                                                const SentencePieceKind& kind) const {
   Hasher hasher;
   hasher.add("sentencepiece 1").add(model);
   for (const bool option : {cleaning_.remove_space, cleaning_.keep_accents, cleaning_.lower_case}) {
@@ -222,7 +281,9 @@ SentencePieceTokenizer::SentencePieceTokenizer(std::string_view model,
   for (const std::int32_t id : {special_.cls, special_.sep, special_.pad, special_.unk}) {
     hasher.add(std::int64_t{id});
   }
-  hash_ = hasher.digest64();
+  // XLNet's hashes are older than the other kinds.
+  if (&kind != &kXlnetPieces) hasher.add(kind.tokenizer_class);
+  return hasher.digest64();
 }
 
 SentencePieceTokenizer::~SentencePieceTokenizer() = default;
@@ -239,7 +300,7 @@ TokenizedText SentencePieceTokenizer::tokenize(std::string_view text) const {
   result.spans.reserve(tokens.size());
   for (const Token& token : tokens) {
     const Token part = pieces_->trimmed(token, cleaned.text);
-    result.ids.push_back(part.id);
+    result.ids.push_back(pieces_->id_of(part.piece, special_.unk));
     result.spans.push_back({cleaned.sources[part.begin].begin, cleaned.sources[part.end - 1].end});
   }
   return result;
@@ -258,21 +319,16 @@ std::string SentencePieceTokenizer::token(std::int32_t id) const {
   return pieces_->name(id);
 }
 
-TokenizerConfig xlnet_tokenizer_defaults() {
-  TokenizerConfig config;
-  config.do_lower_case = false;
-  config.cls_token = "<cls>";
-  config.sep_token = "<sep>";
-  config.pad_token = "<pad>";
-  config.unk_token = "<unk>";
-  return config;
-}
-
 std::unique_ptr<const Tokenizer> load_sentencepiece_tokenizer(
     const std::filesystem::path& model_dir) {
-  const std::filesystem::path path = model_dir / "spiece.model";
-  const TokenizerConfig config = load_tokenizer_config(model_dir, xlnet_tokenizer_defaults());
-  return std::make_unique<SentencePieceTokenizer>(read_model(path), config, path.string());
+  const SentencePieceKind& kind = find_sentencepiece_kind(model_dir);
+  const std::filesystem::path path = model_dir / kind.file;
+  const TokenizerConfig config = load_tokenizer_config(model_dir, sentencepiece_defaults(kind));
+  if (config.split_by_punct) {
+    throw Error(ErrorCode::kUnsupported, (model_dir / "tokenizer_config.json").string() +
+                                             ": split_by_punct: expected false, found true");
+  }
+  return std::make_unique<SentencePieceTokenizer>(read_model(path), kind, config, path.string());
 }
 
 }  // namespace deformer

@@ -1,4 +1,5 @@
-// XLNet's tokenizer: cleaned text, cut into the pieces of a SentencePiece model.
+// Tokenizers on SentencePiece: cleaned text, cut into the pieces of a model. XLNet's, ALBERT's,
+// XLM-RoBERTa's, CamemBERT's and DeBERTa's.
 #pragma once
 
 #include <cstdint>
@@ -8,20 +9,21 @@
 #include <string_view>
 
 #include "deformer/tokenizer.h"
+#include "text/sentencepiece_kind.h"
 #include "text/tokenizer_config.h"
 #include "text/xlnet_text.h"
 
 namespace deformer {
 
-/// Gives the ids of Hugging Face's XLNetTokenizer (transformers 4, the one in Python), which cuts
-/// the comma off a piece that ends in a digit and a comma. A piece that holds nothing but the mark
-/// of a word's beginning has the span of the character after it.
+/// Gives the ids of Hugging Face's tokenizers in Python (transformers 4) of the kind's class. That
+/// of XLNet and ALBERT cuts the comma off a piece that ends in a digit and a comma. A piece that
+/// holds nothing but the mark of a word's beginning has the span of the character after it.
 class SentencePieceTokenizer final : public Tokenizer {
  public:
-  /// `model` is the content of a spiece.model; `where` names it in errors. Throws kCorrupt for what
-  /// is no model and for a special token that is not in it.
-  SentencePieceTokenizer(std::string_view model, const TokenizerConfig& config,
-                         const std::string& where);
+  /// `model` is the content of the kind's file; `where` names it in errors. Throws kCorrupt for
+  /// what is no model and for a special token that is not in it.
+  SentencePieceTokenizer(std::string_view model, const SentencePieceKind& kind,
+                         const TokenizerConfig& config, const std::string& where);
   ~SentencePieceTokenizer() override;
 
   [[nodiscard]] TokenizedText tokenize(std::string_view text) const override;
@@ -33,17 +35,17 @@ class SentencePieceTokenizer final : public Tokenizer {
  private:
   class Pieces;
 
+  [[nodiscard]] std::uint64_t make_hash(std::string_view model,
+                                        const SentencePieceKind& kind) const;
+
   std::unique_ptr<const Pieces> pieces_;
   XlnetCleaning cleaning_;
   SpecialTokens special_;
   std::uint64_t hash_ = 0;
 };
 
-/// What a tokenizer_config.json of XLNet leaves unsaid.
-[[nodiscard]] TokenizerConfig xlnet_tokenizer_defaults();
-
-/// Reads MODEL_DIR/spiece.model and MODEL_DIR/tokenizer_config.json. Throws kNotFound, kCorrupt,
-/// kIo.
+/// Reads the directory's SentencePiece model, of the kind that find_sentencepiece_kind() gives, and
+/// tokenizer_config.json. Throws kNotFound, kCorrupt, kIo, kUnsupported.
 [[nodiscard]] std::unique_ptr<const Tokenizer> load_sentencepiece_tokenizer(
     const std::filesystem::path& model_dir);
 

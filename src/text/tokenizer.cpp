@@ -1,6 +1,7 @@
 #include "deformer/tokenizer.h"
 
 #include "deformer/error.h"
+#include "text/bpe_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer_json.h"
 #include "text/wordpiece.h"
@@ -16,7 +17,10 @@ struct Kind {
 // The first kind whose file the model directory holds is the model's tokenizer.
 constexpr Kind kKinds[] = {
     {"vocab.txt", load_wordpiece_tokenizer},
+    {"vocab.json", load_bpe_tokenizer},
     {"spiece.model", load_sentencepiece_tokenizer},
+    {"sentencepiece.bpe.model", load_sentencepiece_tokenizer},
+    {"spm.model", load_sentencepiece_tokenizer},
     {"tokenizer.json", load_json_tokenizer},
 };
 

@@ -1,5 +1,7 @@
 #include "text/tokenizer_config.h"
 
+#include <string_view>
+
 #include "base/json.h"
 
 namespace deformer {
@@ -14,6 +16,12 @@ std::string token_or(const JsonPlace& config, const char* key, const std::string
   const auto place = config.find(key);
   if (!place) return default_token;
   return place->value().is_object() ? place->at("content").as_string() : place->as_string();
+}
+
+std::string without_fast(std::string name) {
+  constexpr std::string_view kFast = "Fast";
+  if (name.ends_with(kFast)) name.resize(name.size() - kFast.size());
+  return name;
 }
 
 }  // namespace
@@ -35,6 +43,11 @@ TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir,
       find_bool(root, "tokenize_chinese_chars").value_or(config.tokenize_chinese_chars);
   config.remove_space = find_bool(root, "remove_space").value_or(config.remove_space);
   config.keep_accents = find_bool(root, "keep_accents").value_or(config.keep_accents);
+  config.split_by_punct = find_bool(root, "split_by_punct").value_or(config.split_by_punct);
+  if (const auto add = find_bool(root, "add_prefix_space")) config.add_prefix_space = add;
+  if (const auto name = root.find("tokenizer_class")) {
+    config.tokenizer_class = without_fast(name->as_string());
+  }
   config.cls_token = token_or(root, "cls_token", config.cls_token);
   config.sep_token = token_or(root, "sep_token", config.sep_token);
   config.pad_token = token_or(root, "pad_token", config.pad_token);

@@ -13,8 +13,11 @@ struct TokenizerConfig {
   bool do_lower_case = true;
   std::optional<bool> strip_accents = std::nullopt;  ///< absent: as do_lower_case
   bool tokenize_chinese_chars = true;
-  bool remove_space = true;   ///< SentencePiece only: squeeze white space
-  bool keep_accents = false;  ///< SentencePiece only
+  bool remove_space = true;                             ///< SentencePiece only: squeeze white space
+  bool keep_accents = false;                            ///< SentencePiece only
+  bool split_by_punct = false;                          ///< DeBERTa only
+  std::optional<bool> add_prefix_space = std::nullopt;  ///< byte-level BPE only; absent: false
+  std::string tokenizer_class = {};  ///< without "Fast" at its end; empty: not said
   std::string cls_token = "[CLS]";
   std::string sep_token = "[SEP]";
   std::string pad_token = "[PAD]";

@@ -1,61 +1,22 @@
 #include "text/tokenizer_json.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "deformer/error.h"
+#include "text/tokenizer_json_bpe.h"
+#include "text/tokenizer_json_parts.h"
 #include "text/wordpiece.h"
 
 namespace deformer {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Far beyond any vocabulary: a broken id must not ask for memory.
-constexpr std::int64_t kMaxTokens = 1 << 24;
-
-std::string shown(const JsonPlace& place) {
-  constexpr std::size_t kShown = 60;
-  const auto replace = nlohmann::json::error_handler_t::replace;
-  std::string text = place.value().dump(-1, ' ', false, replace);
-  return text.size() <= kShown ? text : std::string(json_type_name(place.value()));
-}
-
-[[noreturn]] void refuse(const JsonPlace& place, const std::string& expected) {
-  throw Error(ErrorCode::kUnsupported,
-              place.where() + ": expected " + expected + ", found " + shown(place));
-}
-
-// What is not known could change ids.
-void require_known_keys(const JsonPlace& object, std::initializer_list<std::string_view> known) {
-  object.require_object();
-  for (const auto& [key, value] : object.value().items()) {
-    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-    throw Error(ErrorCode::kUnsupported, object.where() +
-                                             ": expected no key but those known here, found " +
-                                             nlohmann::json(key).dump());
-  }
-}
-
-// The value must be this one; absent is as good.
-template <typename Value>
-void require_value(const JsonPlace& object, const char* key, const Value& expected) {
-  if (!object.has(key)) return;
-  const JsonPlace place = object.at(key);
-  if (place.value() != nlohmann::json(expected)) refuse(place, nlohmann::json(expected).dump());
-}
-
-void require_type(const JsonPlace& object, const char* expected) {
-  const JsonPlace type = object.at("type");
-  if (type.as_string() != expected) refuse(type, expected);
-}
 
 bool read_flag(const JsonPlace& object, const char* key) {
   return object.at(key).as_bool();
@@ -79,45 +40,12 @@ void check_pre_tokenizer(const JsonPlace& place) {
   require_known_keys(place, {"type"});
 }
 
-// The model's tokens by id. A missing id has an empty token, which no text gets.
-std::vector<std::string> read_tokens(const JsonPlace& vocabulary) {
-  vocabulary.require_object();
-  std::vector<std::string> tokens;
-  for (const auto& [token, number] : vocabulary.value().items()) {
-    const JsonPlace place(number, vocabulary.where() + ": " + nlohmann::json(token).dump());
-    const std::int64_t id = place.as_integer();
-    if (id < 0 || id >= kMaxTokens) {
-      throw Error(ErrorCode::kCorrupt, place.where() + ": expected an id below " +
-                                           std::to_string(kMaxTokens) + ", found " +
-                                           std::to_string(id));
-    }
-    const auto index = static_cast<std::size_t>(id);
-    if (index >= tokens.size()) tokens.resize(index + 1);
-    if (!tokens[index].empty()) {
-      throw Error(ErrorCode::kCorrupt, place.where() +
-                                           ": expected an id of its own, found that of " +
-                                           nlohmann::json(tokens[index]).dump());
-    }
-    tokens[index] = token;
-  }
-  return tokens;
-}
-
-bool is_wordpiece(const JsonPlace& model) {
-  const auto type = model.find("type");
-  // Files of before 2021 do not say it.
-  return type ? type->value() == "WordPiece" : model.has("max_input_chars_per_word");
-}
-
 WordPieceVocabulary read_model(const JsonPlace& model, TokenizerConfig& config) {
-  if (!is_wordpiece(model)) {
-    const auto type = model.find("type");
-    refuse(type ? *type : model, "a model of type WordPiece");
-  }
   require_known_keys(model, {"type", "unk_token", "continuing_subword_prefix",
                              "max_input_chars_per_word", "vocab"});
   require_value(model, "continuing_subword_prefix", "##");
-  require_value(model, "max_input_chars_per_word", WordPieceTokenizer::kMaxWordCodePoints);
+  require_value(model, "max_input_chars_per_word",
+                std::int64_t{WordPieceTokenizer::kMaxWordCodePoints});
   config.unk_token = model.at("unk_token").as_string();
   const JsonPlace vocabulary = model.at("vocab");
   return {read_tokens(vocabulary), vocabulary.where()};
@@ -127,10 +55,7 @@ WordPieceVocabulary read_model(const JsonPlace& model, TokenizerConfig& config) 
 void check_added_tokens(const JsonPlace& list, const WordPieceVocabulary& vocabulary) {
   for (std::size_t i = 0; i < list.size(); ++i) {
     const JsonPlace token = list.at(i);
-    require_known_keys(
-        token, {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
-    const std::string& content = token.at("content").as_string();
-    if (!read_flag(token, "special")) refuse(token.at("content"), "special tokens only");
+    const std::string content = read_added_token(token);
     const auto id = vocabulary.find(content);
     if (id && *id != token.at("id").as_integer()) {
       throw Error(ErrorCode::kCorrupt,
@@ -218,9 +143,7 @@ struct JsonTokenizer {
 };
 
 JsonTokenizer read_tokenizer(const JsonPlace& root) {
-  require_known_keys(root, {"version", "truncation", "padding", "added_tokens", "normalizer",
-                            "pre_tokenizer", "post_processor", "decoder", "model"});
-  require_value(root, "version", "1.0");
+  check_root(root);
   TokenizerConfig config;
   WordPieceVocabulary vocabulary = read_model(root.at("model"), config);
   read_normalizer(root.at("normalizer"), config);
@@ -231,30 +154,21 @@ JsonTokenizer read_tokenizer(const JsonPlace& root) {
 }
 
 // The two files are written together; where they disagree nothing says which one is meant.
-void require_agreement(const TokenizerConfig& json, const TokenizerConfig& stated,
-                       const fs::path& model_dir) {
-  const auto compare = [&](const char* key, const auto& ours, const auto& theirs) {
-    if (ours == theirs) return;
-    throw Error(ErrorCode::kIncompatible, (model_dir / "tokenizer_config.json").string() + ": " +
-                                              key + ": expected " + nlohmann::json(ours).dump() +
-                                              " as in tokenizer.json, found " +
-                                              nlohmann::json(theirs).dump());
-  };
+void check_agreement(const TokenizerConfig& json, const TokenizerConfig& stated,
+                     const fs::path& model_dir) {
   const auto strips = [](const TokenizerConfig& config) {
     return config.strip_accents.value_or(config.do_lower_case);
   };
-  compare("do_lower_case", json.do_lower_case, stated.do_lower_case);
-  compare("strip_accents", strips(json), strips(stated));
-  compare("tokenize_chinese_chars", json.tokenize_chinese_chars, stated.tokenize_chinese_chars);
-  compare("unk_token", json.unk_token, stated.unk_token);
-  compare("cls_token", json.cls_token, stated.cls_token);
-  compare("sep_token", json.sep_token, stated.sep_token);
+  require_agreement(model_dir, "do_lower_case", json.do_lower_case, stated.do_lower_case);
+  require_agreement(model_dir, "strip_accents", strips(json), strips(stated));
+  require_agreement(model_dir, "tokenize_chinese_chars", json.tokenize_chinese_chars,
+                    stated.tokenize_chinese_chars);
+  require_agreement(model_dir, "unk_token", json.unk_token, stated.unk_token);
+  require_agreement(model_dir, "cls_token", json.cls_token, stated.cls_token);
+  require_agreement(model_dir, "sep_token", json.sep_token, stated.sep_token);
 }
 
-JsonTokenizer load(const fs::path& model_dir) {
-  const fs::path path = model_dir / "tokenizer.json";
-  const nlohmann::json document = load_json(path);
-  const JsonPlace root(document, path.string());
+JsonTokenizer load_wordpiece(const JsonPlace& root, const fs::path& model_dir) {
   JsonTokenizer tokenizer = read_tokenizer(root);
   TokenizerConfig stated = load_tokenizer_config(model_dir, tokenizer.config);
   // Without a post-processor only the other file names these.
@@ -262,9 +176,14 @@ JsonTokenizer load(const fs::path& model_dir) {
     tokenizer.config.cls_token = stated.cls_token;
     tokenizer.config.sep_token = stated.sep_token;
   }
-  require_agreement(tokenizer.config, stated, model_dir);
+  check_agreement(tokenizer.config, stated, model_dir);
   tokenizer.config = std::move(stated);
   return tokenizer;
+}
+
+[[noreturn]] void refuse_model(const JsonPlace& model) {
+  const auto type = model.find("type");
+  refuse(type ? *type : model, "a model of type WordPiece or BPE");
 }
 
 std::string token_at(const WordPieceVocabulary& vocabulary, std::size_t id) {
@@ -277,13 +196,23 @@ std::string token_at(const WordPieceVocabulary& vocabulary, std::size_t id) {
 }  // namespace
 
 std::unique_ptr<const Tokenizer> load_json_tokenizer(const fs::path& model_dir) {
-  JsonTokenizer tokenizer = load(model_dir);
+  const fs::path path = model_dir / "tokenizer.json";
+  const nlohmann::json document = load_json(path);
+  const JsonPlace root(document, path.string());
+  const std::string type = model_type(root.at("model"));
+  if (type == "BPE") return make_json_bpe_tokenizer(root, model_dir);
+  if (type != "WordPiece") refuse_model(root.at("model"));
+  JsonTokenizer tokenizer = load_wordpiece(root, model_dir);
   return std::make_unique<WordPieceTokenizer>(std::move(tokenizer.vocabulary), tokenizer.config,
-                                              (model_dir / "tokenizer.json").string());
+                                              path.string());
 }
 
 TokenizerConfig load_json_tokenizer_config(const fs::path& model_dir) {
-  return load(model_dir).config;
+  const fs::path path = model_dir / "tokenizer.json";
+  const nlohmann::json document = load_json(path);
+  const JsonPlace root(document, path.string());
+  if (model_type(root.at("model")) == "WordPiece") return load_wordpiece(root, model_dir).config;
+  return {.do_lower_case = false};  // byte-level BPE keeps texts as they are
 }
 
 void require_same_vocabulary(const WordPieceVocabulary& vocabulary, const fs::path& lines,
@@ -293,7 +222,7 @@ void require_same_vocabulary(const WordPieceVocabulary& vocabulary, const fs::pa
   const nlohmann::json document = load_json(json);
   const JsonPlace root(document, json.string());
   const auto model = root.find("model");
-  if (!model || !model->value().is_object() || !is_wordpiece(*model)) return;
+  if (!model || !model->value().is_object() || model_type(*model) != "WordPiece") return;
   const JsonPlace place = model->at("vocab");
   const WordPieceVocabulary other(read_tokens(place), place.where());
   for (std::size_t id = 0; id < std::max(vocabulary.size(), other.size()); ++id) {

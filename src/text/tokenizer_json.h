@@ -20,7 +20,8 @@ namespace deformer {
 [[nodiscard]] std::unique_ptr<const Tokenizer> load_json_tokenizer(
     const std::filesystem::path& model_dir);
 
-/// The options and special tokens of that tokenizer. Throws as load_json_tokenizer().
+/// The options and special tokens of that tokenizer; of one without WordPiece's options the case
+/// alone. Throws as load_json_tokenizer().
 [[nodiscard]] TokenizerConfig load_json_tokenizer_config(const std::filesystem::path& model_dir);
 
 /// Throws kIncompatible naming both files and the first difference when `json`, a tokenizer.json

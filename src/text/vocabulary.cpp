@@ -109,6 +109,12 @@ PieceTable::Match PieceTable::longest_match(std::string_view text) const noexcep
   return {};
 }
 
+std::optional<std::int32_t> PieceTable::find(std::string_view text) const noexcept {
+  if (text.empty() || text.size() > longest_bytes_) return std::nullopt;
+  const Slot& slot = slot_of(text, hash_of(text));
+  return slot.id == kFree ? std::nullopt : std::optional(slot.id);
+}
+
 WordPieceVocabulary::WordPieceVocabulary(std::string_view lines, const std::string& where)
     : WordPieceVocabulary(split_lines(lines, where), where) {}
 
@@ -133,9 +139,7 @@ WordPieceVocabulary::WordPieceVocabulary(std::vector<std::string> tokens, const 
 }
 
 std::optional<std::int32_t> WordPieceVocabulary::find(std::string_view token) const noexcept {
-  const PieceTable::Match match = initial_.longest_match(token);
-  if (token.empty() || match.size_bytes != token.size()) return std::nullopt;
-  return match.id;
+  return initial_.find(token);
 }
 
 }  // namespace deformer

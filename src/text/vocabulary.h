@@ -31,6 +31,8 @@ class PieceTable {
   explicit PieceTable(const std::vector<Piece>& pieces);
 
   [[nodiscard]] Match longest_match(std::string_view text) const noexcept;
+  /// The piece that is the whole text.
+  [[nodiscard]] std::optional<std::int32_t> find(std::string_view text) const noexcept;
 
  private:
   struct Slot {

@@ -137,8 +137,10 @@ XlnetText clean_xlnet_text(std::string_view text, const XlnetCleaning& cleaning)
   if (!cleaning.lower_case && is_plain(text)) return as_it_is(text);
   Chars chars = decode(text);
   if (cleaning.remove_space) chars = squeeze_spaces(chars);
-  replace_doubled(chars, U'`');
-  replace_doubled(chars, U'\'');
+  if (cleaning.plain_quotes) {
+    replace_doubled(chars, U'`');
+    replace_doubled(chars, U'\'');
+  }
   if (!cleaning.keep_accents) chars = strip_accents(chars);
   if (cleaning.lower_case) chars = lower(chars);
   return encode(chars);

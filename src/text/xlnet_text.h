@@ -1,5 +1,6 @@
-// What XLNet does to a text before SentencePiece sees it: white space squeezed, quotes made plain,
-// accents stripped. The reference is Hugging Face's XLNetTokenizer, whose rules are Python's.
+// What XLNet and ALBERT do to a text before SentencePiece sees it: white space squeezed, quotes
+// made plain, accents stripped. The reference is Hugging Face's XLNetTokenizer, whose rules are
+// Python's. Other kinds lower the case at most.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,7 @@ struct XlnetCleaning {
   bool remove_space = true;  ///< runs of white space become one space, none at the ends
   bool keep_accents = false;
   bool lower_case = false;
+  bool plain_quotes = true;  ///< `` and '' become "
 };
 
 /// A cleaned text, UTF-8, and where each of its bytes came from.
@@ -23,7 +25,7 @@ struct XlnetText {
   std::vector<ByteSpan> sources;  ///< of every byte: the original character or characters
 };
 
-/// Whatever the options, `` and '' become ". Accents go by compatibility decomposition (NFKD)
+/// Accents go by compatibility decomposition (NFKD)
 /// without its combining characters, so this also makes "\uFF11" a "1" and "\uFB01" an "fi".
 /// Invalid UTF-8 counts as U+FFFD, byte by byte. `text` must be shorter than 4 GiB.
 [[nodiscard]] XlnetText clean_xlnet_text(std::string_view text, const XlnetCleaning& cleaning);

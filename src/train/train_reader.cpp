@@ -19,7 +19,13 @@ namespace deformer {
 namespace {
 
 // Tokenizer files of all kinds; a model directory holds some of them.
-constexpr const char* kTokenizerFiles[] = {"vocab.txt", "spiece.model", "tokenizer.json",
+constexpr const char* kTokenizerFiles[] = {"vocab.txt",
+                                           "vocab.json",
+                                           "merges.txt",
+                                           "spiece.model",
+                                           "sentencepiece.bpe.model",
+                                           "spm.model",
+                                           "tokenizer.json",
                                            "tokenizer_config.json"};
 
 std::int64_t head_outputs(Task task) {

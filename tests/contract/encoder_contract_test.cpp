@@ -289,8 +289,10 @@ std::vector<EncoderCase> cases() {
   const auto toy = [](const std::filesystem::path& dir) {
     test::write_tiny_model(dir, {.architecture = "toy", .layers = kLayers, .positions = 70});
   };
-  const auto mpnet = [](const std::filesystem::path& dir) {
-    test::write_tiny_model(dir, {.architecture = "mpnet", .layers = kLayers});
+  const auto relative = [](const std::string& architecture) {
+    return [architecture](const std::filesystem::path& dir) {
+      test::write_tiny_model(dir, {.architecture = architecture, .layers = kLayers});
+    };
   };
   const auto xlnet = [](Layout layout) {
     return [layout](const std::filesystem::path& dir) {
@@ -313,7 +315,10 @@ std::vector<EncoderCase> cases() {
     const std::string number = std::to_string(split_layer);
     all.push_back({"Bert" + number, bert, split_layer});
     all.push_back({"Toy" + number, toy, split_layer});
-    all.push_back({"Mpnet" + number, mpnet, split_layer});
+    all.push_back({"Mpnet" + number, relative("mpnet"), split_layer});
+    all.push_back({"Roberta" + number, relative("roberta"), split_layer});
+    all.push_back({"DistilBert" + number, relative("distilbert"), split_layer});
+    all.push_back({"Electra" + number, relative("electra"), split_layer});
     all.push_back({"MpnetPassageFirst" + number,
                    swapped("mpnet", PassagePlace::kFirst, Layout::kRestart), split_layer});
     all.push_back({"XlnetPacked" + number, xlnet(Layout::kPacked), split_layer});

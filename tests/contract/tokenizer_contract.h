@@ -24,6 +24,7 @@ namespace deformer::test {
 struct TokenizerCase {
   std::string label;
   std::function<std::unique_ptr<const Tokenizer>()> make;
+  bool keeps_spaces = false;  ///< white space is made into tokens
 
   static std::string name(const testing::TestParamInfo<TokenizerCase>& info) {
     return info.param.label;
@@ -91,8 +92,10 @@ TEST_P(TokenizerContract, GivesNoTokensForAnEmptyText) {
   EXPECT_TRUE(tokens.spans.empty());
 }
 
-TEST_P(TokenizerContract, GivesNoTokensForSpaces) {
-  EXPECT_TRUE(tokenizer_->tokenize("  \n\t ").ids.empty());
+TEST_P(TokenizerContract, GivesNoTokensForSpacesUnlessItKeepsThem) {
+  const std::string spaces = "  \n\t ";
+  expect_well_formed(spaces);
+  EXPECT_EQ(tokenizer_->tokenize(spaces).ids.empty(), !GetParam().keeps_spaces);
 }
 
 TEST_P(TokenizerContract, CoversAPlainText) {

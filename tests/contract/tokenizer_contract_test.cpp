@@ -1,6 +1,8 @@
 #include "contract/tokenizer_contract.h"
 
+#include "text/bpe_golden.h"
 #include "text/golden.h"
+#include "text/sentencepiece_golden.h"
 
 namespace deformer::test {
 namespace {
@@ -15,9 +17,18 @@ TokenizerCase wordpiece(const std::string& mode) {
 TokenizerCase sentencepiece(const std::string& mode) {
   return {mode, [mode] {
             return std::make_unique<const SentencePieceTokenizer>(
-                read_file(xlnet_golden_path("spiece.model")), xlnet_config_of_mode(mode),
-                "spiece.model");
+                read_file(xlnet_golden_path("spiece.model")), kXlnetPieces,
+                xlnet_config_of_mode(mode), "spiece.model");
           }};
+}
+
+TokenizerCase kind(const std::string& mode) {
+  return {mode, [mode] { return make_kind_tokenizer(mode); }};
+}
+
+TokenizerCase bpe(const std::string& mode) {
+  return {mode, [mode] { return std::make_unique<const BpeTokenizer>(make_bpe_tokenizer(mode)); },
+          true};
 }
 
 INSTANTIATE_TEST_SUITE_P(WordPiece, TokenizerContract,
@@ -26,10 +37,17 @@ INSTANTIATE_TEST_SUITE_P(WordPiece, TokenizerContract,
                                          wordpiece("cased_strip_accents"),
                                          wordpiece("uncased_keep_ideographs")),
                          TokenizerCase::name);
+INSTANTIATE_TEST_SUITE_P(Bpe, TokenizerContract, testing::Values(bpe("default"), bpe("prefix")),
+                         TokenizerCase::name);
 // Not keep_spaces: there a line feed, say, is a token, as it is for the reference.
 INSTANTIATE_TEST_SUITE_P(SentencePiece, TokenizerContract,
                          testing::Values(sentencepiece("default"), sentencepiece("keep_accents"),
                                          sentencepiece("lower_keep_accents")),
+                         TokenizerCase::name);
+
+INSTANTIATE_TEST_SUITE_P(SentencePieceKind, TokenizerContract,
+                         testing::Values(kind("albert"), kind("albert_cased"), kind("xlm_roberta"),
+                                         kind("camembert"), kind("deberta"), kind("deberta_lower")),
                          TokenizerCase::name);
 
 }  // namespace

@@ -15,9 +15,9 @@
 #include "deformer/encoder.h"
 #include "deformer/model.h"
 #include "model/make_encoder.h"
-#include "model/bert/bert_layout.h"
 #include "model/checkpoint.h"
 #include "model/safetensors.h"
+#include "model/segment_layout.h"
 #include "model/span_head.h"
 #include "model/weights.h"
 
@@ -42,9 +42,10 @@ class GoldenModel {
     const nlohmann::json document = load_json(directory_ / "cases.json");
     layout_ = parse_layout(document.at("layout"));
     passage_first_ = document.value("passage_first", false);
-    if (load_model_config(directory_).architecture == "mpnet") {
-      first_position_ = kMpnetFrame.first_position;
-    }
+    const ModelConfig config = load_model_config(directory_);
+    const auto layout = make_segment_layout(config, SpecialTokens{});
+    first_position_ = layout->question({}).positions.front();
+    second_type_ = layout->passage({}, 0).type_id;
     for (const auto& entry : document.at("cases")) {
       cases_.push_back({entry.at("name"), entry.at("split_layer")});
     }
@@ -84,7 +85,7 @@ class GoldenModel {
   }
   [[nodiscard]] Segment passage(const GoldenCase& golden) const {
     const auto question_tokens = static_cast<std::int32_t>(question(golden).ids.size());
-    return segment(SegmentRole::kPassage, ids(golden, "ids.passage"), passage_first_ ? 0 : 1,
+    return segment(SegmentRole::kPassage, ids(golden, "ids.passage"), passage_first_ ? 0 : second_type_,
                    layout_ == Layout::kContinue ? question_tokens : 0);
   }
 
@@ -121,6 +122,7 @@ class GoldenModel {
   Layout layout_ = Layout::kRestart;
   bool passage_first_ = false;
   std::int32_t first_position_ = 0;
+  std::int32_t second_type_ = 1;
   std::vector<GoldenCase> cases_;
 };
 
@@ -261,7 +263,10 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenModels,
                                          "bert-fp16", "bert-bf16", "bert-sharded", "xlnet-joint",
                                          "xlnet-packed", "xlnet-slots", "xlnet-long", "xlnet-tied",
                                          "xlnet-bare", "mpnet-joint", "mpnet-split", "mpnet-long",
-                                         "mpnet-bare"),
+                                         "mpnet-bare", "roberta-joint", "roberta-split", "roberta-bare",
+                                         "xlmr-joint", "xlmr-split", "camembert-joint",
+                                         "distilbert-joint", "distilbert-split", "electra-joint",
+                                         "electra-split", "electra-wide"),
                          model_name);
 
 // The index of an equal segment, which is added when there is none.

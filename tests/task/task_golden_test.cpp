@@ -25,12 +25,19 @@ std::filesystem::path golden(const std::string& name) {
   return std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests/golden" / name;
 }
 
-std::vector<const char*> tokenizer_files(const std::string& architecture) {
+// Of the models directory that has the case's tokenizer.
+std::vector<std::string> tokenizer_files(const std::string& architecture) {
+  if (architecture == "bert") return {"bert-split/vocab.txt"};
   if (architecture == "xlnet") return {"xlnet-joint/spiece.model"};
-  if (architecture == "mpnet") {
-    return {"mpnet-split/vocab.txt", "mpnet-split/tokenizer_config.json"};
+  const std::string directory = architecture + "-joint/";
+  if (architecture == "roberta") {
+    return {directory + "vocab.json", directory + "merges.txt",
+            directory + "tokenizer_config.json"};
   }
-  return {"bert-split/vocab.txt"};
+  if (architecture == "xlmr") {
+    return {directory + "sentencepiece.bpe.model", directory + "tokenizer_config.json"};
+  }
+  return {directory + "vocab.txt", directory + "tokenizer_config.json"};
 }
 
 // Google Test prints a case by its name.
@@ -47,8 +54,8 @@ class TaskGolden : public testing::TestWithParam<GoldenCase> {
   TaskGolden() : entry_(GetParam().entry), task_(parse_task(entry_.at("task").get<std::string>())) {
     const std::string weights = "tasks/" + entry_.at("model").get<std::string>() + ".safetensors";
     std::filesystem::copy_file(golden(weights), dir_ / "model.safetensors");
-    for (const char* name : tokenizer_files(entry_.at("architecture"))) {
-      const std::filesystem::path file = golden(std::string("models/") + name);
+    for (const std::string& name : tokenizer_files(entry_.at("architecture"))) {
+      const std::filesystem::path file = golden("models/" + name);
       std::filesystem::copy_file(file, dir_ / file.filename());
     }
     write_file(dir_ / "config.json", entry_.at("config").dump());
@@ -103,7 +110,9 @@ TEST_P(TaskGolden, LogitsFromTheStoreEqualThoseOfPyTorch) {
 
 std::vector<GoldenCase> all_cases() {
   std::vector<GoldenCase> cases;
-  for (const char* file : {"tasks/cases.json", "tasks/mpnet_cases.json"}) {
+  for (const char* file :
+       {"tasks/cases.json", "tasks/mpnet_cases.json", "tasks/roberta_cases.json",
+        "tasks/xlmr_cases.json", "tasks/distilbert_cases.json", "tasks/electra_cases.json"}) {
     const nlohmann::json document = load_json(golden(file));
     for (const auto& entry : document.at("cases")) cases.push_back({entry});
   }

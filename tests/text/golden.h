@@ -130,7 +130,7 @@ inline std::vector<nlohmann::json> load_xlnet_golden_lines(const std::string& na
 
 /// The options that the golden files of XLNet call `mode`.
 inline TokenizerConfig xlnet_config_of_mode(const std::string& mode) {
-  TokenizerConfig config = xlnet_tokenizer_defaults();
+  TokenizerConfig config = sentencepiece_defaults(kXlnetPieces);
   config.remove_space = mode != "keep_spaces";
   config.keep_accents = mode.ends_with("keep_accents");
   config.do_lower_case = mode.starts_with("lower");
@@ -146,7 +146,8 @@ inline XlnetCleaning xlnet_cleaning_of_mode(const std::string& mode) {
 
 /// The small model of the golden texts.
 inline SentencePieceTokenizer make_xlnet_tokenizer(const std::string& mode) {
-  return {read_file(xlnet_golden_path("spiece.model")), xlnet_config_of_mode(mode), "spiece.model"};
+  return {read_file(xlnet_golden_path("spiece.model")), kXlnetPieces, xlnet_config_of_mode(mode),
+          "spiece.model"};
 }
 
 }  // namespace deformer::test

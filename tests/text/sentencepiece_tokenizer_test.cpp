@@ -9,11 +9,10 @@
 #include "support/shared_data.h"
 #include "support/temp_dir.h"
 #include "text/golden.h"
+#include "text/sentencepiece_golden.h"
 
 namespace deformer {
 namespace {
-
-using test::Crc32;
 
 const char* const kModes[] = {"default", "keep_spaces", "keep_accents", "lower",
                               "lower_keep_accents"};
@@ -27,16 +26,6 @@ std::vector<std::string> pieces(const Tokenizer& tokenizer, std::string_view tex
   std::vector<std::string> pieces;
   for (const std::int32_t id : tokenizer.tokenize(text).ids) pieces.push_back(tokenizer.token(id));
   return pieces;
-}
-
-// [[id, begin, end], ...], or ids alone as the golden file has them.
-nlohmann::json to_json(const TokenizedText& tokens, const nlohmann::json& like) {
-  if (!like.empty() && !like[0].is_array()) return tokens.ids;
-  nlohmann::json rows = nlohmann::json::array();
-  for (std::size_t i = 0; i < tokens.ids.size(); ++i) {
-    rows.push_back({tokens.ids[i], tokens.spans[i].begin, tokens.spans[i].end});
-  }
-  return rows;
 }
 
 std::string without_marks(std::string text) {
@@ -80,11 +69,11 @@ TEST(SentencePieceTokenizer, FindsSpecialTokensByName) {
   EXPECT_EQ(special.sep, 4);
   EXPECT_EQ(special.pad, 5);
   EXPECT_EQ(special.unk, 0);
-  TokenizerConfig config = xlnet_tokenizer_defaults();
+  TokenizerConfig config = sentencepiece_defaults(kXlnetPieces);
   config.sep_token = "[SEP]";
   test::expect_error(ErrorCode::kCorrupt, "m: expected the special token \"[SEP]\"", [&] {
     const SentencePieceTokenizer tokenizer(read_file(test::xlnet_golden_path("spiece.model")),
-                                           config, "m");
+                                           kXlnetPieces, config, "m");
   });
 }
 
@@ -102,8 +91,8 @@ TEST(SentencePieceTokenizer, ATruncatedModelIsRefusedOrWorks) {
   std::size_t refused = 0;
   for (std::size_t size = 0; size < model.size(); size += 61) {
     try {
-      const SentencePieceTokenizer tokenizer(std::string_view(model).substr(0, size),
-                                             xlnet_tokenizer_defaults(), "m");
+      const SentencePieceTokenizer tokenizer(std::string_view(model).substr(0, size), kXlnetPieces,
+                                             sentencepiece_defaults(kXlnetPieces), "m");
       EXPECT_NO_THROW((void)tokenizer.tokenize("the river, 1990, \u00E9"));
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::kCorrupt) << error.what();
@@ -130,24 +119,10 @@ TEST(SentencePieceTokenizer, AgreesWithTheReferenceOnHardTexts) {
   for (const char* mode : kModes) {
     const SentencePieceTokenizer tokenizer = make(mode);
     for (const nlohmann::json& row : rows) {
-      EXPECT_EQ(to_json(tokenizer.tokenize(test::text_of(row)), row[mode]), row[mode])
+      EXPECT_EQ(test::tokens_like(tokenizer.tokenize(test::text_of(row)), row[mode]), row[mode])
           << mode << " of " << *row.find(row.contains("text") ? "text" : "bytes");
     }
   }
-}
-
-// [number of tokens, CRC of ids]
-std::vector<std::uint32_t> digest(const Tokenizer& tokenizer,
-                                  const std::vector<std::string>& texts) {
-  Crc32 ids;
-  std::uint32_t count = 0;
-  for (const std::string& text : texts) {
-    const TokenizedText tokens = tokenizer.tokenize(text);
-    for (const std::int32_t id : tokens.ids) ids.add_integer(static_cast<std::uint32_t>(id));
-    ids.add_integer(~0u);
-    count += static_cast<std::uint32_t>(tokens.ids.size());
-  }
-  return {count, ids.value()};
 }
 
 TEST(SentencePieceTokenizer, AgreesWithTheReferenceOnRandomTexts) {
@@ -158,7 +133,7 @@ TEST(SentencePieceTokenizer, AgreesWithTheReferenceOnRandomTexts) {
   for (const nlohmann::json& expected : golden) {
     std::vector<std::string> batch;
     for (int i = 0; i < pools["texts_per_digest"]; ++i) batch.push_back(texts.next());
-    EXPECT_EQ(digest(tokenizer, batch), expected.get<std::vector<std::uint32_t>>());
+    EXPECT_EQ(test::id_digest(tokenizer, batch), expected.get<std::vector<std::uint32_t>>());
   }
 }
 
@@ -208,7 +183,7 @@ TEST_F(PublishedXlnet, AgreesWithTheReferenceOnHardTexts) {
   std::size_t i = 0;
   for (const nlohmann::json& row : test::load_xlnet_golden_lines("texts.jsonl")) {
     if (!row.contains("text")) continue;
-    EXPECT_EQ(digest(*tokenizer_, {row["text"]}),
+    EXPECT_EQ(test::id_digest(*tokenizer_, {row["text"]}),
               golden_["texts"].at(i++).get<std::vector<std::uint32_t>>())
         << row["text"];
   }
@@ -221,7 +196,7 @@ TEST_F(PublishedXlnet, AgreesWithTheReferenceOnSquad) {
     const nlohmann::json articles = articles_of(name);
     ASSERT_EQ(articles.size(), golden_[name].size());
     for (std::size_t i = 0; i < articles.size(); ++i) {
-      EXPECT_EQ(digest(*tokenizer_, texts_of(articles[i])),
+      EXPECT_EQ(test::id_digest(*tokenizer_, texts_of(articles[i])),
                 golden_[name][i].get<std::vector<std::uint32_t>>())
           << articles[i]["title"];
     }

@@ -116,7 +116,8 @@ TEST_F(TokenizerJson, RefusesByNameWhatItDoesNotUnderstand) {
     expect_refused(ErrorCode::kUnsupported, message,
                    [&](json& file) { file[json::json_pointer(pointer)] = value; });
   };
-  refused("/model/type", "BPE", "model.type: expected a model of type WordPiece, found \"BPE\"");
+  refused("/model/type", "WordLevel",
+          "model.type: expected a model of type WordPiece or BPE, found \"WordLevel\"");
   refused("/model/dropout", 0.1, "model: expected no key but those known here, found \"dropout\"");
   refused("/model/continuing_subword_prefix", "@@",
           "model.continuing_subword_prefix: expected \"##\", found \"@@\"");

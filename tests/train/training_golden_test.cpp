@@ -25,6 +25,7 @@ constexpr double kTolerance = 1e-5;
 struct GoldenSet {
   const char* directory;
   std::int32_t first_position;
+  std::int32_t passage_type = 1;
 
   [[nodiscard]] std::filesystem::path path() const {
     return std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests/golden" / directory;
@@ -32,26 +33,29 @@ struct GoldenSet {
 };
 constexpr GoldenSet kBertSet{"training", 0};
 constexpr GoldenSet kMpnetSet{"training-mpnet", kMpnetFrame.first_position};
+constexpr GoldenSet kRobertaSet{"training-roberta", kRobertaFrame.first_position, 0};
+constexpr GoldenSet kDistilBertSet{"training-distilbert", 0};
+constexpr GoldenSet kElectraSet{"training-electra", 0};
 
-Segment segment(const nlohmann::json& ids, SegmentRole role, std::int32_t first_position) {
+Segment segment(const nlohmann::json& ids, SegmentRole role, const GoldenSet& set) {
   Segment segment{.role = role,
                   .ids = ids.get<std::vector<std::int32_t>>(),
-                  .type_id = role == SegmentRole::kPassage ? 1 : 0};
+                  .type_id = role == SegmentRole::kPassage ? set.passage_type : 0};
   for (std::size_t i = 0; i < segment.ids.size(); ++i) {
-    segment.positions.push_back(first_position + static_cast<std::int32_t>(i));
+    segment.positions.push_back(set.first_position + static_cast<std::int32_t>(i));
   }
   return segment;
 }
 
-PassBatch batch_of(const nlohmann::json& golden, std::int32_t first_position) {
+PassBatch batch_of(const nlohmann::json& golden, const GoldenSet& set) {
   PassBatch batch;
   batch.targets.resize(2);
   batch.no_answer = golden.at("no_answer_candidate");
   for (const auto& ids : golden.at("questions")) {
-    batch.questions.push_back(segment(ids, SegmentRole::kQuestion, first_position));
+    batch.questions.push_back(segment(ids, SegmentRole::kQuestion, set));
   }
   for (const auto& ids : golden.at("windows")) {
-    batch.windows.push_back(segment(ids, SegmentRole::kPassage, first_position));
+    batch.windows.push_back(segment(ids, SegmentRole::kPassage, set));
   }
   for (const auto& pair : golden.at("pairs")) {
     batch.pairs.push_back({.question = pair.at("question"), .passage = pair.at("window")});
@@ -105,7 +109,7 @@ class GoldenTraining : public testing::TestWithParam<GoldenCase> {
     if (loss.starts_with("lrs")) options.weights.lrs = 1;
     options.lrs_scale = loss == "lrs_normalised" ? LrsScale::kTeacher : LrsScale::kRaw;
     const ReaderView view{*teacher.encoder, *teacher.head};
-    const PassBatch batch = batch_of(case_, golden_.set.first_position);
+    const PassBatch batch = batch_of(case_, golden_.set);
     // From layer 0 on, as for several splits that share a target.
     const std::optional<PassStates> target = run_teacher(view, 0, batch, options);
     const PassLosses losses = run_pass({*student.encoder, *student.head},
@@ -159,6 +163,10 @@ std::vector<GoldenCase> cases_of(const GoldenSet& set) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenTraining, testing::ValuesIn(cases_of(kBertSet)));
 INSTANTIATE_TEST_SUITE_P(MpnetCases, GoldenTraining, testing::ValuesIn(cases_of(kMpnetSet)));
+INSTANTIATE_TEST_SUITE_P(RobertaCases, GoldenTraining, testing::ValuesIn(cases_of(kRobertaSet)));
+INSTANTIATE_TEST_SUITE_P(DistilBertCases, GoldenTraining,
+                         testing::ValuesIn(cases_of(kDistilBertSet)));
+INSTANTIATE_TEST_SUITE_P(ElectraCases, GoldenTraining, testing::ValuesIn(cases_of(kElectraSet)));
 
 }  // namespace
 }  // namespace deformer

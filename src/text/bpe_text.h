@@ -1,0 +1,39 @@
+// A text as byte-level BPE reads it, and where its bytes came from.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deformer/tokenizer.h"
+
+namespace deformer {
+
+/// UTF-8 throughout: U+FFFD in place of each invalid byte, and with kAdd a space before a text that
+/// does not begin with one. A text that needs no change is not copied and must outlive the object.
+class BpeText {
+ public:
+  enum class Prefix { kNone, kAdd };
+
+  BpeText(std::string_view text, Prefix prefix);
+  BpeText(const BpeText&) = delete;
+  BpeText& operator=(const BpeText&) = delete;
+
+  [[nodiscard]] std::string_view text() const noexcept { return text_; }
+
+  /// The original bytes of text()[begin, end), begin < end: whole characters, without the spaces at
+  /// either end unless there is nothing else. The added space counts as part of what follows.
+  [[nodiscard]] ByteSpan span(std::size_t begin, std::size_t end) const noexcept;
+
+ private:
+  void copy(std::string_view text);
+  [[nodiscard]] ByteSpan whole_characters(std::size_t begin, std::size_t end) const noexcept;
+
+  std::string_view text_;
+  std::string copy_;
+  std::size_t added_bytes_ = 0;
+  std::vector<ByteSpan> sources_;  // of every byte; empty: byte i is i - added_bytes_
+};
+
+}  // namespace deformer

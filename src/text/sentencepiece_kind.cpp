@@ -1,0 +1,148 @@
+#include "text/sentencepiece_kind.h"
+
+#include <array>
+#include <string>
+#include <system_error>
+
+#include "base/json.h"
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+namespace fs = std::filesystem;
+
+// fairseq's order, in which SentencePiece's first three pieces have other places.
+constexpr std::array<std::string_view, 4> kXlmRobertaTokens = {"<s>", "<pad>", "</s>", "<unk>"};
+constexpr std::array<std::string_view, 5> kCamembertTokens = {"<s>NOTUSED", "<pad>", "</s>NOTUSED",
+                                                              "<unk>", "<unk>NOTUSED"};
+
+const std::array<const SentencePieceKind*, 5> kKinds = {
+    &kXlnetPieces, &kAlbertPieces, &kXlmRobertaPieces, &kCamembertPieces, &kDebertaPieces};
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;  // an unreadable file is the loader's to report
+  return fs::status(path, ignored).type() != fs::file_type::not_found;
+}
+
+// The first kind whose file is there, with the classes of that file for messages.
+const SentencePieceKind& first_kind(const fs::path& model_dir) {
+  for (const SentencePieceKind* kind : kKinds) {
+    if (is_there(model_dir / kind->file)) return *kind;
+  }
+  throw Error(ErrorCode::kNotFound,
+              model_dir.string() + ": expected a SentencePiece model, found none");
+}
+
+// A class that says nothing about the kind.
+bool is_general(std::string_view name) {
+  return name.empty() || name == "PreTrainedTokenizer" || name == "TokenizersBackend";
+}
+
+const SentencePieceKind& kind_of_class(const std::string& name, std::string_view file,
+                                       const std::string& where) {
+  std::string known;
+  for (const SentencePieceKind* kind : kKinds) {
+    if (kind->file != file) continue;
+    if (kind->tokenizer_class == name) return *kind;
+    known += (known.empty() ? "" : " or ") + std::string(kind->tokenizer_class);
+  }
+  throw Error(ErrorCode::kUnsupported, where + ": tokenizer_class: expected " + known +
+                                           " with the file " + std::string(file) + ", found \"" +
+                                           name + "\"");
+}
+
+struct ModelNames {
+  std::string tokenizer_class;
+  std::string model_type;
+};
+
+ModelNames read_model_names(const fs::path& path) {
+  if (!is_there(path)) return {};
+  const nlohmann::json document = load_json(path);
+  const JsonPlace root(document, path.string());
+  const auto name = root.find("tokenizer_class");
+  const auto type = root.find("model_type");
+  ModelNames names{name ? name->as_string() : "", type ? type->as_string() : ""};
+  if (names.tokenizer_class.ends_with("Fast")) {
+    names.tokenizer_class.resize(names.tokenizer_class.size() - 4);
+  }
+  return names;
+}
+
+}  // namespace
+
+const SentencePieceKind kXlnetPieces = {.tokenizer_class = "XLNetTokenizer",
+                                        .model_type = "xlnet",
+                                        .file = "spiece.model",
+                                        .cleaning = SentencePieceKind::Cleaning::kXlnet,
+                                        .cls = "<cls>",
+                                        .sep = "<sep>",
+                                        .pad = "<pad>",
+                                        .unk = "<unk>",
+                                        .first_tokens = {}};
+const SentencePieceKind kAlbertPieces = {.tokenizer_class = "AlbertTokenizer",
+                                         .model_type = "albert",
+                                         .file = "spiece.model",
+                                         .cleaning = SentencePieceKind::Cleaning::kXlnet,
+                                         .lower_case = true,
+                                         .cls = "[CLS]",
+                                         .sep = "[SEP]",
+                                         .pad = "<pad>",
+                                         .unk = "<unk>",
+                                         .first_tokens = {}};
+const SentencePieceKind kXlmRobertaPieces = {.tokenizer_class = "XLMRobertaTokenizer",
+                                             .model_type = "xlm-roberta",
+                                             .file = "sentencepiece.bpe.model",
+                                             .cls = "<s>",
+                                             .sep = "</s>",
+                                             .pad = "<pad>",
+                                             .unk = "<unk>",
+                                             .first_tokens = kXlmRobertaTokens,
+                                             .shift = 1};
+const SentencePieceKind kCamembertPieces = {.tokenizer_class = "CamembertTokenizer",
+                                            .model_type = "camembert",
+                                            .file = "sentencepiece.bpe.model",
+                                            .cls = "<s>",
+                                            .sep = "</s>",
+                                            .pad = "<pad>",
+                                            .unk = "<unk>",
+                                            .first_tokens = kCamembertTokens,
+                                            .shift = 4};
+const SentencePieceKind kDebertaPieces = {.tokenizer_class = "DebertaV2Tokenizer",
+                                          .model_type = "deberta-v2",
+                                          .file = "spm.model",
+                                          .cleaning = SentencePieceKind::Cleaning::kLower,
+                                          .cls = "[CLS]",
+                                          .sep = "[SEP]",
+                                          .pad = "[PAD]",
+                                          .unk = "[UNK]",
+                                          .first_tokens = {}};
+
+TokenizerConfig sentencepiece_defaults(const SentencePieceKind& kind) {
+  TokenizerConfig config;
+  config.do_lower_case = kind.lower_case;
+  config.cls_token = kind.cls;
+  config.sep_token = kind.sep;
+  config.pad_token = kind.pad;
+  config.unk_token = kind.unk;
+  return config;
+}
+
+const SentencePieceKind& find_sentencepiece_kind(const fs::path& model_dir) {
+  const SentencePieceKind& first = first_kind(model_dir);
+  const std::string stated = load_tokenizer_config(model_dir).tokenizer_class;
+  const fs::path stating = model_dir / "tokenizer_config.json";
+  if (!is_general(stated)) return kind_of_class(stated, first.file, stating.string());
+  const fs::path config = model_dir / "config.json";
+  const ModelNames names = read_model_names(config);
+  if (!is_general(names.tokenizer_class)) {
+    return kind_of_class(names.tokenizer_class, first.file, config.string());
+  }
+  for (const SentencePieceKind* kind : kKinds) {
+    if (kind->file == first.file && kind->model_type == names.model_type) return *kind;
+  }
+  return first;
+}
+
+}  // namespace deformer

@@ -1,0 +1,150 @@
+#include "text/tokenizer_json_parts.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "deformer/error.h"
+
+namespace deformer {
+namespace {
+
+// Far beyond any vocabulary: a broken id must not ask for memory.
+constexpr std::int64_t kMaxTokens = 1 << 24;
+
+std::size_t read_id(const JsonPlace& place) {
+  const std::int64_t id = place.as_integer();
+  if (id >= 0 && id < kMaxTokens) return static_cast<std::size_t>(id);
+  throw Error(ErrorCode::kCorrupt, place.where() + ": expected an id below " +
+                                       std::to_string(kMaxTokens) + ", found " +
+                                       std::to_string(id));
+}
+
+void put_token(std::vector<std::string>& tokens, const JsonPlace& place, const std::string& token) {
+  const std::size_t id = read_id(place);
+  if (id >= tokens.size()) tokens.resize(id + 1);
+  if (!tokens[id].empty() && tokens[id] != token) {
+    throw Error(ErrorCode::kCorrupt, place.where() + ": expected an id of its own, found that of " +
+                                         nlohmann::json(tokens[id]).dump());
+  }
+  tokens[id] = token;
+}
+
+void require_json(const JsonPlace& object, const char* key, const nlohmann::json& expected) {
+  if (!object.has(key)) return;
+  const JsonPlace place = object.at(key);
+  if (place.value() != expected) refuse(place, expected.dump());
+}
+
+void require_equal(const std::filesystem::path& model_dir, const char* key,
+                   const nlohmann::json& json, const nlohmann::json& stated) {
+  if (json == stated) return;
+  throw Error(ErrorCode::kIncompatible, (model_dir / "tokenizer_config.json").string() + ": " +
+                                            key + ": expected " + json.dump() +
+                                            " as in tokenizer.json, found " + stated.dump());
+}
+
+}  // namespace
+
+std::string shown(const JsonPlace& place) {
+  constexpr std::size_t kShown = 60;
+  const auto replace = nlohmann::json::error_handler_t::replace;
+  std::string text = place.value().dump(-1, ' ', false, replace);
+  return text.size() <= kShown ? text : std::string(json_type_name(place.value()));
+}
+
+void refuse(const JsonPlace& place, const std::string& expected) {
+  throw Error(ErrorCode::kUnsupported,
+              place.where() + ": expected " + expected + ", found " + shown(place));
+}
+
+void require_known_keys(const JsonPlace& object, std::initializer_list<std::string_view> known) {
+  object.require_object();
+  for (const auto& [key, value] : object.value().items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    throw Error(ErrorCode::kUnsupported, object.where() +
+                                             ": expected no key but those known here, found " +
+                                             nlohmann::json(key).dump());
+  }
+}
+
+void require_type(const JsonPlace& object, const char* expected) {
+  const JsonPlace type = object.at("type");
+  if (type.as_string() != expected) refuse(type, expected);
+}
+
+void require_value(const JsonPlace& object, const char* key, bool expected) {
+  require_json(object, key, expected);
+}
+
+void require_value(const JsonPlace& object, const char* key, std::int64_t expected) {
+  require_json(object, key, expected);
+}
+
+void require_value(const JsonPlace& object, const char* key, const char* expected) {
+  require_json(object, key, expected);
+}
+
+void require_agreement(const std::filesystem::path& model_dir, const char* key, bool json,
+                       bool stated) {
+  require_equal(model_dir, key, json, stated);
+}
+
+void require_agreement(const std::filesystem::path& model_dir, const char* key,
+                       const std::string& json, const std::string& stated) {
+  require_equal(model_dir, key, json, stated);
+}
+
+std::vector<std::string> read_tokens(const JsonPlace& vocabulary) {
+  vocabulary.require_object();
+  std::vector<std::string> tokens;
+  for (const auto& [token, number] : vocabulary.value().items()) {
+    put_token(tokens, {number, vocabulary.where() + ": " + nlohmann::json(token).dump()}, token);
+  }
+  return tokens;
+}
+
+std::string model_type(const JsonPlace& model) {
+  if (const auto type = model.find("type")) return type->as_string();
+  if (model.has("merges")) return "BPE";
+  return model.has("max_input_chars_per_word") ? "WordPiece" : "";
+}
+
+void check_root(const JsonPlace& root) {
+  require_known_keys(root, {"version", "truncation", "padding", "added_tokens", "normalizer",
+                            "pre_tokenizer", "post_processor", "decoder", "model"});
+  require_value(root, "version", "1.0");
+}
+
+std::string read_added_token(const JsonPlace& token) {
+  require_known_keys(token,
+                     {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
+  const JsonPlace content = token.at("content");
+  if (!token.at("special").as_bool()) refuse(content, "special tokens only");
+  return content.as_string();
+}
+
+void add_special_tokens(const JsonPlace& root, std::vector<std::string>& tokens) {
+  const auto added = root.find("added_tokens");
+  for (std::size_t i = 0; added && i < added->size(); ++i) {
+    const JsonPlace token = added->at(i);
+    const std::string content = read_added_token(token);
+    const JsonPlace place = token.at("id");
+    const auto known = std::find(tokens.begin(), tokens.end(), content);
+    if (known != tokens.end() && known - tokens.begin() != place.as_integer()) {
+      throw Error(ErrorCode::kCorrupt, place.where() + ": expected " +
+                                           std::to_string(known - tokens.begin()) +
+                                           ", the id in the vocabulary, found " + shown(place));
+    }
+    put_token(tokens, place, content);
+  }
+}
+
+void require_no_holes(const std::vector<std::string>& tokens, const std::string& where) {
+  const auto hole = std::find(tokens.begin(), tokens.end(), "");
+  if (hole == tokens.end()) return;
+  throw Error(ErrorCode::kCorrupt, where + ": expected a token for every id below " +
+                                       std::to_string(tokens.size()) + ", found none for " +
+                                       std::to_string(hole - tokens.begin()));
+}
+
+}  // namespace deformer
