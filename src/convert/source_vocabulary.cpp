@@ -37,8 +37,8 @@ SourceVocabulary make(const fs::path& file, const VocabularyFile& kind) {
   if (kind.companion == nullptr) return found;
   found.companion = file.parent_path() / kind.companion;
   if (is_there(found.companion)) return found;
-  throw Error(ErrorCode::kNotFound, file.string() + ": expected " + kind.companion +
-                                        " beside it, found no such file");
+  throw Error(ErrorCode::kNotFound,
+              file.string() + ": expected " + kind.companion + " beside it, found no such file");
 }
 
 // What a file that was given is, by the end of its name; the first kind where that tells nothing.

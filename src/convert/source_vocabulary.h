@@ -14,7 +14,7 @@ struct SourceVocabulary {
   std::filesystem::path file;
   std::string name;                 ///< in a model directory: vocab.txt, spiece.model, ...
   std::filesystem::path companion;  ///< merges.txt of a vocab.json; empty: none
-  std::string tokenizer_config;  ///< text of tokenizer_config.json
+  std::string tokenizer_config;     ///< text of tokenizer_config.json
 };
 
 /// See ConvertOptions. A tokenizer_config.json beside the source is kept, but for an explicit

@@ -17,8 +17,8 @@ namespace {
 
 std::vector<const Architecture*>& list() {
   static std::vector<const Architecture*> known{
-      &bert_architecture(),        &xlnet_architecture(),      &mpnet_architecture(),
-      &roberta_architecture(),     &xlm_roberta_architecture(), &camembert_architecture(),
+      &bert_architecture(),       &xlnet_architecture(),       &mpnet_architecture(),
+      &roberta_architecture(),    &xlm_roberta_architecture(), &camembert_architecture(),
       &distilbert_architecture(), &electra_architecture()};
   return known;
 }

@@ -84,9 +84,8 @@ struct VocabularyFile {
   const char* name;                 ///< in a model directory
   const char* companion = nullptr;  ///< a second file that belongs to it; null: none
 };
-inline constexpr VocabularyFile kWordPieceFiles[] = {{"vocab.txt", "vocab.txt"},
-                                                     {"bert.vocab", "vocab.txt"},
-                                                     {"tokenizer.json", "tokenizer.json"}};
+inline constexpr VocabularyFile kWordPieceFiles[] = {
+    {"vocab.txt", "vocab.txt"}, {"bert.vocab", "vocab.txt"}, {"tokenizer.json", "tokenizer.json"}};
 
 /// Everything that differs between architectures. The rest of the project asks the record; none of
 /// it names an architecture. A new one is a folder beside bert/ and a line in architectures.cpp.
@@ -109,7 +108,7 @@ struct Architecture {
   // ---- Text
   /// Of its checkpoints, in the order in which they are looked for.
   std::span<const VocabularyFile> vocabularies;
-  bool lower_case;                   ///< do_lower_case where nothing says it
+  bool lower_case;  ///< do_lower_case where nothing says it
   std::unique_ptr<const SegmentLayout> (*make_layout)(const ModelConfig& config,
                                                       const SpecialTokens& special_tokens);
 

@@ -14,10 +14,10 @@
 
 namespace deformer {
 
-/// Dense(hidden -> hidden) with an activation, BERT's tanh (the pooler), dropout in training, Dense(hidden -> outputs):
-/// one output a class, or a single one that rates a choice. Reads the row of the class token
-/// (JointRows::kCls), as BertForSequenceClassification, BertForMultipleChoice and their XLNet
-/// counterparts do. Immutable, safe for concurrent calls.
+/// Dense(hidden -> hidden) with an activation, BERT's tanh (the pooler), dropout in training,
+/// Dense(hidden -> outputs): one output a class, or a single one that rates a choice. Reads the row
+/// of the class token (JointRows::kCls), as BertForSequenceClassification, BertForMultipleChoice
+/// and their XLNet counterparts do. Immutable, safe for concurrent calls.
 class PooledHead {
  public:
   PooledHead(std::int64_t hidden_size, std::int64_t outputs, PooledHeadForm form,

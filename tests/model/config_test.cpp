@@ -1,5 +1,5 @@
-#include "model/architecture.h"
 #include "model/config.h"
+#include "model/architecture.h"
 
 #include <gtest/gtest.h>
 

@@ -14,8 +14,8 @@
 #include "base/json.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
-#include "model/make_encoder.h"
 #include "model/checkpoint.h"
+#include "model/make_encoder.h"
 #include "model/safetensors.h"
 #include "model/segment_layout.h"
 #include "model/span_head.h"
@@ -85,7 +85,8 @@ class GoldenModel {
   }
   [[nodiscard]] Segment passage(const GoldenCase& golden) const {
     const auto question_tokens = static_cast<std::int32_t>(question(golden).ids.size());
-    return segment(SegmentRole::kPassage, ids(golden, "ids.passage"), passage_first_ ? 0 : second_type_,
+    return segment(SegmentRole::kPassage, ids(golden, "ids.passage"),
+                   passage_first_ ? 0 : second_type_,
                    layout_ == Layout::kContinue ? question_tokens : 0);
   }
 
@@ -263,10 +264,10 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenModels,
                                          "bert-fp16", "bert-bf16", "bert-sharded", "xlnet-joint",
                                          "xlnet-packed", "xlnet-slots", "xlnet-long", "xlnet-tied",
                                          "xlnet-bare", "mpnet-joint", "mpnet-split", "mpnet-long",
-                                         "mpnet-bare", "roberta-joint", "roberta-split", "roberta-bare",
-                                         "xlmr-joint", "xlmr-split", "camembert-joint",
-                                         "distilbert-joint", "distilbert-split", "electra-joint",
-                                         "electra-split", "electra-wide"),
+                                         "mpnet-bare", "roberta-joint", "roberta-split",
+                                         "roberta-bare", "xlmr-joint", "xlmr-split",
+                                         "camembert-joint", "distilbert-joint", "distilbert-split",
+                                         "electra-joint", "electra-split", "electra-wide"),
                          model_name);
 
 // The index of an equal segment, which is added when there is none.

@@ -120,8 +120,7 @@ TEST(PublishedModels, HaveThePublishedSizes) {
   for (const std::string& name : published_model_names()) {
     EXPECT_NO_THROW(validate(published_model_config(name))) << name;
   }
-  expect_error(ErrorCode::kInvalidArgument,
-               "electra-base, found \"bert\"",
+  expect_error(ErrorCode::kInvalidArgument, "electra-base, found \"bert\"",
                [] { static_cast<void>(published_model_config("bert")); });
 }
 

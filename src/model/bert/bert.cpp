@@ -99,8 +99,8 @@ BertLayer::BertLayer(const ModelConfig& config, const BertNames& names, const We
           take_linear(scope.sub(names.attention_output), config.hidden_size, config.hidden_size)),
       attention_norm_(
           take_norm(scope.sub(names.attention_norm), config.hidden_size, config.layer_norm_eps)),
-      intermediate_(take_linear(scope.sub(names.intermediate), config.hidden_size,
-                                config.intermediate_size)),
+      intermediate_(
+          take_linear(scope.sub(names.intermediate), config.hidden_size, config.intermediate_size)),
       output_(take_linear(scope.sub(names.output), config.intermediate_size, config.hidden_size)),
       output_norm_(
           take_norm(scope.sub(names.output_norm), config.hidden_size, config.layer_norm_eps)) {}
@@ -262,9 +262,24 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
   return {hidden, index ? selection.offsets : plan.offsets};
 }
 
-std::unique_ptr<const Encoder> make_bert_encoder(const ModelConfig& config, const BertNames& names,
+std::unique_ptr<const Encoder> make_bert_encoder(const ModelConfig& config,
                                                  const WeightScope& scope) {
-  return std::make_unique<const BertEncoder>(config, names, scope);
+  return std::make_unique<const BertEncoder>(config, kBertNames, scope);
+}
+
+std::unique_ptr<const Encoder> make_mpnet_encoder(const ModelConfig& config,
+                                                  const WeightScope& scope) {
+  return std::make_unique<const BertEncoder>(config, kMpnetNames, scope);
+}
+
+std::unique_ptr<const Encoder> make_distilbert_encoder(const ModelConfig& config,
+                                                       const WeightScope& scope) {
+  return std::make_unique<const BertEncoder>(config, kDistilBertNames, scope);
+}
+
+std::unique_ptr<const Encoder> make_electra_encoder(const ModelConfig& config,
+                                                    const WeightScope& scope) {
+  return std::make_unique<const BertEncoder>(config, kElectraNames, scope);
 }
 
 }  // namespace deformer

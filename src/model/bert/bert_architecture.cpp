@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::int64_t kDefaultPositions = 512;  // Hugging Face's BertConfig
 
-std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, const WeightScope& scope) {
-  return make_bert_encoder(config, kBertNames, scope);
-}
-
 std::unique_ptr<const SegmentLayout> make_layout(const ModelConfig& config,
                                                  const SpecialTokens& special_tokens) {
   return std::make_unique<const BertLayout>(passage_place(config), config.split.layout,
@@ -125,7 +121,7 @@ const Architecture& bert_architecture() {
                                    .class_head = {"bert.pooler.dense", "classifier"},
                                    .choice_head = {"bert.pooler.dense", "classifier"},
                                    .add_weights = add_weights,
-                                   .make_encoder = make_encoder,
+                                   .make_encoder = make_bert_encoder,
                                    .attention_products = 2,
                                    .published = kPublished};
   return record;

@@ -31,10 +31,6 @@ void add_weights(const ModelConfig& config, std::int64_t layers, const HasWeight
   groups.push_back(bert_weights(config, kDistilBertNames, "distilbert.", layers));
 }
 
-std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, const WeightScope& scope) {
-  return make_bert_encoder(config, kDistilBertNames, scope);
-}
-
 constexpr std::string_view kBare[] = {"embeddings.", "transformer."};
 constexpr std::string_view kUnused[] = {"distilbert.embeddings.position_ids", "vocab_transform.",
                                         "vocab_layer_norm.", "vocab_projector."};
@@ -70,7 +66,7 @@ const Architecture& distilbert_architecture() {
       .class_head = {"pre_classifier", "classifier", PoolerActivation::kRelu},
       .choice_head = {"pre_classifier", "classifier", PoolerActivation::kRelu},
       .add_weights = add_weights,
-      .make_encoder = make_encoder,
+      .make_encoder = make_distilbert_encoder,
       .attention_products = 2,
       .published = kPublished};
   return record;

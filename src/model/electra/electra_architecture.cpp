@@ -42,17 +42,12 @@ void add_weights(const ModelConfig& config, std::int64_t layers, const HasWeight
   groups.push_back(bert_weights(config, kElectraNames, "electra.", layers));
 }
 
-std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, const WeightScope& scope) {
-  return make_bert_encoder(config, kElectraNames, scope);
-}
-
 constexpr std::string_view kBare[] = {"embeddings.", "embeddings_project.", "encoder."};
 constexpr std::string_view kUnused[] = {"electra.embeddings.position_ids",
                                         "electra.embeddings.token_type_ids",
                                         "discriminator_predictions.", "generator_"};
-constexpr PublishedSizes kPublished[] = {
-    {"electra-small", 12, 256, 4, 1024, 9, 30522, 512, 128},
-    {"electra-base", 12, 768, 12, 3072, 9, 30522, 512, 768}};
+constexpr PublishedSizes kPublished[] = {{"electra-small", 12, 256, 4, 1024, 9, 30522, 512, 128},
+                                         {"electra-base", 12, 768, 12, 3072, 9, 30522, 512, 768}};
 
 }  // namespace
 
@@ -80,7 +75,7 @@ const Architecture& electra_architecture() {
       .class_head = {"classifier.dense", "classifier.out_proj", PoolerActivation::kGelu},
       .choice_head = {"sequence_summary.summary", "classifier", PoolerActivation::kGelu},
       .add_weights = add_weights,
-      .make_encoder = make_encoder,
+      .make_encoder = make_electra_encoder,
       .attention_products = 2,
       .published = kPublished};
   return record;

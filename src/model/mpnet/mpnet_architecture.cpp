@@ -36,10 +36,6 @@ void add_weights(const ModelConfig& config, std::int64_t layers, const HasWeight
   groups.push_back(bert_weights(config, kMpnetNames, "mpnet.", layers));
 }
 
-std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, const WeightScope& scope) {
-  return make_bert_encoder(config, kMpnetNames, scope);
-}
-
 constexpr std::string_view kBare[] = {"embeddings.", "encoder.", "pooler."};
 constexpr std::string_view kUnused[] = {"mpnet.embeddings.position_ids", "mpnet.pooler.",
                                         "lm_head."};
@@ -70,7 +66,7 @@ const Architecture& mpnet_architecture() {
                                    .class_head = {"classifier.dense", "classifier.out_proj"},
                                    .choice_head = {"mpnet.pooler.dense", "classifier"},
                                    .add_weights = add_weights,
-                                   .make_encoder = make_encoder,
+                                   .make_encoder = make_mpnet_encoder,
                                    .attention_products = 2,
                                    .published = kPublished};
   return record;

@@ -43,10 +43,6 @@ void add_weights(const ModelConfig& config, std::int64_t layers, const HasWeight
   groups.push_back(bert_weights(config, kBertNames, "roberta.", layers));
 }
 
-std::unique_ptr<const Encoder> make_encoder(const ModelConfig& config, const WeightScope& scope) {
-  return make_bert_encoder(config, kBertNames, scope);
-}
-
 constexpr std::string_view kBare[] = {"embeddings.", "encoder.", "pooler."};
 constexpr std::string_view kUnused[] = {"roberta.embeddings.position_ids",
                                         "roberta.embeddings.token_type_ids", "roberta.pooler.",
@@ -84,7 +80,7 @@ Architecture common_record() {
           .class_head = {"classifier.dense", "classifier.out_proj"},
           .choice_head = {"roberta.pooler.dense", "classifier"},
           .add_weights = add_weights,
-          .make_encoder = make_encoder,
+          .make_encoder = make_bert_encoder,
           .attention_products = 2,
           .published = {}};
 }
