@@ -7,7 +7,6 @@
 
 #include "base/hash.h"
 #include "deformer/error.h"
-#include "text/bpe_text.h"
 #include "text/gpt2_words.h"
 #include "text/tokenizer_json_bpe.h"
 
@@ -45,19 +44,21 @@ void require_class(const TokenizerConfig& config, const std::filesystem::path& m
 }  // namespace
 
 BpeTokenizer::BpeTokenizer(BpeTables tables, const TokenizerConfig& config,
-                           const std::string& where)
+                           const std::string& where, Normalizer normalizer)
     : tokens_(std::move(tables.tokens)),
       special_{.cls = id_of(tokens_, config.cls_token, where),
                .sep = id_of(tokens_, config.sep_token, where),
                .pad = id_of(tokens_, config.pad_token, where),
                .unk = id_of(tokens_, config.unk_token, where)},
       model_(tokens_, tables.merges, special_.unk),
-      add_prefix_space_(config.add_prefix_space.value_or(false)),
+      reading_{.add_prefix_space = config.add_prefix_space.value_or(false),
+               .nfc = normalizer == Normalizer::kNfc},
       hash_(make_hash(tables.merges)) {}
 
 std::uint64_t BpeTokenizer::make_hash(const std::vector<BpeMerge>& merges) const {
   Hasher hasher;
-  hasher.add("byte-level bpe 1").add(std::int64_t{add_prefix_space_});
+  hasher.add("byte-level bpe 1");
+  hasher.add(std::int64_t{reading_.add_prefix_space}).add(std::int64_t{reading_.nfc});
   for (const std::int32_t id : {special_.cls, special_.sep, special_.pad, special_.unk}) {
     hasher.add(std::int64_t{id});
   }
@@ -73,7 +74,7 @@ TokenizedText BpeTokenizer::tokenize(std::string_view text) const {
     throw Error(ErrorCode::kInvalidArgument,
                 "text: expected less than 4 GiB, found " + std::to_string(text.size()) + " bytes");
   }
-  const BpeText source(text, add_prefix_space_ ? BpeText::Prefix::kAdd : BpeText::Prefix::kNone);
+  const BpeText source(text, reading_);
   const std::string_view read = source.text();
   TokenizedText result;
   const std::size_t likely_tokens = text.size() / 4 + 8;

@@ -48,7 +48,7 @@ WordPieceVocabulary read_model(const JsonPlace& model, TokenizerConfig& config) 
                 std::int64_t{WordPieceTokenizer::kMaxWordCodePoints});
   config.unk_token = model.at("unk_token").as_string();
   const JsonPlace vocabulary = model.at("vocab");
-  return WordPieceVocabulary(read_tokens(vocabulary), vocabulary.where());
+  return {read_tokens(vocabulary), vocabulary.where()};
 }
 
 // Special tokens inside a text are plain text here; others would be looked for in it.
