@@ -49,12 +49,10 @@ BpeText::BpeText(std::string_view text, const BpeReading& reading) : text_(text)
 ByteSpan BpeText::span(std::size_t begin, std::size_t end) const noexcept {
   begin = std::max(begin, added_bytes_);
   end = std::max(end, begin + 1);
-  const std::size_t first = std::min(text_.find_first_not_of(' ', begin), end);
-  if (first < end) {
-    begin = first;
-    end = text_.find_last_not_of(' ', end - 1) + 1;
-  }
-  return whole_characters(begin, end);
+  const std::string_view token = text_.substr(begin, end - begin);
+  const std::size_t first = token.find_first_not_of(' ');
+  if (first == std::string_view::npos) return whole_characters(begin, end);
+  return whole_characters(begin + first, begin + token.find_last_not_of(' ') + 1);
 }
 
 ByteSpan BpeText::whole_characters(std::size_t begin, std::size_t end) const noexcept {

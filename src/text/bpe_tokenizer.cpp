@@ -16,14 +16,6 @@ namespace {
 constexpr std::array<std::string_view, 8> kClasses = {
     "RobertaTokenizer", "LongformerTokenizer", "BartTokenizer", "LEDTokenizer",
     "DebertaTokenizer", "GPT2Tokenizer",       "MvpTokenizer",  "BlenderbotTokenizer"};
-// Say nothing about the kind.
-constexpr std::array<std::string_view, 3> kAnyKind = {"", "PreTrainedTokenizer",
-                                                      "TokenizersBackend"};
-
-bool holds(const auto& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 std::int32_t id_of(const std::vector<std::string>& tokens, const std::string& token,
                    const std::string& where) {
   const auto found = std::find(tokens.begin(), tokens.end(), token);
@@ -33,12 +25,14 @@ std::int32_t id_of(const std::vector<std::string>& tokens, const std::string& to
 }
 
 void require_class(const TokenizerConfig& config, const std::filesystem::path& model_dir) {
-  if (holds(kClasses, config.tokenizer_class) || holds(kAnyKind, config.tokenizer_class)) return;
+  const std::string& name = config.tokenizer_class;
+  if (!names_a_kind(name)) return;
+  if (std::find(kClasses.begin(), kClasses.end(), name) != kClasses.end()) return;
   throw Error(ErrorCode::kUnsupported,
               (model_dir / "tokenizer_config.json").string() +
                   ": tokenizer_class: expected one with the files vocab.json and merges.txt, as "
                   "RobertaTokenizer, found \"" +
-                  config.tokenizer_class + "\"");
+                  name + "\"");
 }
 
 }  // namespace
