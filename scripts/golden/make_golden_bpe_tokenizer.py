@@ -18,8 +18,7 @@ import json
 import pathlib
 import tempfile
 
-import tokenizers
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import RobertaTokenizerFast
 
 from make_golden_tokenizer import (
@@ -171,6 +170,26 @@ def write_code_points():
     (OUTPUT / "code_points.json").write_text(json.dumps(value) + "\n", "ascii")
 
 
+def write_nfc():
+    """Digests of the normal form C of every code point, and of random texts, in UTF-8."""
+    nfc = normalizers.NFC()
+    code_points, texts = [], list(random_texts())
+    for first in range(0, 0x110000, CODE_POINTS_PER_DIGEST):
+        digest = Digest()
+        for code in range(first, first + CODE_POINTS_PER_DIGEST):
+            if not 0xD800 <= code <= 0xDFFF:
+                digest.add_bytes(nfc.normalize_str(f"a{chr(code)}\u0323{chr(code)}").encode() + b"\n")
+        code_points.append(digest.value)
+    random = []
+    for first in range(0, len(texts), RANDOM_TEXTS_PER_DIGEST):
+        digest = Digest()
+        for text in texts[first:first + RANDOM_TEXTS_PER_DIGEST]:
+            digest.add_bytes(nfc.normalize_str(text).encode() + b"\n")
+        random.append(digest.value)
+    value = {"code_points_per_digest": CODE_POINTS_PER_DIGEST, "code_points": code_points, "random": random}
+    (OUTPUT / "nfc.json").write_text(json.dumps(value) + "\n", "ascii")
+
+
 def main():
     OUTPUT.mkdir(parents=True, exist_ok=True)
     if not (OUTPUT / "vocab.json").is_file():
@@ -180,6 +199,7 @@ def main():
     write_texts(references)
     write_random(references)
     write_code_points()
+    write_nfc()
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ std::string read_text(const std::filesystem::path& path) {
 std::pair<std::string_view, std::string_view> split_rule(std::string_view line,
                                                          const std::string& where) {
   const std::size_t space = line.find(' ');
-  const bool one = space != std::string_view::npos && line.find(' ', space + 1) == line.npos;
+  const bool one =
+      space != std::string_view::npos && line.find(' ', space + 1) == std::string_view::npos;
   if (one && space > 0 && space + 1 < line.size()) {
     return {line.substr(0, space), line.substr(space + 1)};
   }

@@ -10,13 +10,16 @@
 
 namespace deformer {
 
-/// UTF-8 throughout: U+FFFD in place of each invalid byte, and with kAdd a space before a text that
-/// does not begin with one. A text that needs no change is not copied and must outlive the object.
+struct BpeReading {
+  bool add_prefix_space = false;  ///< before a text that does not begin with a space
+  bool nfc = false;               ///< Unicode's normal form C
+};
+
+/// UTF-8 throughout: U+FFFD in place of each invalid byte. A text that needs no change is not
+/// copied and must outlive the object.
 class BpeText {
  public:
-  enum class Prefix { kNone, kAdd };
-
-  BpeText(std::string_view text, Prefix prefix);
+  BpeText(std::string_view text, const BpeReading& reading);
   BpeText(const BpeText&) = delete;
   BpeText& operator=(const BpeText&) = delete;
 
@@ -27,7 +30,6 @@ class BpeText {
   [[nodiscard]] ByteSpan span(std::size_t begin, std::size_t end) const noexcept;
 
  private:
-  void copy(std::string_view text);
   [[nodiscard]] ByteSpan whole_characters(std::size_t begin, std::size_t end) const noexcept;
 
   std::string_view text_;

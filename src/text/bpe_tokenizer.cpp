@@ -7,7 +7,6 @@
 
 #include "base/hash.h"
 #include "deformer/error.h"
-#include "text/bpe_text.h"
 #include "text/gpt2_words.h"
 #include "text/tokenizer_json_bpe.h"
 
@@ -17,14 +16,6 @@ namespace {
 constexpr std::array<std::string_view, 8> kClasses = {
     "RobertaTokenizer", "LongformerTokenizer", "BartTokenizer", "LEDTokenizer",
     "DebertaTokenizer", "GPT2Tokenizer",       "MvpTokenizer",  "BlenderbotTokenizer"};
-// Say nothing about the kind.
-constexpr std::array<std::string_view, 3> kAnyKind = {"", "PreTrainedTokenizer",
-                                                      "TokenizersBackend"};
-
-bool holds(const auto& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 std::int32_t id_of(const std::vector<std::string>& tokens, const std::string& token,
                    const std::string& where) {
   const auto found = std::find(tokens.begin(), tokens.end(), token);
@@ -34,30 +25,34 @@ std::int32_t id_of(const std::vector<std::string>& tokens, const std::string& to
 }
 
 void require_class(const TokenizerConfig& config, const std::filesystem::path& model_dir) {
-  if (holds(kClasses, config.tokenizer_class) || holds(kAnyKind, config.tokenizer_class)) return;
+  const std::string& name = config.tokenizer_class;
+  if (!names_a_kind(name)) return;
+  if (std::find(kClasses.begin(), kClasses.end(), name) != kClasses.end()) return;
   throw Error(ErrorCode::kUnsupported,
               (model_dir / "tokenizer_config.json").string() +
                   ": tokenizer_class: expected one with the files vocab.json and merges.txt, as "
                   "RobertaTokenizer, found \"" +
-                  config.tokenizer_class + "\"");
+                  name + "\"");
 }
 
 }  // namespace
 
 BpeTokenizer::BpeTokenizer(BpeTables tables, const TokenizerConfig& config,
-                           const std::string& where)
+                           const std::string& where, Normalizer normalizer)
     : tokens_(std::move(tables.tokens)),
       special_{.cls = id_of(tokens_, config.cls_token, where),
                .sep = id_of(tokens_, config.sep_token, where),
                .pad = id_of(tokens_, config.pad_token, where),
                .unk = id_of(tokens_, config.unk_token, where)},
       model_(tokens_, tables.merges, special_.unk),
-      add_prefix_space_(config.add_prefix_space.value_or(false)),
+      reading_{.add_prefix_space = config.add_prefix_space.value_or(false),
+               .nfc = normalizer == Normalizer::kNfc},
       hash_(make_hash(tables.merges)) {}
 
 std::uint64_t BpeTokenizer::make_hash(const std::vector<BpeMerge>& merges) const {
   Hasher hasher;
-  hasher.add("byte-level bpe 1").add(std::int64_t{add_prefix_space_});
+  hasher.add("byte-level bpe 1");
+  hasher.add(std::int64_t{reading_.add_prefix_space}).add(std::int64_t{reading_.nfc});
   for (const std::int32_t id : {special_.cls, special_.sep, special_.pad, special_.unk}) {
     hasher.add(std::int64_t{id});
   }
@@ -73,7 +68,7 @@ TokenizedText BpeTokenizer::tokenize(std::string_view text) const {
     throw Error(ErrorCode::kInvalidArgument,
                 "text: expected less than 4 GiB, found " + std::to_string(text.size()) + " bytes");
   }
-  const BpeText source(text, add_prefix_space_ ? BpeText::Prefix::kAdd : BpeText::Prefix::kNone);
+  const BpeText source(text, reading_);
   const std::string_view read = source.text();
   TokenizedText result;
   const std::size_t likely_tokens = text.size() / 4 + 8;

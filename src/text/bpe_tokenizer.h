@@ -11,6 +11,7 @@
 #include "deformer/tokenizer.h"
 #include "text/bpe_model.h"
 #include "text/bpe_tables.h"
+#include "text/bpe_text.h"
 #include "text/tokenizer_config.h"
 
 namespace deformer {
@@ -21,8 +22,11 @@ namespace deformer {
 /// that is a token by itself has the span of the character after it.
 class BpeTokenizer final : public Tokenizer {
  public:
+  enum class Normalizer : std::uint8_t { kNone, kNfc };
+
   /// `where` names the vocabulary in errors. Throws kCorrupt for a special token that is not in it.
-  BpeTokenizer(BpeTables tables, const TokenizerConfig& config, const std::string& where);
+  BpeTokenizer(BpeTables tables, const TokenizerConfig& config, const std::string& where,
+               Normalizer normalizer = Normalizer::kNone);
 
   [[nodiscard]] TokenizedText tokenize(std::string_view text) const override;
   [[nodiscard]] const SpecialTokens& special_tokens() const noexcept override { return special_; }
@@ -36,7 +40,7 @@ class BpeTokenizer final : public Tokenizer {
   std::vector<std::string> tokens_;
   SpecialTokens special_;
   BpeModel model_;
-  bool add_prefix_space_ = false;
+  BpeReading reading_;
   std::uint64_t hash_ = 0;
 };
 

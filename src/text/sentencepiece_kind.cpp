@@ -34,11 +34,6 @@ const SentencePieceKind& first_kind(const fs::path& model_dir) {
               model_dir.string() + ": expected a SentencePiece model, found none");
 }
 
-// A class that says nothing about the kind.
-bool is_general(std::string_view name) {
-  return name.empty() || name == "PreTrainedTokenizer" || name == "TokenizersBackend";
-}
-
 const SentencePieceKind& kind_of_class(const std::string& name, std::string_view file,
                                        const std::string& where) {
   std::string known;
@@ -63,11 +58,7 @@ ModelNames read_model_names(const fs::path& path) {
   const JsonPlace root(document, path.string());
   const auto name = root.find("tokenizer_class");
   const auto type = root.find("model_type");
-  ModelNames names{name ? name->as_string() : "", type ? type->as_string() : ""};
-  if (names.tokenizer_class.ends_with("Fast")) {
-    names.tokenizer_class.resize(names.tokenizer_class.size() - 4);
-  }
-  return names;
+  return {without_fast(name ? name->as_string() : ""), type ? type->as_string() : ""};
 }
 
 }  // namespace
@@ -133,10 +124,10 @@ const SentencePieceKind& find_sentencepiece_kind(const fs::path& model_dir) {
   const SentencePieceKind& first = first_kind(model_dir);
   const std::string stated = load_tokenizer_config(model_dir).tokenizer_class;
   const fs::path stating = model_dir / "tokenizer_config.json";
-  if (!is_general(stated)) return kind_of_class(stated, first.file, stating.string());
+  if (names_a_kind(stated)) return kind_of_class(stated, first.file, stating.string());
   const fs::path config = model_dir / "config.json";
   const ModelNames names = read_model_names(config);
-  if (!is_general(names.tokenizer_class)) {
+  if (names_a_kind(names.tokenizer_class)) {
     return kind_of_class(names.tokenizer_class, first.file, config.string());
   }
   for (const SentencePieceKind* kind : kKinds) {

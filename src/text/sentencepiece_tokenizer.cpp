@@ -197,7 +197,7 @@ class SentencePieceTokenizer::Pieces {
     for (std::size_t i = 0; i < parts.pieces_size(); ++i) {
       found += without_marks(parts.pieces(static_cast<int>(i)).piece());
     }
-    if (found.find(wanted) == found.npos) token.end += size_at(text, token.end);
+    if (found.find(wanted) == std::string::npos) token.end += size_at(text, token.end);
     return token;
   }
 

@@ -1,7 +1,5 @@
 #include "text/tokenizer_config.h"
 
-#include <string_view>
-
 #include "base/json.h"
 
 namespace deformer {
@@ -18,13 +16,18 @@ std::string token_or(const JsonPlace& config, const char* key, const std::string
   return place->value().is_object() ? place->at("content").as_string() : place->as_string();
 }
 
+}  // namespace
+
 std::string without_fast(std::string name) {
   constexpr std::string_view kFast = "Fast";
   if (name.ends_with(kFast)) name.resize(name.size() - kFast.size());
   return name;
 }
 
-}  // namespace
+bool names_a_kind(std::string_view tokenizer_class) {
+  return !tokenizer_class.empty() && tokenizer_class != "PreTrainedTokenizer" &&
+         tokenizer_class != "TokenizersBackend";
+}
 
 TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir,
                                       const TokenizerConfig& defaults) {

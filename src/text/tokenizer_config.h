@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace deformer {
 
@@ -23,6 +24,12 @@ struct TokenizerConfig {
   std::string pad_token = "[PAD]";
   std::string unk_token = "[UNK]";
 };
+
+/// The name of a tokenizer's class without "Fast" at its end.
+[[nodiscard]] std::string without_fast(std::string name);
+
+/// False for a class that says nothing about the kind of tokenizer, and for none.
+[[nodiscard]] bool names_a_kind(std::string_view tokenizer_class);
 
 /// Reads MODEL_DIR/tokenizer_config.json; keys that are absent or null, or a missing file, leave
 /// `defaults`. Special tokens are strings or objects with "content". Throws kCorrupt (broken JSON,

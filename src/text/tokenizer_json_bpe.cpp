@@ -26,7 +26,7 @@ BpeMerge read_rule(const JsonPlace& rule, const BpeMergeReader& reader) {
   }
   const std::string_view text = rule.as_string();
   const std::size_t space = text.find(' ');
-  if (space == text.npos) refuse(rule, "two tokens with a space between");
+  if (space == std::string_view::npos) refuse(rule, "two tokens with a space between");
   return reader.read(text.substr(0, space), text.substr(space + 1), rule.where());
 }
 
@@ -52,7 +52,7 @@ void check_model(const JsonPlace& model) {
               "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
     const auto place = model.find(key);
-    if (place && place->value() != "") refuse(*place, "null");
+    if (place && place->value() != nlohmann::json("")) refuse(*place, "null");
   }
   for (const char* key : {"fuse_unk", "byte_fallback", "ignore_merges"}) {
     require_value(model, key, false);
@@ -71,6 +71,15 @@ void require_all_bytes(const JsonPlace& model, const std::vector<std::string>& t
                                              "model.unk_token, found none for \"" +
                                              spelled + "\"");
   }
+}
+
+BpeTokenizer::Normalizer read_normalizer(const JsonPlace& root) {
+  const auto place = root.find("normalizer");
+  if (!place) return BpeTokenizer::Normalizer::kNone;
+  if (!place->value().is_object()) refuse(*place, "null or an NFC");
+  require_type(*place, "NFC");
+  require_known_keys(*place, {"type"});
+  return BpeTokenizer::Normalizer::kNfc;
 }
 
 // Returns add_prefix_space.
@@ -127,7 +136,7 @@ std::unique_ptr<const Tokenizer> make_json_bpe_tokenizer(const JsonPlace& root,
                                                          const fs::path& model_dir) {
   check_root(root);
   check_model(root.at("model"));
-  if (const auto normalizer = root.find("normalizer")) refuse(*normalizer, "null");
+  const BpeTokenizer::Normalizer normalizer = read_normalizer(root);
   const bool add_prefix_space = read_pre_tokenizer(root.at("pre_tokenizer"));
   BpeTables tables = read_tables(root);
   require_all_bytes(root.at("model"), tables.tokens);
@@ -143,7 +152,7 @@ std::unique_ptr<const Tokenizer> make_json_bpe_tokenizer(const JsonPlace& root,
     require_agreement(model_dir, "cls_token", config.cls_token, stated.cls_token);
     require_agreement(model_dir, "sep_token", config.sep_token, stated.sep_token);
   }
-  return std::make_unique<BpeTokenizer>(std::move(tables), stated, root.where());
+  return std::make_unique<BpeTokenizer>(std::move(tables), stated, root.where(), normalizer);
 }
 
 void require_same_tables(const BpeTables& tables, const fs::path& model_dir) {

@@ -37,7 +37,8 @@ INSTANTIATE_TEST_SUITE_P(WordPiece, TokenizerContract,
                                          wordpiece("cased_strip_accents"),
                                          wordpiece("uncased_keep_ideographs")),
                          TokenizerCase::name);
-INSTANTIATE_TEST_SUITE_P(Bpe, TokenizerContract, testing::Values(bpe("default"), bpe("prefix")),
+INSTANTIATE_TEST_SUITE_P(Bpe, TokenizerContract,
+                         testing::Values(bpe("default"), bpe("prefix"), bpe("nfc")),
                          TokenizerCase::name);
 // Not keep_spaces: there a line feed, say, is a token, as it is for the reference.
 INSTANTIATE_TEST_SUITE_P(SentencePiece, TokenizerContract,

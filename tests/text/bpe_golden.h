@@ -20,12 +20,14 @@ inline nlohmann::json load_bpe_golden(const std::string& name) {
   return nlohmann::json::parse(read_file(bpe_golden_path(name)));
 }
 
-/// The small model of the golden texts; modes "default" and "prefix" (add_prefix_space).
+/// The small model of the golden texts; modes "default", "prefix" (add_prefix_space) and "nfc".
 inline BpeTokenizer make_bpe_tokenizer(const std::string& mode) {
   BpeTables tables = load_bpe_tables(bpe_golden_path(""));
   TokenizerConfig config = bpe_tokenizer_defaults(tables.tokens);
   config.add_prefix_space = mode == "prefix";
-  return {std::move(tables), config, "vocab.json"};
+  const auto normalizer =
+      mode == "nfc" ? BpeTokenizer::Normalizer::kNfc : BpeTokenizer::Normalizer::kNone;
+  return {std::move(tables), config, "vocab.json", normalizer};
 }
 
 }  // namespace deformer::test

@@ -31,6 +31,17 @@ TEST(BpeTokenizer, SpacesAloneAreTokensOfTheirOwn) {
   EXPECT_EQ(tokenizer.tokenize("the   of").spans, (Spans{{0, 3}, {3, 5}, {6, 8}}));
 }
 
+// Each token by itself: a run of spaces is not read again and again.
+TEST(BpeTokenizer, TakesTimeInProportionToALongText) {
+  const BpeTokenizer tokenizer = test::make_bpe_tokenizer("default");
+  const std::size_t size = std::size_t{1} << 20;
+  for (const char c : {' ', 'a', '\'', '\n'}) {
+    const TokenizedText tokens = tokenizer.tokenize(std::string(size, c));
+    ASSERT_FALSE(tokens.spans.empty());
+    EXPECT_EQ(tokens.spans.back().end, size);
+  }
+}
+
 TEST(BpeTokenizer, PartsOfOneCharacterShareItsRange) {
   const TokenizedText tokens = test::make_bpe_tokenizer("default").tokenize("a\U0001F98A");
   ASSERT_GT(tokens.ids.size(), 2u);

@@ -58,6 +58,12 @@ TEST_F(TokenizerJsonBpe, AddPrefixSpaceMustBeSaidTwice) {
                      [&] { (void)load(); });
 }
 
+TEST_F(TokenizerJsonBpe, ReadsTheNormalizer) {
+  const auto nfc = load([](json& file) { file["normalizer"] = {{"type", "NFC"}}; });
+  EXPECT_EQ(nfc->hash(), test::make_bpe_tokenizer("nfc").hash());
+  EXPECT_NE(nfc->hash(), load()->hash());
+}
+
 TEST_F(TokenizerJsonBpe, ReadsTheFormsOfThePostProcessor) {
   const auto hash = load()->hash();
   EXPECT_EQ(load([](json& file) { file["post_processor"] = nullptr; })->hash(), hash);
@@ -100,7 +106,8 @@ TEST_F(TokenizerJsonBpe, RefusesByNameWhatItDoesNotUnderstand) {
   refused("/model/ignore_merges", true, "model.ignore_merges: expected false");
   refused("/model/new", 1, "model: expected no key but those known here, found \"new\"");
   refused("/model/merges/0", json::array({"a"}), "model.merges[0]: expected two tokens");
-  refused("/normalizer", {{"type", "Lowercase"}}, "normalizer: expected null, found {\"type\"");
+  refused("/normalizer", {{"type", "NFKC"}}, "normalizer.type: expected NFC, found \"NFKC\"");
+  refused("/normalizer", "NFC", "normalizer: expected null or an NFC, found \"NFC\"");
   refused("/pre_tokenizer/type", "Metaspace", "pre_tokenizer.type: expected ByteLevel");
   refused("/pre_tokenizer/use_regex", false, "pre_tokenizer.use_regex: expected true, found false");
   refused("/pre_tokenizer", nullptr, "pre_tokenizer: expected a ByteLevel, found null");
