@@ -79,6 +79,9 @@ class DEFORMER_EXPORT Model {
 
   /// For code that works on tensors (encoder.h).
   [[nodiscard]] const Encoder& encoder() const noexcept;
+  /// Internal: the first weight that holds a NaN or an infinity: "FILE: tensor "NAME": expected
+  /// finite numbers, found nan". Reads all weights. Absent where all are finite.
+  [[nodiscard]] std::optional<std::string> find_non_finite_weight() const;
   /// Internal: where special tokens, types and positions go.
   [[nodiscard]] const SegmentLayout& segment_layout() const noexcept;
   /// Internal: null when the weights hold no span head.

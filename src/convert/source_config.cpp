@@ -68,13 +68,29 @@ std::string class_of(const ModelConfig& config, const WeightSelection& weights) 
   return class_name(architecture_of(config), weights.classes == 1 ? Task::kRace : Task::kBoolq);
 }
 
-// Hugging Face derives the number of classes from their labels.
+// Hugging Face derives the number of classes from their labels. Three are MNLI's, in the order of
+// Google's run_classifier.py, which XLNet's program and the original DeFormer share.
 void add_labels(Json& root, std::int64_t classes) {
+  static constexpr const char* kMnli[] = {"contradiction", "entailment", "neutral"};
   for (std::int64_t i = 0; i < classes; ++i) {
-    const std::string label = "LABEL_" + std::to_string(i);
+    const std::string label =
+        classes == std::ssize(kMnli) ? kMnli[i] : "LABEL_" + std::to_string(i);
     root["id2label"][std::to_string(i)] = label;
     root["label2id"][label] = i;
   }
+}
+
+// Lengths are those of a task, and which one classes or choices belong to is not known here: what
+// the source does not state is left to who loads the model for a task.
+void drop_lengths(Json& deformer, const Json& stated) {
+  for (const char* key :
+       {"max_question_tokens", "window_tokens", "window_step", "max_answer_tokens"}) {
+    if (!stated.contains(key)) deformer.erase(key);
+  }
+}
+
+bool has_classes_alone(const WeightSelection& weights) {
+  return weights.class_head && !weights.span_head;
 }
 
 Json made_config(const SourceConfig& source, const WeightSelection& weights) {
@@ -83,14 +99,21 @@ Json made_config(const SourceConfig& source, const WeightSelection& weights) {
   root["architectures"] = Json::array({class_of(source.config, weights)});
   const std::int64_t classes = weights.span_head ? kDefaultClasses : weights.classes;
   if (weights.class_head && classes > 1 && classes != kDefaultClasses) add_labels(root, classes);
-  if (source.ordinary) root.erase("deformer");
+  if (source.ordinary) {
+    root.erase("deformer");
+  } else if (has_classes_alone(weights)) {
+    drop_lengths(root["deformer"], Json::object());
+  }
   return root;
 }
 
-Json kept_config(const SourceConfig& source) {
+Json kept_config(const SourceConfig& source, const WeightSelection& weights) {
   Json root = Json::parse(source.hugging_face);
+  const Json stated = root.contains("deformer") ? root["deformer"] : Json::object();
   if (!root.contains("model_type")) root["model_type"] = source.config.architecture;
-  if (source.split_given) root["deformer"] = Json::parse(config_to_json(source.config))["deformer"];
+  if (!source.split_given) return root;
+  root["deformer"] = Json::parse(config_to_json(source.config))["deformer"];
+  if (has_classes_alone(weights)) drop_lengths(root["deformer"], stated);
   return root;
 }
 
@@ -157,7 +180,8 @@ void apply_split(SourceConfig& source, const ConvertOptions& options) {
 
 std::string make_config_json(const SourceConfig& source, const WeightSelection& weights,
                              Dtype dtype) {
-  Json root = source.hugging_face.empty() ? made_config(source, weights) : kept_config(source);
+  Json root =
+      source.hugging_face.empty() ? made_config(source, weights) : kept_config(source, weights);
   for (const char* key : {"torch_dtype", "dtype"}) {
     if (root.contains(key)) root[key] = number_type(dtype);
   }

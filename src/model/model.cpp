@@ -242,6 +242,21 @@ const PooledHead* Model::pooled_head() const noexcept {
   return state_->pooled_head.get();
 }
 
+std::optional<std::string> Model::find_non_finite_weight() const {
+  if (!state_->origin->checkpoint) return std::nullopt;
+  const Checkpoint& checkpoint = *state_->origin->checkpoint;
+  const c10::InferenceMode inference;
+  WeightLoader weights(checkpoint);
+  for (const auto& [name, stored] : checkpoint.tensors()) {
+    const auto fault = find_non_finite(weights.take(name, stored.view.shape));
+    if (fault) {
+      return checkpoint.path().string() + ": tensor " + quoted_name(stored.view.name) + ": " +
+             *fault;
+    }
+  }
+  return std::nullopt;
+}
+
 const Fingerprint& Model::fingerprint() const {
   std::call_once(state_->fingerprint_once, [this] {
     state_->fingerprint = compute_fingerprint(state_->config, *state_->tokenizer, *state_->origin);

@@ -4,6 +4,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -36,6 +37,12 @@ std::optional<at::ScalarType> floating_type(Dtype dtype) {
 bool begins_with_any(std::string_view name, const std::vector<std::string>& prefixes) {
   return std::any_of(prefixes.begin(), prefixes.end(),
                      [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
+bool is_embedding(std::string_view name, const Architecture& architecture) {
+  const WeightPlaces& places = architecture.weights;
+  if (!name.starts_with(places.root) || name.size() <= places.root.size()) return false;
+  return name.substr(places.root.size() + 1).starts_with(places.embeddings);
 }
 
 bool is_aligned(const void* data, std::size_t bytes) {
@@ -106,7 +113,27 @@ at::Tensor WeightLoader::take_as(at::ScalarType wanted, const std::string& name,
   taken_values_ += c10::multiply_integers(shape);
   const at::Tensor view = view_of(*stored, *type, shape);
   const bool copy = memory_ == WeightMemory::kOwned;
-  return view.to(placement_.device, wanted, /*non_blocking=*/false, copy);
+  const at::Tensor values = view.to(placement_.device, wanted, /*non_blocking=*/false, copy);
+  if (!is_embedding(name, checkpoint_->architecture())) require_finite(name, values);
+  return values;
+}
+
+void WeightLoader::require_finite(const std::string& name, const at::Tensor& values) const {
+  const auto fault = find_non_finite(values);
+  if (!fault) return;
+  throw Error(ErrorCode::kCorrupt,
+              checkpoint_->path().string() + ": tensor " + quoted_name(name) + ": " + *fault);
+}
+
+std::optional<std::string> find_non_finite(const at::Tensor& values) {
+  // One value that is no number is enough for that of the sum.
+  if (std::isfinite(at::sum(values, at::kFloat).item<float>())) return std::nullopt;
+  const at::Tensor flat = values.flatten();
+  const at::Tensor bad = at::isfinite(flat).logical_not();
+  if (!bad.any().item<bool>()) return std::nullopt;
+  const auto place = bad.to(at::kInt).argmax().item<std::int64_t>();
+  return "expected finite numbers, found " + std::to_string(flat[place].item<float>()) +
+         " as value " + std::to_string(place);
 }
 
 NameList WeightLoader::unexpected(const std::vector<std::string>& ignorable_prefixes) const {

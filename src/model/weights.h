@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -54,6 +55,9 @@ class WeightLoader {
   /// the tensor. Otherwise a converted copy. The mapping is read-only: never write such a weight in
   /// place.
   ///
+  /// A weight outside the embeddings that is not finite is kCorrupt: attention would turn some into
+  /// zeros without a sign. (Embeddings are large and read by row; a NaN there shows in the states.)
+  ///
   /// A tensor that is missing or misshapen is recorded for finish() and stands in as zeros that
   /// take no memory (strides 0). After 1,000 such tensors the error is thrown at once: the
   /// configuration belongs to another model.
@@ -82,6 +86,7 @@ class WeightLoader {
 
  private:
   [[nodiscard]] at::Tensor make(std::string_view name, at::IntArrayRef shape) const;
+  void require_finite(const std::string& name, const at::Tensor& values) const;
   [[nodiscard]] NameList unexpected(const std::vector<std::string>& ignorable_prefixes) const;
   [[noreturn]] void fail(const NameList& unexpected) const;
 
@@ -95,6 +100,9 @@ class WeightLoader {
   NameList missing_;
   NameList misshapen_;
 };
+
+/// "expected finite numbers, found nan as value 3"; absent where all are finite.
+[[nodiscard]] std::optional<std::string> find_non_finite(const at::Tensor& values);
 
 /// A loader and a prefix: a layer names its weights relative to where it stands.
 ///   WeightScope bert(loader, "bert");

@@ -19,6 +19,7 @@
 #include "nn/transfer.h"
 #include "task/answer_collector.h"
 #include "task/batch_pipeline.h"
+#include "task/not_finite.h"
 #include "task/parallel_pass.h"
 #include "task/passage_groups.h"
 #include "task/passage_source.h"
@@ -305,7 +306,7 @@ class AnswerJob {
     const DecodedSpans spans = decode_spans(windows, unit.extents, max_answer_tokens_,
                                             std::max<std::size_t>(options_.top_k, 1));
     if (!windows.empty() && !std::isfinite(spans.log_sum)) {
-      refuse_logits(passage.id);
+      refuse_not_finite(model_, passage.id);
     }
     question.collector.add(passage, unit.unit.order, spans, unit.no_answer_score, options_);
     unit.start.clear();

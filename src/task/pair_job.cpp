@@ -1,4 +1,5 @@
 #include "task/pair_job.h"
+#include "task/not_finite.h"
 
 #include <ATen/ATen.h>
 
@@ -159,7 +160,7 @@ class PairJob {
 
   void finish(const Pair& pair, std::vector<double> logits) {
     if (!std::all_of(logits.begin(), logits.end(), [](double x) { return std::isfinite(x); })) {
-      refuse_logits(inputs_[pair.input].passage->id);
+      refuse_not_finite(model_, inputs_[pair.input].passage->id);
     }
     PairOutput& output = outputs_[pair.input];
     output.logits = std::move(logits);

@@ -3,12 +3,14 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
 #include "deformer/encoder.h"
 #include "model/segment_layout.h"
 #include "store/hidden_codec.h"
+#include "task/not_finite.h"
 #include "task/parallel_pass.h"
 #include "task/stage_timer.h"
 #include "text/windows.h"
@@ -93,6 +95,10 @@ class BatchRunner {
   // Windows were queued passage by passage, so they come back in that order.
   void distribute(const Encoding& encoding) {
     const at::Tensor hidden = on_host(encoding.hidden);
+    // One value that is no number is enough for that of the sum.
+    if (!std::isfinite(hidden.sum().item<float>())) {
+      refuse_not_finite(model_, pending_.front().passage.id);
+    }
     at::Tensor projections;
     if (options_.projections) projections = on_host(model_.encoder().project(encoding.hidden));
     std::size_t at = 0;

@@ -8,7 +8,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "deformer/error.h"
 #include "deformer/passage_store.h"
 
 namespace deformer {
@@ -68,11 +67,5 @@ class PassageGroups {
   std::vector<PassageGroup<Asker>> groups_;
   std::unordered_multimap<std::string_view, std::size_t> by_id_;  // place in groups_
 };
-
-[[noreturn]] inline void refuse_logits(const std::string& passage_id) {
-  throw Error(ErrorCode::kCorrupt, "passage \"" + passage_id +
-                                       "\": logits are not finite: the weights or the stored "
-                                       "states hold values that are not numbers");
-}
 
 }  // namespace deformer

@@ -135,6 +135,18 @@ bool is_trained(const Parameter& parameter, const ModelConfig& config,
   return !is_lower_weight(frozen, parameter.names.front());
 }
 
+// A head that began at random would teach noise.
+void require_head(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
+                  const TrainConfig& found) {
+  const Task task = found.config.task;
+  const std::string name = task == Task::kSpan
+                               ? SpanHead::kName
+                               : pooled_head_form(architecture_of(found.config), task).output;
+  if (found.keeps_output && checkpoint.find(name + ".weight") != nullptr) return;
+  throw Error(ErrorCode::kIncompatible, model_dir.string() + ": expected weights with a head for " +
+                                            to_string(task) + " (" + name + "), found none");
+}
+
 void require_equal(const char* what, std::int64_t expected, std::int64_t found) {
   if (expected == found) return;
   throw Error(ErrorCode::kIncompatible, std::string("teacher: expected ") + what + " " +
@@ -164,6 +176,7 @@ TrainReader load_train_reader(const std::filesystem::path& model_dir,
   const Checkpoint checkpoint =
       Checkpoint::open(model_dir, architecture_of(load_model_config(model_dir)));
   const TrainConfig found = load_config(model_dir, checkpoint, options);
+  if (options.needs_head) require_head(model_dir, checkpoint, found);
   reader.config = found.config;
   reader.tokenizer = load_tokenizer(model_dir);
   require_vocabulary(model_dir, reader.config, reader.tokenizer->vocab_size());

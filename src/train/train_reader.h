@@ -38,6 +38,7 @@ struct TrainReaderOptions {
   std::optional<int> split_layer = {};  ///< in place of the file's
   Device device = Device::kCpu;
   std::uint64_t seed = 1;            ///< of a head that the directory lacks
+  bool needs_head = false;           ///< throws kIncompatible where the task's head is not there
   bool trainable = true;             ///< gradients are wanted, except for what the next two say
   int freeze_layers = 0;             ///< see TrainingOptions::freeze_layers
   bool train_distance_bias = false;  ///< see TrainingOptions::train_distance_bias

@@ -200,6 +200,7 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
     load.layout = student.config.split.layout;
     load.split_layer = 0;
     load.trainable = false;
+    load.needs_head = true;
     teacher = load_train_reader(teacher_dir, load);
     require_same_shape(student, *teacher);
   }

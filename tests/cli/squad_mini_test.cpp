@@ -29,6 +29,13 @@ TEST_F(SquadMini, ScoresTheSampleAsItsCardSays) {
   EXPECT_NEAR(scores["f1"], 72.86, 2.0);
 }
 
+// Stores that were made with it stay valid. Another value means that all of them are refused:
+// change it only with the computation of the states.
+TEST_F(SquadMini, KeepsItsFingerprint) {
+  const Json report = Json::parse(run_ok({"inspect", kModel, "--json"}));
+  EXPECT_EQ(report["fingerprint"], "61a068427c41377f9c2d91caaf75d416");
+}
+
 TEST_F(SquadMini, AnswersTheSameFromAStoreOfExactStates) {
   const std::string store = "lmdb:" + path("passages");
   const std::string direct = run_ok({"answer", "--model", kModel, "--squad", kSample});

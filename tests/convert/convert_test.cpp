@@ -188,6 +188,24 @@ TEST_F(Convert, OfficialXlnet) {
   EXPECT_THAT(config()["architectures"], ElementsAre("XLNetForSequenceClassification"));
 }
 
+// Google's run_classifier.py, XLNet's and the original DeFormer number MNLI's classes so.
+TEST_F(Convert, ThreeClassesAreMnlisInTheirProgramsOrder) {
+  static_cast<void>(convert(golden_convert("tensorflow/xlnet") / "xlnet_model.ckpt"));
+  EXPECT_THAT(load_model_config(to(), Task::kMnli).labels,
+              ElementsAre("contradiction", "entailment", "neutral"));
+}
+
+// The same weights serve BoolQ, MNLI or QQP: lengths of span questions would cut their texts.
+TEST_F(Convert, LengthsOfAClassReaderAreLeftToItsTask) {
+  for (const fs::path& from : {golden_convert("tensorflow/xlnet") / "xlnet_model.ckpt",
+                               golden_convert("torch") / "bert-choice"}) {
+    static_cast<void>(convert(from, {.split_layer = 1, .force = true}));
+    EXPECT_TRUE(config()["deformer"].contains("split_layer")) << from;
+    EXPECT_FALSE(config()["deformer"].contains("max_question_tokens")) << from;
+    EXPECT_FALSE(config()["deformer"].contains("window_tokens")) << from;
+  }
+}
+
 TEST_F(Convert, XlnetWithSharedBiasesAndASpanHead) {
   const ConvertOptions options{.vocabulary = golden_convert("tensorflow/xlnet/spiece.model"),
                                .split_layer = 1,

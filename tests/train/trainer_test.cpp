@@ -285,6 +285,15 @@ TEST_F(TrainerTest, StartsASpanHeadThatTheBaseLacks) {
   EXPECT_NE(Model::load(directory_ / "out")->span_head(), nullptr);
 }
 
+TEST_F(TrainerTest, RefusesATeacherWithoutTheTasksHead) {
+  TrainingOptions training = options();
+  training.loss_weights = kPaperLossWeights;
+  const fs::path teacher = base("headless", 1, /*head=*/false);
+  test::expect_error(ErrorCode::kIncompatible,
+                     teacher.string() + ": expected weights with a head for span (qa_outputs)",
+                     [&] { Trainer(base(), teacher, directory_ / "out", training); });
+}
+
 TEST_F(TrainerTest, ScoresHeldOutQuestionsAndKeepsTheBest) {
   TrainingOptions training = options();
   training.held_out_questions = 4;
