@@ -83,6 +83,7 @@ TEST(BpeModel, LongWordsAreJoinedAsShortOnes) {
     std::vector<Part> parts;
     model.append_parts(word, parts);
     std::vector<std::int32_t> found;
+    found.reserve(parts.size());
     for (const Part& part : parts) found.push_back(part.id);
     ASSERT_EQ(found, plainly(merges, ids)) << word;
   }

@@ -65,7 +65,7 @@ TEST_F(BpeTablesTest, NamesARuleThatDoesNotFitTheVocabulary) {
 TEST_F(BpeTablesTest, NamesABrokenVocabulary) {
   expect_broken("vocab.json: expected a token for every id below 6, found none for 4",
                 R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 5})", "");
-  expect_broken("vocab.json: \"b\": expected an id of its own, found that of \"a\"",
+  expect_broken(R"(vocab.json: "b": expected an id of its own, found that of "a")",
                 R"({"a": 0, "b": 0})", "");
   expect_broken("vocab.json: \"a\": expected an id below 16777216, found -1", R"({"a": -1})", "");
   expect_broken("vocab.json: \"a\": expected an integer, found a string", R"({"a": "b"})", "");

@@ -47,7 +47,8 @@ std::uint32_t block_digest(char32_t begin, char32_t end) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
     std::string character;
     append_utf8(character, c);
-    const std::string text = "a" + character + "1" + character + "-" + character + " " + character;
+    std::string text;
+    for (const char* part : {"a", "1", "-", " "}) text.append(part).append(character);
     for (std::size_t at = 0; at < text.size();) {
       at = gpt2_word_end(text, at);
       digest.add_integer(static_cast<std::uint32_t>(at));

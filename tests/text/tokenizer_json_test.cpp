@@ -120,10 +120,10 @@ TEST_F(TokenizerJson, RefusesByNameWhatItDoesNotUnderstand) {
           "model.type: expected a model of type WordPiece or BPE, found \"WordLevel\"");
   refused("/model/dropout", 0.1, "model: expected no key but those known here, found \"dropout\"");
   refused("/model/continuing_subword_prefix", "@@",
-          "model.continuing_subword_prefix: expected \"##\", found \"@@\"");
+          R"(model.continuing_subword_prefix: expected "##", found "@@")");
   refused("/model/max_input_chars_per_word", 50,
           "model.max_input_chars_per_word: expected 100, found 50");
-  refused("/version", "2.0", "version: expected \"1.0\", found \"2.0\"");
+  refused("/version", "2.0", R"(version: expected "1.0", found "2.0")");
   refused("/extra", 1, "expected no key but those known here, found \"extra\"");
   refused("/normalizer", nullptr, "normalizer: expected a BertNormalizer, found null");
   refused("/normalizer/type", "NFC", "normalizer.type: expected BertNormalizer, found \"NFC\"");
@@ -197,12 +197,12 @@ TEST_F(TokenizerJson, BesideVocabTxtItMustHaveTheSameVocabulary) {
                        ", found token " + message,
                    change);
   };
-  refused("4 \"x\" instead of \"a\"", [](json& file) {
+  refused(R"(4 "x" instead of "a")", [](json& file) {
     file["model"]["vocab"].erase("a");
     file["model"]["vocab"]["x"] = 4;
   });
-  refused("7 \"c\" instead of \"\"", [](json& file) { file["model"]["vocab"]["c"] = 7; });
-  refused("6 \"\" instead of \"##b\"", [](json& file) { file["model"]["vocab"].erase("##b"); });
+  refused(R"(7 "c" instead of "")", [](json& file) { file["model"]["vocab"]["c"] = 7; });
+  refused(R"(6 "" instead of "##b")", [](json& file) { file["model"]["vocab"].erase("##b"); });
   const auto unlike = load([](json& file) { file["model"] = {{"type", "BPE"}}; });
   EXPECT_EQ(unlike->vocab_size(), 7) << "vocab.txt alone counts";
 }
