@@ -31,6 +31,8 @@ LAYERS: dict[str, set[str]] = {
 
 # Public header -> the layer that implements it. A source may include it where it may include that layer.
 PUBLIC_HEADERS: dict[str, str] = {
+    "answer_queue": "task",
+    "answering": "task",
     "benchmark": "bench",
     "class_metrics": "data",
     "content_id": "task",
@@ -55,7 +57,6 @@ PUBLIC_HEADERS: dict[str, str] = {
     "save_format": "model",
     "segment": "model",
     "span_qa": "task",
-    "stage_times": "task",
     "store_maintenance": "store",
     "task": "base",
     "tokenizer": "text",

@@ -88,9 +88,8 @@ std::vector<Prediction> Classifier::run(const std::vector<ClassifyItem>& items, 
   Progress progress(talk, "classify", "examples", items.size());
   std::vector<Prediction> predictions;
   predictions.reserve(items.size());
-  ClassifyOptions options;
+  BatchOptions options;
   options.batch_tokens = options_.batch_tokens;
-  options.stage_times = options_.timing ? &times_ : nullptr;
   options.progress = [&](std::size_t done, std::size_t) {
     progress.update(predictions.size() + done);
   };
@@ -106,7 +105,7 @@ std::vector<Prediction> Classifier::run(const std::vector<ClassifyItem>& items, 
 }
 
 std::vector<Prediction> Classifier::run_chunk(std::span<const ClassifyItem> items,
-                                              const ClassifyOptions& options) {
+                                              const BatchOptions& options) {
   if (store_) {
     std::vector<const Passage*> passages;
     for (const ClassifyItem& item : items) passages.push_back(&item.passage);
@@ -118,20 +117,26 @@ std::vector<Prediction> Classifier::run_chunk(std::span<const ClassifyItem> item
     for (const ClassifyItem& item : items) {
       requests.push_back({item.id, item.questions, item.passage});
     }
-    for (ChoiceResult& result : choices_->choose(requests, options)) {
+    predictions.resize(requests.size());
+    const auto take = [&](std::size_t request, Outcome<ChoiceResult>&& outcome) {
+      ChoiceResult result = std::move(outcome).value();
       count_cuts(result.cut);
-      predictions.push_back({result.choice, std::move(result.probabilities)});
-    }
+      predictions[request] = {result.choice, std::move(result.probabilities)};
+    };
+    times_ += choices_->choose_each(requests, take, options);
     return predictions;
   }
   std::vector<PairRequest> requests;
   for (const ClassifyItem& item : items) {
     requests.push_back({item.id, item.questions.front(), item.passage});
   }
-  for (PairResult& result : pairs_->classify(requests, options)) {
+  predictions.resize(requests.size());
+  const auto take = [&](std::size_t request, Outcome<PairResult>&& outcome) {
+    PairResult result = std::move(outcome).value();
     count_cuts(result.cut);
-    predictions.push_back({result.label, std::move(result.probabilities)});
-  }
+    predictions[request] = {result.label, std::move(result.probabilities)};
+  };
+  times_ += pairs_->classify_each(requests, take, options);
   return predictions;
 }
 

@@ -66,7 +66,7 @@ class Classifier {
 
  private:
   [[nodiscard]] std::vector<Prediction> run_chunk(std::span<const ClassifyItem> items,
-                                                  const ClassifyOptions& options);
+                                                  const BatchOptions& options);
   void count_cuts(const PairCuts& cut);
 
   std::shared_ptr<const Model> model_;

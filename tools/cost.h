@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "deformer/stage_times.h"
+#include "deformer/answering.h"
 
 namespace deformer::tools {
 

@@ -33,6 +33,10 @@ int exit_status(ErrorCode code) noexcept {
       return 7;
     case ErrorCode::kIo:
       return 8;
+    case ErrorCode::kCancelled:
+      return 9;
+    case ErrorCode::kTimedOut:
+      return 10;
     case ErrorCode::kInternal:
       return kExitInternal;
   }

@@ -69,7 +69,7 @@ class JsonlRunner {
     return slot;
   }
 
-  // All good lines in one call; when that fails because of a line, one by one to find it.
+  // All good lines in one call; a line at fault leaves the others alone.
   void answer(std::vector<Slot>& slots) {
     std::vector<QaRequest> requests;
     std::vector<Slot*> good;
@@ -78,23 +78,17 @@ class JsonlRunner {
       good.push_back(&slot);
       requests.push_back(slot.request);
     }
-    try {
-      std::vector<QaResult> results = reader_.answer(requests);
-      for (std::size_t i = 0; i < good.size(); ++i) good[i]->result = std::move(results[i]);
-    } catch (const Error& error) {
-      if (!is_fault_of_line(error)) throw;
-      for (Slot* slot : good) answer_alone(*slot);
-    }
-  }
-
-  void answer_alone(Slot& slot) {
-    try {
-      slot.result = std::move(reader_.answer({slot.request}).front());
-    } catch (const Error& error) {
-      if (!is_fault_of_line(error)) throw;
-      slot.error = Error(error.code(), input_name_ + ": line " + std::to_string(slot.number) +
-                                           ": " + error.what());
-    }
+    reader_.answer_each(requests, [&](std::size_t request, Outcome<QaResult>&& outcome) {
+      Slot& slot = *good[request];
+      const Error* const error = outcome.error();
+      if (error == nullptr) {
+        slot.result = std::move(outcome).value();
+        return;
+      }
+      if (!is_fault_of_line(*error)) throw *error;
+      slot.error = Error(error->code(), input_name_ + ": line " + std::to_string(slot.number) +
+                                            ": " + error->what());
+    });
   }
 
   void write(const Slot& slot) {

@@ -82,34 +82,48 @@ void Reader::check_question(std::string_view question, const std::string& where)
 
 std::vector<QaResult> Reader::answer(const std::vector<QaRequest>& requests,
                                      const ProgressCallback& progress) {
-  const auto start = std::chrono::steady_clock::now();
   std::vector<QaResult> results(requests.size());
+  answer_each(
+      requests,
+      [&](std::size_t request, Outcome<QaResult>&& outcome) {
+        results[request] = std::move(outcome).value();
+      },
+      progress);
+  return results;
+}
+
+void Reader::answer_each(const std::vector<QaRequest>& requests, const QaSink& sink,
+                         const ProgressCallback& progress) {
+  const auto start = std::chrono::steady_clock::now();
   std::vector<QaRequest> askable;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    results[i].id = requests[i].id;
-    if (requests[i].passages.empty()) continue;
+    if (requests[i].passages.empty()) {
+      QaResult nothing;
+      nothing.id = requests[i].id;
+      sink(i, std::move(nothing));
+      continue;
+    }
     places.push_back(i);
     askable.push_back(requests[i]);
   }
   expect_passages(askable);
-  SpanQaOptions options;
-  options.top_k = options_.top_k.value_or(1);
-  options.max_answer_tokens = options_.max_answer_tokens;
-  options.align_to_words = options_.align_to_words;
-  options.allow_no_answer = options_.no_answer;
-  options.no_answer_threshold = options_.no_answer_threshold;
-  options.batch_tokens = options_.batch_tokens;
-  options.progress = progress;
-  options.stage_times = options_.timing ? &times_ : nullptr;
-  std::vector<QaResult> answered = qa_.answer(askable, options);
-  for (std::size_t i = 0; i < answered.size(); ++i) {
-    cut_ += answered[i].question_cut ? 1 : 0;
-    results[places[i]] = std::move(answered[i]);
-  }
+  const auto count = [&](std::size_t place, Outcome<QaResult>&& outcome) {
+    cut_ += outcome.ok() && outcome.value().question_cut ? 1 : 0;
+    sink(places[place], std::move(outcome));
+  };
+  times_ += qa_.answer_each(askable, count, answer_options(),
+                            {.batch_tokens = options_.batch_tokens, .progress = progress});
   answered_ += requests.size();
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return results;
+}
+
+AnswerOptions Reader::answer_options() const {
+  return {.top_k = options_.top_k.value_or(1),
+          .max_answer_tokens = options_.max_answer_tokens,
+          .align_to_words = options_.align_to_words,
+          .allow_no_answer = options_.no_answer,
+          .no_answer_threshold = options_.no_answer_threshold};
 }
 
 void Reader::report(const Talk& talk) const {

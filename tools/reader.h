@@ -45,6 +45,9 @@ class Reader {
   /// SpanQa::answer(). A request without passages (their texts are empty) gets no answers.
   [[nodiscard]] std::vector<QaResult> answer(const std::vector<QaRequest>& requests,
                                              const ProgressCallback& progress = nullptr);
+  /// The same by SpanQa::answer_each().
+  void answer_each(const std::vector<QaRequest>& requests, const QaSink& sink,
+                   const ProgressCallback& progress = nullptr);
 
   /// What the run has to say at its end: cut questions, passages that the store lacked, and stage
   /// times with --timing.
@@ -57,6 +60,7 @@ class Reader {
 
  private:
   void expect_passages(const std::vector<QaRequest>& requests);
+  [[nodiscard]] AnswerOptions answer_options() const;
 
   std::shared_ptr<const Model> model_;
   ReaderOptions options_;

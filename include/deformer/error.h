@@ -17,6 +17,8 @@ enum class ErrorCode {
   kUnsupported,        ///< a combination that this build or machine cannot run
   kResourceExhausted,  ///< out of memory, disk or map space
   kIo,                 ///< the operating system or a server refused or failed
+  kCancelled,          ///< the caller no longer wants the result
+  kTimedOut,           ///< the caller's deadline passed before there was a result
   kInternal,           ///< a broken invariant: a bug in this library
 };
 

@@ -18,9 +18,8 @@
 namespace deformer {
 
 class Encoder;
-class PooledHead;
+class Head;
 class SegmentLayout;
-class SpanHead;
 
 /// `Runtime` fields first, so that {.precision = ...} works in one line.
 struct LoadOptions {
@@ -84,10 +83,8 @@ class DEFORMER_EXPORT Model {
   [[nodiscard]] std::optional<std::string> find_non_finite_weight() const;
   /// Internal: where special tokens, types and positions go.
   [[nodiscard]] const SegmentLayout& segment_layout() const noexcept;
-  /// Internal: null when the weights hold no span head.
-  [[nodiscard]] const SpanHead* span_head() const noexcept;
-  /// Internal: null when the weights hold no head for classes or choices.
-  [[nodiscard]] const PooledHead* pooled_head() const noexcept;
+  /// Internal: the head for the model's task; null when the weights hold none.
+  [[nodiscard]] const Head* head() const noexcept;
 
  private:
   struct State;

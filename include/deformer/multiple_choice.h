@@ -1,11 +1,14 @@
 // The answer step of RACE: which of a question's options is right, given an article.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "deformer/answering.h"
 #include "deformer/export.h"
 #include "deformer/model.h"
 #include "deformer/pair_classifier.h"
@@ -20,6 +23,7 @@ struct ChoiceRequest {
   /// (fill_option() in pair_dataset.h is RACE's rule).
   std::vector<std::string> choices = {};
   Passage passage = {};  ///< the article; see PairRequest::passage
+  RequestControl control = {};
 };
 
 struct ChoiceResult {
@@ -30,6 +34,9 @@ struct ChoiceResult {
   PairCuts cut;                       ///< `question`: one of the choices was cut
 };
 
+/// As QaSink.
+using ChoiceSink = std::function<void(std::size_t request, Outcome<ChoiceResult>&& outcome)>;
+
 /// Chooses for a model of kRace. The article's lower states are computed once for all options of
 /// all its questions, or taken from the store. Immutable, safe for concurrent calls.
 class DEFORMER_EXPORT MultipleChoice {
@@ -39,11 +46,15 @@ class DEFORMER_EXPORT MultipleChoice {
   explicit MultipleChoice(std::shared_ptr<const Model> model,
                           std::shared_ptr<const PassageStore> store = nullptr);
 
-  /// One result per request, in order; independent of how requests are grouped. Throws
-  /// kInvalidArgument naming a request without choices, kNotFound naming a passage that has neither
-  /// text nor record.
+  /// One result per request, in order; independent of how requests are grouped. Throws the first
+  /// error that a request meets: kInvalidArgument naming one without choices, kNotFound naming a
+  /// passage that has neither text nor record, kCorrupt, kCancelled, kTimedOut.
   [[nodiscard]] std::vector<ChoiceResult> choose(std::span<const ChoiceRequest> requests,
-                                                 const ClassifyOptions& options = {}) const;
+                                                 const BatchOptions& batches = {}) const;
+
+  /// The same, each request by itself, as SpanQa::answer_each().
+  StageTimes choose_each(std::span<const ChoiceRequest> requests, const ChoiceSink& sink,
+                         const BatchOptions& batches = {}) const;
 
  private:
   std::shared_ptr<const Model> model_;

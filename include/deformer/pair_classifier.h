@@ -2,16 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "deformer/answering.h"
 #include "deformer/export.h"
 #include "deformer/model.h"
-#include "deformer/passage_encoder.h"
 #include "deformer/passage_store.h"
-#include "deformer/stage_times.h"
 
 namespace deformer {
 
@@ -23,6 +23,7 @@ struct PairRequest {
   /// With a text: taken from the store when that holds the same text under the id, else encoded on
   /// the fly (and not stored). With an id alone: taken from the store. With neither: a blank text.
   Passage passage = {};
+  RequestControl control = {};
 };
 
 /// What of a pair's texts was not read.
@@ -39,12 +40,8 @@ struct PairResult {
   PairCuts cut;
 };
 
-/// Of PairClassifier and MultipleChoice.
-struct ClassifyOptions {
-  std::size_t batch_tokens = 4096;  ///< most joint tokens of one pass; a single pair may exceed it
-  ProgressCallback progress = nullptr;  ///< counts requests
-  StageTimes* stage_times = nullptr;    ///< when set, the call adds its times here
-};
+/// As QaSink.
+using PairSink = std::function<void(std::size_t request, Outcome<PairResult>&& outcome)>;
 
 /// Classifies pairs for a model of kBoolq, kMnli or kQqp. Immutable, safe for concurrent calls.
 ///
@@ -60,10 +57,14 @@ class DEFORMER_EXPORT PairClassifier {
                           std::shared_ptr<const PassageStore> store = nullptr);
 
   /// One result per request, in order; independent of how requests are grouped. Requests on the
-  /// same passage share its states. Throws kNotFound naming a passage that has neither text nor
-  /// record.
+  /// same passage share its states. Throws the first error that a request meets: kNotFound naming a
+  /// passage that has neither text nor record, kCorrupt, kCancelled, kTimedOut.
   [[nodiscard]] std::vector<PairResult> classify(std::span<const PairRequest> requests,
-                                                 const ClassifyOptions& options = {}) const;
+                                                 const BatchOptions& batches = {}) const;
+
+  /// The same, each request by itself, as SpanQa::answer_each().
+  StageTimes classify_each(std::span<const PairRequest> requests, const PairSink& sink,
+                           const BatchOptions& batches = {}) const;
 
  private:
   std::shared_ptr<const Model> model_;

@@ -1,37 +1,28 @@
-// The answer step: question through the lower layers, question and passage through the upper ones,
-// best spans out.
+// The answer step of span questions: question through the lower layers, question and passage
+// through the upper ones, best spans out.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "deformer/answering.h"
 #include "deformer/export.h"
 #include "deformer/model.h"
-#include "deformer/passage_encoder.h"
 #include "deformer/passage_store.h"
-#include "deformer/stage_times.h"
 
 namespace deformer {
-
-/// One question about one or more passages.
-struct QaRequest {
-  std::string id = {};  ///< the caller's own; not interpreted
-  std::string question = {};
-  /// Where to look. A passage with an empty text is taken from the store by its id. One with a text
-  /// is taken from the store when that holds the same text under the id, else encoded on the fly
-  /// (and not stored).
-  std::vector<Passage> passages = {};
-};
 
 /// The search for each further answer looks at all spans anew.
 inline constexpr std::size_t kMaxTopK = 1000;
 
-struct SpanQaOptions {
+/// Which answers a question gets.
+struct AnswerOptions {
   /// Answers per question, best first, no two of which share a character of one passage; 1 to
   /// kMaxTopK.
   std::size_t top_k = 1;
@@ -44,9 +35,18 @@ struct SpanQaOptions {
   bool allow_no_answer = false;  ///< lets "no answer" compete (models trained on SQuAD 2.0)
   double no_answer_threshold =
       0.0;  ///< no answer wins when its score exceeds the best span's by more than this
-  std::size_t batch_tokens = 4096;  ///< most joint tokens of one pass; a single pair may exceed it
-  ProgressCallback progress = nullptr;  ///< counts questions
-  StageTimes* stage_times = nullptr;    ///< when set, the call adds its times here
+};
+
+/// One question about one or more passages.
+struct QaRequest {
+  std::string id = {};  ///< the caller's own; not interpreted
+  std::string question = {};
+  /// Where to look. A passage with an empty text is taken from the store by its id. One with a text
+  /// is taken from the store when that holds the same text under the id, else encoded on the fly
+  /// (and not stored).
+  std::vector<Passage> passages = {};
+  std::optional<AnswerOptions> options = {};  ///< in place of the call's
+  RequestControl control = {};
 };
 
 /// A span of a passage, or "no answer".
@@ -75,6 +75,10 @@ struct QaResult {
       false;  ///< the question was longer than max_question_tokens and its tail was not read
 };
 
+/// Takes what became of the request with this place among those of the call. Called once a request,
+/// as soon as it is known, from the calling thread; what it throws ends the call.
+using QaSink = std::function<void(std::size_t request, Outcome<QaResult>&& outcome)>;
+
 /// Answers questions. Immutable, safe for concurrent calls.
 class DEFORMER_EXPORT SpanQa {
  public:
@@ -85,11 +89,18 @@ class DEFORMER_EXPORT SpanQa {
                   std::shared_ptr<const PassageStore> store = nullptr);
 
   /// One result per request, in order; independent of how requests are grouped. Requests on the
-  /// same passage share its tensor. Memory depends on batch_tokens, not on the number of requests
-  /// (results aside). Throws kNotFound naming a passage that has neither text nor record,
-  /// kInvalidArgument for a question without a token or a request without passages.
+  /// same passage share its tensor. Throws the first error that a request meets: kNotFound naming a
+  /// passage that has neither text nor record, kInvalidArgument for a question without a token or a
+  /// request without passages, kCorrupt for a damaged record, kCancelled, kTimedOut.
   [[nodiscard]] std::vector<QaResult> answer(std::span<const QaRequest> requests,
-                                             const SpanQaOptions& options = {}) const;
+                                             const AnswerOptions& options = {},
+                                             const BatchOptions& batches = {}) const;
+
+  /// The same, each request by itself: one that cannot be answered has its own error and leaves the
+  /// others alone. Memory depends on batch_tokens, not on the number of requests. Returns where the
+  /// time went. Throws kInvalidArgument for options out of range, and what `sink` throws.
+  StageTimes answer_each(std::span<const QaRequest> requests, const QaSink& sink,
+                         const AnswerOptions& options = {}, const BatchOptions& batches = {}) const;
 
  private:
   std::shared_ptr<const Model> model_;

@@ -18,6 +18,10 @@ const char* to_string(ErrorCode code) noexcept {
       return "resource exhausted";
     case ErrorCode::kIo:
       return "input/output error";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+    case ErrorCode::kTimedOut:
+      return "timed out";
     case ErrorCode::kInternal:
       return "internal error";
   }

@@ -96,7 +96,7 @@ class Benchmark {
     const QaRequest request{.question = questions_.front().question,
                             .passages = {questions_.front().passage}};
     const Stopwatch watch;
-    static_cast<void>(qa.answer({&request, 1}, {.batch_tokens = options_.batch_tokens}));
+    static_cast<void>(qa.answer({&request, 1}, {}, {.batch_tokens = options_.batch_tokens}));
     report_.first_answer_seconds = watch.seconds();
   }
 

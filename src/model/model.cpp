@@ -234,11 +234,8 @@ const Encoder& Model::encoder() const noexcept {
 const SegmentLayout& Model::segment_layout() const noexcept {
   return *state_->segment_layout;
 }
-const SpanHead* Model::span_head() const noexcept {
-  return state_->span_head.get();
-}
-
-const PooledHead* Model::pooled_head() const noexcept {
+const Head* Model::head() const noexcept {
+  if (state_->config.task == Task::kSpan) return state_->span_head.get();
   return state_->pooled_head.get();
 }
 

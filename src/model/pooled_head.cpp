@@ -33,8 +33,8 @@ at::Tensor PooledHead::pool(const at::Tensor& cls) const {
   return pooled;
 }
 
-at::Tensor PooledHead::logits(const at::Tensor& pooled, const ForwardOptions& options) const {
-  return output_.forward(drop(pooled, options));
+at::Tensor PooledHead::logits(const at::Tensor& hidden, const ForwardOptions& options) const {
+  return output_.forward(drop(pool(hidden), options));
 }
 
 void PooledHead::append_parameters(std::vector<Parameter>& parameters) const {

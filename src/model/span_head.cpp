@@ -18,7 +18,7 @@ void SpanHead::append_parameters(std::vector<Parameter>& parameters) const {
   parameters.push_back({linear_.bias(), {std::string(kName) + ".bias"}});
 }
 
-at::Tensor SpanHead::logits(const at::Tensor& hidden) const {
+at::Tensor SpanHead::logits(const at::Tensor& hidden, const ForwardOptions& /*options*/) const {
   return linear_.forward(hidden.to(at::kFloat));
 }
 

@@ -25,7 +25,7 @@ Answer make_answer(const EncodedPassage& passage, const SpanCandidate& span) {
 
 void AnswerCollector::add(const EncodedPassage& passage, std::size_t order,
                           const DecodedSpans& spans, double no_answer_score,
-                          const SpanQaOptions& options) {
+                          const AnswerOptions& options) {
   if (spans.best.empty()) return;
   has_spans_ = true;
   log_sum_ = log_add(log_sum_, spans.log_sum);
@@ -42,7 +42,7 @@ void AnswerCollector::add(const EncodedPassage& passage, std::size_t order,
   }
 }
 
-QaResult AnswerCollector::finish(const SpanQaOptions& options) {
+QaResult AnswerCollector::finish(const AnswerOptions& options) {
   QaResult result;
   if (!has_spans_) return result;
   result.no_answer_score = no_answer_score_;

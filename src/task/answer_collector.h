@@ -19,10 +19,10 @@ class AnswerCollector {
   /// Adds the spans of one passage; `no_answer_score` is the lowest of its windows. `order` is the
   /// passage's place in the request and breaks ties.
   void add(const EncodedPassage& passage, std::size_t order, const DecodedSpans& spans,
-           double no_answer_score, const SpanQaOptions& options);
+           double no_answer_score, const AnswerOptions& options);
 
   /// Moves the result out. `id` is left to the caller.
-  [[nodiscard]] QaResult finish(const SpanQaOptions& options);
+  [[nodiscard]] QaResult finish(const AnswerOptions& options);
 
  private:
   struct Ranked {

@@ -1,17 +1,16 @@
 #include "deformer/pair_classifier.h"
 
-#include <c10/core/InferenceMode.h>
-
-#include <algorithm>
 #include <utility>
 
 #include "deformer/error.h"
 #include "model/task_config.h"
 #include "nn/guard.h"
-#include "task/pair_job.h"
+#include "task/batch_run.h"
 #include "task/passage_batches.h"
+#include "task/pooled_reading.h"
 
 namespace deformer {
+
 PairClassifier::PairClassifier(std::shared_ptr<const Model> model,
                                std::shared_ptr<const PassageStore> store)
     : model_(std::move(model)), store_(std::move(store)) {
@@ -31,25 +30,22 @@ PairClassifier::PairClassifier(std::shared_ptr<const Model> model,
 }
 
 std::vector<PairResult> PairClassifier::classify(std::span<const PairRequest> requests,
-                                                 const ClassifyOptions& options) const {
+                                                 const BatchOptions& batches) const {
+  return collect_results<PairResult>(
+      requests.size(), [&](const PairSink& sink) { classify_each(requests, sink, batches); });
+}
+
+StageTimes PairClassifier::classify_each(std::span<const PairRequest> requests,
+                                         const PairSink& sink, const BatchOptions& batches) const {
   return nn::guarded([&] {
-    const c10::InferenceMode inference;
-    std::vector<PairInput> inputs;
-    inputs.reserve(requests.size());
-    for (const PairRequest& request : requests)
-      inputs.push_back({request.question, &request.passage});
-    const std::vector<PairOutput> outputs = run_pair_job(*model_, store_.get(), inputs, options);
-    std::vector<PairResult> results(requests.size());
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      PairResult& result = results[i];
-      result.id = requests[i].id;
-      result.cut = outputs[i].cut;
-      for (const std::size_t output : outputs_) result.logits.push_back(outputs[i].logits[output]);
-      result.probabilities = softmax(result.logits);
-      const auto best = std::max_element(result.logits.begin(), result.logits.end());
-      result.label = static_cast<int>(best - result.logits.begin());
-    }
-    return results;
+    const auto make = [&](std::size_t i) {
+      return make_pair_reading(
+          *model_, requests[i], outputs_, request_name(requests[i].id, i),
+          [&sink, i](Outcome<PairResult>&& outcome) { sink(i, std::move(outcome)); });
+    };
+    return run_batches(
+        {.model = *model_, .store = store_.get(), .blank_texts = true, .requests = requests.size()},
+        batches, make, [&](std::size_t i, const Error& error) { sink(i, error); });
   });
 }
 

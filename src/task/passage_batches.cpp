@@ -12,8 +12,8 @@
 #include "store/hidden_codec.h"
 #include "task/not_finite.h"
 #include "task/parallel_pass.h"
+#include "task/preparation.h"
 #include "task/stage_timer.h"
-#include "text/windows.h"
 
 namespace deformer {
 namespace {
@@ -70,12 +70,12 @@ class BatchRunner {
     const StageTimer timer(options_.stage_times, &StageTimes::tokenize);
     Pending pending;
     pending.index = index;
-    TokenizedText tokens = model_.tokenizer().tokenize(passage.text);
+    PreparedPassage prepared = prepare_passage(model_.tokenizer(), model_.config(), passage.text);
     pending.passage.id = passage.id;
     pending.passage.text = passage.text;
-    pending.passage.windows = cut_windows(model_.config(), tokens);
-    pending.passage.spans = std::move(tokens.spans);
-    pending.ids = std::move(tokens.ids);
+    pending.passage.windows = std::move(prepared.windows);
+    pending.passage.spans = std::move(prepared.tokens.spans);
+    pending.ids = std::move(prepared.tokens.ids);
     pending.windows_left = pending.passage.windows.size();
     return pending;
   }
@@ -148,17 +148,6 @@ class BatchRunner {
 };
 
 }  // namespace
-
-std::vector<Window> cut_windows(const ModelConfig& config, TokenizedText& tokens) {
-  const SplitConfig& split = config.split;
-  if (config.task != Task::kSpan) {
-    const std::size_t kept =
-        std::min(tokens.ids.size(), static_cast<std::size_t>(split.window_tokens));
-    tokens.ids.resize(kept);
-    tokens.spans.resize(kept);
-  }
-  return make_windows(tokens.ids.size(), split.window_tokens, split.window_step);
-}
 
 std::size_t encode_in_batches(const Model& model, std::span<const Passage* const> passages,
                               const PassageBatchOptions& options, const EncodedSink& sink) {

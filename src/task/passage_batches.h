@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
+#include "deformer/answering.h"
 #include "deformer/model.h"
 #include "deformer/passage_store.h"
-#include "deformer/stage_times.h"
 
 namespace deformer {
 
@@ -27,10 +27,6 @@ using EncodedSink = std::function<void(std::span<const std::size_t> indices,
 /// Returns the number of rows computed. The model's layout must not depend on the question.
 std::size_t encode_in_batches(const Model& model, std::span<const Passage* const> passages,
                               const PassageBatchOptions& options, const EncodedSink& sink);
-
-/// The windows of a tokenised passage. A task that reads one window has the first alone: `tokens`
-/// is cut to it.
-[[nodiscard]] std::vector<Window> cut_windows(const ModelConfig& config, TokenizedText& tokens);
 
 /// Throws kIncompatible naming both when the store belongs to another fingerprint than the model's.
 void require_fingerprint(const Model& model, const PassageStore& store);

@@ -16,15 +16,25 @@
 #include "store/passage_check.h"
 #include "task/parallel_pass.h"
 #include "task/passage_batches.h"
+#include "task/preparation.h"
 #include "task/stage_timer.h"
+#include "text/word_extents.h"
 
 namespace deformer {
 namespace {
 
-[[noreturn]] void throw_absent(const Passage& passage, bool has_store) {
-  throw Error(ErrorCode::kNotFound,
-              "passage \"" + passage.id + "\": no text was given and " +
-                  (has_store ? "the store has no such passage" : "there is no store"));
+// Before any has been looked up: a few windows, so that the first look-up of long ones is short.
+constexpr std::size_t kWindowsExpected = 4;
+
+Error absent(const Passage& passage, bool has_store) {
+  return {ErrorCode::kNotFound,
+          "passage \"" + passage.id + "\": no text was given and " +
+              (has_store ? "the store has no such passage" : "there is no store")};
+}
+
+// A record with another text is stale: as good as absent.
+bool is_fresh(const EncodedPassage* found, const Passage& wanted) {
+  return found != nullptr && (wanted.text.empty() || found->text == wanted.text);
 }
 
 // One of the two matrices of a passage.
@@ -108,7 +118,21 @@ at::Tensor copy_states(const StoredMatrix& matrix, std::span<const WindowRequest
 
 }  // namespace
 
-std::vector<ReadyPassage> PassageSource::resolve(std::span<const Passage* const> passages) const {
+std::span<const ByteSpan> ReadyPassage::words() const {
+  if (!words_) words_ = word_extents(encoded->text, encoded->spans);
+  return *words_;
+}
+
+PassageSource::PassageSource(const Model& model, const PassageStore* store,
+                             std::size_t batch_tokens, StageTimes* times)
+    : model_(model),
+      store_(store),
+      batch_tokens_(batch_tokens),
+      times_(times),
+      expected_tokens_(kWindowsExpected *
+                       static_cast<std::size_t>(model.config().split.window_tokens)) {}
+
+std::vector<ReadyPassage> PassageSource::resolve(std::span<const Passage* const> passages) {
   std::vector<ReadyPassage> ready(passages.size());
   if (model_.segment_layout().passage_depends_on_question()) {
     tokenize_missing(passages, ready);
@@ -116,31 +140,64 @@ std::vector<ReadyPassage> PassageSource::resolve(std::span<const Passage* const>
   }
   look_up(passages, ready);
   encode_missing(passages, ready);
-  for (ReadyPassage& passage : ready) locate_rows(passage);
+  for (ReadyPassage& passage : ready) {
+    if (passage.error) continue;
+    try {
+      locate_rows(passage);
+    } catch (const Error& error) {
+      passage.error = error;
+    }
+  }
   return ready;
 }
 
 void PassageSource::look_up(std::span<const Passage* const> passages,
-                            std::vector<ReadyPassage>& ready) const {
+                            std::vector<ReadyPassage>& ready) {
   if (store_ != nullptr) {
     const StageTimer timer(times_, &StageTimes::read);
     std::vector<std::string> ids;
     ids.reserve(passages.size());
     for (const Passage* passage : passages) ids.push_back(passage->id);
-    auto found = store_->get(ids);
-    check_found(ids, found);
-    for (std::size_t i = 0; i < passages.size(); ++i) {
-      // A record with another text is stale: as good as absent.
-      const bool fresh =
-          found[i] != nullptr && (passages[i]->text.empty() || found[i]->text == passages[i]->text);
-      if (fresh) ready[i].encoded = std::move(found[i]);
+    try {
+      auto found = store_->get(ids);
+      check_found(ids, found);
+      for (std::size_t i = 0; i < passages.size(); ++i) {
+        if (is_fresh(found[i].get(), *passages[i])) ready[i].encoded = std::move(found[i]);
+      }
+    } catch (const Error& error) {
+      // A damaged record concerns those alone who ask about it.
+      if (error.code() != ErrorCode::kCorrupt) throw;
+      for (std::size_t i = 0; i < passages.size(); ++i) look_up_alone(*passages[i], ready[i]);
     }
+    expect_more_of(ready);
   }
   for (std::size_t i = 0; i < passages.size(); ++i) {
-    if (!ready[i].encoded && passages[i]->text.empty()) {
-      throw_absent(*passages[i], store_ != nullptr);
-    }
+    const bool known = ready[i].encoded || ready[i].error || !passages[i]->text.empty();
+    if (!known) ready[i].error = absent(*passages[i], store_ != nullptr);
   }
+}
+
+void PassageSource::look_up_alone(const Passage& passage, ReadyPassage& ready) const {
+  const std::vector<std::string> ids{passage.id};
+  try {
+    auto found = store_->get(ids);
+    check_found(ids, found);
+    if (is_fresh(found.front().get(), passage)) ready.encoded = std::move(found.front());
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kCorrupt) throw;
+    ready.error = error;
+  }
+}
+
+void PassageSource::expect_more_of(std::span<const ReadyPassage> found) {
+  std::size_t passages = 0;
+  std::size_t tokens = 0;
+  for (const ReadyPassage& each : found) {
+    if (!each.encoded) continue;
+    ++passages;
+    tokens += each.encoded->hidden.rows;
+  }
+  if (passages > 0) expected_tokens_ = std::max<std::size_t>(tokens / passages, 1);
 }
 
 void PassageSource::encode_missing(std::span<const Passage* const> passages,
@@ -148,7 +205,7 @@ void PassageSource::encode_missing(std::span<const Passage* const> passages,
   std::vector<std::size_t> places;
   std::vector<const Passage*> missing;
   for (std::size_t i = 0; i < passages.size(); ++i) {
-    if (ready[i].encoded) continue;
+    if (ready[i].encoded || ready[i].error) continue;
     places.push_back(i);
     missing.push_back(passages[i]);
   }
@@ -166,15 +223,19 @@ void PassageSource::tokenize_missing(std::span<const Passage* const> passages,
                                      std::vector<ReadyPassage>& ready) const {
   const StageTimer timer(times_, &StageTimes::tokenize);
   for (std::size_t i = 0; i < passages.size(); ++i) {
-    if (passages[i]->text.empty()) throw_absent(*passages[i], false);
-    TokenizedText tokens = model_.tokenizer().tokenize(passages[i]->text);
+    if (passages[i]->text.empty()) {
+      ready[i].error = absent(*passages[i], false);
+      continue;
+    }
+    PreparedPassage prepared =
+        prepare_passage(model_.tokenizer(), model_.config(), passages[i]->text);
     EncodedPassage passage;
     passage.id = passages[i]->id;
     passage.text = passages[i]->text;
-    passage.windows = cut_windows(model_.config(), tokens);
-    passage.spans = std::move(tokens.spans);
+    passage.windows = std::move(prepared.windows);
+    passage.spans = std::move(prepared.tokens.spans);
     ready[i].encoded = std::make_shared<const EncodedPassage>(std::move(passage));
-    ready[i].ids = std::move(tokens.ids);
+    ready[i].ids = std::move(prepared.tokens.ids);
   }
 }
 

@@ -3,22 +3,32 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "deformer/answering.h"
 #include "deformer/encoder.h"
+#include "deformer/error.h"
 #include "deformer/model.h"
 #include "deformer/passage_store.h"
-#include "deformer/stage_times.h"
 
 namespace deformer {
 
 /// A passage that is ready to be paired with questions.
-struct ReadyPassage {
+class ReadyPassage {
+ public:
+  std::optional<Error> error;  ///< why it cannot be read; then there is nothing else
   std::shared_ptr<const EncodedPassage>
       encoded;                    ///< without hidden states when the layout depends on the question
   std::vector<std::int32_t> ids;  ///< of the whole passage; only in that case
   std::vector<std::size_t> first_rows;  ///< first row of each window in encoded->hidden
+
+  /// word_extents() of the passage, found at the first call. Not safe for concurrent calls.
+  [[nodiscard]] std::span<const ByteSpan> words() const;
+
+ private:
+  mutable std::optional<std::vector<ByteSpan>> words_;
 };
 
 /// One window of one passage, for a question of `question_tokens` tokens (special tokens included).
@@ -31,19 +41,25 @@ struct WindowRequest {
 /// Not safe for concurrent calls.
 class PassageSource {
  public:
-  /// `store` and `times` may be null; all must outlive the object.
+  /// `store` may be null; all must outlive the object.
   PassageSource(const Model& model, const PassageStore* store, std::size_t batch_tokens,
-                StageTimes* times)
-      : model_(model), store_(store), batch_tokens_(batch_tokens), times_(times) {}
+                StageTimes* times);
 
-  /// One entry per passage. Throws kNotFound naming a passage without text that the store lacks.
-  [[nodiscard]] std::vector<ReadyPassage> resolve(std::span<const Passage* const> passages) const;
+  /// One entry per passage; one that is absent or damaged has its own error. Throws what concerns
+  /// all: a store that cannot be reached, no memory.
+  [[nodiscard]] std::vector<ReadyPassage> resolve(std::span<const Passage* const> passages);
+
+  /// About how many tokens a passage has of which only the id is known: the mean of those that were
+  /// looked up last.
+  [[nodiscard]] std::size_t expected_tokens() const noexcept { return expected_tokens_; }
 
   /// Lower-layer states of some windows, packed in order.
   [[nodiscard]] Encoding lower(std::span<const WindowRequest> windows) const;
 
  private:
-  void look_up(std::span<const Passage* const> passages, std::vector<ReadyPassage>& ready) const;
+  void look_up(std::span<const Passage* const> passages, std::vector<ReadyPassage>& ready);
+  void look_up_alone(const Passage& passage, ReadyPassage& ready) const;
+  void expect_more_of(std::span<const ReadyPassage> found);
   void encode_missing(std::span<const Passage* const> passages,
                       std::vector<ReadyPassage>& ready) const;
   void tokenize_missing(std::span<const Passage* const> passages,
@@ -57,6 +73,7 @@ class PassageSource {
   const PassageStore* store_;
   std::size_t batch_tokens_;
   StageTimes* times_;
+  std::size_t expected_tokens_;
 };
 
 }  // namespace deformer

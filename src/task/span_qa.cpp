@@ -1,33 +1,15 @@
 #include "deformer/span_qa.h"
 
-#include <c10/core/InferenceMode.h>
-
 #include <string>
 #include <utility>
 
 #include "deformer/error.h"
 #include "nn/guard.h"
-#include "task/answer_job.h"
+#include "task/batch_run.h"
 #include "task/passage_batches.h"
+#include "task/span_reading.h"
 
 namespace deformer {
-namespace {
-
-void validate_options(const SpanQaOptions& options) {
-  if (options.top_k < 1 || options.top_k > kMaxTopK) {
-    throw Error(ErrorCode::kInvalidArgument, "top_k: expected 1 to " + std::to_string(kMaxTopK) +
-                                                 ", found " + std::to_string(options.top_k));
-  }
-  if (options.batch_tokens < 1) {
-    throw Error(ErrorCode::kInvalidArgument, "batch_tokens: expected at least 1, found 0");
-  }
-  if (options.max_answer_tokens < 0) {
-    throw Error(ErrorCode::kInvalidArgument, "max_answer_tokens: expected 0 or more, found " +
-                                                 std::to_string(options.max_answer_tokens));
-  }
-}
-
-}  // namespace
 
 SpanQa::SpanQa(std::shared_ptr<const Model> model, std::shared_ptr<const PassageStore> store)
     : model_(std::move(model)), store_(std::move(store)) {
@@ -38,7 +20,7 @@ SpanQa::SpanQa(std::shared_ptr<const Model> model, std::shared_ptr<const Passage
     throw Error(ErrorCode::kIncompatible, "model: expected one for span questions, found one for " +
                                               to_string(model_->config().task));
   }
-  if (model_->span_head() == nullptr) {
+  if (model_->head() == nullptr) {
     throw Error(ErrorCode::kIncompatible,
                 "model: expected a span head (qa_outputs), found weights without one");
   }
@@ -46,11 +28,26 @@ SpanQa::SpanQa(std::shared_ptr<const Model> model, std::shared_ptr<const Passage
 }
 
 std::vector<QaResult> SpanQa::answer(std::span<const QaRequest> requests,
-                                     const SpanQaOptions& options) const {
+                                     const AnswerOptions& options,
+                                     const BatchOptions& batches) const {
+  return collect_results<QaResult>(
+      requests.size(), [&](const QaSink& sink) { answer_each(requests, sink, options, batches); });
+}
+
+StageTimes SpanQa::answer_each(std::span<const QaRequest> requests, const QaSink& sink,
+                               const AnswerOptions& options, const BatchOptions& batches) const {
   return nn::guarded([&] {
-    validate_options(options);
-    const c10::InferenceMode inference;
-    return run_answer_job(*model_, store_.get(), requests, options);
+    validate(options);
+    const auto make = [&](std::size_t i) {
+      const QaRequest& request = requests[i];
+      if (request.options) validate(*request.options);
+      return std::make_shared<SpanReading>(
+          *model_, request, request.options ? *request.options : options,
+          request_name(request.id, i),
+          [&sink, i](Outcome<QaResult>&& outcome) { sink(i, std::move(outcome)); });
+    };
+    return run_batches({.model = *model_, .store = store_.get(), .requests = requests.size()},
+                       batches, make, [&](std::size_t i, const Error& error) { sink(i, error); });
   });
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/stopwatch.h"
-#include "deformer/stage_times.h"
+#include "deformer/answering.h"
 
 namespace deformer {
 

@@ -7,11 +7,11 @@
 
 #include "deformer/encoder.h"
 #include "deformer/error.h"
+#include "model/head.h"
 #include "model/safetensors.h"
 #include "model/segment_layout.h"
-#include "model/span_head.h"
 #include "nn/guard.h"
-#include "text/windows.h"
+#include "task/preparation.h"
 
 namespace deformer {
 namespace {
@@ -50,8 +50,8 @@ void require_known(const char* name, std::span<const std::int32_t> ids, std::int
 }
 
 Trace trace_segments(const Model& model, const Segment& question, const Segment& passage) {
-  const SpanHead* const head = model.span_head();
-  if (head == nullptr) {
+  const Head* const head = model.head();
+  if (head == nullptr || model.config().task != Task::kSpan) {
     throw Error(ErrorCode::kIncompatible, "trace: expected a model with a span head, found none");
   }
   const c10::InferenceMode inference;
@@ -72,9 +72,8 @@ Trace trace_segments(const Model& model, const Segment& question, const Segment&
   return trace;
 }
 
-TokenizedText tokenize(const Model& model, const char* name, std::string_view text) {
-  TokenizedText tokens = model.tokenizer().tokenize(text);
-  if (!tokens.ids.empty()) return tokens;
+void require_tokens(const char* name, std::span<const std::int32_t> ids) {
+  if (!ids.empty()) return;
   throw Error(ErrorCode::kInvalidArgument,
               std::string(name) + ": expected at least one token, found none");
 }
@@ -90,27 +89,26 @@ TensorView view_of(const std::string& name, Dtype dtype, const Shape& shape,
 Trace trace_texts(const Model& model, std::string_view question, std::string_view passage,
                   std::size_t window) {
   return nn::guarded([&] {
-    const SplitConfig& split = model.config().split;
-    TokenizedText question_tokens = tokenize(model, "question", question);
-    const auto limit = static_cast<std::size_t>(split.max_question_tokens);
-    const bool cut = question_tokens.ids.size() > limit;
-    if (cut) question_tokens.ids.resize(limit);
-    const TokenizedText passage_tokens = tokenize(model, "passage", passage);
-    const std::vector<Window> windows =
-        make_windows(passage_tokens.ids.size(), split.window_tokens, split.window_step);
+    const PreparedQuestion read_question =
+        prepare_question(model.tokenizer(), model.config().split, question);
+    require_tokens("question", read_question.ids);
+    const PreparedPassage read_passage =
+        prepare_passage(model.tokenizer(), model.config(), passage);
+    require_tokens("passage", read_passage.tokens.ids);
+    const std::vector<Window>& windows = read_passage.windows;
     if (window >= windows.size()) {
       throw Error(ErrorCode::kInvalidArgument, "window: expected less than the passage's " +
                                                    std::to_string(windows.size()) + ", found " +
                                                    std::to_string(window));
     }
-    Segment question_segment = model.segment_layout().question(question_tokens.ids);
-    const auto ids = std::span(passage_tokens.ids)
+    Segment question_segment = model.segment_layout().question(read_question.ids);
+    const auto ids = std::span(read_passage.tokens.ids)
                          .subspan(windows[window].first_token, windows[window].num_tokens);
     Segment passage_segment =
         model.segment_layout().passage(ids, static_cast<std::int64_t>(question_segment.ids.size()));
     Trace trace = trace_segments(model, question_segment, passage_segment);
     trace.windows = windows.size();
-    trace.question_cut = cut;
+    trace.question_cut = read_question.cut;
     return trace;
   });
 }

@@ -47,7 +47,7 @@ class PooledTaskHead final : public TaskHead {
   [[nodiscard]] at::Tensor logits(const at::Tensor& hidden, const PassBatch& batch,
                                   const ForwardOptions& options) const override {
     const std::int64_t examples = std::ssize(batch.targets.front());
-    return head_->logits(head_->pool(hidden), options).to(at::kFloat).view({1, examples, -1});
+    return head_->logits(hidden, options).to(at::kFloat).view({1, examples, -1});
   }
 
   void append_parameters(std::vector<Parameter>& parameters) const override {

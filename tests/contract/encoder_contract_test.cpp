@@ -10,9 +10,8 @@
 
 #include "deformer/encoder.h"
 #include "deformer/model.h"
-#include "model/pooled_head.h"
+#include "model/head.h"
 #include "model/segment_layout.h"
-#include "model/span_head.h"
 #include "nn/placement.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -216,8 +215,7 @@ TEST_P(EncoderContract, ParametersHaveUniqueNamesAndNoGap) {
     for (const std::string& name : parameter.names) EXPECT_EQ(++names[name], 1) << name;
   }
   std::vector<Parameter> head;
-  if (model_->span_head() != nullptr) model_->span_head()->append_parameters(head);
-  if (model_->pooled_head() != nullptr) model_->pooled_head()->append_parameters(head);
+  if (model_->head() != nullptr) model_->head()->append_parameters(head);
   ASSERT_FALSE(head.empty());
   for (const Parameter& parameter : head) count += parameter.value.numel();
   EXPECT_EQ(count, model_->num_parameters());

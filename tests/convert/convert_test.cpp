@@ -93,7 +93,7 @@ TEST_F(Convert, GoogleBert) {
   EXPECT_EQ(report.config.split.layout, Layout::kContinue);
   EXPECT_THAT(files_in(to()), UnorderedElementsAre("config.json", "model.safetensors", "vocab.txt",
                                                    "tokenizer_config.json"));
-  EXPECT_NE(Model::load(to())->span_head(), nullptr);
+  EXPECT_NE(Model::load(to())->head(), nullptr);
 }
 
 TEST_F(Convert, AnyPartOfACheckpointStandsForIt) {
@@ -218,7 +218,7 @@ TEST_F(Convert, XlnetWithSharedBiasesAndASpanHead) {
   EXPECT_EQ(report.config.split.layout, Layout::kSlots);
   EXPECT_EQ(reasons(report)["answer class"], 4u);
   EXPECT_EQ(reasons(report)["teacher"], 12u);
-  EXPECT_NE(Model::load(to())->span_head(), nullptr);
+  EXPECT_NE(Model::load(to())->head(), nullptr);
 }
 
 // ---- Hugging Face
@@ -384,7 +384,7 @@ TEST_F(Convert, ASpanHeadMayBeAbsentButNotHalfThere) {
   const ConvertReport report = convert(path("bare"));
   EXPECT_FALSE(report.span_head);
   EXPECT_FALSE(report.class_head);
-  EXPECT_EQ(Model::load(to())->span_head(), nullptr);
+  EXPECT_EQ(Model::load(to())->head(), nullptr);
   write_changed(path("half"),
                 [](const std::string& name) { return name == "qa_outputs.bias" ? "" : name; });
   expect_refused(path("half"), ErrorCode::kIncompatible, "found 1 missing: \"qa_outputs.bias\"",

@@ -24,7 +24,7 @@ TEST(TinyModel, LoadsWithItsOptions) {
   EXPECT_EQ(model->config().hidden_size, 16);
   EXPECT_EQ(model->config().split.split_layer, 1);
   EXPECT_EQ(model->config().split.window_tokens, 30);
-  EXPECT_NE(model->span_head(), nullptr);
+  EXPECT_NE(model->head(), nullptr);
 }
 
 TEST(TinyModel, LoadsAsAnOrdinaryCheckpointWithoutASpanHead) {
@@ -32,7 +32,7 @@ TEST(TinyModel, LoadsAsAnOrdinaryCheckpointWithoutASpanHead) {
   write_tiny_model(dir.path(), {.ordinary = true, .span_head = false});
   const auto model = Model::load(dir.path());
   EXPECT_EQ(model->config().split.layout, Layout::kContinue);
-  EXPECT_EQ(model->span_head(), nullptr);
+  EXPECT_EQ(model->head(), nullptr);
 }
 
 TEST(TinyModel, HasNoUnknownTokenInEnglishText) {

@@ -30,7 +30,7 @@ DecodedSpans spans_of(std::vector<SpanCandidate> best) {
 
 TEST(AnswerCollector, CutsTextAndCountsBytesAndCodePoints) {
   AnswerCollector collector;
-  const SpanQaOptions options;
+  const AnswerOptions options;
   collector.add(umlauts(), 0, spans_of({{1, 2, 4.0}}), -3.0, options);
   const QaResult result = collector.finish(options);
   ASSERT_EQ(result.answers.size(), 1U);
@@ -46,7 +46,7 @@ TEST(AnswerCollector, CutsTextAndCountsBytesAndCodePoints) {
 }
 
 TEST(AnswerCollector, RanksAcrossPassagesWhateverTheirOrder) {
-  const SpanQaOptions options{.top_k = 3};
+  const AnswerOptions options{.top_k = 3};
   const EncodedPassage passage = umlauts();
   AnswerCollector collector;
   collector.add(passage, 1, spans_of({{0, 0, 2.0}, {1, 1, 1.0}}), 0.5, options);
@@ -64,7 +64,7 @@ TEST(AnswerCollector, RanksAcrossPassagesWhateverTheirOrder) {
 
 TEST(AnswerCollector, NoAnswerWinsOnlyAboveTheThreshold) {
   const auto best_with = [](double threshold) {
-    const SpanQaOptions options{
+    const AnswerOptions options{
         .top_k = 2, .allow_no_answer = true, .no_answer_threshold = threshold};
     AnswerCollector collector;
     collector.add(umlauts(), 0, spans_of({{0, 0, 2.0}}), 3.0, options);
@@ -81,7 +81,7 @@ TEST(AnswerCollector, NoAnswerWinsOnlyAboveTheThreshold) {
 }
 
 TEST(AnswerCollector, NoAnswerStaysOutUnlessAllowed) {
-  const SpanQaOptions options{.top_k = 5};
+  const AnswerOptions options{.top_k = 5};
   AnswerCollector collector;
   collector.add(umlauts(), 0, spans_of({{0, 0, 2.0}}), 30.0, options);
   const QaResult result = collector.finish(options);
@@ -90,7 +90,7 @@ TEST(AnswerCollector, NoAnswerStaysOutUnlessAllowed) {
 }
 
 TEST(AnswerCollector, HasNoAnswerWithoutATokenAnywhere) {
-  const SpanQaOptions options{.allow_no_answer = true};
+  const AnswerOptions options{.allow_no_answer = true};
   AnswerCollector collector;
   collector.add(umlauts(), 0, {{}, -1.0 / 0.0}, 1.0 / 0.0, options);
   const QaResult result = collector.finish(options);

@@ -102,7 +102,7 @@ TEST_P(Devices, BatchesOfOneAnswerAsAllAtOnce) {
   }
   const SpanQa qa(model_);
   const auto together = qa.answer(requests);
-  const auto single = qa.answer(requests, {.batch_tokens = 1});
+  const auto single = qa.answer(requests, {}, {.batch_tokens = 1});
   ASSERT_EQ(single.size(), requests.size());
   for (std::size_t i = 0; i < single.size(); ++i) {
     EXPECT_EQ(single[i].id, requests[i].id);

@@ -90,7 +90,7 @@ TEST_P(SpanQaTest, ABatchEqualsItsSinglesInAnyOrder) {
   std::shuffle(order.begin(), order.end(), std::mt19937(3));
   std::vector<QaRequest> shuffled;
   for (const std::size_t i : order) shuffled.push_back(requests_[i]);
-  const auto mixed = qa.answer(shuffled, {.top_k = 3, .batch_tokens = 70});
+  const auto mixed = qa.answer(shuffled, {.top_k = 3}, {.batch_tokens = 70});
   for (std::size_t i = 0; i < order.size(); ++i) {
     expect_same(together[order[i]], mixed[i]);
     const auto alone = qa.answer(std::span(&requests_[i], 1), {.top_k = 3});
@@ -167,7 +167,7 @@ class SpanQaOnce : public testing::Test {
     model_ = Model::load(dir_.path());
   }
 
-  [[nodiscard]] QaResult ask(QaRequest request, const SpanQaOptions& options = {}) const {
+  [[nodiscard]] QaResult ask(QaRequest request, const AnswerOptions& options = {}) const {
     return SpanQa(model_).answer(std::span(&request, 1), options).front();
   }
 
@@ -217,7 +217,7 @@ TEST_F(SpanQaOnce, ALongQuestionIsCutAndSaysSo) {
 }
 
 TEST_F(SpanQaOnce, APassageNamedTwiceCountsOnce) {
-  const SpanQaOptions options{.top_k = 3};
+  const AnswerOptions options{.top_k = 3};
   expect_same(
       ask({.id = "", .question = "Who?", .passages = {{"s", kShort}}}, options),
       ask({.id = "", .question = "Who?", .passages = {{"s", kShort}, {"s", kShort}}}, options));
@@ -246,7 +246,7 @@ class SpanQaOnPieces : public testing::Test {
   }
 
   // Of single tokens, so that many fall inside words.
-  [[nodiscard]] std::vector<Answer> ask(const SpanQaOptions& options) const {
+  [[nodiscard]] std::vector<Answer> ask(const AnswerOptions& options) const {
     const std::vector<QaRequest> request{{"", "Where does Mia live?", {{"p", kPieces}}}};
     return SpanQa(model_).answer(request, options).front().answers;
   }
@@ -308,10 +308,10 @@ TEST_F(SpanQaOnce, ABatchGoesOnWithTheNextPassagesThatAreLookedUp) {
     requests.push_back({id, "Who moved?", {{id, kShort}}});
   }
   std::vector<std::size_t> finished;
-  const SpanQaOptions options{
+  const BatchOptions options{
       .batch_tokens = 100'000,
       .progress = [&](std::size_t done, std::size_t) { finished.push_back(done); }};
-  const auto results = SpanQa(model_).answer(requests, options);
+  const auto results = SpanQa(model_).answer(requests, {}, options);
   EXPECT_EQ(finished, (std::vector<std::size_t>{70}));
   for (std::size_t i = 1; i < results.size(); ++i) {
     EXPECT_EQ(results[i].answers.at(0).text, results[0].answers.at(0).text);
@@ -325,16 +325,16 @@ TEST_F(SpanQaOnce, OptionsOutOfRangeAreNamed) {
                      [&] { static_cast<void>(ask(request, {.top_k = 0})); });
   test::expect_error(ErrorCode::kInvalidArgument, "top_k: expected 1 to 1000, found 1001",
                      [&] { static_cast<void>(ask(request, {.top_k = 1001})); });
-  test::expect_error(ErrorCode::kInvalidArgument, "batch_tokens",
-                     [&] { static_cast<void>(ask(request, {.batch_tokens = 0})); });
+  test::expect_error(ErrorCode::kInvalidArgument, "batch_tokens", [&] {
+    static_cast<void>(SpanQa(model_).answer({&request, 1}, {}, {.batch_tokens = 0}));
+  });
   test::expect_error(ErrorCode::kInvalidArgument, "max_answer_tokens",
                      [&] { static_cast<void>(ask(request, {.max_answer_tokens = -1})); });
 }
 
 TEST_F(SpanQaOnce, StageTimesAddUp) {
-  StageTimes times;
-  static_cast<void>(
-      ask({.id = "", .question = "Who?", .passages = {{"l", kLong}}}, {.stage_times = &times}));
+  const std::vector<QaRequest> requests{{.question = "Who?", .passages = {{"l", kLong}}}};
+  const StageTimes times = SpanQa(model_).answer_each(requests, [](std::size_t, auto&&) {});
   EXPECT_GT(times.tokenize, 0);
   EXPECT_GT(times.lower, 0);
   EXPECT_GT(times.upper, 0);

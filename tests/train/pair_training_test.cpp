@@ -186,7 +186,7 @@ TEST_F(PairTrainingTest, TakesOverTheHeadOfAnOrdinaryCheckpointWithItsOrderOfCla
   EXPECT_THAT(reader.config.labels, ElementsAre("contradiction", "entailment", "neutral"));
   const auto model = Model::load(base, {.task = Task::kMnli});
   std::vector<Parameter> expected;
-  model->pooled_head()->append_parameters(expected);
+  model->head()->append_parameters(expected);
   const auto found = reader.parameters();
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const Parameter& parameter = found[found.size() - expected.size() + i];

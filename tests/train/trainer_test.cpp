@@ -282,7 +282,7 @@ TEST_F(TrainerTest, RefusesToFreezeEverything) {
 TEST_F(TrainerTest, StartsASpanHeadThatTheBaseLacks) {
   Trainer trainer(base("headless", 1, /*head=*/false), {}, directory_ / "out", options());
   EXPECT_TRUE(trainer.run({toy_dataset()}).finished);
-  EXPECT_NE(Model::load(directory_ / "out")->span_head(), nullptr);
+  EXPECT_NE(Model::load(directory_ / "out")->head(), nullptr);
 }
 
 TEST_F(TrainerTest, RefusesATeacherWithoutTheTasksHead) {

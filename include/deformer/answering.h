@@ -1,0 +1,74 @@
+// What the answer steps share: how a call runs, and what becomes of each request.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "deformer/error.h"
+#include "deformer/passage_encoder.h"
+
+namespace deformer {
+
+/// How the requests of a call go through the layers.
+struct BatchOptions {
+  std::size_t batch_tokens = 4096;  ///< most joint tokens of one pass; a single pair may exceed it
+  ProgressCallback progress = nullptr;  ///< counts requests
+};
+
+/// Lets go of a request that nobody waits for any more. Both are looked at before each batch; what
+/// a batch under way has of the request is computed to its end and thrown away.
+struct RequestControl {
+  std::stop_token cancel = {};  ///< a requested stop ends the request as kCancelled
+  /// A request without its result by then ends as kTimedOut.
+  std::optional<std::chrono::steady_clock::time_point> deadline = {};
+};
+
+/// What became of one request: its result, or its own error.
+template <typename Result>
+class Outcome {
+ public:
+  Outcome(Result result) : state_(std::move(result)) {}  // NOLINT(google-explicit-constructor)
+  Outcome(Error error) : state_(std::move(error)) {}     // NOLINT(google-explicit-constructor)
+
+  [[nodiscard]] bool ok() const noexcept { return std::holds_alternative<Result>(state_); }
+  /// Null when there is a result.
+  [[nodiscard]] const Error* error() const noexcept { return std::get_if<Error>(&state_); }
+  /// Throws the error when there is no result.
+  [[nodiscard]] const Result& value() const& {
+    if (const Error* const fault = error()) throw *fault;
+    return std::get<Result>(state_);
+  }
+  [[nodiscard]] Result&& value() && {
+    if (const Error* const fault = error()) throw *fault;
+    return std::get<Result>(std::move(state_));
+  }
+
+ private:
+  std::variant<Result, Error> state_;
+};
+
+/// Where the time of a call went: wall time of the computing thread by stage, in seconds. A GPU
+/// computes while the thread goes on: what is left to wait for counts as `upper`.
+struct StageTimes {
+  double tokenize = 0;  ///< questions, and passages that are not in the store
+  double read = 0;      ///< store reads and their decoding
+  double lower = 0;     ///< lower layers: questions, and passages that are not in the store
+  double upper = 0;     ///< upper layers and head
+  double decode = 0;    ///< logits to answers
+
+  StageTimes& operator+=(const StageTimes& other) noexcept {
+    tokenize += other.tokenize;
+    read += other.read;
+    lower += other.lower;
+    upper += other.upper;
+    decode += other.decode;
+    return *this;
+  }
+};
+
+}  // namespace deformer

@@ -1,0 +1,284 @@
+#include "deformer/answer_queue.h"
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "deformer/error.h"
+#include "model/task_config.h"
+#include "nn/guard.h"
+#include "task/attempt.h"
+#include "task/pooled_reading.h"
+#include "task/reading_engine.h"
+#include "task/span_reading.h"
+
+namespace deformer {
+namespace {
+
+// English has about four bytes a token.
+constexpr std::size_t kBytesPerToken = 4;
+
+enum class RequestKind { kSpan, kPair, kChoice };
+
+RequestKind kind_of(const Model& model) {
+  if (model.config().task == Task::kSpan) return RequestKind::kSpan;
+  return model.config().task == Task::kRace ? RequestKind::kChoice : RequestKind::kPair;
+}
+
+// The answer step's own checks.
+void require_model(const std::shared_ptr<const Model>& model,
+                   const std::shared_ptr<const PassageStore>& store) {
+  if (!model) {
+    throw Error(ErrorCode::kInvalidArgument, "AnswerQueue: expected a model, found null");
+  }
+  switch (kind_of(*model)) {
+    case RequestKind::kSpan:
+      static_cast<void>(SpanQa(model, store));
+      break;
+    case RequestKind::kPair:
+      static_cast<void>(PairClassifier(model, store));
+      break;
+    case RequestKind::kChoice:
+      static_cast<void>(MultipleChoice(model, store));
+      break;
+  }
+}
+
+// A request with the reading that refers to it.
+template <typename Request>
+struct OwnedReading {
+  Request request;
+  std::unique_ptr<Reading> reading;
+};
+
+std::string name_of(const std::string& id) {
+  return id.empty() ? "request" : "\"" + id + "\"";
+}
+
+Error closed_error(const std::string& name) {
+  return {ErrorCode::kCancelled, name + ": the queue was closed"};
+}
+
+}  // namespace
+
+struct AnswerQueue::State {
+  struct Waiting {
+    std::shared_ptr<Reading> reading;
+    std::vector<PreparedQuestion> questions;
+  };
+
+  State(std::shared_ptr<const Model> of, std::shared_ptr<const PassageStore> from,
+        const AnswerQueueOptions& with)
+      : model(std::move(of)),
+        store(std::move(from)),
+        options(with),
+        kind(kind_of(*model)),
+        engine(*model, store.get(),
+               {.batch_tokens = options.batch_tokens, .blank_texts = kind != RequestKind::kSpan}) {
+    if (!model->config().labels.empty()) output_of_class = outputs_by_class(model->config());
+  }
+
+  // Tokens that the request is counted as.
+  [[nodiscard]] std::size_t tokens_of(std::span<const std::string> questions,
+                                      std::span<const Passage> passages) const {
+    std::size_t texts = 0;
+    for (const std::string& question : questions) texts += question.size() / kBytesPerToken + 1;
+    std::size_t read = 0;
+    for (const Passage& passage : passages) {
+      read += passage.text.empty() ? static_cast<std::size_t>(model->config().split.window_tokens)
+                                   : passage.text.size() / kBytesPerToken + 1;
+    }
+    return texts * passages.size() + questions.size() * read;
+  }
+
+  // Why the request is not taken; else it counts from now on.
+  [[nodiscard]] std::optional<Error> refusal(const std::string& name, std::size_t tokens,
+                                             RequestKind asked) {
+    const std::scoped_lock lock(mutex);
+    std::optional<Error> error;
+    if (asked != kind) {
+      error = Error(ErrorCode::kIncompatible, name + ": expected a request for a model of " +
+                                                  to_string(model->config().task) +
+                                                  ", found one of another kind");
+    } else if (closed) {
+      error = closed_error(name);
+    } else if (options.max_waiting_tokens > 0 && stats.tokens > 0 &&
+               stats.tokens + tokens > options.max_waiting_tokens) {
+      error = Error(ErrorCode::kResourceExhausted, name + ": the queue is full: expected at most " +
+                                                       std::to_string(options.max_waiting_tokens) +
+                                                       " tokens, found " +
+                                                       std::to_string(stats.tokens + tokens));
+    }
+    if (error) {
+      ++stats.refused;
+    } else {
+      ++stats.requests;
+      stats.tokens += tokens;
+    }
+    return error;
+  }
+
+  void count_outcome(std::optional<ErrorCode> fault, std::size_t tokens) {
+    const std::scoped_lock lock(mutex);
+    --stats.requests;
+    stats.tokens -= tokens;
+    if (!fault) {
+      ++stats.answered;
+    } else if (*fault == ErrorCode::kCancelled) {
+      ++stats.cancelled;
+    } else if (*fault == ErrorCode::kTimedOut) {
+      ++stats.timed_out;
+    } else {
+      ++stats.failed;
+    }
+    if (stats.requests == 0) idle.notify_all();
+  }
+
+  // `make` gives the reading of the request that it is shown, whose outcome goes to `done`.
+  template <typename Request, typename Result, typename Make>
+  void submit(Request&& request, std::span<const std::string> questions,
+              std::span<const Passage> passages, RequestKind asked,
+              std::function<void(Outcome<Result>&&)> done, const Make& make) {
+    const std::string name = name_of(request.id);
+    const std::size_t tokens = tokens_of(questions, passages);
+    if (const auto error = refusal(name, tokens, asked)) return done(*error);
+    const auto counted = [this, tokens, done](Outcome<Result>&& outcome) {
+      std::optional<ErrorCode> fault;
+      if (outcome.error() != nullptr) fault = outcome.error()->code();
+      done(std::move(outcome));
+      count_outcome(fault, tokens);
+    };
+    std::shared_ptr<Reading> reading;
+    std::vector<PreparedQuestion> prepared;
+    const auto error = attempt([&] {
+      const auto owned = std::make_shared<OwnedReading<Request>>();
+      owned->request = std::move(request);
+      owned->reading = make(owned->request, name, counted);
+      reading = std::shared_ptr<Reading>(owned, owned->reading.get());
+      prepared = engine.prepare(*reading);
+    });
+    if (error) return counted(*error);
+    const std::scoped_lock lock(mutex);
+    waiting.push_back({std::move(reading), std::move(prepared)});
+    wake.notify_one();
+  }
+
+  // The queue's thread.
+  void work() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      wake.wait(lock, [&] { return stopping || !waiting.empty() || engine.under_way() > 0; });
+      if (stopping) break;
+      std::vector<Waiting> arrived = std::exchange(waiting, {});
+      lock.unlock();
+      for (Waiting& each : arrived) engine.add(std::move(each.reading), std::move(each.questions));
+      // What concerns single readings ends them; this is for what nobody foresaw.
+      const auto error = attempt([&] { engine.run_batch(); });
+      if (error) engine.abandon(*error);
+      lock.lock();
+      stats.batches = engine.batches();
+      stats.joint_tokens = engine.joint_tokens();
+      stats.times = engine.times();
+    }
+    const std::vector<Waiting> left = std::exchange(waiting, {});
+    lock.unlock();
+    for (const Waiting& each : left) each.reading->fail(closed_error(each.reading->name()));
+    engine.abandon(closed_error("request"));
+  }
+
+  std::shared_ptr<const Model> model;
+  std::shared_ptr<const PassageStore> store;
+  AnswerQueueOptions options;
+  RequestKind kind;
+  std::vector<std::size_t> output_of_class;
+  ReadingEngine engine;  // of the queue's thread; prepare() of all
+
+  mutable std::mutex mutex;
+  std::condition_variable wake;  // the queue's thread
+  std::condition_variable idle;  // whoever closes
+  std::vector<Waiting> waiting;
+  AnswerQueueStats stats;
+  bool closed = false;
+  bool stopping = false;
+  std::thread thread;
+};
+
+AnswerQueue::AnswerQueue(std::shared_ptr<const Model> model,
+                         std::shared_ptr<const PassageStore> store,
+                         const AnswerQueueOptions& options)
+    : state_(nn::guarded([&] {
+        require_model(model, store);
+        validate(options.answers);
+        if (options.batch_tokens < 1) {
+          throw Error(ErrorCode::kInvalidArgument, "batch_tokens: expected at least 1, found 0");
+        }
+        auto state = std::make_unique<State>(std::move(model), std::move(store), options);
+        state->thread = std::thread([&queue = *state] { queue.work(); });
+        return state;
+      })) {}
+
+AnswerQueue::~AnswerQueue() {
+  {
+    const std::scoped_lock lock(state_->mutex);
+    state_->closed = state_->stopping = true;
+    state_->wake.notify_one();
+  }
+  state_->thread.join();
+}
+
+void AnswerQueue::submit(QaRequest request, std::function<void(Outcome<QaResult>&&)> done) {
+  State& state = *state_;
+  const auto make = [&state](const QaRequest& owned, const std::string& name,
+                             SpanReading::Done counted) {
+    if (owned.options) validate(*owned.options);
+    return std::make_unique<SpanReading>(*state.model, owned,
+                                         owned.options ? *owned.options : state.options.answers,
+                                         name, std::move(counted));
+  };
+  const std::span<const std::string> questions(&request.question, 1);
+  const std::span<const Passage> passages = request.passages;
+  state.submit<QaRequest, QaResult>(std::move(request), questions, passages, RequestKind::kSpan,
+                                    std::move(done), make);
+}
+
+void AnswerQueue::submit(PairRequest request, std::function<void(Outcome<PairResult>&&)> done) {
+  State& state = *state_;
+  const auto make = [&state](const PairRequest& owned, const std::string& name,
+                             std::function<void(Outcome<PairResult> &&)> counted) {
+    return make_pair_reading(*state.model, owned, state.output_of_class, name, std::move(counted));
+  };
+  const std::span<const std::string> questions(&request.question, 1);
+  const std::span<const Passage> passages(&request.passage, 1);
+  state.submit<PairRequest, PairResult>(std::move(request), questions, passages, RequestKind::kPair,
+                                        std::move(done), make);
+}
+
+void AnswerQueue::submit(ChoiceRequest request, std::function<void(Outcome<ChoiceResult>&&)> done) {
+  State& state = *state_;
+  const auto make = [&state](const ChoiceRequest& owned, const std::string& name,
+                             std::function<void(Outcome<ChoiceResult> &&)> counted) {
+    return make_choice_reading(*state.model, owned, name, std::move(counted));
+  };
+  const std::span<const std::string> questions = request.choices;
+  const std::span<const Passage> passages(&request.passage, 1);
+  state.submit<ChoiceRequest, ChoiceResult>(std::move(request), questions, passages,
+                                            RequestKind::kChoice, std::move(done), make);
+}
+
+void AnswerQueue::close() {
+  std::unique_lock lock(state_->mutex);
+  state_->closed = true;
+  state_->idle.wait(lock, [&] { return state_->stats.requests == 0; });
+}
+
+AnswerQueueStats AnswerQueue::stats() const {
+  const std::scoped_lock lock(state_->mutex);
+  return state_->stats;
+}
+
+}  // namespace deformer

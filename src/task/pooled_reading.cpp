@@ -1,0 +1,117 @@
+#include "task/pooled_reading.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "deformer/error.h"
+#include "model/architecture.h"
+#include "model/head.h"
+#include "task/not_finite.h"
+
+namespace deformer {
+namespace {
+
+// Something stands behind the last token that was read.
+bool was_cut(const EncodedPassage& passage) {
+  if (passage.spans.empty()) return false;
+  return passage.text.find_first_not_of(" \t\r\n\f\v", passage.spans.back().end) !=
+         std::string::npos;
+}
+
+std::size_t best_of(std::span<const double> logits) {
+  return static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+}
+
+PairResult pair_result(const PairRequest& request, const PooledOutputs& outputs,
+                       std::span<const std::size_t> output_of_class) {
+  PairResult result;
+  result.id = request.id;
+  result.cut = outputs.cut;
+  for (const std::size_t output : output_of_class) {
+    result.logits.push_back(outputs.logits.front()[output]);
+  }
+  result.probabilities = softmax(result.logits);
+  result.label = static_cast<int>(best_of(result.logits));
+  return result;
+}
+
+ChoiceResult choice_result(const ChoiceRequest& request, const PooledOutputs& outputs) {
+  ChoiceResult result;
+  result.id = request.id;
+  result.cut = outputs.cut;
+  for (const auto& logits : outputs.logits) result.logits.push_back(logits.front());
+  result.probabilities = softmax(result.logits);
+  result.choice = static_cast<int>(best_of(result.logits));
+  return result;
+}
+
+}  // namespace
+
+PooledReading::PooledReading(const Model& model, const View& request, std::string name, Done done)
+    : model_(model), request_(request), name_(std::move(name)), done_(std::move(done)) {
+  outputs_.logits.resize(request.questions.size());
+}
+
+void PooledReading::take(const ReadPair& pair) {
+  const WindowOutputs& outputs = pair.windows.front();
+  std::vector<double>& logits = outputs_.logits[pair.question];
+  logits.assign(outputs.values.begin(), outputs.values.end());
+  if (!std::all_of(logits.begin(), logits.end(), [](double x) { return std::isfinite(x); })) {
+    refuse_not_finite(model_, request_.passage.id);
+  }
+  outputs_.cut.question = outputs_.cut.question || pair.question_cut;
+  outputs_.cut.passage = pair.passage != nullptr && was_cut(*pair.passage->encoded);
+}
+
+std::unique_ptr<Reading> make_pair_reading(const Model& model, const PairRequest& request,
+                                           std::span<const std::size_t> output_of_class,
+                                           std::string name,
+                                           std::function<void(Outcome<PairResult>&&)> done) {
+  const PooledReading::View view{{&request.question, 1}, request.passage, request.control};
+  return std::make_unique<PooledReading>(
+      model, view, std::move(name),
+      [&request, output_of_class, done = std::move(done)](Outcome<PooledOutputs>&& outcome) {
+        if (const Error* const error = outcome.error()) return done(*error);
+        done(pair_result(request, outcome.value(), output_of_class));
+      });
+}
+
+std::unique_ptr<Reading> make_choice_reading(const Model& model, const ChoiceRequest& request,
+                                             std::string name,
+                                             std::function<void(Outcome<ChoiceResult>&&)> done) {
+  const PooledReading::View view{request.choices, request.passage, request.control};
+  return std::make_unique<PooledReading>(
+      model, view, std::move(name),
+      [&request, done = std::move(done)](Outcome<PooledOutputs>&& outcome) {
+        if (const Error* const error = outcome.error()) return done(*error);
+        done(choice_result(request, outcome.value()));
+      });
+}
+
+void require_pooled_head(const Model& model, std::int64_t outputs) {
+  const PooledHeadForm& form =
+      pooled_head_form(architecture_of(model.config()), model.config().task);
+  const std::string expected = "model: expected a head (" + form.pooler + ", " + form.output +
+                               ") with " + std::to_string(outputs) + " outputs for " +
+                               to_string(model.config().task) + ", found ";
+  const Head* const head = model.head();
+  if (head == nullptr) throw Error(ErrorCode::kIncompatible, expected + "weights without one");
+  if (head->outputs() == outputs) return;
+  throw Error(ErrorCode::kIncompatible, expected + std::to_string(head->outputs()));
+}
+
+std::vector<double> softmax(std::span<const double> logits) {
+  if (logits.empty()) return {};
+  const double top = *std::max_element(logits.begin(), logits.end());
+  std::vector<double> shares;
+  double sum = 0;
+  for (const double logit : logits) {
+    shares.push_back(std::exp(logit - top));
+    sum += shares.back();
+  }
+  for (double& share : shares) share /= sum;
+  return shares;
+}
+
+}  // namespace deformer

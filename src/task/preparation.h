@@ -1,0 +1,31 @@
+// Texts made ready for the encoder: token ids, cut to what a model reads.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "deformer/model_config.h"
+#include "deformer/passage_store.h"
+#include "deformer/tokenizer.h"
+
+namespace deformer {
+
+struct PreparedQuestion {
+  std::vector<std::int32_t> ids;  ///< without special tokens, at most max_question_tokens
+  bool cut = false;               ///< the text has more
+};
+
+[[nodiscard]] PreparedQuestion prepare_question(const Tokenizer& tokenizer,
+                                                const SplitConfig& split, std::string_view text);
+
+struct PreparedPassage {
+  TokenizedText tokens;  ///< of the whole text; of the first window where the task reads one
+  std::vector<Window> windows;
+  bool cut = false;  ///< the task reads one window, and the text has more
+};
+
+[[nodiscard]] PreparedPassage prepare_passage(const Tokenizer& tokenizer, const ModelConfig& config,
+                                              std::string_view text);
+
+}  // namespace deformer

@@ -1,0 +1,430 @@
+#include "task/reading_engine.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "model/head.h"
+#include "model/joint.h"
+#include "task/attempt.h"
+#include "task/parallel_pass.h"
+#include "task/stage_timer.h"
+
+namespace deformer {
+
+namespace {
+
+// Passages that are looked up at once at most.
+constexpr std::size_t kMostPassagesAtOnce = 64;
+
+// English WordPiece makes about one token of 4 bytes or more; used only to bound memory.
+constexpr std::size_t kBytesPerToken = 4;
+
+// Rows of questions under way, in batches: enough for those who ask about one passage to meet,
+// little beside the passages' states.
+constexpr std::size_t kBatchesOfQuestions = 4;
+
+std::optional<Error> abandonment(const Reading& reading) {
+  const RequestControl& control = reading.control();
+  if (control.cancel.stop_requested()) {
+    return Error(ErrorCode::kCancelled, reading.name() + ": cancelled");
+  }
+  if (control.deadline && *control.deadline <= std::chrono::steady_clock::now()) {
+    return Error(ErrorCode::kTimedOut, reading.name() + ": its deadline has passed");
+  }
+  return std::nullopt;
+}
+
+// Gives each question without states its own of `fresh`, in order, as a view.
+void hand_out(const Encoding& fresh, std::span<QuestionState* const> questions) {
+  std::int64_t next = 0;
+  for (QuestionState* const question : questions) {
+    if (question->hidden.defined()) continue;
+    const std::int64_t first = fresh.offsets[static_cast<std::size_t>(next)];
+    question->hidden = fresh.hidden.narrow(0, first, fresh.length(next));
+    ++next;
+  }
+}
+
+Encoding states_of(std::span<QuestionState* const> questions) {
+  Encoding encoding;
+  encoding.offsets.push_back(0);
+  std::vector<at::Tensor> states;
+  for (const QuestionState* const question : questions) {
+    states.push_back(question->hidden);
+    encoding.offsets.push_back(encoding.offsets.back() + states.back().size(0));
+  }
+  encoding.hidden = at::cat(states);
+  return encoding;
+}
+
+Error lacking(const Reading& reading, const char* what, const char* expected) {
+  return {ErrorCode::kInvalidArgument,
+          reading.name() + ": " + what + ": expected " + expected + ", found none"};
+}
+
+}  // namespace
+
+ReadingEngine::ReadingEngine(const Model& model, const PassageStore* store, ReadingOptions options)
+    : model_(model),
+      layout_(model.segment_layout()),
+      options_(std::move(options)),
+      source_(model, store, options_.batch_tokens, &times_),
+      question_special_tokens_(layout_.question({}).ids.size()),
+      passage_special_tokens_(static_cast<std::size_t>(layout_.passage_special_tokens())),
+      pipeline_([this](RunningBatch& batch, const nn::HostCopy& logits) {
+        finish_batch(batch, logits);
+      }) {}
+
+ReadingEngine::~ReadingEngine() = default;
+
+std::vector<PreparedQuestion> ReadingEngine::prepare(const Reading& reading) const {
+  std::vector<PreparedQuestion> questions;
+  for (const std::string& text : reading.questions()) {
+    questions.push_back(prepare_question(model_.tokenizer(), model_.config().split, text));
+  }
+  return questions;
+}
+
+void ReadingEngine::add(std::shared_ptr<Reading> reading) {
+  std::vector<PreparedQuestion> questions;
+  std::optional<Error> error;
+  {
+    const StageTimer timer(&times_, &StageTimes::tokenize);
+    error = attempt([&] { questions = prepare(*reading); });
+  }
+  if (error) {
+    ++finished_;
+    reading->fail(*error);
+    return;
+  }
+  add(std::move(reading), std::move(questions));
+}
+
+void ReadingEngine::add(std::shared_ptr<Reading> reading, std::vector<PreparedQuestion> questions) {
+  if (const auto error = fault_of(*reading, questions)) {
+    ++finished_;
+    reading->fail(*error);
+    return;
+  }
+  const auto active = std::make_shared<ActiveReading>();
+  active->reading = std::move(reading);
+  const std::span<const Passage> passages = active->reading->passages();
+  std::size_t asked = 0;
+  for (std::size_t place = 0; place < passages.size(); ++place) {
+    std::vector<Asker>& askers = waiting_.of(passages[place]).askers;
+    // A passage that a request names twice counts once.
+    if (!askers.empty() && askers.back().active == active) continue;
+    askers.push_back({active, place});
+    ++asked;
+  }
+  active->pairs_left = asked * questions.size();
+  for (PreparedQuestion& question : questions) {
+    active->rows += question.ids.size() + question_special_tokens_;
+    active->questions.push_back({std::move(question), {}, asked});
+  }
+  question_rows_ += active->rows;
+  active_.push_back(active);
+}
+
+std::optional<Error> ReadingEngine::fault_of(const Reading& reading,
+                                             std::span<const PreparedQuestion> questions) const {
+  if (questions.empty()) return lacking(reading, "choices", "at least one");
+  const bool blank = std::any_of(questions.begin(), questions.end(),
+                                 [](const auto& question) { return question.ids.empty(); });
+  if (blank && !options_.blank_texts) return lacking(reading, "question", "at least one token");
+  if (reading.passages().empty()) return lacking(reading, "passages", "at least one");
+  return std::nullopt;
+}
+
+bool ReadingEngine::is_full() const noexcept {
+  return question_rows_ >= kBatchesOfQuestions * options_.batch_tokens;
+}
+
+bool ReadingEngine::run_batch() {
+  const c10::InferenceMode inference;
+  drop_abandoned();
+  while (ready_tokens_ <= options_.batch_tokens && !waiting_.empty()) look_up_portion();
+  RunningBatch batch{take_batch(), {}};
+  const bool some = !batch.windows.empty();
+  if (some) {
+    std::optional<nn::HostCopy> logits;
+    if (const auto error = attempt([&] { logits = compute(batch); })) {
+      for (const WindowOfPair& each : batch.windows) end(each.pair->active, &*error);
+    } else {
+      pipeline_.push(std::move(batch), *std::move(logits));
+    }
+  } else {
+    pipeline_.drain();
+  }
+  forget_ended();
+  return some;
+}
+
+void ReadingEngine::forget_ended() {
+  std::erase_if(active_, [](const auto& active) { return active->over; });
+}
+
+void ReadingEngine::abandon(const Error& error) {
+  while (!active_.empty()) {
+    const std::shared_ptr<ActiveReading> active = active_.back();
+    end(active, &error);
+    active_.pop_back();
+  }
+  ready_.clear();
+  ready_tokens_ = 0;
+}
+
+void ReadingEngine::drop_abandoned() {
+  for (const auto& active : active_) {
+    if (active->over) continue;
+    if (const auto error = abandonment(*active->reading)) end(active, &*error);
+  }
+  forget_ended();
+}
+
+// With its error, or with all its pairs.
+void ReadingEngine::end(const std::shared_ptr<ActiveReading>& active, const Error* error) {
+  if (std::exchange(active->over, true)) return;
+  question_rows_ -= active->rows;
+  ++finished_;
+  for (QuestionState& question : active->questions) question.hidden.reset();
+  if (error != nullptr) {
+    active->reading->fail(*error);
+  } else {
+    active->reading->finish();
+  }
+}
+
+bool ReadingEngine::is_blank(const Passage& passage) const {
+  return options_.blank_texts && passage.id.empty() && passage.text.empty();
+}
+
+void ReadingEngine::look_up_portion() {
+  const std::vector<Group> groups =
+      waiting_.take(kMostPassagesAtOnce, kBytesPerToken * options_.batch_tokens,
+                    kBytesPerToken * source_.expected_tokens());
+  std::vector<const Passage*> wanted;
+  std::vector<std::size_t> places;  // of the groups among the wanted ones
+  for (const Group& group : groups) {
+    const bool asked = !is_blank(*group.passage) &&
+                       std::any_of(group.askers.begin(), group.askers.end(),
+                                   [](const Asker& asker) { return !asker.active->over; });
+    places.push_back(asked ? wanted.size() : static_cast<std::size_t>(-1));
+    if (asked) wanted.push_back(group.passage);
+  }
+  std::vector<ReadyPassage> found;
+  if (const auto error = attempt([&] { found = source_.resolve(wanted); })) {
+    for (const Group& group : groups) {
+      for (const Asker& asker : group.askers) end(asker.active, &*error);
+    }
+    return;
+  }
+  queue_portion(groups, places, std::move(found));
+}
+
+void ReadingEngine::queue_portion(std::span<const Group> groups,
+                                  std::span<const std::size_t> places,
+                                  std::vector<ReadyPassage> found) {
+  const auto portion = std::make_shared<const std::vector<ReadyPassage>>(std::move(found));
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    std::shared_ptr<const ReadyPassage> passage;  // keeps the portion alive
+    if (places[i] < portion->size()) passage = {portion, &(*portion)[places[i]]};
+    for (const Asker& asker : groups[i].askers) {
+      if (passage && passage->error) {
+        end(asker.active, &*passage->error);
+      } else if (!asker.active->over) {
+        queue_pairs(asker, passage);
+      }
+    }
+  }
+}
+
+void ReadingEngine::queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage) {
+  // Texts without a token have no window.
+  if (options_.blank_texts && passage && passage->encoded->windows.empty()) passage = nullptr;
+  const std::size_t windows = passage ? passage->encoded->windows.size() : 1;
+  for (std::size_t question = 0; question < asker.active->questions.size(); ++question) {
+    if (asker.active->over) return;
+    const auto pair = std::make_shared<PairState>();
+    pair->active = asker.active;
+    pair->question = question;
+    pair->place = asker.place;
+    pair->passage = passage;
+    pair->windows.resize(windows);
+    pair->windows_left = windows;
+    pair->state().windows_left = pair->state().windows_left + windows - 1;
+    for (std::size_t window = 0; window < windows; ++window) {
+      ready_.push_back({pair, window});
+      ready_tokens_ += joint_rows(*pair, window);
+    }
+    if (windows == 0) finish_pair(*pair);
+  }
+}
+
+std::size_t ReadingEngine::passage_rows(const PairState& pair, std::size_t window) const {
+  const std::size_t tokens =
+      pair.passage == nullptr ? 0 : pair.passage->encoded->windows[window].num_tokens;
+  return tokens + passage_special_tokens_;
+}
+
+std::size_t ReadingEngine::joint_rows(const PairState& pair, std::size_t window) const {
+  return pair.state().prepared.ids.size() + question_special_tokens_ + passage_rows(pair, window);
+}
+
+std::vector<WindowOfPair> ReadingEngine::take_batch() {
+  std::vector<WindowOfPair> batch;
+  std::size_t tokens = 0;
+  while (!ready_.empty()) {
+    WindowOfPair& next = ready_.front();
+    const std::size_t rows = joint_rows(*next.pair, next.window);
+    const bool over = next.pair->active->over;
+    if (!over && !batch.empty() && tokens + rows > options_.batch_tokens) break;
+    ready_tokens_ -= rows;
+    if (!over) {
+      tokens += rows;
+      --next.pair->state().windows_left;
+      batch.push_back(std::move(next));
+    }
+    ready_.pop_front();
+  }
+  joint_tokens_ += tokens;
+  return batch;
+}
+
+// [outputs, rows]; fills the batch's offsets.
+nn::HostCopy ReadingEngine::compute(RunningBatch& batch) {
+  ++batches_;
+  std::vector<SegmentPair> pairs(batch.windows.size());
+  const Encoding questions = lower_questions(batch.windows, pairs);
+  const Encoding passages = lower_passages(batch.windows, pairs);
+  const StageTimer timer(&times_, &StageTimes::upper);
+  const Head& head = *model_.head();
+  Encoding joint = upper_in_parts(model_, questions, passages, pairs, head.rows());
+  nn::HostCopy logits(head.logits(joint.hidden).t().contiguous());
+  keep_questions(batch.windows);
+  batch.offsets = std::move(joint.offsets);
+  return logits;
+}
+
+// States of the batch's questions, each once unless they depend on the passage; fills the pairs'
+// question indices.
+Encoding ReadingEngine::lower_questions(std::span<const WindowOfPair> batch,
+                                        std::vector<SegmentPair>& pairs) {
+  const StageTimer timer(&times_, &StageTimes::lower);
+  const bool own = layout_.question_depends_on_passage();
+  std::map<const QuestionState*, std::int64_t> places;
+  std::vector<QuestionState*> states;  // by question of the encoding
+  std::vector<Segment> segments;       // of those that have yet to be computed
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    QuestionState& state = batch[i].pair->state();
+    const auto [place, added] = places.emplace(&state, std::ssize(states));
+    pairs[i].question = own ? std::ssize(states) : place->second;
+    if (!added && !own) continue;
+    states.push_back(&state);
+    if (state.hidden.defined() && !own) continue;
+    const auto rows = static_cast<std::int64_t>(passage_rows(*batch[i].pair, batch[i].window));
+    segments.push_back(layout_.question(state.prepared.ids, rows));
+  }
+  Encoding fresh;
+  if (!segments.empty()) fresh = lower_in_parts(model_, segments);
+  if (own) return fresh;
+  hand_out(fresh, states);
+  return segments.size() == states.size() ? fresh : states_of(states);
+}
+
+// States of the batch's windows, each once unless they depend on the question, then those of blank
+// texts; fills the pairs' passage indices.
+Encoding ReadingEngine::lower_passages(std::span<const WindowOfPair> batch,
+                                       std::vector<SegmentPair>& pairs) const {
+  const bool shared = !layout_.passage_depends_on_question();
+  std::map<std::pair<const ReadyPassage*, std::size_t>, std::int64_t> places;
+  std::vector<WindowRequest> windows;
+  std::vector<Segment> blanks;
+  std::vector<std::size_t> blank_pairs;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const auto& [pair, window] = batch[i];
+    const auto question_rows =
+        static_cast<std::int64_t>(pair->state().prepared.ids.size() + question_special_tokens_);
+    if (pair->passage == nullptr) {
+      blank_pairs.push_back(i);
+      blanks.push_back(layout_.passage({}, question_rows));
+      continue;
+    }
+    const std::pair key{pair->passage.get(), window};
+    const auto [place, added] = places.emplace(key, std::ssize(windows));
+    pairs[i].passage = shared ? place->second : std::ssize(windows);
+    if (added || !shared) windows.push_back({pair->passage.get(), window, question_rows});
+  }
+  for (std::size_t i = 0; i < blank_pairs.size(); ++i) {
+    pairs[blank_pairs[i]].passage = static_cast<std::int64_t>(windows.size() + i);
+  }
+  if (blanks.empty()) return source_.lower(windows);
+  Encoding lowered = lower_in_parts(model_, blanks);
+  if (windows.empty()) return lowered;
+  const std::array<Encoding, 2> encodings{source_.lower(windows), std::move(lowered)};
+  return concatenate(encodings);
+}
+
+// Of a batch's questions the next batches want some: those states are copied, because as views they
+// would hold the whole batch's.
+void ReadingEngine::keep_questions(std::span<const WindowOfPair> batch) const {
+  for (const WindowOfPair& each : batch) {
+    QuestionState& state = each.pair->state();
+    if (!state.hidden.defined()) continue;
+    if (state.windows_left == 0) {
+      state.hidden.reset();
+    } else if (state.hidden.storage().nbytes() > state.hidden.nbytes()) {
+      state.hidden = state.hidden.clone();
+    }
+  }
+}
+
+void ReadingEngine::finish_batch(RunningBatch& batch, const nn::HostCopy& running) {
+  at::Tensor logits;
+  std::optional<Error> error;
+  {
+    const StageTimer timer(&times_, &StageTimes::upper);
+    error = attempt([&] { logits = running.wait(); });
+  }
+  const StageTimer timer(&times_, &StageTimes::decode);
+  for (std::size_t i = 0; i < batch.windows.size(); ++i) {
+    PairState& pair = *batch.windows[i].pair;
+    if (error) end(pair.active, &*error);
+    if (pair.active->over) continue;
+    const auto rows = static_cast<std::size_t>(batch.offsets[i + 1] - batch.offsets[i]);
+    WindowOutputs& window = pair.windows[batch.windows[i].window];
+    window.rows = rows;
+    for (std::int64_t output = 0; output < logits.size(0); ++output) {
+      const float* const first =
+          logits.const_data_ptr<float>() + output * logits.size(1) + batch.offsets[i];
+      window.values.insert(window.values.end(), first, first + rows);
+    }
+    if (--pair.windows_left == 0) finish_pair(pair);
+  }
+  if (options_.on_batch) options_.on_batch();
+}
+
+void ReadingEngine::finish_pair(PairState& pair) {
+  ActiveReading& active = *pair.active;
+  const ReadPair read{.question = pair.question,
+                      .place = pair.place,
+                      .question_cut = pair.state().prepared.cut,
+                      .passage = pair.passage.get(),
+                      .windows = pair.windows};
+  const auto error = attempt([&] { active.reading->take(read); });
+  pair.windows.clear();
+  if (error) {
+    end(pair.active, &*error);
+  } else if (--active.pairs_left == 0) {
+    end(pair.active, nullptr);
+  }
+}
+
+}  // namespace deformer

@@ -1,0 +1,275 @@
+// Requests of one call that fare differently, and calls of any size.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "deformer/error.h"
+#include "deformer/pair_classifier.h"
+#include "deformer/passage_encoder.h"
+#include "deformer/span_qa.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::steady_clock;
+
+const Passage kRiver{"river", "The river rose in March and fell in May."};
+const Passage kTown{"town", "The people of the town moved their animals to the old mill."};
+
+// A store whose records can be spoiled, and which counts what is asked at once.
+class SpoiledStore : public PassageStore {
+ public:
+  explicit SpoiledStore(std::shared_ptr<PassageStore> store) : store_(std::move(store)) {}
+
+  std::vector<std::shared_ptr<const EncodedPassage>> get(
+      std::span<const std::string> ids) const override {
+    largest_portion = std::max(largest_portion, ids.size());
+    for (const std::string& id : ids) {
+      if (id == spoiled) throw Error(fault, "passage \"" + id + "\": spoiled");
+    }
+    return store_->get(ids);
+  }
+  void put(std::span<const EncodedPassage> passages) override { store_->put(passages); }
+  std::size_t erase(std::span<const std::string> ids) override { return store_->erase(ids); }
+  std::size_t size() const override { return store_->size(); }
+  const Fingerprint& fingerprint() const noexcept override { return store_->fingerprint(); }
+
+  std::string spoiled;
+  ErrorCode fault = ErrorCode::kCorrupt;
+  mutable std::size_t largest_portion = 0;
+
+ private:
+  std::shared_ptr<PassageStore> store_;
+};
+
+class AnswerEach : public testing::Test {
+ protected:
+  AnswerEach() {
+    test::write_tiny_model(dir_.path());
+    model_ = Model::load(dir_.path());
+    store_ = std::make_shared<SpoiledStore>(open_passage_store("memory:", model_->fingerprint()));
+    const std::vector<Passage> passages{kRiver, kTown};
+    static_cast<void>(PassageEncoder(model_, store_).encode(passages));
+  }
+
+  // By request: its best text, or the code of its error.
+  struct Seen {
+    std::string text;
+    std::optional<ErrorCode> error;
+    std::string message;
+  };
+  [[nodiscard]] std::vector<Seen> ask(const std::vector<QaRequest>& requests,
+                                      const BatchOptions& batches = {}) const {
+    std::vector<std::optional<Seen>> seen(requests.size());
+    SpanQa(model_, store_)
+        .answer_each(
+            requests,
+            [&](std::size_t request, Outcome<QaResult>&& outcome) {
+              EXPECT_FALSE(seen.at(request).has_value()) << "twice";
+              if (const Error* const error = outcome.error()) {
+                seen[request] = Seen{"", error->code(), error->what()};
+              } else {
+                EXPECT_EQ(outcome.value().id, requests[request].id);
+                seen[request] = Seen{outcome.value().answers.front().text, {}, ""};
+              }
+            },
+            {}, batches);
+    std::vector<Seen> all;
+    for (const auto& each : seen) all.push_back(each.value());
+    return all;
+  }
+
+  [[nodiscard]] std::string expected(const std::string& question, const Passage& passage) const {
+    const std::vector<QaRequest> request{{.question = question, .passages = {passage}}};
+    return SpanQa(model_).answer(request).front().answers.front().text;
+  }
+
+  test::TempDir dir_;
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<SpoiledStore> store_;
+};
+
+TEST_F(AnswerEach, ARequestAtFaultLeavesTheOthersAlone) {
+  const std::vector<QaRequest> requests{
+      {"good", "Who moved?", {kTown}},
+      {"blank", " ", {kTown}},
+      {"nowhere", "Who moved?", {}},
+      {"unknown", "Who moved?", {{"no such", ""}}},
+      {"half known", "Who moved?", {{"river", ""}, {"no such", ""}}},
+      {.id = "options",
+       .question = "Who?",
+       .passages = {kTown},
+       .options = AnswerOptions{.top_k = 0}},
+      {"stored", "When did it rise?", {{"river", ""}}},
+  };
+  for (const std::size_t batch_tokens : {std::size_t{1}, std::size_t{4096}}) {
+    const auto seen = ask(requests, {.batch_tokens = batch_tokens});
+    EXPECT_EQ(seen[0].text, expected("Who moved?", kTown));
+    EXPECT_EQ(seen[1].error, ErrorCode::kInvalidArgument);
+    EXPECT_NE(seen[1].message.find("\"blank\": question"), std::string::npos) << seen[1].message;
+    EXPECT_EQ(seen[2].error, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(seen[3].error, ErrorCode::kNotFound);
+    EXPECT_EQ(seen[4].error, ErrorCode::kNotFound);
+    EXPECT_EQ(seen[5].error, ErrorCode::kInvalidArgument);
+    EXPECT_EQ(seen[6].text, expected("When did it rise?", kRiver));
+  }
+}
+
+TEST_F(AnswerEach, ADamagedRecordConcernsThoseWhoAskAboutIt) {
+  store_->spoiled = "town";
+  const auto seen = ask({{"a", "Who moved?", {{"town", ""}}},
+                         {"b", "When did it rise?", {{"river", ""}}},
+                         {"c", "Who moved?", {{"river", ""}, {"town", ""}}}});
+  EXPECT_EQ(seen[0].error, ErrorCode::kCorrupt);
+  EXPECT_EQ(seen[1].text, expected("When did it rise?", kRiver));
+  EXPECT_EQ(seen[2].error, ErrorCode::kCorrupt);
+}
+
+TEST_F(AnswerEach, AStoreThatIsGoneIsTheErrorOfAllWhoNeedIt) {
+  store_->spoiled = "town";
+  store_->fault = ErrorCode::kIo;
+  const auto seen = ask({{"a", "Who moved?", {{"town", ""}}}, {"b", " ", {kRiver}}});
+  EXPECT_EQ(seen[0].error, ErrorCode::kIo);
+  EXPECT_EQ(seen[1].error, ErrorCode::kInvalidArgument);
+}
+
+TEST_F(AnswerEach, ARequestHasItsOwnOptions) {
+  std::vector<QaRequest> requests(2, {.question = "When did it rise?", .passages = {kRiver}});
+  requests[0].options = AnswerOptions{.top_k = 3, .max_answer_tokens = 1};
+  requests[1].options = AnswerOptions{.top_k = 2, .max_answer_tokens = 2, .align_to_words = false};
+  const auto together = SpanQa(model_).answer(requests, {.top_k = 5});
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const AnswerOptions options = *requests[i].options;
+    QaRequest plain = requests[i];
+    plain.options.reset();
+    const auto alone = SpanQa(model_).answer(std::span(&plain, 1), options);
+    ASSERT_EQ(together[i].answers.size(), options.top_k);
+    for (std::size_t k = 0; k < options.top_k; ++k) {
+      EXPECT_EQ(together[i].answers[k].bytes, alone[0].answers[k].bytes);
+    }
+  }
+}
+
+TEST_F(AnswerEach, CancelledAndLateRequestsEndBeforeTheirBatch) {
+  std::stop_source stopped;
+  stopped.request_stop();
+  const auto past = steady_clock::now() - hours(1);
+  const auto future = steady_clock::now() + hours(1);
+  const std::vector<QaRequest> requests{
+      {.id = "a",
+       .question = "Who?",
+       .passages = {kTown},
+       .control = {.cancel = stopped.get_token()}},
+      {.id = "b", .question = "Who?", .passages = {kTown}, .control = {.deadline = past}},
+      {.id = "c", .question = "Who?", .passages = {kTown}, .control = {.deadline = future}},
+  };
+  const auto seen = ask(requests);
+  EXPECT_EQ(seen[0].error, ErrorCode::kCancelled);
+  EXPECT_EQ(seen[1].error, ErrorCode::kTimedOut);
+  EXPECT_EQ(seen[2].text, expected("Who?", kTown));
+}
+
+// The first answer cancels the rest: one batch each is all that is computed.
+TEST_F(AnswerEach, CancellingWhileBatchesRunEndsWhatHasNotBegun) {
+  std::stop_source source;
+  std::vector<QaRequest> requests;
+  for (int i = 0; i < 20; ++i) {
+    requests.push_back({.id = std::to_string(i),
+                        .question = "Who?",
+                        .passages = {kTown},
+                        .control = {.cancel = source.get_token()}});
+  }
+  std::size_t answered = 0;
+  std::size_t cancelled = 0;
+  SpanQa(model_).answer_each(requests,
+                             [&](std::size_t, Outcome<QaResult>&& outcome) {
+                               if (outcome.ok()) {
+                                 ++answered;
+                                 source.request_stop();
+                               } else {
+                                 cancelled +=
+                                     outcome.error()->code() == ErrorCode::kCancelled ? 1 : 0;
+                               }
+                             },
+                             {}, {.batch_tokens = 1});
+  EXPECT_EQ(answered, 1U);
+  EXPECT_EQ(cancelled, 19U);
+}
+
+TEST_F(AnswerEach, WhatTheSinkThrowsEndsTheCall) {
+  const std::vector<QaRequest> requests(3, {.question = "Who?", .passages = {kTown}});
+  std::size_t calls = 0;
+  const auto sink = [&](std::size_t, Outcome<QaResult>&&) {
+    ++calls;
+    throw std::runtime_error("enough");
+  };
+  EXPECT_THROW(SpanQa(model_).answer_each(requests, sink), std::runtime_error);
+  EXPECT_EQ(calls, 1U);
+}
+
+// More questions than are under way at once, each on several passages that all share.
+TEST_F(AnswerEach, ResultsDoNotDependOnHowManyRequestsThereAre) {
+  const std::vector<std::string> questions{"Who moved?", "When did it rise?", "Where is the mill?"};
+  std::vector<QaRequest> requests;
+  for (std::size_t i = 0; i < 60; ++i) {
+    requests.push_back({std::to_string(i), questions[i % 3], {kRiver, kTown}});
+  }
+  std::map<std::string, std::string> alone;
+  for (const std::string& question : questions) {
+    const std::vector<QaRequest> request{{"", question, {kRiver, kTown}}};
+    alone[question] = SpanQa(model_).answer(request).front().answers.front().text;
+  }
+  const auto seen = ask(requests, {.batch_tokens = 64});
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(seen[i].text, alone.at(requests[i].question)) << i;
+  }
+}
+
+// A store is asked for fewer passages at once when they turn out to be long.
+TEST_F(AnswerEach, LongStoredPassagesAreLookedUpInSmallPortions) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "The people of the town moved their animals. ";
+  std::vector<Passage> passages;
+  std::vector<QaRequest> requests;
+  for (int i = 0; i < 30; ++i) {
+    passages.push_back({"long " + std::to_string(i), text});
+    requests.push_back({"", "Who moved?", {{passages.back().id, ""}}});
+  }
+  static_cast<void>(PassageEncoder(model_, store_).encode(passages));
+  const std::size_t rows = store_->get({{passages[0].id}}).front()->hidden.rows;
+  store_->largest_portion = 0;
+  static_cast<void>(ask(requests, {.batch_tokens = rows}));
+  EXPECT_LE(store_->largest_portion, 30U);
+  std::vector<QaRequest> again(requests.begin() + 10, requests.end());
+  store_->largest_portion = 0;
+  static_cast<void>(ask(again, {.batch_tokens = 100}));
+  EXPECT_LE(store_->largest_portion, 2U);
+}
+
+TEST(ClassifyEach, ARequestAtFaultLeavesTheOthersAlone) {
+  const test::TempDir dir;
+  test::write_tiny_model(dir.path(), {.task = Task::kBoolq});
+  const auto model = Model::load(dir.path());
+  const std::vector<PairRequest> requests{{"a", "is it old", kTown},
+                                          {"b", "is it old", {"none", ""}}};
+  const PairClassifier classifier(model);
+  std::vector<std::optional<ErrorCode>> errors(2);
+  classifier.classify_each(requests, [&](std::size_t i, Outcome<PairResult>&& outcome) {
+    if (outcome.error() != nullptr) errors[i] = outcome.error()->code();
+  });
+  EXPECT_FALSE(errors[0].has_value());
+  EXPECT_EQ(errors[1], ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace deformer

@@ -1,0 +1,289 @@
+#include "deformer/answer_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "deformer/error.h"
+#include "support/expect_error.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+const Passage kRiver{"river", "The river rose in March and fell in May."};
+const Passage kTown{"town", "The people of the town moved their animals to the old mill."};
+
+// Holds the queue's thread in the look-up of its passages until it is let go.
+class GateStore : public PassageStore {
+ public:
+  explicit GateStore(const Fingerprint& fingerprint)
+      : store_(open_passage_store("memory:", fingerprint)) {}
+
+  std::vector<std::shared_ptr<const EncodedPassage>> get(
+      std::span<const std::string> ids) const override {
+    if (!entered_.exchange(true)) {
+      reached_.set_value();
+      open_.get_future().wait();
+    }
+    return store_->get(ids);
+  }
+  void put(std::span<const EncodedPassage> passages) override { store_->put(passages); }
+  std::size_t erase(std::span<const std::string> ids) override { return store_->erase(ids); }
+  std::size_t size() const override { return store_->size(); }
+  const Fingerprint& fingerprint() const noexcept override { return store_->fingerprint(); }
+
+  void wait_until_reached() { reached_.get_future().wait(); }
+  void open() { open_.set_value(); }
+
+ private:
+  std::shared_ptr<PassageStore> store_;
+  mutable std::atomic<bool> entered_{false};
+  mutable std::promise<void> reached_;
+  mutable std::promise<void> open_;
+};
+
+// Waits for the outcome, and sees that it comes once.
+template <typename Result>
+class Waiter {
+ public:
+  [[nodiscard]] std::function<void(Outcome<Result>&&)> done() {
+    return [this](Outcome<Result>&& outcome) { promise_.set_value(std::move(outcome)); };
+  }
+  [[nodiscard]] const Outcome<Result>& outcome() {
+    if (!outcome_) outcome_.emplace(promise_.get_future().get());
+    return *outcome_;
+  }
+  [[nodiscard]] std::optional<ErrorCode> fault() {
+    const Error* const error = outcome().error();
+    return error == nullptr ? std::nullopt : std::optional(error->code());
+  }
+
+ private:
+  std::promise<Outcome<Result>> promise_;
+  std::optional<Outcome<Result>> outcome_;
+};
+
+class AnswerQueueTest : public testing::Test {
+ protected:
+  AnswerQueueTest() {
+    test::write_tiny_model(dir_.path());
+    model_ = Model::load(dir_.path());
+  }
+
+  [[nodiscard]] std::string expected(const std::string& question, const Passage& passage) const {
+    const std::vector<QaRequest> request{{.question = question, .passages = {passage}}};
+    return SpanQa(model_).answer(request).front().answers.front().text;
+  }
+
+  test::TempDir dir_;
+  std::shared_ptr<const Model> model_;
+};
+
+TEST_F(AnswerQueueTest, AnswersFromManyThreadsAsAlone) {
+  constexpr int kThreads = 6;
+  constexpr int kRequests = 20;
+  const std::vector<std::string> questions{"Who moved?", "When did it rise?", "Where is the mill?"};
+  std::map<std::string, std::string> alone;
+  for (const std::string& question : questions) alone[question] = expected(question, kTown);
+  AnswerQueue queue(model_, nullptr, {.batch_tokens = 128});
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < kRequests; ++i) {
+        const std::string& question = questions[static_cast<std::size_t>(thread + i) % 3];
+        Waiter<QaResult> waiter;
+        queue.submit(QaRequest{"", question, {kTown}}, waiter.done());
+        right += waiter.outcome().value().answers.front().text == alone.at(question) ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, kThreads * kRequests);
+  queue.close();
+  const AnswerQueueStats stats = queue.stats();
+  EXPECT_EQ(stats.answered, static_cast<std::uint64_t>(kThreads * kRequests));
+  EXPECT_EQ(stats.requests, 0U);
+  EXPECT_EQ(stats.tokens, 0U);
+  EXPECT_GT(stats.joint_tokens, 0U);
+}
+
+// What comes while a batch is made ready is the next batch, as one.
+TEST_F(AnswerQueueTest, WhatWaitsIsOneBatch) {
+  const auto store = std::make_shared<GateStore>(model_->fingerprint());
+  AnswerQueue queue(model_, store);
+  std::vector<Waiter<QaResult>> waiters(9);
+  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[0].done());
+  store->wait_until_reached();
+  for (std::size_t i = 1; i < waiters.size(); ++i) {
+    queue.submit(QaRequest{"", "When did it rise?", {kRiver}}, waiters[i].done());
+  }
+  EXPECT_EQ(queue.stats().requests, waiters.size());
+  store->open();
+  for (Waiter<QaResult>& waiter : waiters) EXPECT_TRUE(waiter.outcome().ok());
+  queue.close();
+  EXPECT_EQ(queue.stats().batches, 2U);
+}
+
+TEST_F(AnswerQueueTest, CancelledAndLateRequestsAreNotRead) {
+  const auto store = std::make_shared<GateStore>(model_->fingerprint());
+  AnswerQueue queue(model_, store);
+  std::vector<Waiter<QaResult>> waiters(4);
+  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[0].done());
+  store->wait_until_reached();
+  std::stop_source source;
+  const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+  queue.submit({.question = "Who?", .passages = {kTown}, .control = {.cancel = source.get_token()}},
+               waiters[1].done());
+  queue.submit({.question = "Who?", .passages = {kTown}, .control = {.deadline = soon}},
+               waiters[2].done());
+  queue.submit({.question = "Who moved?", .passages = {kTown}}, waiters[3].done());
+  source.request_stop();
+  std::this_thread::sleep_until(soon);
+  store->open();
+  EXPECT_TRUE(waiters[0].outcome().ok());
+  EXPECT_EQ(waiters[1].fault(), ErrorCode::kCancelled);
+  EXPECT_EQ(waiters[2].fault(), ErrorCode::kTimedOut);
+  EXPECT_TRUE(waiters[3].outcome().ok());
+  queue.close();
+  EXPECT_EQ(queue.stats().cancelled, 1U);
+  EXPECT_EQ(queue.stats().timed_out, 1U);
+}
+
+TEST_F(AnswerQueueTest, AFullQueueRefusesAtOnce) {
+  const auto store = std::make_shared<GateStore>(model_->fingerprint());
+  AnswerQueue queue(model_, store, {.max_waiting_tokens = 40});
+  std::vector<Waiter<QaResult>> waiters(3);
+  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[0].done());
+  store->wait_until_reached();
+  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[1].done());
+  queue.submit(QaRequest{"third", "Who moved?", {kTown}}, waiters[2].done());
+  EXPECT_EQ(waiters[2].fault(), ErrorCode::kResourceExhausted);
+  EXPECT_NE(std::string(waiters[2].outcome().error()->what()).find("\"third\": the queue is full"),
+            std::string::npos);
+  store->open();
+  EXPECT_TRUE(waiters[0].outcome().ok());
+  EXPECT_TRUE(waiters[1].outcome().ok());
+  queue.close();
+  EXPECT_EQ(queue.stats().refused, 1U);
+}
+
+TEST_F(AnswerQueueTest, AFaultIsItsRequestsOwn) {
+  AnswerQueue queue(model_);
+  Waiter<QaResult> blank;
+  Waiter<QaResult> unknown;
+  Waiter<QaResult> options;
+  Waiter<QaResult> good;
+  queue.submit(QaRequest{"blank", " ", {kTown}}, blank.done());
+  queue.submit(QaRequest{"unknown", "Who?", {{"none", ""}}}, unknown.done());
+  queue.submit({.question = "Who?", .passages = {kTown}, .options = AnswerOptions{.top_k = 0}},
+               options.done());
+  queue.submit(QaRequest{"good", "Who moved?", {kTown}}, good.done());
+  EXPECT_EQ(blank.fault(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(unknown.fault(), ErrorCode::kNotFound);
+  EXPECT_EQ(options.fault(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(good.outcome().value().answers.front().text, expected("Who moved?", kTown));
+}
+
+TEST_F(AnswerQueueTest, ClosingAnswersWhatIsThereAndRefusesTheRest) {
+  AnswerQueue queue(model_, nullptr, {.batch_tokens = 1});
+  std::atomic<int> answered{0};
+  for (int i = 0; i < 10; ++i) {
+    queue.submit(QaRequest{"", "Who moved?", {kTown}},
+                 [&](Outcome<QaResult>&& outcome) { answered += outcome.ok() ? 1 : 0; });
+  }
+  queue.close();
+  EXPECT_EQ(answered, 10);
+  Waiter<QaResult> late;
+  queue.submit(QaRequest{"late", "Who moved?", {kTown}}, late.done());
+  EXPECT_EQ(late.fault(), ErrorCode::kCancelled);
+}
+
+TEST_F(AnswerQueueTest, DestroyingItCancelsWhatWaits) {
+  const auto store = std::make_shared<GateStore>(model_->fingerprint());
+  std::vector<Waiter<QaResult>> waiters(5);
+  {
+    AnswerQueue queue(model_, store, {.batch_tokens = 1});
+    for (Waiter<QaResult>& waiter : waiters) {
+      queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiter.done());
+    }
+    store->wait_until_reached();
+    std::thread([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      store->open();
+    }).detach();
+  }
+  int cancelled = 0;
+  for (Waiter<QaResult>& waiter : waiters) {
+    cancelled += waiter.fault() == ErrorCode::kCancelled ? 1 : 0;
+  }
+  EXPECT_GE(cancelled, 3);
+}
+
+TEST_F(AnswerQueueTest, ACallbackMayAskAgain) {
+  AnswerQueue queue(model_);
+  Waiter<QaResult> second;
+  queue.submit(QaRequest{"first", "Who moved?", {kTown}}, [&](Outcome<QaResult>&&) {
+    queue.submit(QaRequest{"second", "When did it rise?", {kRiver}}, second.done());
+  });
+  EXPECT_EQ(second.outcome().value().id, "second");
+}
+
+TEST_F(AnswerQueueTest, ARequestOfAnotherKindIsRefused) {
+  AnswerQueue queue(model_);
+  Waiter<PairResult> pair;
+  Waiter<ChoiceResult> choice;
+  queue.submit(PairRequest{"p", "Who?", kTown}, pair.done());
+  queue.submit(ChoiceRequest{"c", {"a", "b"}, kTown}, choice.done());
+  EXPECT_EQ(pair.fault(), ErrorCode::kIncompatible);
+  EXPECT_EQ(choice.fault(), ErrorCode::kIncompatible);
+}
+
+TEST(AnswerQueue, ClassifiesAndChooses) {
+  const test::TempDir classes;
+  test::write_tiny_model(classes.path(), {.task = Task::kBoolq});
+  const auto classifier = Model::load(classes.path());
+  const std::vector<PairRequest> pairs{{"p", "is it old", kTown}, {"blank", "", {}}};
+  const auto expected = PairClassifier(classifier).classify(pairs);
+  AnswerQueue pair_queue(classifier);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    Waiter<PairResult> waiter;
+    pair_queue.submit(pairs[i], waiter.done());
+    EXPECT_EQ(waiter.outcome().value().label, expected[i].label);
+  }
+
+  const test::TempDir choices;
+  test::write_tiny_model(choices.path(), {.task = Task::kRace});
+  const auto chooser = Model::load(choices.path());
+  const std::vector<ChoiceRequest> questions{{"c", {"who moved", "when", "where is it"}, kTown}};
+  AnswerQueue choice_queue(chooser);
+  Waiter<ChoiceResult> waiter;
+  choice_queue.submit(questions[0], waiter.done());
+  EXPECT_EQ(waiter.outcome().value().choice, MultipleChoice(chooser).choose(questions)[0].choice);
+  Waiter<ChoiceResult> none;
+  choice_queue.submit(ChoiceRequest{"none", {}, kTown}, none.done());
+  EXPECT_EQ(none.fault(), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(AnswerQueueTest, RefusesWhatTheAnswerStepRefuses) {
+  test::expect_error(ErrorCode::kInvalidArgument, "AnswerQueue: expected a model",
+                     [] { const AnswerQueue queue(nullptr); });
+  test::expect_error(ErrorCode::kInvalidArgument, "batch_tokens",
+                     [&] { const AnswerQueue queue(model_, nullptr, {.batch_tokens = 0}); });
+  test::expect_error(ErrorCode::kInvalidArgument, "top_k",
+                     [&] { const AnswerQueue queue(model_, nullptr, {.answers = {.top_k = 0}}); });
+}
+
+}  // namespace
+}  // namespace deformer
