@@ -1,5 +1,5 @@
-// Measures what a reader costs: the ordinary model against the decomposed one, on the same weights
-// and questions, in one run. docs/performance.md says what each figure means.
+// For deciding whether decomposition pays: measures the joint model against the decomposed one, on
+// the same weights and questions, in one run. docs/performance.md says what each figure means.
 #pragma once
 
 #include <cstddef>
@@ -38,8 +38,8 @@ struct BenchQuestion {
   Passage passage;
 };
 
-/// Rows of a question and of a passage as the layers see them, special tokens included. The default
-/// are the slots of the paper's measurements.
+/// Rows of a question and of a passage as the layers see them, special tokens included. The
+/// defaults are the slots of the paper's measurements.
 struct RowLengths {
   int question = 27;
   int passage = 293;
@@ -77,14 +77,14 @@ struct BenchOptions {
   std::function<void(double done, double total)> progress = nullptr;
 };
 
-/// Of a figure that every round gives.
+/// A figure that every round gives: median, smallest and largest.
 struct Spread {
   double median = 0;
   double low = 0;
   double high = 0;
 };
 
-/// Quantiles of the time of one question, in seconds; between two samples interpolated linearly.
+/// Mean and quantiles of the time of one question, in seconds; linear between two samples.
 struct Latency {
   double mean = 0;
   double p50 = 0;

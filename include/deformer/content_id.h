@@ -1,4 +1,4 @@
-// Names for passages that have none.
+// Ids for passages that the caller has not named, so that equal texts are stored once.
 #pragma once
 
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace deformer {
 
-/// An id that depends on the text alone, so that one text is stored once whoever brings it: 128
-/// bits of XXH3 as 32 hexadecimal digits. The same on every machine and in every version; equal for
-/// two texts only by an accident that 128 bits make negligible, but not safe against malice.
+/// An id that depends on the text alone: 128 bits of XXH3 as 32 hexadecimal digits. The same on
+/// every machine and in every version; equal for two texts only by an accident that 128 bits make
+/// negligible, but not safe against malice.
 [[nodiscard]] DEFORMER_EXPORT std::string content_id(std::string_view text);
 
 }  // namespace deformer

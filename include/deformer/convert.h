@@ -1,4 +1,5 @@
-// Making a model directory of what people hold: Hugging Face's files and TensorFlow's checkpoints.
+// Turns checkpoints of other programs into model directories: Hugging Face's files and
+// TensorFlow's checkpoints.
 #pragma once
 
 #include <cstdint>
@@ -63,13 +64,13 @@ struct ConvertReport {
   std::vector<MappedTensor> mapped;    ///< by `name`
   std::vector<SkippedTensor> skipped;  ///< by `source`
   std::vector<std::string> unused;     ///< left out because of allow_unused
-  bool span_head = false;              ///< without one the reader has to be trained
+  bool span_head = false;              ///< without one the model has to be trained
   bool class_head = false;             ///< `classifier.*` or `logits_proj.*`
 };
 
 /// Reads `from` and writes the model directory `to` (docs/model_format.md): config.json,
 /// model.safetensors, the vocabulary, tokenizer_config.json. `from` is
-///   - a directory of Hugging Face's: config.json with model.safetensors or pytorch_model.bin,
+///   - a Hugging Face directory: config.json with model.safetensors or pytorch_model.bin,
 ///     whole or in shards. A pickle is read without running anything of it;
 ///   - a TensorFlow checkpoint, by its prefix, one of its files or its directory: Google's BERT,
 ///     the original DeFormer's scopes, XLNet. Sizes come from bert_config.json or xlnet_config.json

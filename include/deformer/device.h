@@ -1,4 +1,4 @@
-// Where and how precisely a model computes.
+// Chooses where a model computes (CPU or GPU) and in which arithmetic.
 #pragma once
 
 #include <string>

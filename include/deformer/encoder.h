@@ -1,5 +1,6 @@
-// [T] The split encoder on tensors: lower layers per segment, upper layers per pair. Includes
-// LibTorch's tensor header; programs that only ask questions need span_qa.h, not this.
+// For programs that work on tensors: the split encoder, with lower layers per segment and upper
+// layers per pair. The only public header that includes LibTorch's; programs that only ask
+// questions need span_qa.h, not this.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -35,14 +36,14 @@ struct Encoding {
   }
 };
 
-/// Indices into a question encoding and a passage encoding.
+/// A question and a passage window to be joined: indices into two encodings.
 struct SegmentPair {
   std::int64_t question = 0;
   std::int64_t passage = 0;
 };
 
-/// Which rows of a pair the last layer computes. Less is faster; the rows that are computed do not
-/// change.
+/// Which rows of a pair the last layer computes. Fewer are faster; their values do not depend on
+/// the choice.
 enum class JointRows : std::uint8_t {
   kAll,      ///< both segments in their joint order (passage_place(); for spans BERT: question,
              ///< passage; XLNet: passage, question)

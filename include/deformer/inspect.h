@@ -1,4 +1,5 @@
-// What a model directory holds and what an answer costs.
+// For looking at a model without running it: what its weight files hold, and how much arithmetic
+// an answer takes.
 #pragma once
 
 #include <cstddef>

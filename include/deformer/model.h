@@ -1,4 +1,4 @@
-// A loaded reader: configuration, tokenizer and weights.
+// A loaded model: the configuration, tokenizer and weights that all encode and answer steps share.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,7 @@ class DEFORMER_EXPORT Model {
   [[nodiscard]] static std::shared_ptr<const Model> load(const std::filesystem::path& model_dir,
                                                          const LoadOptions& options = {});
 
-  /// A reader with a span head and new random weights, without a file: for measuring, where only
+  /// A model with a span head and new random weights, without a file: for measuring, where only
   /// sizes matter (published_models.h has those of known models). Equal arguments give equal
   /// weights and so one fingerprint, as long as LibTorch is the same. There is no vocabulary: the
   /// tokenizer reads ids in decimal, "17 4 2301", and throws kUnsupported for any other text.
@@ -70,8 +70,8 @@ class DEFORMER_EXPORT Model {
   [[nodiscard]] const Tokenizer& tokenizer() const noexcept;
   /// Computed at the first call (a hash over the lower weights), then kept.
   [[nodiscard]] const Fingerprint& fingerprint() const;
-  /// Of what EncodedPassage::projections depend on beside the states: the weights of the first
-  /// upper layer's attention. Never 0. Computed at the first call, then kept.
+  /// Hash of what EncodedPassage::projections depend on beside the states: the weights of the
+  /// first upper layer's attention. Never 0. Computed at the first call, then kept.
   [[nodiscard]] std::uint64_t projection_hash() const;
   [[nodiscard]] const Runtime& runtime() const noexcept;
   [[nodiscard]] std::int64_t num_parameters() const noexcept;

@@ -1,5 +1,5 @@
-// What config.json says: the architecture's sizes and how the model is split
-// (docs/model_format.md).
+// A model's configuration, as config.json states it: the architecture's sizes and how the model is
+// split (docs/model_format.md).
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ namespace deformer {
 /// TensorFlow BERT use.
 enum class Activation { kGeluErf, kGeluTanh, kRelu };
 
-/// Where the two segments of a joint sequence, question and passage, stand towards each other. Each
-/// architecture has its own layouts.
+/// Where the two segments of a joint sequence, question and passage, stand relative to each other.
+/// Each architecture has its own layouts.
 enum class Layout {
   kRestart,   ///< BERT, MPNet: both count from the first position, as the original DeFormer does;
               ///< any split_layer

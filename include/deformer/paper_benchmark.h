@@ -1,5 +1,5 @@
-// The measurements of the paper (Cao et al., ACL 2020, tables 1 to 3) with random weights: its
-// tasks, models and lengths, one input at a time, the cached side given.
+// Repeats the measurements of the paper (Cao et al., ACL 2020, tables 1 to 3) with random weights:
+// its tasks, models and lengths, one input at a time, the cached side given.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The encode step: lower layers over passages, once.
+// The encode step: runs the lower layers over passages, once, and stores what they make of them.
 #pragma once
 
 #include <cstddef>

@@ -117,9 +117,9 @@ struct StoreInfo {
 
 /// Keeps encoded passages by id. Every method is safe for concurrent calls. A store belongs to one
 /// fingerprint. What get() returns stays valid without the store and may be shared by threads; with
-/// LMDB it is a view of the mapped file, so let go of it when done (docs/store_format.md). A class
-/// of your own may stand behind it too: what it returns is checked like a stranger's file (ids,
-/// sizes, order of tokens and windows, finite values), and kCorrupt when it does not fit.
+/// LMDB it is a view of the mapped file, so let go of it when done (docs/store_format.md). You may
+/// derive a class of your own: what it returns is checked as a file from elsewhere would be (ids,
+/// sizes, order of tokens and windows, finite values), and what does not fit is kCorrupt.
 class DEFORMER_EXPORT PassageStore {
  public:
   virtual ~PassageStore() = default;

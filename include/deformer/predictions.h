@@ -1,4 +1,5 @@
-// Prediction files of the official SQuAD scorers: one JSON object, {"question id": value, ...}.
+// Reads and writes prediction files of the official SQuAD scorers: one JSON object, {"question
+// id": value, ...}.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// Element types of weights that are written.
+// In which element type convert_model() and training write weights.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// One row of tokens as the lower layers see it.
+// What the lower layers take: a question or a passage window as token ids and positions.
 #pragma once
 
 #include <cstdint>

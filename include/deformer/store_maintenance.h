@@ -1,4 +1,4 @@
-// Looking after passage stores: counting, checking and copying. Works on every engine.
+// For looking after passage stores: counting, checking and copying, on every engine.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// From text to token ids, with byte spans into the caller's own text.
+// Turns text into token ids, with byte spans into the caller's own text.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// All intermediate states of one question on one passage window, for whoever checks parity with
-// another implementation.
+// For checking parity with another implementation: all intermediate states of one question on one
+// passage window.
 #pragma once
 
 #include <cstddef>

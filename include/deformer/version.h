@@ -1,3 +1,4 @@
+// The version of the library, for messages and checks at run time.
 #pragma once
 
 #include "deformer/export.h"

@@ -30,7 +30,7 @@ double flops_ratio(const std::string& task_name, const std::string& model) {
   return flops.full / flops.decomposed;
 }
 
-// Where products explain the paper's ratio (docs/architecture.md, 6): all of BERT's but QQP's.
+// Where products explain the paper's ratio (docs/performance.md): all of BERT's but QQP's.
 TEST(PaperTasks, HaveTheLengthsThatGiveThePapersRatios) {
   for (const char* name : {"squad", "boolq", "race", "mnli"}) {
     EXPECT_NEAR(flops_ratio(name, "bert-base"), *paper_figures(name, "bert-base").speedup, 0.05)

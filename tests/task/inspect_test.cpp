@@ -61,7 +61,7 @@ TEST(EstimateFlops, IsTheProductsOfOneLayer) {
   EXPECT_DOUBLE_EQ(flops.encode_passage, layer(5));
 }
 
-// Table 1 of the paper says 2.7 for XLNet-base at 8 + 4 layers; docs/architecture.md has why
+// Table 1 of the paper says 2.7 for XLNet-base at 8 + 4 layers; docs/performance.md has why
 // products alone give 2.6.
 TEST(EstimateFlops, CountsXlnetsPositionScores) {
   ModelConfig config = bert(12, 768, 8);
