@@ -86,10 +86,8 @@ THIRD_PARTY: list[tuple[str, list[str]]] = [
     ("lmdb.h", ["src/store/*lmdb*.cpp", "tests/store/*.cpp"]),
     ("hiredis/*", ["src/store/*redis*.cpp", "tests/store/*.cpp"]),
     ("CLI/*", ["tools/*"]),
-    ("httplib.h", ["tools/*"]),
     ("gtest/*", ["tests/*"]),
     ("gmock/*", ["tests/*"]),
-    ("benchmark/*", ["bench/*"]),
 ]
 # Internal headers that drag a third-party one along.
 HEAVY_INTERNAL = {"base/json.h": JSON_USERS}

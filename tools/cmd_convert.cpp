@@ -61,8 +61,8 @@ CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
       ->check(whole_int(0));
   verb->add_option(
           "--layout", options.layout,
-          "Where question and passage stand (bert: restart, continue; xlnet: packed, slots,"
-          " continue), for config.json; by default the source's")
+          "Where question and passage stand (xlnet: packed, slots, continue; others:"
+          " restart, continue), for config.json; by default the source's")
       ->type_name("NAME");
   add_tokenizer(*verb, options);
   verb->add_flag("--allow-unused", options.convert.allow_unused,

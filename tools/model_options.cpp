@@ -34,8 +34,8 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->check(whole_int(0))
       ->group(group);
   verb.add_option("--layout", options.layout,
-                  "Where question and passage stand (bert: restart, continue; xlnet: packed, slots,"
-                  " continue); overrides the model's config.json")
+                  "Where question and passage stand (xlnet: packed, slots, continue; others:"
+                  " restart, continue); overrides the model's config.json")
       ->type_name("NAME")
       ->group(group);
 }

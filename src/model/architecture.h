@@ -88,7 +88,7 @@ inline constexpr VocabularyFile kWordPieceFiles[] = {
     {"vocab.txt", "vocab.txt"}, {"bert.vocab", "vocab.txt"}, {"tokenizer.json", "tokenizer.json"}};
 
 /// Everything that differs between architectures. The rest of the project asks the record; none of
-/// it names an architecture. A new one is a folder beside bert/ and a line in architectures.cpp.
+/// it names an architecture. A new one is a folder beside bert/ and a line in architecture.cpp.
 struct Architecture {
   // ---- config.json
   std::string_view model_type;           ///< "bert"

@@ -136,7 +136,7 @@ struct AnswerQueue::State {
     } else {
       ++stats.failed;
     }
-    if (stats.requests == 0) idle.notify_all();
+    idle.notify_all();
   }
 
   // `make` gives the reading of the request that it is shown, whose outcome goes to `done`.
@@ -175,6 +175,7 @@ struct AnswerQueue::State {
       wake.wait(lock, [&] { return stopping || !waiting.empty() || engine.under_way() > 0; });
       if (stopping) break;
       std::vector<Waiting> arrived = std::exchange(waiting, {});
+      running = true;
       lock.unlock();
       for (Waiting& each : arrived) engine.add(std::move(each.reading), std::move(each.questions));
       // What concerns single readings ends them; this is for what nobody foresaw.
@@ -184,6 +185,8 @@ struct AnswerQueue::State {
       stats.batches = engine.batches();
       stats.joint_tokens = engine.joint_tokens();
       stats.times = engine.times();
+      running = false;
+      idle.notify_all();
     }
     const std::vector<Waiting> left = std::exchange(waiting, {});
     lock.unlock();
@@ -205,6 +208,7 @@ struct AnswerQueue::State {
   AnswerQueueStats stats;
   bool closed = false;
   bool stopping = false;
+  bool running = false;  // the engine computes, and its numbers are not in `stats` yet
   std::thread thread;
 };
 
@@ -273,7 +277,7 @@ void AnswerQueue::submit(ChoiceRequest request, std::function<void(Outcome<Choic
 void AnswerQueue::close() {
   std::unique_lock lock(state_->mutex);
   state_->closed = true;
-  state_->idle.wait(lock, [&] { return state_->stats.requests == 0; });
+  state_->idle.wait(lock, [&] { return state_->stats.requests == 0 && !state_->running; });
 }
 
 AnswerQueueStats AnswerQueue::stats() const {
