@@ -59,10 +59,9 @@ CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
                    "Number of lower layers, for config.json; by default the source's")
       ->type_name("K")
       ->check(whole_int(0));
-  verb->add_option(
-          "--layout", options.layout,
-          "Where question and passage stand (xlnet: packed, slots, continue; others:"
-          " restart, continue), for config.json; by default the source's")
+  verb->add_option("--layout", options.layout,
+                   "Where question and passage stand (xlnet: packed, slots, continue; others:"
+                   " restart, continue), for config.json; by default the source's")
       ->type_name("NAME");
   add_tokenizer(*verb, options);
   verb->add_flag("--allow-unused", options.convert.allow_unused,
