@@ -41,12 +41,12 @@ PUBLIC_HEADERS: dict[str, str] = {
     "error": "base",
     "export": "base",
     "inspect": "task",
+    "known_datasets": "data",
     "metrics": "data",
     "model": "model",
     "model_config": "model",
     "multiple_choice": "task",
     "pair_classifier": "task",
-    "pair_dataset": "data",
     "paper_benchmark": "bench",
     "passage_encoder": "task",
     "passage_store": "store",
@@ -55,6 +55,7 @@ PUBLIC_HEADERS: dict[str, str] = {
     "save_format": "model",
     "segment": "model",
     "span_qa": "task",
+    "squad": "data",
     "stage_times": "task",
     "store_maintenance": "store",
     "task": "base",
@@ -70,6 +71,7 @@ ALSO_ALLOWED: set[tuple[str, str]] = {
     ("store", "tokenizer"),  # ByteSpan
     ("text", "passage_store"),  # Window
     ("nn", "model_config"),  # Activation
+    ("model", "known_datasets"),  # Task by the name of a data set: in config.json of older versions
 }
 
 TORCH_LAYERS = {"nn", "model", "task", "train", "bench"}

@@ -29,7 +29,7 @@ struct LoadOptions {
   int threads = 0;                      ///< see Runtime::threads
   std::optional<int> split_layer = {};  ///< overrides config.json
   std::optional<Layout> layout = {};    ///< overrides config.json
-  std::optional<Task> task = {};        ///< where config.json does not name it
+  std::optional<Task> task = {};        ///< see load_model_config()
 };
 
 /// For Model::random(); the weights' standard deviation is ModelConfig::initializer_range.

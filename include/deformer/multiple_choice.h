@@ -1,4 +1,4 @@
-// The answer step of RACE: which of a question's options is right, given an article.
+// The answer step of models with choices: which of a question's options is right (RACE).
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ namespace deformer {
 struct ChoiceRequest {
   std::string id = {};  ///< the caller's own; not interpreted
   /// What the model reads for each option, at least one: the question with the option in it
-  /// (fill_option() in pair_dataset.h is RACE's rule).
+  /// (fill_option() in dataset.h is RACE's rule).
   std::vector<std::string> choices = {};
   Passage passage = {};  ///< the article; see PairRequest::passage
 };
@@ -30,11 +30,11 @@ struct ChoiceResult {
   PairCuts cut;                       ///< `question`: one of the choices was cut
 };
 
-/// Chooses for a model of kRace. The article's lower states are computed once for all options of
+/// Chooses for a model of kChoice. The article's lower states are computed once for all options of
 /// all its questions, or taken from the store. Immutable, safe for concurrent calls.
 class DEFORMER_EXPORT MultipleChoice {
  public:
-  /// As PairClassifier's: kIncompatible for a model of another task, or whose weights have no head
+  /// As PairClassifier's: kIncompatible for a model of another kind, or whose weights have no head
   /// that rates a choice with one number.
   explicit MultipleChoice(std::shared_ptr<const Model> model,
                           std::shared_ptr<const PassageStore> store = nullptr);

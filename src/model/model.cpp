@@ -95,7 +95,7 @@ Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& toke
   hasher.add(to_string(split.layout)).add(std::int64_t{split.split_layer});
   hasher.add(std::int64_t{split.window_tokens}).add(std::int64_t{split.window_step});
   // Readers for spans were first: what other tasks change is added for them alone.
-  if (config.task != Task::kSpan) {
+  if (config.task != TaskKind::kSpan) {
     hasher.add(std::string("first window")).add(to_string(passage_place(config)));
   }
   if (origin.checkpoint) {

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "deformer/error.h"
-#include "model/task_config.h"
 #include "nn/guard.h"
 #include "task/pair_job.h"
 #include "task/passage_batches.h"
@@ -20,14 +19,12 @@ PairClassifier::PairClassifier(std::shared_ptr<const Model> model,
   }
   const ModelConfig& config = model_->config();
   if (config.labels.empty()) {
-    throw Error(ErrorCode::kIncompatible,
-                "model: expected one for boolq, mnli or qqp, found one "
-                "for " +
-                    to_string(config.task) + " (config.json: deformer.task)");
+    throw Error(ErrorCode::kIncompatible, "model: expected one for classes, found one for " +
+                                              to_string(config.task) +
+                                              " (config.json: deformer.task)");
   }
   require_pooled_head(*model_, std::ssize(config.labels));
   if (store_) require_fingerprint(*model_, *store_);
-  outputs_ = outputs_by_class(config);
 }
 
 std::vector<PairResult> PairClassifier::classify(std::span<const PairRequest> requests,
@@ -44,13 +41,17 @@ std::vector<PairResult> PairClassifier::classify(std::span<const PairRequest> re
       PairResult& result = results[i];
       result.id = requests[i].id;
       result.cut = outputs[i].cut;
-      for (const std::size_t output : outputs_) result.logits.push_back(outputs[i].logits[output]);
+      result.logits.assign(outputs[i].logits.begin(), outputs[i].logits.end());
       result.probabilities = softmax(result.logits);
       const auto best = std::max_element(result.logits.begin(), result.logits.end());
       result.label = static_cast<int>(best - result.logits.begin());
     }
     return results;
   });
+}
+
+const std::vector<std::string>& PairClassifier::labels() const noexcept {
+  return model_->config().labels;
 }
 
 }  // namespace deformer

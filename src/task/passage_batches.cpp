@@ -151,7 +151,7 @@ class BatchRunner {
 
 std::vector<Window> cut_windows(const ModelConfig& config, TokenizedText& tokens) {
   const SplitConfig& split = config.split;
-  if (config.task != Task::kSpan) {
+  if (config.task != TaskKind::kSpan) {
     const std::size_t kept =
         std::min(tokens.ids.size(), static_cast<std::size_t>(split.window_tokens));
     tokens.ids.resize(kept);

@@ -21,6 +21,7 @@ namespace deformer {
 /// Everything a training pass needs. Weights own their memory, fp32, on `device`.
 struct TrainReader {
   ModelConfig config;
+  Task task;  ///< what it was loaded for
   std::unique_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<const SegmentLayout> layout;
   std::unique_ptr<const Encoder> encoder;

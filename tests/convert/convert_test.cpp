@@ -12,6 +12,7 @@
 
 #include "convert/files.h"
 #include "convert/table_writer.h"
+#include "deformer/known_datasets.h"
 #include "deformer/model.h"
 #include "deformer/tokenizer.h"
 #include "model/checkpoint.h"
@@ -191,7 +192,7 @@ TEST_F(Convert, OfficialXlnet) {
 // Google's run_classifier.py, XLNet's and the original DeFormer number MNLI's classes so.
 TEST_F(Convert, ThreeClassesAreMnlisInTheirProgramsOrder) {
   static_cast<void>(convert(golden_convert("tensorflow/xlnet") / "xlnet_model.ckpt"));
-  EXPECT_THAT(load_model_config(to(), Task::kMnli).labels,
+  EXPECT_THAT(load_model_config(to(), parse_task("mnli")).labels,
               ElementsAre("contradiction", "entailment", "neutral"));
 }
 
