@@ -238,6 +238,10 @@ std::optional<Task> task_of(const TrainVerbOptions& options, const KnownDataset&
     return find_label(config.labels, label).has_value();
   };
   if (!config.labels.empty() && std::all_of(labels.begin(), labels.end(), has)) return std::nullopt;
+  if (labels.size() < 2) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "training data: expected at least two labels, found " + label_list(labels));
+  }
   Task task = form.task;
   task.labels = labels;
   return task;

@@ -114,7 +114,9 @@ Json kept_config(const SourceConfig& source, const WeightSelection& weights) {
   if (!root.contains("model_type")) root["model_type"] = source.config.architecture;
   if (!source.split_given) return root;
   root["deformer"] = Json::parse(config_to_json(source.config))["deformer"];
-  if (has_classes_alone(weights)) drop_lengths(root["deformer"], stated);
+  // A data set's name, as older versions wrote it, is now written as what it implies.
+  const bool names_data = source.task.name != to_string(source.task.kind);
+  if (has_classes_alone(weights) && !names_data) drop_lengths(root["deformer"], stated);
   return root;
 }
 

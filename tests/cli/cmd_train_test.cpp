@@ -177,10 +177,10 @@ TEST_F(CmdTrain, TrainsLabelsOfOnesOwn) {
 {"question": "is it big", "passage": "It is red.", "label": "not said"}
 {"question": "is it red", "passage": "The king is old.", "label": "not said"}
 )");
-  const std::vector<std::string> run{"--split-layer", "1", "--max-steps", "2", "--quiet"};
+  const std::vector<std::string> steps{"--split-layer", "1", "--max-steps", "2", "--quiet"};
   std::vector<std::string> words{"train",  "--model", path("encoder"), "--task",   "classes",
                                  "--data", data,      "--output",      path("out")};
-  words.insert(words.end(), run.begin(), run.end());
+  words.insert(words.end(), steps.begin(), steps.end());
   static_cast<void>(run_ok(words));
   const Json config = Json::parse(read(path("out") + "/config.json"));
   EXPECT_EQ(config.at("id2label"), Json::parse(R"({"0": "Yes", "1": "no", "2": "not said"})"));
@@ -191,7 +191,7 @@ TEST_F(CmdTrain, TrainsLabelsOfOnesOwn) {
       "other.jsonl", R"({"question": "is it old", "passage": "The king is old.", "label": "no"})");
   words = {"train",      "--model", path("out"), "--data",     other,
            "--held-out", "0",       "--output",  path("again")};
-  words.insert(words.end(), run.begin(), run.end());
+  words.insert(words.end(), steps.begin(), steps.end());
   static_cast<void>(run_ok(words));
   EXPECT_EQ(Json::parse(read(path("again") + "/config.json")).at("id2label"),
             config.at("id2label"));
@@ -202,6 +202,8 @@ TEST_F(CmdTrain, TrainsLabelsOfOnesOwn) {
   EXPECT_EQ(Json::parse(read(path("replaced") + "/config.json")).at("id2label"),
             Json::parse(R"({"0": "new", "1": "no"})"))
       << "another head";
+  write("other.jsonl", R"({"question": "q", "passage": "p", "label": "new"})");
+  expect_failure(run(words), 2, "training data: expected at least two labels, found new");
 }
 
 TEST_F(CmdTrain, TrainsChoicesOfOnesOwn) {
