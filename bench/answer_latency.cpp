@@ -6,10 +6,10 @@
 // memory: and redis://localhost/copy. Then each of the file's first questions is asked of every
 // store in turn, one question and one passage a call, with passages taken evenly from the whole
 // store. The questions need not fit the passages: the time does not depend on it.
-#include <deformer/dataset.h>
 #include <deformer/model.h>
 #include <deformer/passage_store.h>
 #include <deformer/span_qa.h>
+#include <deformer/squad.h>
 #include <deformer/store_maintenance.h>
 
 #include <algorithm>

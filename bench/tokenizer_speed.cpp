@@ -3,7 +3,7 @@
 //   deformer_tokenizer_speed TOKENIZER_DIR SQUAD_FILE ROUNDS
 //
 // Prints one line a round: seconds, tokens, bytes. bench/compare_tokenizers.py reads them.
-#include <deformer/dataset.h>
+#include <deformer/squad.h>
 #include <deformer/tokenizer.h>
 
 #include <chrono>

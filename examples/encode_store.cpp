@@ -2,12 +2,12 @@
 // passage id alone: encode_store MODEL_DIR SQUAD_FILE [STORE_URI]
 //
 // A second run with a store that persists finds everything encoded.
-#include <deformer/dataset.h>
 #include <deformer/metrics.h>
 #include <deformer/model.h>
 #include <deformer/passage_encoder.h>
 #include <deformer/passage_store.h>
 #include <deformer/span_qa.h>
+#include <deformer/squad.h>
 
 #include <cstdlib>
 #include <exception>

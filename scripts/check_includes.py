@@ -43,12 +43,12 @@ PUBLIC_HEADERS: dict[str, str] = {
     "error": "base",
     "export": "base",
     "inspect": "task",
+    "known_datasets": "data",
     "metrics": "data",
     "model": "model",
     "model_config": "model",
     "multiple_choice": "task",
     "pair_classifier": "task",
-    "pair_dataset": "data",
     "paper_benchmark": "bench",
     "passage_encoder": "task",
     "passage_store": "store",
@@ -57,6 +57,7 @@ PUBLIC_HEADERS: dict[str, str] = {
     "save_format": "model",
     "segment": "model",
     "span_qa": "task",
+    "squad": "data",
     "store_maintenance": "store",
     "task": "base",
     "tokenizer": "text",
@@ -71,6 +72,7 @@ ALSO_ALLOWED: set[tuple[str, str]] = {
     ("store", "tokenizer"),  # ByteSpan
     ("text", "passage_store"),  # Window
     ("nn", "model_config"),  # Activation
+    ("model", "known_datasets"),  # Task by the name of a data set: in config.json of older versions
 }
 
 TORCH_LAYERS = {"nn", "model", "task", "train", "bench"}

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "deformer/error.h"
+#include "deformer/known_datasets.h"
 #include "tools/classify_report.h"
 #include "tools/classify_run.h"
 #include "tools/cost.h"
@@ -12,24 +13,33 @@
 namespace deformer::tools {
 namespace {
 
-ClassifyItem make_item(Task task, const ClassifyVerbOptions& options) {
-  const bool passage_first = passage_is_named_first(task);
-  const std::string& question = passage_first ? *options.second : *options.first;
-  ClassifyItem item;
-  item.passage = passage_of(passage_first ? *options.first : *options.second);
-  if (task != Task::kRace && options.choices.empty()) {
-    item.questions.push_back(question);
-    return item;
-  }
-  if (task != Task::kRace || options.choices.empty()) {
+// Which of the two texts is the passage: what the data set names first, else the model's first
+// segment. A question with choices is always named before its article.
+bool passage_is_first(const KnownDataset& form, const ModelConfig& config) {
+  if (config.task == TaskKind::kChoice || !form.task.labels.empty()) return form.task.passage_first;
+  return passage_place(config) == PassagePlace::kFirst;
+}
+
+Dataset make_example(const KnownDataset& form, const ModelConfig& config,
+                     const ClassifyVerbOptions& options) {
+  const bool choice = config.task == TaskKind::kChoice;
+  if (choice == options.choices.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
-                "--choice: expected it with task race and nowhere else, found " +
-                    std::to_string(options.choices.size()) + " with task " + to_string(task));
+                "--choice: expected it with task race or choice and nowhere else, found " +
+                    std::to_string(options.choices.size()) + " with task " + form.task.name);
   }
-  for (const std::string& choice : options.choices) {
-    item.questions.push_back(fill_option(question, choice));
+  const bool passage_first = passage_is_first(form, config);
+  const std::string& question = passage_first ? *options.second : *options.first;
+  Dataset data{.name = form.task.name,
+               .kind = config.task,
+               .labels = form.task.labels.empty() ? config.labels : form.task.labels};
+  data.passages.push_back({passage_first ? *options.first : *options.second});
+  Example& example = data.examples.emplace_back();
+  if (!choice) example.questions.push_back(question);
+  for (const std::string& each : options.choices) {
+    example.questions.push_back(fill_option(question, each));
   }
-  return item;
+  return data;
 }
 
 // Places of the results; stdout has either the score or the predictions.
@@ -54,14 +64,14 @@ class DataOutputs {
     if (!stdout_taken) score_.emplace("-");
   }
 
-  void write(Task task, const std::vector<ClassifyItem>& items,
+  void write(const KnownDataset& form, const Dataset& data,
              const std::vector<Prediction>& predictions) {
     if (predictions_) {
-      for (std::size_t i = 0; i < items.size(); ++i) {
-        predictions_->write(prediction_line(task, items[i], predictions[i]));
+      for (std::size_t i = 0; i < data.examples.size(); ++i) {
+        predictions_->write(prediction_line(data, data.examples[i], predictions[i]));
       }
     }
-    if (submission_) submission_->write(submission(task, items, predictions));
+    if (submission_) submission_->write(submission(form.submission, data, predictions));
   }
 
   void commit(const ClassifyReport& report, const Talk& talk) {
@@ -84,46 +94,81 @@ class DataOutputs {
   std::optional<Output> score_;
 };
 
-}  // namespace
-
-void classify_texts(Task task, const ClassifyVerbOptions& options) {
-  const Talk talk(options.quiet);
-  Output output("-");
-  const std::vector<ClassifyItem> items{make_item(task, options)};
-  Classifier classifier(load_model(options.model, talk), options);
-  const Prediction prediction = classifier.run(items, talk).front();
-  output.write(options.json ? prediction_line(task, items.front(), prediction)
-                            : prediction_text(task, prediction));
-  output.commit();
-  classifier.report(talk);
+std::size_t count_labelled(const Dataset& data) {
+  return static_cast<std::size_t>(
+      std::count_if(data.examples.begin(), data.examples.end(),
+                    [](const Example& example) { return example.has_target(); }));
 }
 
-void classify_data(Task task, const ClassifyVerbOptions& options) {
-  const Talk talk(options.quiet);
-  if (!options.submission.empty()) require_submission(task);
-  ClassifyInput input = read_classify_input(task, options.data);
-  std::vector<ClassifyItem>& items = input.items;
-  if (items.empty()) {
+Dataset read_input(const KnownDataset& form, const ModelConfig& config,
+                   const ClassifyVerbOptions& options) {
+  Dataset data = read_examples(form, config, options.data);
+  if (data.examples.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 options.data + ": expected at least one example, found none");
   }
-  if (options.limit) items.resize(std::min(items.size(), *options.limit));
-  const auto labelled = static_cast<std::size_t>(
-      std::count_if(items.begin(), items.end(), [](const auto& item) { return item.gold; }));
+  if (options.limit) data.examples.resize(std::min(data.examples.size(), *options.limit));
+  return data;
+}
+
+void run_data(const KnownDataset& form, const Dataset& data, const ClassifyVerbOptions& options) {
+  const Talk talk(options.quiet);
+  const std::size_t labelled = count_labelled(data);
   DataOutputs outputs(options, labelled > 0);
   Classifier classifier(load_model(options.model, talk), options);
-  const std::vector<Prediction> predictions = classifier.run(items, talk);
-  outputs.write(task, items, predictions);
+  const std::vector<Prediction> predictions = classifier.run(data, talk);
+  outputs.write(form, data, predictions);
   ClassifyReport report;
-  report.task = task;
-  report.scores = score_predictions(task, items, predictions);
-  report.unlabelled = labelled > 0 ? items.size() - labelled : 0;
-  report.skipped = input.skipped;
-  report.examples = items.size();
+  report.task = data.name;
+  report.scores = score_predictions(data, predictions);
+  report.unlabelled = labelled > 0 ? data.examples.size() - labelled : 0;
+  report.skipped = data.skipped;
+  report.examples = data.examples.size();
   report.seconds = classifier.seconds();
   report.peak_rss_bytes = peak_rss_bytes();
   outputs.commit(report, talk);
   classifier.report(talk);
+}
+
+}  // namespace
+
+ModelConfig load_classify_config(const ModelOptions& options) {
+  ModelConfig config = load_model_config(options.model_dir, options.task);
+  if (config.task != TaskKind::kSpan) return config;
+  throw Error(ErrorCode::kInvalidArgument,
+              "expected --task boolq, mnli, qqp or race, classes or choice, or a model "
+              "whose config.json says one, found " +
+                  std::string(options.task ? "--task span" : "neither"));
+}
+
+void classify_texts(const ModelConfig& config, const ClassifyVerbOptions& options) {
+  const Talk talk(options.quiet);
+  Output output("-");
+  const Dataset data = make_example(data_form(options.model, config, ""), config, options);
+  Classifier classifier(load_model(options.model, talk), options);
+  const Prediction prediction = classifier.run(data, talk).front();
+  output.write(options.json ? prediction_line(data, data.examples.front(), prediction)
+                            : prediction_text(data, prediction));
+  output.commit();
+  classifier.report(talk);
+}
+
+void classify_data(const ModelConfig& config, const ClassifyVerbOptions& options) {
+  const KnownDataset& form = data_form(options.model, config, options.data);
+  if (!options.submission.empty()) require_submission(form);
+  run_data(form, read_input(form, config, options), options);
+}
+
+void score_data(const ClassifyVerbOptions& options) {
+  const ModelConfig config = load_classify_config(options.model);
+  const KnownDataset& form = data_form(options.model, config, options.data);
+  const Dataset data = read_input(form, config, options);
+  if (count_labelled(data) == 0) {
+    throw Error(ErrorCode::kInvalidArgument,
+                options.data + ": expected gold labels to compare with, found " +
+                    grouped(data.examples.size()) + " examples without one");
+  }
+  run_data(form, data, options);
 }
 
 }  // namespace deformer::tools

@@ -1,13 +1,20 @@
 // What deformer classify does with each kind of input.
 #pragma once
 
+#include "deformer/model_config.h"
 #include "tools/cmd_classify.h"
 
 namespace deformer::tools {
 
+/// The configuration of a model that classifies; before its weights are read. Throws
+/// kInvalidArgument for one that answers spans.
+[[nodiscard]] ModelConfig load_classify_config(const ModelOptions& options);
+
 /// --first and --second.
-void classify_texts(Task task, const ClassifyVerbOptions& options);
+void classify_texts(const ModelConfig& config, const ClassifyVerbOptions& options);
 /// --data.
-void classify_data(Task task, const ClassifyVerbOptions& options);
+void classify_data(const ModelConfig& config, const ClassifyVerbOptions& options);
+/// deformer evaluate --data: the score alone. Throws kInvalidArgument where nothing can be scored.
+void score_data(const ClassifyVerbOptions& options);
 
 }  // namespace deformer::tools

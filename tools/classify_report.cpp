@@ -25,8 +25,8 @@ std::string left(std::string text, std::size_t width) {
   return text;
 }
 
-std::string label_of(Task task, const Prediction& prediction) {
-  return label_names(task, prediction.probabilities.size())
+std::string label_of(const Dataset& data, const Prediction& prediction) {
+  return label_names(data, prediction.probabilities.size())
       .at(static_cast<std::size_t>(prediction.label));
 }
 
@@ -34,75 +34,79 @@ double ms_per_example(const ClassifyReport& report) {
   return report.examples == 0 ? 0 : 1000 * report.seconds / static_cast<double>(report.examples);
 }
 
-ClassScore score_level(Task task, const std::vector<ClassifyItem>& items,
-                       const std::vector<Prediction>& predictions, const std::string& level) {
+ClassScore score_level(const Dataset& data, const std::vector<Prediction>& predictions,
+                       const std::string& level) {
   std::vector<int> predicted;
   std::vector<int> gold;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!items[i].gold || (!level.empty() && items[i].level != level)) continue;
+  for (std::size_t i = 0; i < data.examples.size(); ++i) {
+    const Example& example = data.examples[i];
+    if (!example.label()) continue;
+    if (!level.empty() && data.passages[example.passage].level != level) continue;
     predicted.push_back(predictions[i].label);
-    gold.push_back(*items[i].gold);
+    gold.push_back(*example.label());
   }
-  return gold.empty() ? ClassScore{} : score_classes(predicted, gold, positive_class(task));
+  return gold.empty() ? ClassScore{} : score_classes(predicted, gold, data.positive_label);
 }
 
 }  // namespace
 
-std::string prediction_line(Task task, const ClassifyItem& item, const Prediction& prediction) {
-  const std::vector<std::string> names = label_names(task, prediction.probabilities.size());
+std::string prediction_line(const Dataset& data, const Example& example,
+                            const Prediction& prediction) {
+  const std::vector<std::string> names = label_names(data, prediction.probabilities.size());
   Json line;
-  if (!item.id.empty()) line["id"] = item.id;
-  line["label"] = label_of(task, prediction);
+  if (!example.id.empty()) line["id"] = example.id;
+  line["label"] = label_of(data, prediction);
   for (std::size_t i = 0; i < names.size(); ++i) {
     line["probabilities"][names[i]] = prediction.probabilities[i];
   }
-  if (item.gold) line["gold"] = names.at(static_cast<std::size_t>(*item.gold));
+  if (example.label()) line["gold"] = names.at(static_cast<std::size_t>(*example.label()));
   return dump(line) + "\n";
 }
 
-std::string prediction_text(Task task, const Prediction& prediction) {
-  const std::vector<std::string> names = label_names(task, prediction.probabilities.size());
+std::string prediction_text(const Dataset& data, const Prediction& prediction) {
+  const std::vector<std::string> names = label_names(data, prediction.probabilities.size());
   std::vector<std::size_t> order(names.size());
   std::iota(order.begin(), order.end(), 0U);
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return prediction.probabilities[a] > prediction.probabilities[b];
   });
-  std::string text = label_of(task, prediction) + "\n";
+  std::string text = label_of(data, prediction) + "\n";
   for (const std::size_t i : order) {
     text += "  " + left(names[i], 14) + " " + fixed(prediction.probabilities[i], 3) + "\n";
   }
   return text;
 }
 
-void require_submission(Task task) {
-  if (task != Task::kRace) return;
-  throw Error(ErrorCode::kUnsupported,
-              "--submission: expected boolq, mnli or qqp, found race, which has no such form");
+void require_submission(const KnownDataset& form) {
+  if (form.submission != SubmissionForm::kNone) return;
+  throw Error(ErrorCode::kUnsupported, "--submission: expected boolq, mnli or qqp, found " +
+                                           form.task.name + ", which has no such form");
 }
 
-std::string submission(Task task, const std::vector<ClassifyItem>& items,
+std::string submission(SubmissionForm form, const Dataset& data,
                        const std::vector<Prediction>& predictions) {
-  require_submission(task);
-  const bool superglue = task == Task::kBoolq;
+  const bool superglue = form == SubmissionForm::kSuperGlue;
   std::string text = superglue ? "" : "index\tprediction\n";
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const std::string label = label_of(task, predictions[i]);
+  for (std::size_t i = 0; i < data.examples.size(); ++i) {
+    const std::string& id = data.examples[i].id;
+    const std::string label = label_of(data, predictions[i]);
     if (superglue) {
-      text += R"({"idx": )" + items[i].id + R"(, "label": ")" + label + "\"}\n";
+      text.append(R"({"idx": )").append(id).append(R"(, "label": ")").append(label).append("\"}\n");
     } else {
       // QQP's labels are the numbers of its file.
-      const bool numbers = task == Task::kQqp;
-      text += items[i].id + "\t" + (numbers ? std::to_string(predictions[i].label) : label) + "\n";
+      const bool numbers = form == SubmissionForm::kGlueNumbers;
+      text.append(id).append("\t");
+      text.append(numbers ? std::to_string(predictions[i].label) : label).append("\n");
     }
   }
   return text;
 }
 
-std::vector<NamedClassScore> score_predictions(Task task, const std::vector<ClassifyItem>& items,
+std::vector<NamedClassScore> score_predictions(const Dataset& data,
                                                const std::vector<Prediction>& predictions) {
   std::vector<NamedClassScore> scores;
   for (const auto& [name, level] : {std::pair("all", ""), {"middle", "middle"}, {"high", "high"}}) {
-    const ClassScore score = score_level(task, items, predictions, level);
+    const ClassScore score = score_level(data, predictions, level);
     if (score.total > 0) scores.push_back({name, score});
   }
   return scores;
@@ -133,7 +137,7 @@ std::string to_table(const ClassifyReport& report) {
 
 std::string to_json(const ClassifyReport& report) {
   Json object;
-  object["task"] = to_string(report.task);
+  object["task"] = report.task;
   for (const auto& [name, score] : report.scores) {
     const std::string prefix = name == "all" ? "" : name + "_";
     object[prefix + "accuracy"] = score.accuracy;

@@ -13,16 +13,16 @@ namespace deformer::tools {
 
 /// {"id": ..., "label": ..., "probabilities": {...}, "gold": ...} and a line feed; `id` and `gold`
 /// where there are any.
-[[nodiscard]] std::string prediction_line(Task task, const ClassifyItem& item,
+[[nodiscard]] std::string prediction_line(const Dataset& data, const Example& example,
                                           const Prediction& prediction);
 
 /// The label and, below it, each label with its probability, the most probable first.
-[[nodiscard]] std::string prediction_text(Task task, const Prediction& prediction);
+[[nodiscard]] std::string prediction_text(const Dataset& data, const Prediction& prediction);
 
-/// Throws kUnsupported for a task whose benchmark has no such form (RACE).
-void require_submission(Task task);
+/// Throws kUnsupported for a data set whose benchmark has no such form (RACE).
+void require_submission(const KnownDataset& form);
 /// SuperGLUE's JSON Lines (BoolQ) or GLUE's table (MNLI, QQP), as their sites take them.
-[[nodiscard]] std::string submission(Task task, const std::vector<ClassifyItem>& items,
+[[nodiscard]] std::string submission(SubmissionForm form, const Dataset& data,
                                      const std::vector<Prediction>& predictions);
 
 struct NamedClassScore {
@@ -31,18 +31,18 @@ struct NamedClassScore {
 };
 
 struct ClassifyReport {
-  Task task = Task::kBoolq;
-  std::vector<NamedClassScore> scores;  ///< all first; empty when no item has a gold label
-  std::size_t unlabelled = 0;           ///< items that no score counts
+  std::string task;                     ///< name of the data set
+  std::vector<NamedClassScore> scores;  ///< all first; empty when no example has a gold label
+  std::size_t unlabelled = 0;           ///< examples that no score counts
   std::size_t skipped = 0;
   std::size_t examples = 0;
   double seconds = 0;  ///< without loading the model
   std::size_t peak_rss_bytes = 0;
 };
 
-/// Scores the items that have a gold label.
+/// Scores the examples that have a gold label.
 [[nodiscard]] std::vector<NamedClassScore> score_predictions(
-    Task task, const std::vector<ClassifyItem>& items, const std::vector<Prediction>& predictions);
+    const Dataset& data, const std::vector<Prediction>& predictions);
 
 [[nodiscard]] std::string to_table(const ClassifyReport& report);
 /// One object in one line (docs/cli.md).

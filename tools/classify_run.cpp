@@ -5,138 +5,131 @@
 #include <utility>
 
 #include "deformer/content_id.h"
+#include "deformer/error.h"
 #include "tools/cost.h"
 
 namespace deformer::tools {
 namespace {
 
 // Enough for full batches, little memory.
-constexpr std::size_t kChunkItems = 1024;
+constexpr std::size_t kChunkExamples = 1024;
 
-ClassifyInput read_pairs(Task task, const std::string& path) {
-  PairDataset dataset = load_pair_dataset(task, path);
-  ClassifyInput input;
-  input.skipped = dataset.skipped;
-  for (PairExample& example : dataset.examples) {
-    ClassifyItem& item = input.items.emplace_back();
-    item.id = std::move(example.id);
-    item.questions.push_back(std::move(example.question));
-    item.passage = passage_of(example.passage);
-    item.gold = example.label;
-  }
-  return input;
-}
-
-ClassifyItem make_choice(const RaceArticle& article, const RaceQuestion& question,
-                         const Passage& passage) {
-  ClassifyItem item;
-  item.id = question.id;
-  for (const std::string& option : question.options) {
-    item.questions.push_back(fill_option(question.question, option));
-  }
-  item.passage = passage;
-  item.gold = question.answer;
-  item.level = article.level;
-  return item;
-}
-
-ClassifyInput read_choices(const std::string& path) {
-  ClassifyInput input;
-  const RaceDataset dataset = load_race(path);
-  for (const RaceArticle& article : dataset.articles) {
-    const Passage passage = passage_of(article.text);
-    for (const RaceQuestion& question : article.questions) {
-      input.items.push_back(make_choice(article, question, passage));
-    }
-  }
-  return input;
-}
-
-}  // namespace
-
+// Known by its content id; a blank one has none.
 Passage passage_of(const std::string& text) {
   if (text.empty()) return {};
   return {content_id(text), text};
 }
 
-ClassifyInput read_classify_input(Task task, const std::string& path) {
-  return task == Task::kRace ? read_choices(path) : read_pairs(task, path);
+// By the numbers of `labels`, which are the model's in any order.
+Prediction by_labels(const PairResult& result, const std::vector<std::string>& model_labels,
+                     const std::vector<std::string>& labels) {
+  Prediction prediction;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::size_t output = find_label(model_labels, labels[i]).value();
+    prediction.probabilities.push_back(result.probabilities[output]);
+    if (output == static_cast<std::size_t>(result.label)) prediction.label = static_cast<int>(i);
+  }
+  return prediction;
 }
 
-std::vector<std::string> label_names(Task task, std::size_t count) {
-  if (task != Task::kRace) return class_names(task);
-  std::vector<std::string> letters;
-  for (std::size_t i = 0; i < count; ++i) {
-    letters.emplace_back(1, static_cast<char>('A' + static_cast<char>(i)));
+}  // namespace
+
+Dataset read_examples(const KnownDataset& form, const ModelConfig& config,
+                      const std::string& path) {
+  Dataset data = form.load(path);
+  try {
+    use_labels(data, form.task.labels.empty() ? config.labels : form.task.labels);
+  } catch (const Error& error) {
+    throw Error(error.code(), path + ": " + error.what());
   }
-  return letters;
+  return data;
+}
+
+std::vector<std::string> label_names(const Dataset& data, std::size_t count) {
+  if (data.kind == TaskKind::kClasses) return data.labels;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.push_back(option_name(i, count));
+  return names;
 }
 
 Classifier::Classifier(std::shared_ptr<const Model> model, const ClassifyVerbOptions& options)
     : model_(std::move(model)),
       options_(options),
       store_(open_store_view(*model_, options.store, options.require_store)) {
-  if (model_->config().task == Task::kRace) {
+  if (model_->config().task == TaskKind::kChoice) {
     choices_.emplace(model_, store_);
   } else {
     pairs_.emplace(model_, store_);
   }
 }
 
-std::vector<Prediction> Classifier::run(const std::vector<ClassifyItem>& items, const Talk& talk) {
+std::vector<Prediction> Classifier::run(const Dataset& data, const Talk& talk) {
   const auto start = std::chrono::steady_clock::now();
-  Progress progress(talk, "classify", "examples", items.size());
+  const Examples examples(data.examples);
+  Progress progress(talk, "classify", "examples", examples.size());
   std::vector<Prediction> predictions;
-  predictions.reserve(items.size());
+  predictions.reserve(examples.size());
   BatchOptions options;
   options.batch_tokens = options_.batch_tokens;
   options.progress = [&](std::size_t done, std::size_t) {
     progress.update(predictions.size() + done);
   };
-  for (std::size_t begin = 0; begin < items.size(); begin += kChunkItems) {
-    const std::size_t count = std::min(kChunkItems, items.size() - begin);
-    for (Prediction& prediction : run_chunk(std::span(items).subspan(begin, count), options)) {
+  for (std::size_t begin = 0; begin < examples.size(); begin += kChunkExamples) {
+    const std::size_t count = std::min(kChunkExamples, examples.size() - begin);
+    for (Prediction& prediction : run_chunk(data, examples.subspan(begin, count), options)) {
       predictions.push_back(std::move(prediction));
     }
   }
-  items_ += items.size();
+  examples_ += examples.size();
   seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return predictions;
 }
 
-std::vector<Prediction> Classifier::run_chunk(std::span<const ClassifyItem> items,
+std::vector<Prediction> Classifier::run_chunk(const Dataset& data, Examples examples,
                                               const BatchOptions& options) {
+  std::vector<Passage> passages;
+  passages.reserve(examples.size());
+  for (const Example& example : examples) passages.push_back(passage_of(data.passage_of(example)));
   if (store_) {
-    std::vector<const Passage*> passages;
-    for (const ClassifyItem& item : items) passages.push_back(&item.passage);
-    store_->expect(passages);
+    std::vector<const Passage*> expected;
+    expected.reserve(passages.size());
+    for (const Passage& passage : passages) expected.push_back(&passage);
+    store_->expect(expected);
   }
-  std::vector<Prediction> predictions;
-  if (choices_) {
-    std::vector<ChoiceRequest> requests;
-    for (const ClassifyItem& item : items) {
-      requests.push_back({item.id, item.questions, item.passage});
-    }
-    predictions.resize(requests.size());
-    const auto take = [&](std::size_t request, Outcome<ChoiceResult>&& outcome) {
-      ChoiceResult result = std::move(outcome).value();
-      count_cuts(result.cut);
-      predictions[request] = {result.choice, std::move(result.probabilities)};
-    };
-    times_ += choices_->choose_each(requests, take, options);
-    return predictions;
-  }
+  return choices_ ? choose(examples, passages, options)
+                  : classify(data, examples, passages, options);
+}
+
+std::vector<Prediction> Classifier::classify(const Dataset& data, Examples examples,
+                                             const std::vector<Passage>& passages,
+                                             const BatchOptions& options) {
   std::vector<PairRequest> requests;
-  for (const ClassifyItem& item : items) {
-    requests.push_back({item.id, item.questions.front(), item.passage});
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    requests.push_back({examples[i].id, examples[i].questions.front(), passages[i]});
   }
-  predictions.resize(requests.size());
+  std::vector<Prediction> predictions(requests.size());
   const auto take = [&](std::size_t request, Outcome<PairResult>&& outcome) {
-    PairResult result = std::move(outcome).value();
+    const PairResult result = std::move(outcome).value();
     count_cuts(result.cut);
-    predictions[request] = {result.label, std::move(result.probabilities)};
+    predictions[request] = by_labels(result, pairs_->labels(), data.labels);
   };
   times_ += pairs_->classify_each(requests, take, options);
+  return predictions;
+}
+
+std::vector<Prediction> Classifier::choose(Examples examples, const std::vector<Passage>& passages,
+                                           const BatchOptions& options) {
+  std::vector<ChoiceRequest> requests;
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    requests.push_back({examples[i].id, examples[i].questions, passages[i]});
+  }
+  std::vector<Prediction> predictions(requests.size());
+  const auto take = [&](std::size_t request, Outcome<ChoiceResult>&& outcome) {
+    ChoiceResult result = std::move(outcome).value();
+    count_cuts(result.cut);
+    predictions[request] = {result.choice, std::move(result.probabilities)};
+  };
+  times_ += choices_->choose_each(requests, take, options);
   return predictions;
 }
 
@@ -150,7 +143,7 @@ void Classifier::report(const Talk& talk) const {
   const auto note_cut = [&](const char* what, int tokens, std::size_t count) {
     if (count == 0) return;
     talk.note("examples whose " + std::string(what) + " was cut to " + std::to_string(tokens) +
-              " tokens: " + grouped(count) + " of " + grouped(items_));
+              " tokens: " + grouped(count) + " of " + grouped(examples_));
   };
   note_cut("question", split.max_question_tokens, cut_questions_);
   note_cut("passage", split.window_tokens, cut_passages_);

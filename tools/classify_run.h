@@ -1,61 +1,46 @@
-// Classifying a whole file of any task, as one list of predictions.
+// Classifying a whole data set, with classes or with choices, as one list of predictions.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "deformer/known_datasets.h"
 #include "deformer/model.h"
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
-#include "deformer/pair_dataset.h"
 #include "tools/cmd_classify.h"
 #include "tools/store_view.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {
 
-/// What is asked: a pair, or a question with choices about an article.
-struct ClassifyItem {
-  std::string id;
-  std::vector<std::string> questions;  ///< one; of RACE one an option
-  Passage passage;                     ///< known by its content id; a blank one has none
-  std::optional<int> gold;
-  std::string level;  ///< RACE: "middle", "high" or ""
-};
+/// The examples of a file or directory, with the labels in the order in which predictions have
+/// them: the data set's own, else the model's. Throws as KnownDataset::load, and kInvalidArgument
+/// for a label that the model lacks.
+[[nodiscard]] Dataset read_examples(const KnownDataset& form, const ModelConfig& config,
+                                    const std::string& path);
 
-/// The items of a data set.
-struct ClassifyInput {
-  std::vector<ClassifyItem> items;
-  std::size_t skipped = 0;  ///< rows that could not be read
-};
-
-/// Reads the file or directory of any task but kSpan. Throws as the readers of pair_dataset.h.
-[[nodiscard]] ClassifyInput read_classify_input(Task task, const std::string& path);
-
-/// The passage of one text under its content id; of "" a blank one.
-[[nodiscard]] Passage passage_of(const std::string& text);
-
-/// The answer to an item. Labels are class names, of RACE the options' letters.
+/// The answer to an example: by Dataset::labels, or by option.
 struct Prediction {
   int label = 0;
   std::vector<double> probabilities;
 };
 
-/// Names of an item's classes: class_names(task), or "A", "B", ... for `count` options.
-[[nodiscard]] std::vector<std::string> label_names(Task task, std::size_t count);
+/// What the numbers of a prediction are called: the labels, or names of `count` options.
+[[nodiscard]] std::vector<std::string> label_names(const Dataset& data, std::size_t count);
 
-/// Runs items through a model by the options (passages from --store where it has them), keeps
+/// Runs examples through a model by the options (passages from --store where it has them), keeps
 /// count. Not safe for concurrent calls.
 class Classifier {
  public:
   Classifier(std::shared_ptr<const Model> model, const ClassifyVerbOptions& options);
 
-  /// One prediction per item, in order.
-  [[nodiscard]] std::vector<Prediction> run(const std::vector<ClassifyItem>& items,
-                                            const Talk& talk);
+  /// One prediction per example, in order. The labels are the model's, in any order.
+  [[nodiscard]] std::vector<Prediction> run(const Dataset& data, const Talk& talk);
 
   /// What the run has to say at its end: cut texts, passages that the store lacked, and stage times
   /// with --timing.
@@ -65,8 +50,16 @@ class Classifier {
   [[nodiscard]] double seconds() const noexcept { return seconds_; }
 
  private:
-  [[nodiscard]] std::vector<Prediction> run_chunk(std::span<const ClassifyItem> items,
+  using Examples = std::span<const Example>;
+
+  [[nodiscard]] std::vector<Prediction> run_chunk(const Dataset& data, Examples examples,
                                                   const BatchOptions& options);
+  [[nodiscard]] std::vector<Prediction> classify(const Dataset& data, Examples examples,
+                                                 const std::vector<Passage>& passages,
+                                                 const BatchOptions& options);
+  [[nodiscard]] std::vector<Prediction> choose(Examples examples,
+                                               const std::vector<Passage>& passages,
+                                               const BatchOptions& options);
   void count_cuts(const PairCuts& cut);
 
   std::shared_ptr<const Model> model_;
@@ -75,7 +68,7 @@ class Classifier {
   std::optional<PairClassifier> pairs_;
   std::optional<MultipleChoice> choices_;
   StageTimes times_;
-  std::size_t items_ = 0;
+  std::size_t examples_ = 0;
   std::size_t cut_questions_ = 0;
   std::size_t cut_passages_ = 0;
   double seconds_ = 0;

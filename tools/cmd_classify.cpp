@@ -13,17 +13,21 @@ constexpr const char* kFooter = R"(Examples:
   deformer classify --model DIR --task qqp --data test.tsv --submission QQP.tsv
   deformer classify --model DIR --task race --data RACE/test --store lmdb:articles
   deformer classify --model DIR --task mnli --first "It rained." --second "It was dry."
+  deformer classify --model DIR --data my-examples.jsonl
 
 --first and --second are what the data sets name first and second: question and passage (boolq),
-premise and hypothesis (mnli), two questions (qqp), question and article (race, with --choice).
-With gold labels stdout has the score, else the predictions. docs/cli.md has all formats.)";
+premise and hypothesis (mnli), two questions (qqp), question and article (race, choice; with
+--choice). Examples of one's own are lines {"question", "passage", "label"}, or {"question",
+"options", "passage", "answer"}. With gold labels stdout has the score, else the predictions. docs/cli.md has all formats.)";
 
 void add_inputs(CLI::App& verb, ClassifyVerbOptions& options) {
   const std::string group = "Input (--data, or --first and --second)";
-  auto* data = verb.add_option("--data", options.data,
-                               "JSON Lines (boolq), a table (mnli, qqp), a directory (race)")
-                   ->type_name("PATH")
-                   ->group(group);
+  auto* data =
+      verb.add_option(
+              "--data", options.data,
+              "JSON Lines (boolq, classes, choice), a table (mnli, qqp), a directory (race)")
+          ->type_name("PATH")
+          ->group(group);
   auto* first = verb.add_option("--first", options.first, "The first text of a pair")
                     ->type_name("TEXT")
                     ->excludes(data)
@@ -33,7 +37,8 @@ void add_inputs(CLI::App& verb, ClassifyVerbOptions& options) {
                      ->group(group);
   first->needs(second);
   second->needs(first);
-  verb.add_option("--choice", options.choices, "race: an option of the question; may be repeated")
+  verb.add_option("--choice", options.choices,
+                  "race, choice: an option of the question; may be repeated")
       ->type_name("TEXT")
       ->allow_extra_args(false)
       ->needs(first)
@@ -72,16 +77,6 @@ void add_running(CLI::App& verb, ClassifyVerbOptions& options) {
   verb.add_flag("--timing", options.timing, "Say on stderr where the time went")->group("Model");
 }
 
-// Fails early, before the weights are read.
-Task find_task(const ModelOptions& options) {
-  const Task task = load_model_config(options.model_dir, options.task).task;
-  if (task != Task::kSpan) return task;
-  throw Error(ErrorCode::kInvalidArgument,
-              "classify: expected --task boolq, mnli, qqp or race, or a model whose config.json "
-              "names one, found " +
-                  std::string(options.task ? "--task span" : "neither"));
-}
-
 }  // namespace
 
 CLI::App* add_classify(CLI::App& app, ClassifyVerbOptions& options) {
@@ -101,11 +96,11 @@ void run_classify(const ClassifyVerbOptions& options) {
     throw Error(ErrorCode::kInvalidArgument,
                 "classify: expected --data, or --first and --second, found neither");
   }
-  const Task task = find_task(options.model);
+  const ModelConfig config = load_classify_config(options.model);
   if (options.first) {
-    classify_texts(task, options);
+    classify_texts(config, options);
   } else {
-    classify_data(task, options);
+    classify_data(config, options);
   }
 }
 

@@ -1,4 +1,4 @@
-// deformer classify: classes of pairs (BoolQ, MNLI, QQP), choices of questions (RACE).
+// deformer classify: classes of pairs of texts, choices of questions.
 #pragma once
 
 #include <CLI/App.hpp>

@@ -26,7 +26,7 @@ Every batch is committed when it is done. A run that was stopped, whatever stopp
 by the same command: passages that the store holds with the same text are not encoded again,
 unless --projections asks for what they lack.
 Lines of --jsonl are {"id": "...", "text": "..."}. A passage without an id, and every passage of a
-SQuAD file or of --data, is known by the hash of its text. A model of another task than span reads
+SQuAD file or of --data, is known by the hash of its text. A model of classes or choices reads
 one window of a passage, and its store is its own.)";
 
 std::unique_ptr<PassageReader> open_input(const EncodeVerbOptions& options) {
@@ -35,8 +35,14 @@ std::unique_ptr<PassageReader> open_input(const EncodeVerbOptions& options) {
   if (!options.jsonl.empty()) return read_jsonl_passages(options.jsonl, shard);
   if (!options.text_dir.empty()) return read_text_files(options.text_dir, shard);
   if (!options.data.empty()) {
-    const Task task = load_model_config(options.model.model_dir, options.model.task).task;
-    return read_task_passages(task, options.data, shard);
+    const ModelConfig config = load_model_config(options.model.model_dir, options.model.task);
+    if (config.task == TaskKind::kSpan) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          "encode: --data: expected a model or a --task with classes or choices, found span "
+          "(--squad reads its files)");
+    }
+    return read_data_passages(data_form(options.model, config, options.data), options.data, shard);
   }
   throw Error(ErrorCode::kInvalidArgument,
               "encode: expected one of --squad, --jsonl, --text-dir, --data, found none");

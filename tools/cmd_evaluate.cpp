@@ -8,6 +8,7 @@
 #include "deformer/error.h"
 #include "deformer/metrics.h"
 #include "deformer/predictions.h"
+#include "tools/classify_modes.h"
 #include "tools/cost.h"
 #include "tools/evaluation_report.h"
 #include "tools/number.h"
@@ -22,9 +23,11 @@ constexpr const char* kFooter = R"(Examples:
   deformer evaluate --squad dev-v1.1.json --model DIR --output predictions.json
   deformer evaluate --squad dev-v2.0.json --model DIR --no-answer --json
   deformer evaluate --squad tune-v2.0.json --model DIR --tune-threshold
+  deformer evaluate --data my-examples.jsonl --model DIR
 
 The numbers are those of the official scorers: evaluate-v2.0.py when a question of the file is
-marked unanswerable, else evaluate-v1.1.py. docs/cli.md has the table's and the JSON's fields.)";
+marked unanswerable, else evaluate-v1.1.py. Of --data it is the accuracy of classes or choices, as
+classify prints it. docs/cli.md has the table's and the JSON's fields.)";
 
 // The largest number below every score.
 double below_all(const NoAnswerScores& scores) {
@@ -133,15 +136,30 @@ EvaluationReport evaluate_model(const EvaluateOptions& options, const SquadDatas
   return report;
 }
 
+// Accuracy of classes or choices: what classify says, but that there has to be a score.
+void evaluate_data(const EvaluateOptions& options) {
+  ClassifyVerbOptions classify;
+  classify.model = options.model;
+  classify.data = options.data;
+  classify.limit = options.limit;
+  classify.output = options.output;
+  classify.store = options.reader.store;
+  classify.require_store = options.reader.require_store;
+  classify.batch_tokens = options.reader.batch_tokens;
+  classify.timing = options.reader.timing;
+  classify.json = options.json;
+  classify.quiet = options.quiet;
+  score_data(classify);
+}
+
 }  // namespace
 
 CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
   CLI::App* verb = app.add_subcommand("evaluate", "Score predictions, or a model, on a SQuAD file");
   const std::string group = "Input (--predictions or --model)";
-  verb->add_option("--squad", options.squad, "SQuAD file with the gold answers")
-      ->required()
-      ->type_name("FILE")
-      ->group(group);
+  auto* squad = verb->add_option("--squad", options.squad, "SQuAD file with the gold answers")
+                    ->type_name("FILE")
+                    ->group(group);
   auto* predictions = verb->add_option("--predictions", options.predictions, R"({"id": "text"})")
                           ->type_name("FILE")
                           ->group(group);
@@ -149,6 +167,13 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
                     ->type_name("DIR")
                     ->group(group);
   predictions->excludes(model);
+  predictions->needs(squad);
+  auto* data = verb->add_option("--data", options.data,
+                                "Examples with classes or choices, as classify reads them")
+                   ->type_name("PATH")
+                   ->needs(model)
+                   ->excludes(squad)
+                   ->group(group);
   auto* scores = verb->add_option("--na-scores", options.na_scores, R"({"id": number}, SQuAD 2.0)")
                      ->needs(predictions)
                      ->type_name("FILE")
@@ -171,6 +196,7 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
   verb->add_flag("--json", options.json, "JSON instead of a table")->group("Output");
   verb->add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group("Output");
   add_runtime_options(*verb, options.model);
+  add_task_option(*verb, options.model);
   add_reader_options(*verb, options.reader);
   verb->add_flag("--tune-threshold", options.tune_threshold,
                  "Score at the threshold that is best for F1 on this very file, and print it; with "
@@ -178,6 +204,10 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
       ->excludes(threshold)
       ->excludes(verb->get_option("--no-answer-threshold"))
       ->group("Answering");
+  for (const char* name : {"--no-answer", "--no-answer-threshold", "--tune-threshold",
+                           "--max-answer-tokens", "--no-align-to-words", "--long-questions"}) {
+    data->excludes(verb->get_option(name));
+  }
   verb->footer(kFooter);
   return verb;
 }
@@ -191,6 +221,10 @@ void run_evaluate(const EvaluateOptions& options) {
     throw Error(ErrorCode::kInvalidArgument,
                 "--tune-threshold: expected --na-scores with --predictions, found none");
   }
+  if (options.squad.empty() && options.data.empty()) {
+    throw Error(ErrorCode::kInvalidArgument, "evaluate: expected --squad or --data, found neither");
+  }
+  if (!options.data.empty()) return evaluate_data(options);
   Output output("-");
   SquadDataset dataset = load_squad(options.squad);
   if (options.limit) keep_first_questions(dataset, *options.limit);

@@ -1,4 +1,4 @@
-// deformer evaluate: exact match and F1 of predictions, or of a model that answers first.
+// deformer evaluate: scores of predictions, or of a model that answers first.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -12,7 +12,8 @@
 namespace deformer::tools {
 
 struct EvaluateOptions {
-  std::string squad;
+  std::string squad;  // one of the two
+  std::string data;
   std::string predictions;
   std::string na_scores;
   double na_threshold = 1.0;

@@ -1,13 +1,13 @@
 #include "tools/cmd_train.h"
 
+#include <algorithm>
 #include <csignal>
 #include <map>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
-#include "deformer/dataset.h"
 #include "deformer/error.h"
+#include "deformer/known_datasets.h"
 #include "tools/choice.h"
 #include "tools/failure.h"
 #include "tools/number.h"
@@ -26,6 +26,8 @@ constexpr const char* kFooter = R"(Examples:
         --loss-weights paper --output student
   Another task: BoolQ from an ordinary encoder
     deformer train --model BASE --task boolq --data train.jsonl --split-layer 9 --output boolq
+  Labels of one's own: lines {"question", "passage", "label"}
+    deformer train --model BASE --task classes --data mine.jsonl --split-layer 9 --output mine
   The same run after Ctrl-C, a kill or a crash
     deformer train ... --output student --resume
 
@@ -53,7 +55,6 @@ TrainingOptions training_options(const TrainVerbOptions& options) {
     }
     training.split_layers = {*options.split_layer};
   }
-  if (!options.task.empty()) training.task = parse_task(options.task);
   training.loss_weights = parse_loss_weights(options.loss_weights);
   if (!options.layout.empty()) training.layout = parse_layout(options.layout);
   training.device = parse_device(options.device);
@@ -80,13 +81,13 @@ void add_data(CLI::App& verb, TrainVerbOptions& options) {
       ->group(group);
   verb.add_option("--data", options.data,
                   "Files or directories of another task: BoolQ JSON Lines, MNLI or QQP TSV, RACE "
-                  "directories")
+                  "directories, or JSON Lines of one's own")
       ->type_name("PATH...")
       ->group(group);
-  verb.add_option(
-          "--task", options.task,
-          "span, boolq, mnli, qqp or race; by default the model's own, span for an ordinary "
-          "one")
+  verb.add_option("--task", options.task,
+                  "span, boolq, mnli, qqp, race, or classes or choice for data of one's own; by "
+                  "default the "
+                  "model's own, span with --squad")
       ->type_name("NAME")
       ->group(group);
   verb.add_option("--held-out", training.held_out_questions,
@@ -201,30 +202,49 @@ void add_run(CLI::App& verb, TrainVerbOptions& options) {
   verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group(group);
 }
 
-using TrainingFiles =
-    std::variant<std::vector<SquadDataset>, std::vector<PairDataset>, std::vector<RaceDataset>>;
+const KnownDataset& find_form(const TrainVerbOptions& options) {
+  if (!options.task.empty()) return known_dataset(options.task);
+  if (!options.squad.empty()) return known_dataset("span");
+  const ModelConfig config = load_model_config(options.model);
+  return guess_dataset(options.data.empty() ? "" : options.data.front(), config.task,
+                       config.labels);
+}
 
 // The files of the option that fits the task.
-TrainingFiles load_files(const TrainVerbOptions& options, Task task) {
-  const bool span = task == Task::kSpan;
+std::vector<Dataset> load_files(const TrainVerbOptions& options, const KnownDataset& form) {
+  const bool span = form.task.kind == TaskKind::kSpan;
   if (span == options.squad.empty() || span != options.data.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
-                "train: task " + to_string(task) + ": expected " +
+                "train: task " + (span ? "span" : form.task.name) + ": expected " +
                     (span ? "--squad and no --data" : "--data and no --squad"));
   }
-  const auto load_all = [](const std::vector<std::string>& paths, auto&& load) {
-    std::vector<decltype(load(paths.front()))> files;
-    files.reserve(paths.size());
-    for (const std::string& path : paths) files.push_back(load(path));
-    return files;
-  };
-  if (span) {
-    return load_all(options.squad,
-                    [](const std::string& path) { return load_squad(path, SquadUse::kTraining); });
+  std::vector<Dataset> files;
+  for (const std::string& path : span ? options.squad : options.data) {
+    files.push_back(form.load(path));
   }
-  if (task == Task::kRace) return load_all(options.data, load_race);
-  return load_all(options.data,
-                  [&](const std::string& path) { return load_pair_dataset(task, path); });
+  return files;
+}
+
+// What was asked for; labels of one's own are those of the data, unless the model has them all.
+std::optional<Task> task_of(const TrainVerbOptions& options, const KnownDataset& form,
+                            const std::vector<Dataset>& files) {
+  if (form.task.kind != TaskKind::kClasses || !form.task.labels.empty()) {
+    if (options.task.empty() && options.squad.empty()) return std::nullopt;
+    return parse_task(form.task.kind == TaskKind::kSpan ? "span" : form.task.name);
+  }
+  const std::vector<std::string> labels = join(files).labels;
+  const ModelConfig config = load_model_config(options.model);
+  const auto has = [&](const std::string& label) {
+    return find_label(config.labels, label).has_value();
+  };
+  if (!config.labels.empty() && std::all_of(labels.begin(), labels.end(), has)) return std::nullopt;
+  if (labels.size() < 2) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "training data: expected at least two labels, found " + label_list(labels));
+  }
+  Task task = form.task;
+  task.labels = labels;
+  return task;
 }
 
 }  // namespace
@@ -250,15 +270,17 @@ CLI::App* add_train(CLI::App& app, TrainVerbOptions& options) {
 int run_train(const TrainVerbOptions& options) {
   const Talk talk(options.quiet);
   Output output("-");
-  Trainer trainer(options.model, options.teacher, options.output, training_options(options));
-  const TrainingFiles files = load_files(options, trainer.task());
+  TrainingOptions training = training_options(options);
+  const KnownDataset& form = find_form(options);
+  std::vector<Dataset> files = load_files(options, form);
+  training.task = task_of(options, form, files);
+  Trainer trainer(options.model, options.teacher, options.output, std::move(training));
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   TrainingDisplay display(talk);
   TrainingHooks hooks = display.hooks();
   hooks.stop = &stop_requested;
-  const TrainingResult result =
-      std::visit([&](const auto& datasets) { return trainer.run(datasets, hooks); }, files);
+  const TrainingResult result = trainer.run(std::move(files), hooks);
   talk.note(to_text(result));
   if (options.json) output.write(to_json(result));
   output.commit();

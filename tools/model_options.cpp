@@ -43,9 +43,17 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
 void add_task_option(CLI::App& verb, ModelOptions& options) {
   verb.add_option_function<std::string>(
           "--task", [&options](const std::string& name) { options.task = parse_task(name); },
-          "boolq, mnli, qqp or race; needed where the model's config.json does not name it")
+          "boolq, mnli, qqp, race, or classes or choice for data of one's own; needed where the "
+          "model's "
+          "config.json does not say what it answers")
       ->type_name("NAME")
       ->group("Model");
+}
+
+const KnownDataset& data_form(const ModelOptions& options, const ModelConfig& config,
+                              const std::string& path) {
+  if (options.task) return known_dataset(options.task->name);
+  return guess_dataset(path, config.task, config.labels);
 }
 
 void add_store_options(CLI::App& verb, std::string& store, bool& require_store) {

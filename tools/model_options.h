@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "deformer/known_datasets.h"
 #include "deformer/model.h"
 #include "tools/talk.h"
 
@@ -26,8 +27,12 @@ void add_model_options(CLI::App& verb, ModelOptions& options);
 /// The same without --model.
 void add_runtime_options(CLI::App& verb, ModelOptions& options);
 
-/// Adds --task, for verbs of several tasks.
+/// Adds --task, for verbs of several kinds of answer.
 void add_task_option(CLI::App& verb, ModelOptions& options);
+
+/// What --data is read as: what --task names, else what fits the model and the file.
+[[nodiscard]] const KnownDataset& data_form(const ModelOptions& options, const ModelConfig& config,
+                                            const std::string& path);
 
 /// Adds --store and --require-store, for verbs that take passages from a store.
 void add_store_options(CLI::App& verb, std::string& store, bool& require_store);

@@ -7,9 +7,8 @@
 #include <utility>
 
 #include "deformer/content_id.h"
-#include "deformer/dataset.h"
 #include "deformer/error.h"
-#include "deformer/pair_dataset.h"
+#include "deformer/squad.h"
 #include "tools/input.h"
 #include "tools/jsonl_request.h"
 
@@ -137,16 +136,12 @@ std::unique_ptr<PassageReader> read_squad_passages(const std::string& path, Shar
   return passages.take();
 }
 
-std::unique_ptr<PassageReader> read_task_passages(Task task, const std::string& path, Shard shard) {
+std::unique_ptr<PassageReader> read_data_passages(const KnownDataset& form, const std::string& path,
+                                                  Shard shard) {
   UniquePassages passages(shard);
-  if (task == Task::kRace) {
-    RaceDataset dataset = load_race(path);
-    for (RaceArticle& article : dataset.articles) passages.add(std::move(article.text));
-    return passages.take();
-  }
-  PairDataset dataset = load_pair_dataset(task, path);
-  for (PairExample& example : dataset.examples) {
-    if (!example.passage.empty()) passages.add(std::move(example.passage));
+  Dataset dataset = form.load(path);
+  for (DatasetPassage& passage : dataset.passages) {
+    if (!passage.text.empty()) passages.add(std::move(passage.text));
   }
   return passages.take();
 }

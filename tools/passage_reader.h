@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "deformer/known_datasets.h"
 #include "deformer/passage_store.h"
-#include "deformer/task.h"
 
 namespace deformer::tools {
 
@@ -36,8 +36,9 @@ class PassageReader {
 /// Each context once, under its content id.
 [[nodiscard]] std::unique_ptr<PassageReader> read_squad_passages(const std::string& path,
                                                                  Shard shard);
-/// Each passage of a task's data set once, under its content id; blank ones are left out.
-[[nodiscard]] std::unique_ptr<PassageReader> read_task_passages(Task task, const std::string& path,
+/// Each passage of a data set once, under its content id; blank ones are left out.
+[[nodiscard]] std::unique_ptr<PassageReader> read_data_passages(const KnownDataset& form,
+                                                                const std::string& path,
                                                                 Shard shard);
 /// {"id", "text"} a line; without an id the text's content id. "-" is standard input.
 [[nodiscard]] std::unique_ptr<PassageReader> read_jsonl_passages(const std::string& path,

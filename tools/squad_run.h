@@ -5,8 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "deformer/dataset.h"
 #include "deformer/span_qa.h"
+#include "deformer/squad.h"
 #include "tools/reader.h"
 #include "tools/talk.h"
 

@@ -12,11 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "deformer/dataset.h"
 #include "deformer/export.h"
 #include "deformer/model.h"
 #include "deformer/passage_store.h"
 #include "deformer/span_qa.h"
+#include "deformer/squad.h"
 
 namespace deformer {
 

@@ -6,7 +6,6 @@
 #include <span>
 
 #include "deformer/export.h"
-#include "deformer/task.h"
 
 namespace deformer {
 
@@ -24,9 +23,5 @@ struct ClassScore {
 [[nodiscard]] DEFORMER_EXPORT ClassScore score_classes(std::span<const int> predicted,
                                                        std::span<const int> gold,
                                                        std::optional<int> positive_class = {});
-
-/// The class whose F1 the benchmark reports beside accuracy: GLUE's QQP, class 1. Absent for tasks
-/// that are judged by accuracy alone.
-[[nodiscard]] DEFORMER_EXPORT std::optional<int> positive_class(Task task) noexcept;
 
 }  // namespace deformer

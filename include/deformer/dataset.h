@@ -1,68 +1,83 @@
-// SQuAD 1.1 and 2.0 files.
+// Questions about passages with what is right: the form that training and scoring take data in.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "deformer/export.h"
+#include "deformer/squad.h"
+#include "deformer/task.h"
 
 namespace deformer {
 
-struct SquadAnswer {
+/// What is right, of kSpan.
+struct SpanTarget {
+  std::vector<SquadAnswer> answers;  ///< at least one, unless it is impossible
+  bool is_impossible = false;        ///< the passage does not answer the question
+};
+
+/// What is right; std::monostate: the file does not say. The number is that of a label in
+/// Dataset::labels (kClasses) or of a question's option, from 0 (kChoice).
+using Target = std::variant<std::monostate, SpanTarget, int>;
+
+struct Example {
+  std::string id;
+  /// What the model reads beside the passage: one text; of kChoice one for each option, at least
+  /// two (fill_option()).
+  std::vector<std::string> questions;
+  std::size_t passage = 0;  ///< place in Dataset::passages
+  Target target = {};
+
+  /// The number of the right label or option; absent for spans and where it is not known.
+  [[nodiscard]] DEFORMER_EXPORT std::optional<int> label() const noexcept;
+  [[nodiscard]] bool has_target() const noexcept { return target.index() != 0; }
+};
+
+struct DatasetPassage {
   std::string text;
-  /// In Unicode *code points* of the context, as in the file; -1: the file does not say.
-  std::int64_t start = 0;
+  std::string level = {};  ///< RACE: "middle", "high" or ""; scores are given for each level too
 };
 
-struct SquadQuestion {
-  std::string id;  ///< a number's digits where the file has a number
-  std::string question;
-  std::vector<SquadAnswer> answers;  ///< empty: unanswerable, or a file without answers
-  bool is_impossible = false;        ///< SQuAD 2.0
+/// Examples that share passages: many questions are asked about one.
+struct Dataset {
+  std::string name = {};  ///< of the known data set or form of files that it was read as
+  TaskKind kind = TaskKind::kSpan;
+  std::vector<std::string> labels = {};    ///< of kClasses: each once
+  std::optional<int> positive_label = {};  ///< the one whose F1 the benchmark reports, if any
+  std::vector<DatasetPassage> passages = {};
+  std::vector<Example> examples = {};  ///< in the order of the file
+  std::size_t skipped = 0;             ///< QQP: rows with too few columns
+
+  [[nodiscard]] const std::string& passage_of(const Example& example) const {
+    return passages[example.passage].text;
+  }
+  /// True when there are examples and each has its target: then all can be scored.
+  [[nodiscard]] DEFORMER_EXPORT bool is_labelled() const noexcept;
 };
 
-struct SquadParagraph {
-  std::string context;
-  std::vector<SquadQuestion> questions;
-};
+/// A parsed SQuAD file as a Dataset: a paragraph is a passage, also one without questions.
+[[nodiscard]] DEFORMER_EXPORT Dataset to_dataset(SquadDataset squad);
 
-struct SquadArticle {
-  std::string title;
-  std::vector<SquadParagraph> paragraphs;
-};
+/// One data set of several files' in their order. Of kClasses equal passages become one, as files
+/// of pairs repeat a passage with each of its questions; labels come together by name. The name
+/// stays where all have the same one. Throws kInvalidArgument for none, and for different kinds.
+[[nodiscard]] DEFORMER_EXPORT Dataset join(std::vector<Dataset> files);
 
-struct SquadDataset {
-  std::string version;  ///< "1.1", "v2.0", ... as in the file; may be empty
-  std::vector<SquadArticle> articles;
+/// Numbers the labels of kClasses as `labels` does, by name (find_label()); no other kind has any.
+/// Throws kInvalidArgument naming one that an example has and `labels` lacks.
+DEFORMER_EXPORT void use_labels(Dataset& dataset, const std::vector<std::string>& labels);
 
-  [[nodiscard]] DEFORMER_EXPORT std::size_t num_paragraphs() const noexcept;
-  [[nodiscard]] DEFORMER_EXPORT std::size_t num_questions() const noexcept;
-  /// True when any question is marked is_impossible, or has no answer where others have one: then
-  /// the 2.0 metric applies. That is the only one that can score such a file.
-  [[nodiscard]] DEFORMER_EXPORT bool has_unanswerable() const noexcept;
-};
+/// What the model reads for one option: the option put in place of every "_" of the question, or,
+/// where the question has none, appended to it after a space. The rule of the original code and of
+/// XLNet's run_race.py.
+[[nodiscard]] DEFORMER_EXPORT std::string fill_option(const std::string& question,
+                                                      const std::string& option);
 
-/// What a caller needs of a SQuAD file, and so what load_squad() demands of it.
-enum class SquadUse {
-  kPassages,   ///< contexts; questions are not read
-  kQuestions,  ///< contexts, ids, questions, and texts of answers where there are any
-  kTraining,   ///< the same, and the place of every answer
-};
-
-/// Reads a SQuAD-format file, in one of three forms: SQuAD's own, {"data": [{"paragraphs":
-/// [...]}]}; Hugging Face's flat one, {"data": [{"id", "context", "question", "answers": {"text":
-/// [...], "answer_start": [...]}}]}; or that as JSON Lines. Of the flat forms questions in a row on
-/// one context become one paragraph, and an empty list of answers means is_impossible, as Hugging
-/// Face's copy of SQuAD 2.0 has it. Unknown keys are ignored; `answers`, `title`, `version` and
-/// `is_impossible` may be missing or null. Ids are strings or integers. Answers are not compared
-/// with the context. Throws kNotFound, kIo, kCorrupt: broken JSON or text that is not UTF-8, with
-/// line and column; a missing or mistyped field with its path, e.g. "dev.json:
-/// data[3].paragraphs[0].qas[2].question: expected a string, found a number"; for training an
-/// answer_start that is no offset; a question id that occurs twice.
-[[nodiscard]] DEFORMER_EXPORT SquadDataset load_squad(const std::filesystem::path& path,
-                                                      SquadUse use = SquadUse::kQuestions);
+/// What an option is called: "A" to "Z"; with more than 26 options its number, from 0.
+[[nodiscard]] DEFORMER_EXPORT std::string option_name(std::size_t option, std::size_t count);
 
 }  // namespace deformer

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "deformer/dataset.h"
 #include "deformer/export.h"
 #include "deformer/predictions.h"
+#include "deformer/squad.h"
 
 namespace deformer {
 

@@ -19,6 +19,7 @@ namespace deformer {
 
 class Encoder;
 class Head;
+struct ModelParts;
 class SegmentLayout;
 
 /// `Runtime` fields first, so that {.precision = ...} works in one line.
@@ -28,7 +29,7 @@ struct LoadOptions {
   int threads = 0;                      ///< see Runtime::threads
   std::optional<int> split_layer = {};  ///< overrides config.json
   std::optional<Layout> layout = {};    ///< overrides config.json
-  std::optional<Task> task = {};        ///< where config.json does not name it
+  std::optional<Task> task = {};        ///< see load_model_config()
 };
 
 /// For Model::random(); the weights' standard deviation is ModelConfig::initializer_range.
@@ -61,6 +62,11 @@ class DEFORMER_EXPORT Model {
   /// The same weights, shared and not copied, split elsewhere: 0 makes the ordinary joint model of
   /// a decomposed one. Throws kIncompatible as validate().
   [[nodiscard]] std::shared_ptr<const Model> with_split_layer(int split_layer) const;
+
+  /// Internal: of parts that exist already, as while training (model_parts.h). It answers, but
+  /// belongs to no store: it has neither fingerprint() nor projection_hash(), which throw
+  /// kInternal.
+  [[nodiscard]] static std::shared_ptr<const Model> assemble(ModelParts parts);
 
   ~Model();
   Model(const Model&) = delete;

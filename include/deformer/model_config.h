@@ -48,13 +48,13 @@ enum class PassagePlace : std::uint8_t { kFirst, kSecond };
 
 /// The `deformer` object of config.json, its task aside. Lengths are in tokens. Defaults are those
 /// of the original SQuAD set-up (StonyBrookNLP/deformer, tasks/__init__.py: 320 tokens = 25 + 2
-/// question and 292 + 1 passage); docs/model_format.md has those of the other tasks.
+/// question and 292 + 1 passage); other kinds of answer and known data sets have others (Task).
 struct SplitConfig {
   int split_layer =
       0;  ///< layers [0, split_layer) are lower, the rest upper; 0 = ordinary joint model
   Layout layout = Layout::kRestart;
   int max_question_tokens = 25;  ///< longer questions are cut; special tokens not counted
-  int window_tokens = 292;     ///< passage tokens of one window; special tokens not counted. Tasks
+  int window_tokens = 292;     ///< passage tokens of one window; special tokens not counted. Kinds
                                ///< but kSpan read the first window alone
   int window_step = 128;       ///< kSpan: distance between the starts of two windows
   int max_answer_tokens = 30;  ///< kSpan: longest answer span
@@ -78,9 +78,9 @@ struct ModelConfig {
   double initializer_range =
       0.02;  ///< standard deviation of new weights; used by training and random models
   SplitConfig split;
-  Task task = Task::kSpan;
-  /// By class number: class_names(task) in the order in which the model's head has them
-  /// (config.json's id2label). Empty for tasks without classes.
+  TaskKind task = TaskKind::kSpan;
+  /// Of kClasses: names of the classes in the order of the head's outputs (config.json's id2label),
+  /// at least two, each once; any names. Empty for the other kinds.
   std::vector<std::string> labels = {};
 
   [[nodiscard]] std::int64_t head_size() const noexcept {
@@ -95,25 +95,27 @@ struct ModelConfig {
 /// "camembert", "distilbert", "electra".
 [[nodiscard]] DEFORMER_EXPORT std::vector<std::string> known_architectures();
 
-/// split.passage_place; where that is absent: first for tasks that name the passage first (MNLI,
-/// QQP), else as the architecture's readers are made: XLNet first, the others second.
+/// split.passage_place; where that is absent, as the architecture's readers are made: XLNet first,
+/// the others second.
 [[nodiscard]] DEFORMER_EXPORT PassagePlace passage_place(const ModelConfig& config);
 
 /// Reads MODEL_DIR/config.json. A file without a `deformer` object is an ordinary checkpoint:
 /// split_layer 0, layout `continue`, max_question_tokens at least 64 (Hugging Face's pipeline
-/// default). `task`: for a file that does not name its task; without either a class
-/// ...ForMultipleChoice means kRace, any other one kSpan. Throws kNotFound, kCorrupt (broken JSON:
-/// line and column; missing key; wrong type), kUnsupported (another architecture, activation or
-/// task), kIncompatible (sizes that contradict each other, another task than the file's, labels
-/// that are not the task's).
+/// default). `task` fills in what the file does not say: the kind of answer, lengths, the place of
+/// the passage, and labels where the file has none but LABEL_0, LABEL_1, ...; labels that the file
+/// has must be the task's in any order, where it has some. Without either, a class
+/// ...ForMultipleChoice means kChoice, ...ForSequenceClassification with at least two labels
+/// kClasses, any other one kSpan. Throws kNotFound, kCorrupt (broken JSON: line and column; missing
+/// key; wrong type), kUnsupported (another architecture, activation or task), kIncompatible (sizes
+/// that contradict each other, another task or other labels than the file's).
 [[nodiscard]] DEFORMER_EXPORT ModelConfig load_model_config(const std::filesystem::path& model_dir,
-                                                            std::optional<Task> task = {});
+                                                            const std::optional<Task>& task = {});
 
 /// Throws kIncompatible with one line that names the first contradiction: split_layer outside [0,
 /// layers - 1], a layout of another architecture, layout `continue` of BERT and MPNet with
 /// split_layer > 0,
 /// windows or questions longer than the position table, sizes below 1, a passage of span questions
-/// in another place than the architecture's, labels that are not the task's.
+/// in another place than the architecture's, labels that are not at least two different ones.
 DEFORMER_EXPORT void validate(const ModelConfig& config);
 
 }  // namespace deformer

@@ -1,4 +1,4 @@
-// The answer step of RACE: which of a question's options is right, given an article.
+// The answer step of models with choices: which of a question's options is right (RACE).
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ namespace deformer {
 struct ChoiceRequest {
   std::string id = {};  ///< the caller's own; not interpreted
   /// What the model reads for each option, at least one: the question with the option in it
-  /// (fill_option() in pair_dataset.h is RACE's rule).
+  /// (fill_option() in dataset.h is RACE's rule).
   std::vector<std::string> choices = {};
   Passage passage = {};  ///< the article; see PairRequest::passage
   RequestControl control = {};
@@ -37,11 +37,11 @@ struct ChoiceResult {
 /// As QaSink.
 using ChoiceSink = std::function<void(std::size_t request, Outcome<ChoiceResult>&& outcome)>;
 
-/// Chooses for a model of kRace. The article's lower states are computed once for all options of
+/// Chooses for a model of kChoice. The article's lower states are computed once for all options of
 /// all its questions, or taken from the store. Immutable, safe for concurrent calls.
 class DEFORMER_EXPORT MultipleChoice {
  public:
-  /// As PairClassifier's: kIncompatible for a model of another task, or whose weights have no head
+  /// As PairClassifier's: kIncompatible for a model of another kind, or whose weights have no head
   /// that rates a choice with one number.
   explicit MultipleChoice(std::shared_ptr<const Model> model,
                           std::shared_ptr<const PassageStore> store = nullptr);

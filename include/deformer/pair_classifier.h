@@ -1,4 +1,4 @@
-// The answer step of tasks with classes: the class of a question and a passage.
+// The answer step of models with classes: the class of a question and a passage.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@
 
 namespace deformer {
 
-/// Two texts whose relation is asked for. What is question and what is passage is the task's to say
-/// (task.h).
+/// Two texts whose relation is asked for. What is question and what is passage is the data set's to
+/// say (known_datasets.h), or the user's.
 struct PairRequest {
   std::string id = {};        ///< the caller's own; not interpreted
   std::string question = {};  ///< may be empty
@@ -34,8 +34,8 @@ struct PairCuts {
 
 struct PairResult {
   std::string id;                     ///< of the request
-  int label = 0;                      ///< the most probable class, by class_names(task)
-  std::vector<double> probabilities;  ///< softmax over the classes, by class_names(task)
+  int label = 0;                      ///< the most probable class, by labels()
+  std::vector<double> probabilities;  ///< softmax over the classes, by labels()
   std::vector<double> logits;         ///< in the same order
   PairCuts cut;
 };
@@ -43,15 +43,15 @@ struct PairResult {
 /// As QaSink.
 using PairSink = std::function<void(std::size_t request, Outcome<PairResult>&& outcome)>;
 
-/// Classifies pairs for a model of kBoolq, kMnli or kQqp. Immutable, safe for concurrent calls.
+/// Classifies pairs for a model of kClasses. Immutable, safe for concurrent calls.
 ///
 ///   const PairClassifier classifier(model, store);
 ///   const auto results = classifier.classify(requests);
-///   class_names(model->config().task)[results[0].label]
+///   classifier.labels()[results[0].label]
 class DEFORMER_EXPORT PairClassifier {
  public:
   /// `store` may be null: then no passage may come with an id alone. Throws kIncompatible when the
-  /// model's task has no classes, when its weights have no head for them or one for another number,
+  /// model has no classes, when its weights have no head for them or one for another number,
   /// or when the store belongs to another fingerprint.
   explicit PairClassifier(std::shared_ptr<const Model> model,
                           std::shared_ptr<const PassageStore> store = nullptr);
@@ -66,10 +66,12 @@ class DEFORMER_EXPORT PairClassifier {
   StageTimes classify_each(std::span<const PairRequest> requests, const PairSink& sink,
                            const BatchOptions& batches = {}) const;
 
+  /// Names of the classes by number: the model's, in the order of its head's outputs.
+  [[nodiscard]] const std::vector<std::string>& labels() const noexcept;
+
  private:
   std::shared_ptr<const Model> model_;
   std::shared_ptr<const PassageStore> store_;
-  std::vector<std::size_t> outputs_;  // by class_names(task): place among the head's outputs
 };
 
 }  // namespace deformer

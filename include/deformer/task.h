@@ -1,7 +1,10 @@
-// What a model is trained to do: the tasks of the DeFormer paper.
+// What a model answers, apart from the data that it was trained on.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,28 +13,46 @@
 
 namespace deformer {
 
-/// A task pairs a *passage*, the text that is encoded once and reused, with a *question*, the text
-/// that is read anew. What the data sets call the two, and what is answered:
-///   kSpan   passage, question: a span of the passage
-///   kBoolq  passage, question: yes or no
-///   kMnli   premise, hypothesis: entailment, neutral, contradiction
-///   kQqp    first and second question: duplicate or not
-///   kRace   article, question with one of its options: which option
-enum class Task : std::uint8_t { kSpan, kBoolq, kMnli, kQqp, kRace };
+/// The kind of answer to a *question*, the text that is read anew, about a *passage*, the text that
+/// is encoded once and reused.
+enum class TaskKind : std::uint8_t {
+  kSpan,     ///< a span of the passage
+  kClasses,  ///< one of the labels that the model has
+  kChoice,   ///< one of the options that the question has, each of them a question of its own
+};
 
-/// "span", "boolq", "mnli", "qqp", "race".
-[[nodiscard]] DEFORMER_EXPORT std::string to_string(Task task);
-/// Throws kInvalidArgument naming the accepted values.
-[[nodiscard]] DEFORMER_EXPORT Task parse_task(std::string_view name);
+/// "span", "classes", "choice".
+[[nodiscard]] DEFORMER_EXPORT std::string to_string(TaskKind kind);
 
-/// Names of a task's classes by number, in the order of Hugging Face's `super_glue` and `glue` data
-/// sets. Empty for kSpan and kRace, which have no classes.
-///   kBoolq  false, true
-///   kMnli   entailment, neutral, contradiction
-///   kQqp    not_duplicate, duplicate
-[[nodiscard]] DEFORMER_EXPORT const std::vector<std::string>& class_names(Task task);
+/// A kind of answer, with what config.json may leave open. Each known data set has one
+/// (known_datasets.h); to describe one's own, begin with default_task().
+struct Task {
+  std::string name = "span";  ///< for messages: the data set's, else the kind's
+  TaskKind kind = TaskKind::kSpan;
+  /// Of kClasses: names of the classes. Empty: those of config.json.
+  std::vector<std::string> labels = {};
+  int max_question_tokens = 25;  ///< special tokens not counted
+  int window_tokens = 292;       ///< special tokens not counted
+  /// The passage is the first segment of the joint sequence. False: where the architecture's
+  /// readers have it.
+  bool passage_first = false;
+};
 
-/// True where the data set names the passage before the question: kMnli and kQqp.
-[[nodiscard]] DEFORMER_EXPORT bool passage_is_named_first(Task task) noexcept;
+/// Lengths for texts of any data set: the published ones of SQuAD (span) and RACE (choice), 64 and
+/// 384 tokens for classes.
+[[nodiscard]] DEFORMER_EXPORT Task default_task(TaskKind kind);
+
+/// The place of a label in a list: of the one that is spelled so, else of the only one that differs
+/// in case and in "-", "_" and " " alone ("Not Duplicate" is "not_duplicate"). Absent where there
+/// is none.
+[[nodiscard]] DEFORMER_EXPORT std::optional<std::size_t> find_label(
+    std::span<const std::string> labels, std::string_view name);
+
+/// True when both lists name the same labels, in any order.
+[[nodiscard]] DEFORMER_EXPORT bool same_labels(std::span<const std::string> a,
+                                               std::span<const std::string> b);
+
+/// "yes, no, maybe", for messages; "none" for an empty list.
+[[nodiscard]] DEFORMER_EXPORT std::string label_list(std::span<const std::string> labels);
 
 }  // namespace deformer

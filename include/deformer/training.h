@@ -1,4 +1,4 @@
-// Training readers: span extraction with the two distillation losses of the paper.
+// Training readers of every kind of answer, with the two distillation losses of the paper.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,6 @@
 #include "deformer/device.h"
 #include "deformer/export.h"
 #include "deformer/model_config.h"
-#include "deformer/pair_dataset.h"
 #include "deformer/save_format.h"
 
 namespace deformer {
@@ -65,7 +64,8 @@ enum class TrainingPrecision : std::uint8_t {
 
 struct TrainingOptions {
   // ---- What is trained
-  /// Empty: the base model's own; for an ordinary checkpoint kSpan.
+  /// Empty: the base model's own (load_model_config()). Labels of kClasses are those of a new head;
+  /// a base that has the same ones keeps its head and its order. Empty labels: the base's own.
   std::optional<Task> task = {};
   /// Split layers that the weights are trained for; the last one is written to config.json. Empty:
   /// the base model's own.
@@ -95,8 +95,8 @@ struct TrainingOptions {
   double dropout = 0.1;                         ///< see ForwardOptions::dropout
 
   // ---- Batches
-  std::size_t batch_questions = 32;  ///< questions (with one window each) of one step; RACE: with
-                                     ///< all their options
+  std::size_t batch_questions = 32;  ///< questions (with one window each) of one step; kChoice:
+                                     ///< with all their options
   /// Most joint tokens of one pass; a step of more is run in several passes whose gradients add up
   /// (gradient accumulation). Bounds memory, does not change the result beyond rounding and the
   /// dropped positions.
@@ -121,21 +121,22 @@ struct TrainingOptions {
   SaveFormat save_format = SaveFormat::kFp32;
 };
 
-/// What became of the questions of the training files. A question of the other tasks is an example
-/// of theirs, a paragraph a passage (task.h).
+/// What became of the questions of the training files. A question is an example (dataset.h), a
+/// paragraph a passage.
 struct TrainingDataReport {
   std::size_t questions = 0;   ///< in the files
   std::size_t held_out = 0;    ///< set aside
   std::size_t paragraphs = 0;  ///< trained on
   std::size_t windows = 0;     ///< of these paragraphs
-  std::size_t pairs = 0;  ///< question (RACE: with an option) and window: what an epoch trains on
+  std::size_t pairs =
+      0;  ///< question (kChoice: with an option) and window: what an epoch trains on
   std::size_t pairs_no_answer = 0;
   std::size_t moved_answers = 0;   ///< text was not at its start; the nearest occurrence is used
   std::size_t lost_answers = 0;    ///< text is nowhere in the passage; question dropped
   std::size_t without_answer = 0;  ///< no answer or label given and not marked impossible; dropped
   std::size_t split_answers = 0;   ///< no window holds the whole answer; question dropped
   std::size_t cut_questions = 0;   ///< longer than max_question_tokens
-  std::size_t cut_passages = 0;    ///< of tasks that read one window: longer than window_tokens
+  std::size_t cut_passages = 0;    ///< of kinds that read one window: longer than window_tokens
 };
 
 /// Mean losses of a step; a loss that is not computed is absent.
@@ -156,12 +157,12 @@ struct TrainingProgress {
   double seconds_left = 0;
 };
 
-/// Score of the held-out questions, in percent. Which numbers there are depends on the task.
+/// Score of the held-out questions, in percent. Which numbers there are depends on the kind.
 struct TrainingScore {
   std::uint64_t step = 0;
   int split_layer = 0;
   std::optional<double> exact = {};     ///< span: exact match
-  std::optional<double> f1 = {};        ///< span: F1 of tokens; QQP: F1 of the class "duplicate"
+  std::optional<double> f1 = {};        ///< span: of tokens; QQP: of the label "duplicate"
   std::optional<double> accuracy = {};  ///< classes and choices
 
   /// The number that decides which reader is best: accuracy where there is one, else F1.
@@ -199,8 +200,8 @@ struct TrainingResult {
 /// All but the log are replaced as wholes.
 class DEFORMER_EXPORT Trainer {
  public:
-  /// `base_dir`: a model directory; its head may be absent, or another task's, and then starts at
-  /// random.
+  /// `base_dir`: a model directory; its head may be absent, or of another kind or other labels, and
+  /// then starts at random.
   /// `teacher_dir`: a reader of the same sizes and vocabulary, run at split layer 0; needed when kd
   /// or lrs has a weight, else it must be empty. Throws kInvalidArgument for options that
   /// contradict each other, kIncompatible for a teacher of another shape, kNotFound, kCorrupt,
@@ -211,19 +212,16 @@ class DEFORMER_EXPORT Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Trains on all questions of `files` that have an answer or are marked impossible. Throws
-  /// kInvalidArgument when none is left or the loss stops being a number (naming step and
-  /// questions), when the output directory is the base's or the teacher's, or holds a run and
-  /// `resume` is not asked for; kIncompatible when that run belongs to other options or data,
-  /// kIo and kResourceExhausted when something cannot be written: the last checkpoint stays.
-  TrainingResult run(const std::vector<SquadDataset>& files, const TrainingHooks& hooks = {});
-  /// The same on examples with classes, all of the trainer's task, that have a label.
-  TrainingResult run(const std::vector<PairDataset>& files, const TrainingHooks& hooks = {});
-  /// The same on RACE, on questions that have an answer; all have equally many options.
-  TrainingResult run(const std::vector<RaceDataset>& files, const TrainingHooks& hooks = {});
+  /// Trains on all examples of `files` that have a target; of kChoice all have equally many
+  /// options. Throws kInvalidArgument for data of another kind or with a label that the model
+  /// lacks, when no example is left or the loss stops being a number (naming step and questions),
+  /// when the output directory is the base's or the teacher's, or holds a run and `resume` is not
+  /// asked for; kIncompatible when that run belongs to other options or data, kIo and
+  /// kResourceExhausted when something cannot be written: the last checkpoint stays.
+  TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks = {});
 
-  /// What is trained. run() throws kInvalidArgument for data of another task.
-  [[nodiscard]] Task task() const noexcept;
+  /// What is trained.
+  [[nodiscard]] TaskKind task() const noexcept;
 
  private:
   struct State;

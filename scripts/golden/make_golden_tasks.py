@@ -9,7 +9,7 @@ sentencepiece:
 
 <model>.safetensors are weights under Hugging Face's names; cases.json has their configurations and,
 per case, the `deformer` object (absent: an ordinary checkpoint), the texts, and the logits by class name
-in the order of class_names(), or by option. The tokenizers are those of tests/golden/models.
+in the order of the data set's labels (known_datasets.h), or by option. The tokenizers are those of tests/golden/models.
 mpnet_cases.json is the same for MPNet.
 
 Layout `continue` at split 0 is BertForSequenceClassification, BertForMultipleChoice and their XLNet and

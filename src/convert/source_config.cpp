@@ -3,6 +3,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -52,7 +53,7 @@ void require_valid(const SourceConfig& source) {
 
 // What a model without a split is loaded as, or refused by.
 void make_ordinary(SourceConfig& source) {
-  source.config.split = default_split(source.config, Layout::kContinue);
+  source.config.split = default_split(source.config, source.task, Layout::kContinue);
 }
 
 const char* number_type(Dtype dtype) {
@@ -62,10 +63,10 @@ const char* number_type(Dtype dtype) {
 
 std::string class_of(const ModelConfig& config, const WeightSelection& weights) {
   if (!weights.class_head || weights.span_head) {
-    return class_name(architecture_of(config), Task::kSpan);
+    return class_name(architecture_of(config), TaskKind::kSpan);
   }
-  // Any task with classes: the class is the same for all of them.
-  return class_name(architecture_of(config), weights.classes == 1 ? Task::kRace : Task::kBoolq);
+  return class_name(architecture_of(config),
+                    weights.classes == 1 ? TaskKind::kChoice : TaskKind::kClasses);
 }
 
 // Hugging Face derives the number of classes from their labels. Three are MNLI's, in the order of
@@ -80,11 +81,11 @@ void add_labels(Json& root, std::int64_t classes) {
   }
 }
 
-// Lengths are those of a task, and which one classes or choices belong to is not known here: what
-// the source does not state is left to who loads the model for a task.
+// Lengths and the passage's place are those of a data set, and which one classes or choices belong
+// to is not known here: what the source does not state is left to who loads the model for one.
 void drop_lengths(Json& deformer, const Json& stated) {
-  for (const char* key :
-       {"max_question_tokens", "window_tokens", "window_step", "max_answer_tokens"}) {
+  for (const char* key : {"max_question_tokens", "window_tokens", "window_step",
+                          "max_answer_tokens", "passage_place"}) {
     if (!stated.contains(key)) deformer.erase(key);
   }
 }
@@ -113,7 +114,9 @@ Json kept_config(const SourceConfig& source, const WeightSelection& weights) {
   if (!root.contains("model_type")) root["model_type"] = source.config.architecture;
   if (!source.split_given) return root;
   root["deformer"] = Json::parse(config_to_json(source.config))["deformer"];
-  if (has_classes_alone(weights)) drop_lengths(root["deformer"], stated);
+  // A data set's name, as older versions wrote it, is now written as what it implies.
+  const bool names_data = source.task.name != to_string(source.task.kind);
+  if (has_classes_alone(weights) && !names_data) drop_lengths(root["deformer"], stated);
   return root;
 }
 
@@ -132,7 +135,9 @@ SourceConfig load_hugging_face_config(const CheckpointSource& source) {
     }
   }
   SourceConfig found;
-  found.config = load_model_config(directory);
+  ReadConfig read = read_model_config(directory);
+  found.config = std::move(read.config);
+  found.task = std::move(read.task);
   found.file = directory / "config.json";
   found.hugging_face = read_file(found.file, kMaxConfigBytes);
   const nlohmann::json document = parse_json(found.hugging_face, found.file.string());
@@ -155,7 +160,7 @@ SourceConfig load_tensorflow_config(const CheckpointSource& source, const NameMa
   make_ordinary(found);
   if (map.split_layer) {
     found.ordinary = false;
-    found.config.split = default_split(found.config, Layout::kRestart);
+    found.config.split = default_split(found.config, found.task, Layout::kRestart);
     found.config.split.split_layer = *map.split_layer;
   }
   return found;
@@ -168,7 +173,7 @@ void apply_split(SourceConfig& source, const ConvertOptions& options) {
     if (source.ordinary) {
       // An ordinary model that stays joint keeps the layout that it was trained in.
       const Layout own = split_layer > 0 ? default_layout(config) : Layout::kContinue;
-      config.split = default_split(config, options.layout.value_or(own));
+      config.split = default_split(config, source.task, options.layout.value_or(own));
       source.ordinary = false;
     }
     source.split_given = true;

@@ -16,6 +16,7 @@ namespace deformer {
 
 struct SourceConfig {
   ModelConfig config;
+  Task task = {};                  ///< whose lengths count where the source states none
   bool ordinary = true;            ///< config.json is to have no `deformer` object
   bool split_given = false;        ///< by options: a kept object is replaced
   std::string hugging_face;        ///< text of the source's config.json; empty: there is none

@@ -45,9 +45,4 @@ ClassScore score_classes(std::span<const int> predicted, std::span<const int> go
   return score;
 }
 
-std::optional<int> positive_class(Task task) noexcept {
-  if (task == Task::kQqp) return 1;
-  return std::nullopt;
-}
-
 }  // namespace deformer

@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/stand_in.h"
-#include "deformer/dataset.h"
 #include "deformer/error.h"
+#include "deformer/squad.h"
 
 namespace deformer {
 namespace {

@@ -90,8 +90,8 @@ std::vector<std::string> known_architectures() {
   return names;
 }
 
-const PooledHeadForm& pooled_head_form(const Architecture& architecture, Task task) {
-  return task == Task::kRace ? architecture.choice_head : architecture.class_head;
+const PooledHeadForm& pooled_head_form(const Architecture& architecture, TaskKind task) {
+  return task == TaskKind::kChoice ? architecture.choice_head : architecture.class_head;
 }
 
 std::unique_ptr<const SegmentLayout> make_segment_layout(const ModelConfig& config,

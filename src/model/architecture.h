@@ -149,7 +149,8 @@ void register_architecture(const Architecture& added);
 
 // ---- What follows from a record
 
-[[nodiscard]] const PooledHeadForm& pooled_head_form(const Architecture& architecture, Task task);
+[[nodiscard]] const PooledHeadForm& pooled_head_form(const Architecture& architecture,
+                                                     TaskKind task);
 
 /// True for the embeddings, for what all layers share and the weights of layers [0, split_layer):
 /// what a stored hidden state depends on.

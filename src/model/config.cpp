@@ -110,37 +110,41 @@ std::optional<PassagePlace> read_passage_place(const JsonPlace& deformer) {
   unsupported(place, "first or second", "\"" + place.as_string() + "\"");
 }
 
-// Fills the lengths of config.split, whose layout and passage place are set. Default lengths shrink
-// to what the position table holds; lengths that the object states do not.
-void read_lengths(const JsonPlace& deformer, const TaskLengths& lengths, ModelConfig& config) {
+// Fills the lengths of config.split, whose layout and passage place are set. The task's lengths
+// shrink to what the position table holds; lengths that the object states do not.
+void read_lengths(const JsonPlace& deformer, const Task& task, ModelConfig& config) {
   SplitConfig& split = config.split;
   const std::int64_t positions = usable_positions(config).value_or(kMaxSize);
-  split.max_question_tokens =
-      length_or(deformer, "max_question_tokens",
-                std::min<std::int64_t>(lengths.question, std::max<std::int64_t>(1, positions / 4)));
+  split.max_question_tokens = length_or(
+      deformer, "max_question_tokens",
+      std::min<std::int64_t>(task.max_question_tokens, std::max<std::int64_t>(1, positions / 4)));
   const SpecialCounts special = special_counts(config);
   const std::int64_t before =
       split.layout == Layout::kContinue ? split.max_question_tokens + special.question : 0;
   const std::int64_t room = std::max<std::int64_t>(1, positions - before - special.window);
   split.window_tokens =
-      length_or(deformer, "window_tokens", std::min<std::int64_t>(lengths.window, room));
+      length_or(deformer, "window_tokens", std::min<std::int64_t>(task.window_tokens, room));
   split.window_step =
       length_or(deformer, "window_step", std::min(split.window_step, split.window_tokens));
   split.max_answer_tokens = length_or(deformer, "max_answer_tokens", split.max_answer_tokens);
 }
 
-void read_split(const JsonPlace& root, ModelConfig& config) {
+void read_split(const JsonPlace& root, Task task, ModelConfig& config) {
   const bool ordinary = !root.has("deformer");
   const nlohmann::json nothing = nlohmann::json::object();
   const JsonPlace deformer = ordinary ? JsonPlace(nothing, root.where()) : root.at("deformer");
   refuse_unknown_keys(deformer);
-  TaskLengths lengths = published_lengths(config.task);
-  if (ordinary) lengths.question = std::max(lengths.question, kOrdinaryMaxQuestionTokens);
+  if (ordinary) {
+    task.max_question_tokens = std::max(task.max_question_tokens, kOrdinaryMaxQuestionTokens);
+  }
   config.split.split_layer = length_or(deformer, "split_layer", 0);
   config.split.layout =
       ordinary ? Layout::kContinue : read_layout(deformer, architecture_of(config));
   config.split.passage_place = read_passage_place(deformer);
-  read_lengths(deformer, lengths, config);
+  if (!config.split.passage_place && task.passage_first) {
+    config.split.passage_place = PassagePlace::kFirst;
+  }
+  read_lengths(deformer, task, config);
 }
 
 }  // namespace
@@ -160,7 +164,8 @@ void refuse_other(const JsonPlace& root, const char* key, const char* expected) 
   if (place.as_string() != expected) unsupported(place, expected, "\"" + place.as_string() + "\"");
 }
 
-ModelConfig load_model_config(const std::filesystem::path& model_dir, std::optional<Task> task) {
+ReadConfig read_model_config(const std::filesystem::path& model_dir,
+                             const std::optional<Task>& asked) {
   const std::filesystem::path path = model_dir / "config.json";
   const nlohmann::json document = load_json(path);
   const JsonPlace root(document, path.string());
@@ -168,21 +173,28 @@ ModelConfig load_model_config(const std::filesystem::path& model_dir, std::optio
   const Architecture& architecture = read_architecture(root);
   ModelConfig config = read_sizes(root, architecture);
   require_none(check_common_sizes(config), path.string() + ": ");
-  config.task = read_task(root, task);
-  config.labels = read_labels(root, config.task);
+  const Task task = read_task(root, asked);
+  config.task = task.kind;
+  config.labels = read_labels(root, task);
   architecture.read_config(root, config);
   require_none(architecture.check_sizes(config), path.string() + ": ");
-  read_split(root, config);
+  read_split(root, task, config);
   require_none(check_task(config), path.string() + ": ");
   require_none(check_split(config), path.string() + ": ");
-  return config;
+  const std::optional<JsonPlace> deformer = root.find("deformer");
+  return {config, task, deformer && deformer->has("task")};
 }
 
-SplitConfig default_split(const ModelConfig& config, Layout layout) {
+ModelConfig load_model_config(const std::filesystem::path& model_dir,
+                              const std::optional<Task>& task) {
+  return read_model_config(model_dir, task).config;
+}
+
+SplitConfig default_split(const ModelConfig& config, const Task& task, Layout layout) {
   const nlohmann::json nothing = nlohmann::json::object();
   ModelConfig filled = config;
   filled.split = {.layout = layout, .passage_place = config.split.passage_place};
-  read_lengths(JsonPlace(nothing, ""), published_lengths(config.task), filled);
+  read_lengths(JsonPlace(nothing, ""), task, filled);
   return filled.split;
 }
 

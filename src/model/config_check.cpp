@@ -43,7 +43,7 @@ Contradiction check_lengths(const ModelConfig& config) {
   if (auto found = outside("deformer.window_tokens", split.window_tokens, 1, kMaxSize)) {
     return found;
   }
-  if (config.task != Task::kSpan) return std::nullopt;
+  if (config.task != TaskKind::kSpan) return std::nullopt;
   if (auto found = outside("deformer.max_answer_tokens", split.max_answer_tokens, 1, kMaxSize)) {
     return found;
   }
@@ -105,7 +105,7 @@ Contradiction check_sizes(const ModelConfig& config) {
 
 Contradiction check_task(const ModelConfig& config) {
   const PassagePlace place = architecture_of(config).reader_place;
-  if (config.task == Task::kSpan && passage_place(config) != place) {
+  if (config.task == TaskKind::kSpan && passage_place(config) != place) {
     return "deformer.passage_place: expected " + to_string(place) + " for span questions with " +
            config.architecture + ", found " + to_string(passage_place(config));
   }

@@ -32,9 +32,9 @@ constexpr std::array<LayoutName, 4> kLayoutNames{{{"restart", Layout::kRestart},
 
 }  // namespace
 
-std::string class_name(const Architecture& architecture, Task task) {
+std::string class_name(const Architecture& architecture, TaskKind task) {
   const std::string_view suffix =
-      task == Task::kSpan ? architecture.reader_class_suffix : class_suffix(task);
+      task == TaskKind::kSpan ? architecture.reader_class_suffix : class_suffix(task);
   return std::string(architecture.class_prefix) + std::string(suffix);
 }
 
@@ -86,7 +86,6 @@ std::string to_string(PassagePlace place) {
 
 PassagePlace passage_place(const ModelConfig& config) {
   if (config.split.passage_place) return *config.split.passage_place;
-  if (passage_is_named_first(config.task)) return PassagePlace::kFirst;
   return architecture_of(config).reader_place;
 }
 

@@ -21,16 +21,17 @@ void add_labels(const std::vector<std::string>& labels, nlohmann::ordered_json& 
 nlohmann::ordered_json split_to_json(const ModelConfig& config) {
   const SplitConfig& split = config.split;
   nlohmann::ordered_json deformer;
-  if (config.task != Task::kSpan) deformer["task"] = to_string(config.task);
+  const bool span = config.task == TaskKind::kSpan;
+  if (!span) deformer["task"] = to_string(config.task);
   deformer["split_layer"] = split.split_layer;
   deformer["layout"] = to_string(split.layout);
   deformer["max_question_tokens"] = split.max_question_tokens;
   deformer["window_tokens"] = split.window_tokens;
-  if (config.task == Task::kSpan) {
+  if (span) {
     deformer["window_step"] = split.window_step;
     deformer["max_answer_tokens"] = split.max_answer_tokens;
   }
-  if (split.passage_place) deformer["passage_place"] = to_string(*split.passage_place);
+  if (!span || split.passage_place) deformer["passage_place"] = to_string(passage_place(config));
   return deformer;
 }
 

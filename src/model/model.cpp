@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "deformer/encoder.h"
 #include "deformer/error.h"
@@ -18,7 +19,9 @@
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/fastest_precision.h"
+#include "model/head.h"
 #include "model/make_encoder.h"
+#include "model/model_parts.h"
 #include "model/pooled_head.h"
 #include "model/segment_layout.h"
 #include "model/span_head.h"
@@ -95,7 +98,7 @@ Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& toke
   hasher.add(to_string(split.layout)).add(std::int64_t{split.split_layer});
   hasher.add(std::int64_t{split.window_tokens}).add(std::int64_t{split.window_step});
   // Readers for spans were first: what other tasks change is added for them alone.
-  if (config.task != Task::kSpan) {
+  if (config.task != TaskKind::kSpan) {
     hasher.add(std::string("first window")).add(to_string(passage_place(config)));
   }
   if (origin.checkpoint) {
@@ -121,6 +124,15 @@ std::uint64_t compute_projection_hash(const ModelConfig& config, const WeightOri
   return digest != 0 ? digest : kInsteadOfZero;
 }
 
+// All that the weights hold are taken; the one for the model's task is returned, null without it.
+std::shared_ptr<const Head> load_heads(const ModelConfig& config, WeightLoader& weights) {
+  const WeightScope scope(weights, SpanHead::kName);
+  std::shared_ptr<const Head> span;
+  if (scope.has("weight")) span = std::make_shared<const SpanHead>(config.hidden_size, scope);
+  std::shared_ptr<const Head> pooled = load_pooled_head(config, weights);
+  return config.task == TaskKind::kSpan ? span : pooled;
+}
+
 }  // namespace
 
 struct Model::State {
@@ -128,9 +140,8 @@ struct Model::State {
   Runtime runtime;
   // Models that differ in the split alone share these.
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::shared_ptr<const WeightOrigin> origin;
-  std::shared_ptr<const SpanHead> span_head;
-  std::shared_ptr<const PooledHead> pooled_head;
+  std::shared_ptr<const WeightOrigin> origin;  // null where the parts came from elsewhere
+  std::shared_ptr<const Head> head;
   std::unique_ptr<const SegmentLayout> segment_layout;
   std::unique_ptr<const Encoder> encoder;
   std::int64_t num_parameters = 0;
@@ -157,11 +168,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     WeightLoader weights(checkpoint);
     weights.place(state->runtime);
     state->encoder = make_encoder(state->config, weights);
-    const WeightScope head(weights, SpanHead::kName);
-    if (head.has("weight")) {
-      state->span_head = std::make_shared<const SpanHead>(state->config.hidden_size, head);
-    }
-    state->pooled_head = load_pooled_head(state->config, weights);
+    state->head = load_heads(state->config, weights);
     weights.finish();
     state->segment_layout = make_segment_layout(state->config, state->tokenizer->special_tokens());
     state->num_parameters = weights.taken_values();
@@ -186,7 +193,7 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config,
         RandomWeights{.deviation = config.initializer_range, .seed = options.seed});
     weights.place(state->runtime);
     state->encoder = make_encoder(config, weights);
-    state->span_head =
+    state->head =
         std::make_shared<const SpanHead>(config.hidden_size, WeightScope(weights, SpanHead::kName));
     state->segment_layout = make_segment_layout(config, state->tokenizer->special_tokens());
     state->num_parameters = weights.taken_values();
@@ -204,13 +211,23 @@ std::shared_ptr<const Model> Model::with_split_layer(int split_layer) const {
     state->runtime = state_->runtime;
     state->tokenizer = state_->tokenizer;
     state->origin = state_->origin;
-    state->span_head = state_->span_head;
-    state->pooled_head = state_->pooled_head;
+    state->head = state_->head;
     state->segment_layout = make_segment_layout(config, state->tokenizer->special_tokens());
     state->encoder = state_->encoder->with_split_layer(split_layer);
     state->num_parameters = state_->num_parameters;
     return std::shared_ptr<const Model>(new Model(std::move(state)));
   });
+}
+
+std::shared_ptr<const Model> Model::assemble(ModelParts parts) {
+  auto state = std::make_unique<State>();
+  state->config = std::move(parts.config);
+  state->runtime = parts.runtime;
+  state->tokenizer = std::move(parts.tokenizer);
+  state->head = std::move(parts.head);
+  state->encoder = std::move(parts.encoder);
+  state->segment_layout = make_segment_layout(state->config, state->tokenizer->special_tokens());
+  return std::shared_ptr<const Model>(new Model(std::move(state)));
 }
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -235,12 +252,11 @@ const SegmentLayout& Model::segment_layout() const noexcept {
   return *state_->segment_layout;
 }
 const Head* Model::head() const noexcept {
-  if (state_->config.task == Task::kSpan) return state_->span_head.get();
-  return state_->pooled_head.get();
+  return state_->head.get();
 }
 
 std::optional<std::string> Model::find_non_finite_weight() const {
-  if (!state_->origin->checkpoint) return std::nullopt;
+  if (!state_->origin || !state_->origin->checkpoint) return std::nullopt;
   const Checkpoint& checkpoint = *state_->origin->checkpoint;
   const c10::InferenceMode inference;
   WeightLoader weights(checkpoint);
@@ -256,6 +272,7 @@ std::optional<std::string> Model::find_non_finite_weight() const {
 
 const Fingerprint& Model::fingerprint() const {
   std::call_once(state_->fingerprint_once, [this] {
+    DEFORMER_CHECK(state_->origin != nullptr);
     state_->fingerprint = compute_fingerprint(state_->config, *state_->tokenizer, *state_->origin);
   });
   return state_->fingerprint;
@@ -263,6 +280,7 @@ const Fingerprint& Model::fingerprint() const {
 
 std::uint64_t Model::projection_hash() const {
   std::call_once(state_->projection_hash_once, [this] {
+    DEFORMER_CHECK(state_->origin != nullptr);
     state_->projection_hash = compute_projection_hash(state_->config, *state_->origin);
   });
   return state_->projection_hash;

@@ -1,135 +1,154 @@
 #include "model/task_config.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 
 #include "base/json.h"
 #include "deformer/error.h"
+#include "deformer/known_datasets.h"
 
 namespace deformer {
 namespace {
 
-constexpr std::array kTasks{Task::kSpan, Task::kBoolq, Task::kMnli, Task::kQqp, Task::kRace};
+// Hugging Face's default.
+constexpr std::int64_t kDefaultLabels = 2;
+// A broken num_labels is not worth more memory.
+constexpr std::int64_t kMaxUnnamed = 1 << 20;
 
-bool is_multiple_choice(const JsonPlace& root) {
+std::string unnamed_label(std::size_t number) {
+  return "LABEL_" + std::to_string(number);
+}
+
+bool has_class_of(TaskKind kind, const JsonPlace& root) {
   // transformers writes null for a configuration that no class has used.
-  if (!root.has("architectures") || root.at("architectures").value().is_null()) return false;
-  const std::string_view suffix = class_suffix(Task::kRace);
-  const JsonPlace classes = root.at("architectures");
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    if (classes.at(i).as_string().ends_with(suffix)) return true;
+  const std::optional<JsonPlace> classes = root.find("architectures");
+  if (!classes) return false;
+  const std::string_view suffix = class_suffix(kind);
+  for (std::size_t i = 0; i < classes->size(); ++i) {
+    if (classes->at(i).as_string().ends_with(suffix)) return true;
   }
   return false;
 }
 
-Task parse_stated_task(const JsonPlace& place) {
-  for (const Task known : kTasks) {
-    if (to_string(known) == place.as_string()) return known;
+// Names of the file, in its order; empty where it says nothing.
+std::vector<std::string> stated_labels(const JsonPlace& root) {
+  const std::optional<JsonPlace> id2label = root.find("id2label");
+  if (!id2label) return {};
+  id2label->require_object();
+  std::vector<std::string> labels;
+  for (std::size_t i = 0; i < id2label->value().size(); ++i) {
+    labels.push_back(id2label->at(std::to_string(i).c_str()).as_string());
   }
-  throw Error(
-      ErrorCode::kUnsupported,
-      place.where() + ": expected span, boolq, mnli, qqp or race, found " + place.value().dump());
+  return labels;
 }
 
-[[noreturn]] void fail_classes(const JsonPlace& place, std::size_t expected,
-                               const std::string& found) {
+std::int64_t count_labels(const JsonPlace& root) {
+  const std::optional<JsonPlace> id2label = root.find("id2label");
+  if (id2label) return std::ssize(id2label->value());
+  const std::optional<JsonPlace> count = root.find("num_labels");
+  return count ? count->as_integer() : kDefaultLabels;
+}
+
+Task task_of_class(const JsonPlace& root) {
+  if (has_class_of(TaskKind::kChoice, root)) return default_task(TaskKind::kChoice);
+  // One output is a regression.
+  const bool classes = has_class_of(TaskKind::kClasses, root) && count_labels(root) > 1;
+  return default_task(classes ? TaskKind::kClasses : TaskKind::kSpan);
+}
+
+[[noreturn]] void fail_task(const JsonPlace& place, const Task& asked, const Task& stated) {
+  throw Error(ErrorCode::kIncompatible,
+              place.where() + ": expected " + asked.name + " as asked for, found " + stated.name);
+}
+
+void require_count(const JsonPlace& place, std::size_t expected, std::int64_t found) {
+  if (found == static_cast<std::int64_t>(expected)) return;
   throw Error(ErrorCode::kIncompatible, place.where() + ": expected the task's " +
-                                            std::to_string(expected) + " classes, found " + found);
+                                            std::to_string(expected) + " classes, found " +
+                                            std::to_string(found));
 }
 
-// "Not Duplicate" and "not_duplicate" are one name.
-std::string plain_label(std::string name) {
-  for (char& c : name) {
-    if (c == '-' || c == ' ') c = '_';
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return name;
-}
-
-std::string join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text.empty() ? "none" : text;
+std::string in_quotes(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace
 
-// Published lengths, special tokens not counted (StonyBrookNLP/deformer, tasks/__init__.py: of
-// max_seq_length the first text has max_first_length + 2, the second the rest with one special
-// token). For MNLI and QQP the passage is the first text.
-TaskLengths published_lengths(Task task) {
-  switch (task) {
-    case Task::kSpan:
-      return {25, 292};
-    case Task::kBoolq:
-      return {15, 302};
-    case Task::kMnli:
-      return {32, 85};
-    case Task::kQqp:
-      return {57, 40};
-    case Task::kRace:
-      return {30, 479};
-  }
-  return {25, 292};
+const char* class_suffix(TaskKind kind) {
+  return kind == TaskKind::kChoice ? "ForMultipleChoice" : "ForSequenceClassification";
 }
 
-const char* class_suffix(Task task) {
-  return task == Task::kRace ? "ForMultipleChoice" : "ForSequenceClassification";
+Task read_task(const JsonPlace& root, const std::optional<Task>& asked) {
+  const std::optional<JsonPlace> deformer = root.find("deformer");
+  if (!deformer || !deformer->has("task")) return asked ? *asked : task_of_class(root);
+  const JsonPlace place = deformer->at("task");
+  const KnownDataset* const known = find_dataset(place.as_string());
+  if (known == nullptr) {
+    throw Error(ErrorCode::kUnsupported, place.where() + ": expected " + known_dataset_list() +
+                                             ", found " + place.value().dump());
+  }
+  const Task stated = parse_task(place.as_string());
+  if (!asked) return stated;
+  if (asked->kind != stated.kind) fail_task(place, *asked, stated);
+  const std::string kind = to_string(stated.kind);
+  if (stated.name == kind) return *asked;
+  if (asked->name != kind && asked->name != stated.name) fail_task(place, *asked, stated);
+  return stated;
 }
 
-Task read_task(const JsonPlace& root, std::optional<Task> task) {
-  if (root.has("deformer") && root.at("deformer").has("task")) {
-    const JsonPlace place = root.at("deformer").at("task");
-    const Task stated = parse_stated_task(place);
-    if (!task || *task == stated) return stated;
-    throw Error(ErrorCode::kIncompatible, place.where() + ": expected " + to_string(*task) +
-                                              " as asked for, found " + to_string(stated));
+bool are_unnamed(const std::vector<std::string>& labels) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] != unnamed_label(i)) return false;
   }
-  return task.value_or(is_multiple_choice(root) ? Task::kRace : Task::kSpan);
+  return true;
 }
 
-std::vector<std::string> read_labels(const JsonPlace& root, Task task) {
-  const std::vector<std::string>& classes = class_names(task);
-  if (classes.empty()) return {};
-  if (!root.has("id2label")) {
-    if (!root.has("num_labels")) return classes;
-    const JsonPlace count = root.at("num_labels");
-    if (count.as_integer() == std::ssize(classes)) return classes;
-    fail_classes(count, classes.size(), std::to_string(count.as_integer()));
+std::vector<std::string> read_labels(const JsonPlace& root, const Task& task) {
+  if (task.kind != TaskKind::kClasses) return {};
+  std::vector<std::string> stated = stated_labels(root);
+  if (task.labels.empty()) {
+    if (!stated.empty()) return stated;
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(count_labels(root), kMaxUnnamed); ++i) {
+      stated.push_back(unnamed_label(static_cast<std::size_t>(i)));
+    }
+    return stated;
   }
-  const JsonPlace id2label = root.at("id2label");
-  id2label.require_object();
-  const std::size_t found = id2label.value().size();
-  if (found != classes.size()) fail_classes(id2label, classes.size(), std::to_string(found));
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    names.push_back(plain_label(id2label.at(std::to_string(i).c_str()).as_string()));
+  for (const char* key : {"id2label", "num_labels"}) {
+    if (!root.find(key)) continue;
+    require_count(root.at(key), task.labels.size(), count_labels(root));
+    break;
   }
-  // Hugging Face's name of a class that nobody named.
-  return names.front() == "label_0" ? classes : names;
-}
-
-std::vector<std::size_t> outputs_by_class(const ModelConfig& config) {
-  std::vector<std::size_t> outputs;
-  for (const std::string& name : class_names(config.task)) {
-    const auto place = std::find(config.labels.begin(), config.labels.end(), name);
-    outputs.push_back(static_cast<std::size_t>(place - config.labels.begin()));
+  if (are_unnamed(stated)) return task.labels;
+  if (!same_labels(task.labels, stated)) {
+    throw Error(ErrorCode::kIncompatible, root.at("id2label").where() +
+                                              ": expected the classes of " + task.name + " (" +
+                                              label_list(task.labels) + ") in any order, found " +
+                                              in_quotes(label_list(stated)));
   }
-  return outputs;
+  for (std::string& label : stated) label = task.labels[*find_label(task.labels, label)];
+  return stated;
 }
 
 std::optional<std::string> find_label_fault(const ModelConfig& config) {
-  const std::vector<std::string>& classes = class_names(config.task);
-  if (std::is_permutation(config.labels.begin(), config.labels.end(), classes.begin(),
-                          classes.end())) {
-    return std::nullopt;
+  const std::vector<std::string>& labels = config.labels;
+  if (config.task != TaskKind::kClasses) {
+    if (labels.empty()) return std::nullopt;
+    return "labels: expected none for " + to_string(config.task) + ", found " +
+           in_quotes(label_list(labels));
   }
-  return "id2label: expected the classes of " + to_string(config.task) + " (" + join(classes) +
-         ") in any order, found " +
-         nlohmann::json(join(config.labels))
-             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  if (labels.size() < 2) {
+    return "id2label: expected at least two labels, found " + std::to_string(labels.size());
+  }
+  std::set<std::string_view> seen;
+  for (const std::string& label : labels) {
+    if (label.empty()) return "id2label: expected a name for each label, found an empty text";
+    if (!seen.insert(label).second) {
+      return "id2label: expected different labels, found " + in_quotes(label) + " twice";
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace deformer

@@ -1,7 +1,6 @@
-// What config.json says of the task: its name, its classes, its published lengths.
+// What config.json says of the task: its kind, its labels, its lengths.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,29 +11,24 @@ namespace deformer {
 
 class JsonPlace;
 
-/// Published lengths, special tokens not counted.
-struct TaskLengths {
-  int question;
-  int window;
-};
-[[nodiscard]] TaskLengths published_lengths(Task task);
-
-/// End of the name of Hugging Face's class for the task, e.g. "ForMultipleChoice". That of kSpan
+/// End of the name of Hugging Face's class for the kind, e.g. "ForMultipleChoice". That of kSpan
 /// depends on the architecture and is not given here.
-[[nodiscard]] const char* class_suffix(Task task);
+[[nodiscard]] const char* class_suffix(TaskKind kind);
 
-/// The task that config.json, whose root is given, names; else `task`; else kRace for a class
-/// ...ForMultipleChoice; else kSpan. Throws kUnsupported for an unknown name, kIncompatible when
-/// the file names another one than `task`.
-[[nodiscard]] Task read_task(const JsonPlace& root, std::optional<Task> task);
+/// What config.json, whose root is given, is for: what it names (a kind, or a data set as older
+/// versions wrote), filled in by `asked`; else `asked`; else what the name of its class says; else
+/// the default of kSpan. Throws kUnsupported for an unknown name, kIncompatible when the file names
+/// another task than `asked`.
+[[nodiscard]] Task read_task(const JsonPlace& root, const std::optional<Task>& asked);
 
-/// Names of the task's classes by number, as `id2label` gives them, in the spelling of
-/// class_names(); in its order where the file has only LABEL_0, LABEL_1, ... or nothing. Throws
-/// kIncompatible for another number of classes. Other names are find_label_fault()'s.
-[[nodiscard]] std::vector<std::string> read_labels(const JsonPlace& root, Task task);
+/// Labels by number, as `id2label` gives them; in the task's own spelling where it has labels, and
+/// the task's where the file has only LABEL_0, LABEL_1, ... or nothing. Empty for kinds without.
+/// Throws kIncompatible for other labels than the task's. What else is wrong is
+/// find_label_fault()'s.
+[[nodiscard]] std::vector<std::string> read_labels(const JsonPlace& root, const Task& task);
 
-/// By class number of the task: the class's place among the head's outputs. The labels are valid.
-[[nodiscard]] std::vector<std::size_t> outputs_by_class(const ModelConfig& config);
+/// True for Hugging Face's names of classes that nobody named: LABEL_0, LABEL_1, ...
+[[nodiscard]] bool are_unnamed(const std::vector<std::string>& labels);
 
 /// What is wrong with the labels of a configuration; absent when nothing is.
 [[nodiscard]] std::optional<std::string> find_label_fault(const ModelConfig& config);

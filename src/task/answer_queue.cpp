@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "deformer/error.h"
-#include "model/task_config.h"
 #include "nn/guard.h"
 #include "task/attempt.h"
 #include "task/pooled_reading.h"
@@ -23,27 +22,20 @@ namespace {
 // English has about four bytes a token.
 constexpr std::size_t kBytesPerToken = 4;
 
-enum class RequestKind { kSpan, kPair, kChoice };
-
-RequestKind kind_of(const Model& model) {
-  if (model.config().task == Task::kSpan) return RequestKind::kSpan;
-  return model.config().task == Task::kRace ? RequestKind::kChoice : RequestKind::kPair;
-}
-
 // The answer step's own checks.
 void require_model(const std::shared_ptr<const Model>& model,
                    const std::shared_ptr<const PassageStore>& store) {
   if (!model) {
     throw Error(ErrorCode::kInvalidArgument, "AnswerQueue: expected a model, found null");
   }
-  switch (kind_of(*model)) {
-    case RequestKind::kSpan:
+  switch (model->config().task) {
+    case TaskKind::kSpan:
       static_cast<void>(SpanQa(model, store));
       break;
-    case RequestKind::kPair:
+    case TaskKind::kClasses:
       static_cast<void>(PairClassifier(model, store));
       break;
-    case RequestKind::kChoice:
+    case TaskKind::kChoice:
       static_cast<void>(MultipleChoice(model, store));
       break;
   }
@@ -77,11 +69,9 @@ struct AnswerQueue::State {
       : model(std::move(of)),
         store(std::move(from)),
         options(with),
-        kind(kind_of(*model)),
+        kind(model->config().task),
         engine(*model, store.get(),
-               {.batch_tokens = options.batch_tokens, .blank_texts = kind != RequestKind::kSpan}) {
-    if (!model->config().labels.empty()) output_of_class = outputs_by_class(model->config());
-  }
+               {.batch_tokens = options.batch_tokens, .blank_texts = kind != TaskKind::kSpan}) {}
 
   // Tokens that the request is counted as.
   [[nodiscard]] std::size_t tokens_of(std::span<const std::string> questions,
@@ -98,7 +88,7 @@ struct AnswerQueue::State {
 
   // Why the request is not taken; else it counts from now on.
   [[nodiscard]] std::optional<Error> refusal(const std::string& name, std::size_t tokens,
-                                             RequestKind asked) {
+                                             TaskKind asked) {
     const std::scoped_lock lock(mutex);
     std::optional<Error> error;
     if (asked != kind) {
@@ -142,7 +132,7 @@ struct AnswerQueue::State {
   // `make` gives the reading of the request that it is shown, whose outcome goes to `done`.
   template <typename Request, typename Result, typename Make>
   void submit(Request&& request, std::span<const std::string> questions,
-              std::span<const Passage> passages, RequestKind asked,
+              std::span<const Passage> passages, TaskKind asked,
               std::function<void(Outcome<Result>&&)> done, const Make& make) {
     const std::string name = name_of(request.id);
     const std::size_t tokens = tokens_of(questions, passages);
@@ -197,8 +187,7 @@ struct AnswerQueue::State {
   std::shared_ptr<const Model> model;
   std::shared_ptr<const PassageStore> store;
   AnswerQueueOptions options;
-  RequestKind kind;
-  std::vector<std::size_t> output_of_class;
+  TaskKind kind;
   ReadingEngine engine;  // of the queue's thread; prepare() of all
 
   mutable std::mutex mutex;
@@ -246,7 +235,7 @@ void AnswerQueue::submit(QaRequest request, std::function<void(Outcome<QaResult>
   };
   const std::span<const std::string> questions(&request.question, 1);
   const std::span<const Passage> passages = request.passages;
-  state.submit<QaRequest, QaResult>(std::move(request), questions, passages, RequestKind::kSpan,
+  state.submit<QaRequest, QaResult>(std::move(request), questions, passages, TaskKind::kSpan,
                                     std::move(done), make);
 }
 
@@ -254,11 +243,11 @@ void AnswerQueue::submit(PairRequest request, std::function<void(Outcome<PairRes
   State& state = *state_;
   const auto make = [&state](const PairRequest& owned, const std::string& name,
                              std::function<void(Outcome<PairResult> &&)> counted) {
-    return make_pair_reading(*state.model, owned, state.output_of_class, name, std::move(counted));
+    return make_pair_reading(*state.model, owned, name, std::move(counted));
   };
   const std::span<const std::string> questions(&request.question, 1);
   const std::span<const Passage> passages(&request.passage, 1);
-  state.submit<PairRequest, PairResult>(std::move(request), questions, passages, RequestKind::kPair,
+  state.submit<PairRequest, PairResult>(std::move(request), questions, passages, TaskKind::kClasses,
                                         std::move(done), make);
 }
 
@@ -271,7 +260,7 @@ void AnswerQueue::submit(ChoiceRequest request, std::function<void(Outcome<Choic
   const std::span<const std::string> questions = request.choices;
   const std::span<const Passage> passages(&request.passage, 1);
   state.submit<ChoiceRequest, ChoiceResult>(std::move(request), questions, passages,
-                                            RequestKind::kChoice, std::move(done), make);
+                                            TaskKind::kChoice, std::move(done), make);
 }
 
 void AnswerQueue::close() {

@@ -16,9 +16,9 @@ MultipleChoice::MultipleChoice(std::shared_ptr<const Model> model,
   if (!model_) {
     throw Error(ErrorCode::kInvalidArgument, "MultipleChoice: expected a model, found null");
   }
-  const Task task = model_->config().task;
-  if (task != Task::kRace) {
-    throw Error(ErrorCode::kIncompatible, "model: expected one for race, found one for " +
+  const TaskKind task = model_->config().task;
+  if (task != TaskKind::kChoice) {
+    throw Error(ErrorCode::kIncompatible, "model: expected one for choice, found one for " +
                                               to_string(task) + " (config.json: deformer.task)");
   }
   require_pooled_head(*model_, 1);

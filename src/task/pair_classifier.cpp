@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "deformer/error.h"
-#include "model/task_config.h"
 #include "nn/guard.h"
 #include "task/batch_run.h"
 #include "task/passage_batches.h"
@@ -19,14 +18,12 @@ PairClassifier::PairClassifier(std::shared_ptr<const Model> model,
   }
   const ModelConfig& config = model_->config();
   if (config.labels.empty()) {
-    throw Error(ErrorCode::kIncompatible,
-                "model: expected one for boolq, mnli or qqp, found one "
-                "for " +
-                    to_string(config.task) + " (config.json: deformer.task)");
+    throw Error(ErrorCode::kIncompatible, "model: expected one for classes, found one for " +
+                                              to_string(config.task) +
+                                              " (config.json: deformer.task)");
   }
   require_pooled_head(*model_, std::ssize(config.labels));
   if (store_) require_fingerprint(*model_, *store_);
-  outputs_ = outputs_by_class(config);
 }
 
 std::vector<PairResult> PairClassifier::classify(std::span<const PairRequest> requests,
@@ -40,13 +37,17 @@ StageTimes PairClassifier::classify_each(std::span<const PairRequest> requests,
   return nn::guarded([&] {
     const auto make = [&](std::size_t i) {
       return make_pair_reading(
-          *model_, requests[i], outputs_, request_name(requests[i].id, i),
+          *model_, requests[i], request_name(requests[i].id, i),
           [&sink, i](Outcome<PairResult>&& outcome) { sink(i, std::move(outcome)); });
     };
     return run_batches(
         {.model = *model_, .store = store_.get(), .blank_texts = true, .requests = requests.size()},
         batches, make, [&](std::size_t i, const Error& error) { sink(i, error); });
   });
+}
+
+const std::vector<std::string>& PairClassifier::labels() const noexcept {
+  return model_->config().labels;
 }
 
 }  // namespace deformer

@@ -70,7 +70,8 @@ class BatchRunner {
     const StageTimer timer(options_.stage_times, &StageTimes::tokenize);
     Pending pending;
     pending.index = index;
-    PreparedPassage prepared = prepare_passage(model_.tokenizer(), model_.config(), passage.text);
+    PreparedPassage prepared = prepare_passage(model_.tokenizer(), model_.config().split,
+                                               model_.config().task, passage.text);
     pending.passage.id = passage.id;
     pending.passage.text = passage.text;
     pending.passage.windows = std::move(prepared.windows);

@@ -227,8 +227,8 @@ void PassageSource::tokenize_missing(std::span<const Passage* const> passages,
       ready[i].error = absent(*passages[i], false);
       continue;
     }
-    PreparedPassage prepared =
-        prepare_passage(model_.tokenizer(), model_.config(), passages[i]->text);
+    PreparedPassage prepared = prepare_passage(model_.tokenizer(), model_.config().split,
+                                               model_.config().task, passages[i]->text);
     EncodedPassage passage;
     passage.id = passages[i]->id;
     passage.text = passages[i]->text;

@@ -23,14 +23,11 @@ std::size_t best_of(std::span<const double> logits) {
   return static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
-PairResult pair_result(const PairRequest& request, const PooledOutputs& outputs,
-                       std::span<const std::size_t> output_of_class) {
+PairResult pair_result(const PairRequest& request, const PooledOutputs& outputs) {
   PairResult result;
   result.id = request.id;
   result.cut = outputs.cut;
-  for (const std::size_t output : output_of_class) {
-    result.logits.push_back(outputs.logits.front()[output]);
-  }
+  result.logits = outputs.logits.front();
   result.probabilities = softmax(result.logits);
   result.label = static_cast<int>(best_of(result.logits));
   return result;
@@ -65,15 +62,14 @@ void PooledReading::take(const ReadPair& pair) {
 }
 
 std::unique_ptr<Reading> make_pair_reading(const Model& model, const PairRequest& request,
-                                           std::span<const std::size_t> output_of_class,
                                            std::string name,
                                            std::function<void(Outcome<PairResult>&&)> done) {
   const PooledReading::View view{{&request.question, 1}, request.passage, request.control};
   return std::make_unique<PooledReading>(
       model, view, std::move(name),
-      [&request, output_of_class, done = std::move(done)](Outcome<PooledOutputs>&& outcome) {
+      [&request, done = std::move(done)](Outcome<PooledOutputs>&& outcome) {
         if (const Error* const error = outcome.error()) return done(*error);
-        done(pair_result(request, outcome.value(), output_of_class));
+        done(pair_result(request, outcome.value()));
       });
 }
 

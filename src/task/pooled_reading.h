@@ -53,11 +53,10 @@ class PooledReading final : public Reading {
   PooledOutputs outputs_;
 };
 
-/// `model`, `request` and `output_of_class` (by class: place among the head's outputs) outlive the
-/// reading. `name`: see Reading::name().
+/// `model` and `request` outlive the reading. `name`: see Reading::name().
 [[nodiscard]] std::unique_ptr<Reading> make_pair_reading(
-    const Model& model, const PairRequest& request, std::span<const std::size_t> output_of_class,
-    std::string name, std::function<void(Outcome<PairResult>&&)> done);
+    const Model& model, const PairRequest& request, std::string name,
+    std::function<void(Outcome<PairResult>&&)> done);
 [[nodiscard]] std::unique_ptr<Reading> make_choice_reading(
     const Model& model, const ChoiceRequest& request, std::string name,
     std::function<void(Outcome<ChoiceResult>&&)> done);

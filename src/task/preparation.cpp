@@ -16,12 +16,11 @@ PreparedQuestion prepare_question(const Tokenizer& tokenizer, const SplitConfig&
   return question;
 }
 
-PreparedPassage prepare_passage(const Tokenizer& tokenizer, const ModelConfig& config,
+PreparedPassage prepare_passage(const Tokenizer& tokenizer, const SplitConfig& split, TaskKind kind,
                                 std::string_view text) {
   PreparedPassage passage{.tokens = tokenizer.tokenize(text), .windows = {}};
-  const SplitConfig& split = config.split;
   const auto window = static_cast<std::size_t>(split.window_tokens);
-  if (config.task != Task::kSpan && passage.tokens.ids.size() > window) {
+  if (kind != TaskKind::kSpan && passage.tokens.ids.size() > window) {
     passage.tokens.ids.resize(window);
     passage.tokens.spans.resize(window);
     passage.cut = true;

@@ -25,7 +25,7 @@ struct PreparedPassage {
   bool cut = false;  ///< the task reads one window, and the text has more
 };
 
-[[nodiscard]] PreparedPassage prepare_passage(const Tokenizer& tokenizer, const ModelConfig& config,
-                                              std::string_view text);
+[[nodiscard]] PreparedPassage prepare_passage(const Tokenizer& tokenizer, const SplitConfig& split,
+                                              TaskKind kind, std::string_view text);
 
 }  // namespace deformer

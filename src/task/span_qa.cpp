@@ -16,7 +16,7 @@ SpanQa::SpanQa(std::shared_ptr<const Model> model, std::shared_ptr<const Passage
   if (!model_) {
     throw Error(ErrorCode::kInvalidArgument, "SpanQa: expected a model, found null");
   }
-  if (model_->config().task != Task::kSpan) {
+  if (model_->config().task != TaskKind::kSpan) {
     throw Error(ErrorCode::kIncompatible, "model: expected one for span questions, found one for " +
                                               to_string(model_->config().task));
   }

@@ -51,7 +51,7 @@ void require_known(const char* name, std::span<const std::int32_t> ids, std::int
 
 Trace trace_segments(const Model& model, const Segment& question, const Segment& passage) {
   const Head* const head = model.head();
-  if (head == nullptr || model.config().task != Task::kSpan) {
+  if (head == nullptr || model.config().task != TaskKind::kSpan) {
     throw Error(ErrorCode::kIncompatible, "trace: expected a model with a span head, found none");
   }
   const c10::InferenceMode inference;
@@ -93,7 +93,7 @@ Trace trace_texts(const Model& model, std::string_view question, std::string_vie
         prepare_question(model.tokenizer(), model.config().split, question);
     require_tokens("question", read_question.ids);
     const PreparedPassage read_passage =
-        prepare_passage(model.tokenizer(), model.config(), passage);
+        prepare_passage(model.tokenizer(), model.config().split, model.config().task, passage);
     require_tokens("passage", read_passage.tokens.ids);
     const std::vector<Window>& windows = read_passage.windows;
     if (window >= windows.size()) {

@@ -1,5 +1,8 @@
 #include "train/evaluation.h"
 
+#include <algorithm>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "deformer/class_metrics.h"
@@ -14,76 +17,89 @@ namespace {
 
 using SharedModel = std::shared_ptr<const Model>;
 
-// Requests with their passages' texts; the answer step encodes one text once for all of them.
-Passage passage_of(const std::string& text) {
+// Enough for full batches, little memory.
+constexpr std::size_t kChunkExamples = 1024;
+
+// The text under its content id; the answer step encodes one text once for all its requests.
+Passage passage_of(const Dataset& dataset, const Example& example) {
+  const std::string& text = dataset.passage_of(example);
   return {content_id(text), text};
 }
 
-TrainingScore evaluate(const SharedModel& model, const SquadDataset& dataset) {
+// As the official scorers walk it.
+SquadDataset to_squad(const Dataset& dataset) {
+  std::vector<SquadParagraph> paragraphs;
+  for (const DatasetPassage& passage : dataset.passages) paragraphs.push_back({passage.text, {}});
+  for (const Example& example : dataset.examples) {
+    const auto& target = std::get<SpanTarget>(example.target);
+    paragraphs[example.passage].questions.push_back(
+        {example.id, example.questions.front(), target.answers, target.is_impossible});
+  }
+  SquadDataset squad;
+  squad.articles.push_back({.title = "", .paragraphs = std::move(paragraphs)});
+  return squad;
+}
+
+TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset) {
+  const SquadDataset gold = to_squad(dataset);
   const SpanQa reader(model);
+  const AnswerOptions options{.allow_no_answer = gold.has_unanswerable()};
   Predictions predictions;
-  const bool no_answer = dataset.has_unanswerable();
-  for (const SquadArticle& article : dataset.articles) {
+  std::span<const Example> rest(dataset.examples);
+  while (!rest.empty()) {
+    const auto chunk = rest.first(std::min(kChunkExamples, rest.size()));
+    rest = rest.subspan(chunk.size());
     std::vector<QaRequest> requests;
-    for (const SquadParagraph& paragraph : article.paragraphs) {
-      for (const SquadQuestion& question : paragraph.questions) {
-        requests.push_back({question.id, question.question, {passage_of(paragraph.context)}});
-      }
+    for (const Example& example : chunk) {
+      requests.push_back({example.id, example.questions.front(), {passage_of(dataset, example)}});
     }
-    for (const QaResult& result : reader.answer(requests, {.allow_no_answer = no_answer})) {
+    for (const QaResult& result : reader.answer(requests, options)) {
       predictions.emplace(result.id, result.answers.empty() ? "" : result.answers.front().text);
     }
   }
-  const SquadScore score = evaluate_squad(dataset, predictions).overall;
+  const SquadScore score = evaluate_squad(gold, predictions).overall;
   return {.exact = score.exact, .f1 = score.f1};
 }
 
-TrainingScore evaluate(const SharedModel& model, const PairDataset& dataset) {
+std::vector<int> predict_classes(const SharedModel& model, const Dataset& dataset) {
   std::vector<PairRequest> requests;
-  std::vector<int> gold;
-  for (const PairExample& example : dataset.examples) {
-    requests.push_back({example.id, example.question, passage_of(example.passage)});
-    gold.push_back(*example.label);
+  for (const Example& example : dataset.examples) {
+    requests.push_back({example.id, example.questions.front(), passage_of(dataset, example)});
   }
   std::vector<int> predicted;
   for (const PairResult& result : PairClassifier(model).classify(requests)) {
     predicted.push_back(result.label);
   }
-  const ClassScore score = score_classes(predicted, gold, positive_class(dataset.task));
-  return {.f1 = score.f1, .accuracy = score.accuracy};
+  return predicted;
 }
 
-TrainingScore evaluate(const SharedModel& model, const RaceDataset& dataset) {
+std::vector<int> predict_choices(const SharedModel& model, const Dataset& dataset) {
   std::vector<ChoiceRequest> requests;
-  std::vector<int> gold;
-  for (const RaceArticle& article : dataset.articles) {
-    for (const RaceQuestion& question : article.questions) {
-      ChoiceRequest request{question.id, {}, passage_of(article.text)};
-      for (const std::string& option : question.options) {
-        request.choices.push_back(fill_option(question.question, option));
-      }
-      requests.push_back(std::move(request));
-      gold.push_back(*question.answer);
-    }
+  for (const Example& example : dataset.examples) {
+    requests.push_back({example.id, example.questions, passage_of(dataset, example)});
   }
   std::vector<int> predicted;
   for (const ChoiceResult& result : MultipleChoice(model).choose(requests)) {
     predicted.push_back(result.choice);
   }
-  return {.accuracy = score_classes(predicted, gold).accuracy};
+  return predicted;
+}
+
+TrainingScore evaluate_labels(const SharedModel& model, const Dataset& dataset) {
+  const bool classes = dataset.kind == TaskKind::kClasses;
+  const std::vector<int> predicted =
+      classes ? predict_classes(model, dataset) : predict_choices(model, dataset);
+  std::vector<int> gold;
+  for (const Example& example : dataset.examples) gold.push_back(*example.label());
+  const ClassScore score = score_classes(predicted, gold, dataset.positive_label);
+  return {.f1 = score.f1, .accuracy = score.accuracy};
 }
 
 }  // namespace
 
-std::size_t num_questions(const HeldOut& held_out) {
-  if (const auto* pairs = std::get_if<PairDataset>(&held_out)) return pairs->examples.size();
-  if (const auto* race = std::get_if<RaceDataset>(&held_out)) return race->num_questions();
-  return std::get<SquadDataset>(held_out).num_questions();
-}
-
-TrainingScore evaluate_reader(const SharedModel& model, const HeldOut& held_out) {
-  TrainingScore score =
-      std::visit([&](const auto& dataset) { return evaluate(model, dataset); }, held_out);
+TrainingScore evaluate_reader(const SharedModel& model, const Dataset& held_out) {
+  TrainingScore score = held_out.kind == TaskKind::kSpan ? evaluate_spans(model, held_out)
+                                                         : evaluate_labels(model, held_out);
   score.split_layer = model->config().split.split_layer;
   return score;
 }

@@ -1,24 +1,17 @@
-// Scores a reader that training has just written, as its users would run it.
+// Scores a model as its users would run it, while it is trained too.
 #pragma once
 
-#include <cstddef>
 #include <memory>
-#include <variant>
 
 #include "deformer/dataset.h"
 #include "deformer/model.h"
-#include "deformer/pair_dataset.h"
 #include "deformer/training.h"
 
 namespace deformer {
 
-/// Questions set aside, all with their answers.
-using HeldOut = std::variant<SquadDataset, PairDataset, RaceDataset>;
-
-[[nodiscard]] std::size_t num_questions(const HeldOut& held_out);
-
-/// The score at the model's split; its `step` is left at 0.
+/// The score of examples set aside, all with their targets, at the model's split; its `step` is
+/// left at 0. Labels are numbered as the model's.
 [[nodiscard]] TrainingScore evaluate_reader(const std::shared_ptr<const Model>& model,
-                                            const HeldOut& held_out);
+                                            const Dataset& held_out);
 
 }  // namespace deformer

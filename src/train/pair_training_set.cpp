@@ -1,10 +1,11 @@
-// Training sets of the tasks whose examples are pairs as a whole: classes and choices.
+// Training sets of classes and choices, whose examples are pairs as a whole.
+#include <cstddef>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "deformer/error.h"
-#include "model/task_config.h"
+#include "task/preparation.h"
 #include "train/training_set.h"
 
 namespace deformer {
@@ -17,11 +18,16 @@ class TextCutter {
       : tokenizer_(tokenizer), split_(split), report_(report) {}
 
   [[nodiscard]] std::vector<std::int32_t> question(std::string_view text) {
-    return first_ids(tokenizer_, text, split_.max_question_tokens, report_.cut_questions);
+    PreparedQuestion question = prepare_question(tokenizer_, split_, text);
+    report_.cut_questions += question.cut ? 1 : 0;
+    return std::move(question.ids);
   }
-  /// The one window that these tasks read.
+  /// The one window that these kinds read.
   [[nodiscard]] std::vector<std::int32_t> passage(std::string_view text) {
-    return first_ids(tokenizer_, text, split_.window_tokens, report_.cut_passages);
+    // Choices read as classes do.
+    PreparedPassage passage = prepare_passage(tokenizer_, split_, TaskKind::kClasses, text);
+    report_.cut_passages += passage.cut ? 1 : 0;
+    return std::move(passage.tokens.ids);
   }
 
  private:
@@ -48,74 +54,50 @@ void finish(TrainingSet& set) {
                                                " examples without");
 }
 
-// Labelled examples by passage, in the order in which the passages come.
-std::vector<std::vector<const PairExample*>> by_passage(const std::vector<PairDataset>& files,
-                                                        TrainingDataReport& report) {
-  std::vector<std::vector<const PairExample*>> groups;
-  std::unordered_map<std::string_view, std::size_t> group_of;
-  for (const PairDataset& file : files) {
-    report.questions += file.examples.size();
-    for (const PairExample& example : file.examples) {
-      if (!example.label) {
-        ++report.without_answer;
-        continue;
-      }
-      const auto [entry, added] = group_of.emplace(example.passage, groups.size());
-      if (added) groups.emplace_back();
-      groups[entry->second].push_back(&example);
+// Labelled examples by passage, in the order in which they come.
+std::vector<std::vector<const Example*>> by_passage(const Dataset& dataset,
+                                                    TrainingDataReport& report) {
+  std::vector<std::vector<const Example*>> groups;
+  std::vector<std::size_t> group_of(dataset.passages.size(), dataset.passages.size());
+  for (const Example& example : dataset.examples) {
+    ++report.questions;
+    if (!example.label()) {
+      ++report.without_answer;
+      continue;
     }
+    std::size_t& group = group_of[example.passage];
+    if (group == dataset.passages.size()) {
+      group = groups.size();
+      groups.emplace_back();
+    }
+    groups[group].push_back(&example);
   }
   return groups;
 }
 
-void require_options(const RaceQuestion& question, std::size_t expected) {
-  if (question.options.size() == expected) return;
-  throw Error(ErrorCode::kInvalidArgument, "training data: question " + question.id +
-                                               ": expected " + std::to_string(expected) +
+void require_options(const Example& example, std::size_t expected) {
+  if (example.questions.size() == expected) return;
+  throw Error(ErrorCode::kInvalidArgument, "training data: question " + example.id + ": expected " +
+                                               std::to_string(expected) +
                                                " options as the first one has, found " +
-                                               std::to_string(question.options.size()));
+                                               std::to_string(example.questions.size()));
 }
 
 }  // namespace
 
-TrainingSet make_training_set(const std::vector<PairDataset>& files, const Tokenizer& tokenizer,
-                              const ModelConfig& config) {
+TrainingSet make_pair_set(const Dataset& dataset, const Tokenizer& tokenizer,
+                          const SplitConfig& split) {
   TrainingSet set;
-  TextCutter cutter(tokenizer, config.split, set.report);
-  const std::vector<std::size_t> outputs = outputs_by_class(config);
-  for (const auto& examples : by_passage(files, set.report)) {
-    set.windows.push_back(cutter.passage(examples.front()->passage));
-    for (const PairExample* example : examples) {
-      add_pair(set, cutter.question(example->question), example->id);
-      set.labels.push_back(
-          static_cast<std::int32_t>(outputs[static_cast<std::size_t>(*example->label)]));
-    }
-  }
-  finish(set);
-  return set;
-}
-
-TrainingSet make_training_set(const std::vector<RaceDataset>& files, const Tokenizer& tokenizer,
-                              const ModelConfig& config) {
-  TrainingSet set;
-  TextCutter cutter(tokenizer, config.split, set.report);
-  for (const RaceDataset& file : files) {
-    for (const RaceArticle& article : file.articles) {
-      set.report.questions += article.questions.size();
-      bool added = false;
-      for (const RaceQuestion& question : article.questions) {
-        if (!question.answer) {
-          ++set.report.without_answer;
-          continue;
-        }
-        if (set.labels.empty()) set.pairs_per_example = question.options.size();
-        require_options(question, set.pairs_per_example);
-        if (!std::exchange(added, true)) set.windows.push_back(cutter.passage(article.text));
-        for (const std::string& option : question.options) {
-          add_pair(set, cutter.question(fill_option(question.question, option)), question.id);
-        }
-        set.labels.push_back(*question.answer);
+  TextCutter cutter(tokenizer, split, set.report);
+  for (const auto& examples : by_passage(dataset, set.report)) {
+    set.windows.push_back(cutter.passage(dataset.passage_of(*examples.front())));
+    for (const Example* example : examples) {
+      if (set.labels.empty()) set.pairs_per_example = example->questions.size();
+      require_options(*example, set.pairs_per_example);
+      for (const std::string& question : example->questions) {
+        add_pair(set, cutter.question(question), example->id);
       }
+      set.labels.push_back(*example->label());
     }
   }
   finish(set);

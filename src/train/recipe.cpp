@@ -136,7 +136,7 @@ void require_freezable(int freeze_layers, const ModelConfig& config) {
 std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
                         const TrainReader& student, const TrainReader* teacher) {
   nlohmann::ordered_json recipe;
-  if (student.config.task != Task::kSpan) recipe["task"] = to_string(student.config.task);
+  if (student.config.task != TaskKind::kSpan) recipe["task"] = set.data_name;
   recipe["split_layers"] = options.split_layers;
   recipe["split_schedule"] = options.split_schedule == SplitSchedule::kSum ? "sum" : "alternate";
   recipe["layout"] = to_string(student.config.split.layout);

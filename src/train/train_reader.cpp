@@ -12,8 +12,10 @@
 #include "model/config.h"
 #include "model/encoder_parts.h"
 #include "model/make_encoder.h"
+#include "model/model_parts.h"
 #include "model/pooled_head.h"
 #include "model/span_head.h"
+#include "model/task_config.h"
 
 namespace deformer {
 namespace {
@@ -28,45 +30,76 @@ constexpr const char* kTokenizerFiles[] = {"vocab.txt",
                                            "tokenizer.json",
                                            "tokenizer_config.json"};
 
-std::int64_t head_outputs(Task task) {
-  return task == Task::kRace ? 1 : std::ssize(class_names(task));
+std::int64_t head_outputs(TaskKind kind, const std::vector<std::string>& labels) {
+  return kind == TaskKind::kChoice ? 1 : std::ssize(labels);
 }
 
-// Whether an ordinary checkpoint, which does not name its task, has a head of the task's size.
-bool has_head_for(Task task, const ModelConfig& config, const Checkpoint& checkpoint) {
-  const StoredTensor* weight =
-      checkpoint.find(pooled_head_form(architecture_of(config), task).output + ".weight");
-  return weight != nullptr && config.task == Task::kSpan && !weight->view.shape.empty() &&
-         weight->view.shape.front() == head_outputs(task);
-}
-
+// What is trained, and how much of it the directory has.
 struct TrainConfig {
   ModelConfig config;
+  Task task;
   bool keeps_output = true;  // the checkpoint's last layer is the task's
 };
 
+bool answers(const ModelConfig& config, const Task& task) {
+  return config.task == task.kind &&
+         (task.labels.empty() || same_labels(task.labels, config.labels));
+}
+
+// Whether a checkpoint that does not say what its head is for has one of the task's size. In which
+// order nameless classes stand is known for data sets alone.
+bool has_head_for(const Task& task, const ModelConfig& config, const Checkpoint& checkpoint) {
+  if (task.name == to_string(TaskKind::kClasses)) return false;
+  const StoredTensor* weight =
+      checkpoint.find(pooled_head_form(architecture_of(config), task.kind).output + ".weight");
+  const bool says_nothing =
+      config.task == TaskKind::kSpan || (config.task == task.kind && are_unnamed(config.labels));
+  return weight != nullptr && says_nothing && !weight->view.shape.empty() &&
+         weight->view.shape.front() == head_outputs(task.kind, task.labels);
+}
+
+// Kind and labels; labels that the checkpoint has keep its order.
+void set_task(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
+              TrainConfig& found) {
+  ModelConfig& config = found.config;
+  const Task& task = found.task;
+  if (answers(config, task)) {
+    for (std::string& label : config.labels) {
+      if (!task.labels.empty()) label = task.labels[*find_label(task.labels, label)];
+    }
+    return;
+  }
+  found.keeps_output = has_head_for(task, config, checkpoint);
+  config.labels = found.keeps_output ? load_model_config(model_dir, task).labels : task.labels;
+  config.task = task.kind;
+}
+
+// Lengths and the passage's place of another task than the directory's, or in another layout.
+void set_split(const ReadConfig& read, const TrainReaderOptions& options, TrainConfig& found) {
+  SplitConfig& split = found.config.split;
+  const bool other_task = !answers(read.config, found.task);
+  if (other_task && read.stated) split.passage_place.reset();
+  if (!split.passage_place && found.task.passage_first) split.passage_place = PassagePlace::kFirst;
+  Layout layout = split.layout;
+  if (layout == Layout::kContinue) layout = default_layout(found.config);
+  layout = options.layout.value_or(layout);
+  // A class alone says nothing of lengths.
+  const bool classes_unstated = !read.stated && found.task.kind == TaskKind::kClasses;
+  if (split.layout != layout || other_task || classes_unstated) {
+    const int split_layer = split.split_layer;
+    split = default_split(found.config, found.task, layout);
+    split.split_layer = split_layer;
+  }
+  if (options.split_layer) split.split_layer = *options.split_layer;
+}
+
 TrainConfig load_config(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
                         const TrainReaderOptions& options) {
-  TrainConfig found{load_model_config(model_dir)};
-  ModelConfig& config = found.config;
-  const Task task = options.task.value_or(config.task);
-  const bool other_task = config.task != task;
-  if (other_task) {
-    found.keeps_output = has_head_for(task, config, checkpoint);
-    config.labels = found.keeps_output ? load_model_config(model_dir, task).labels  // in its order
-                                       : class_names(task);
-    config.task = task;
-  }
-  Layout layout = config.split.layout;
-  if (layout == Layout::kContinue) layout = default_layout(config);
-  layout = options.layout.value_or(layout);
-  if (config.split.layout != layout || other_task) {
-    const int split_layer = config.split.split_layer;
-    config.split = default_split(config, layout);
-    config.split.split_layer = split_layer;
-  }
-  if (options.split_layer) config.split.split_layer = *options.split_layer;
-  validate(config);
+  const ReadConfig read = read_model_config(model_dir);
+  TrainConfig found{read.config, options.task.value_or(read.task)};
+  set_task(model_dir, checkpoint, found);
+  set_split(read, options, found);
+  validate(found.config);
   return found;
 }
 
@@ -111,14 +144,14 @@ std::unique_ptr<const PooledHead> make_pooled_head(const ModelConfig& config, We
   };
   return std::make_unique<const PooledHead>(
       layer(names.pooler, hidden, true),
-      layer(names.output, head_outputs(config.task), keeps_output), names);
+      layer(names.output, head_outputs(config.task, config.labels), keeps_output), names);
 }
 
 // Heads of the checkpoint that the task does not read.
 std::vector<std::string> other_heads(const ModelConfig& config) {
   std::vector<std::string> prefixes{std::string(SpanHead::kName) + "."};
-  for (const Task task : {Task::kBoolq, Task::kRace}) {
-    const PooledHeadForm& names = pooled_head_form(architecture_of(config), task);
+  for (const TaskKind kind : {TaskKind::kClasses, TaskKind::kChoice}) {
+    const PooledHeadForm& names = pooled_head_form(architecture_of(config), kind);
     prefixes.push_back(names.pooler + ".");
     prefixes.push_back(names.output + ".");
   }
@@ -138,13 +171,13 @@ bool is_trained(const Parameter& parameter, const ModelConfig& config,
 // A head that began at random would teach noise.
 void require_head(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
                   const TrainConfig& found) {
-  const Task task = found.config.task;
-  const std::string name = task == Task::kSpan
+  const TaskKind kind = found.config.task;
+  const std::string name = kind == TaskKind::kSpan
                                ? SpanHead::kName
-                               : pooled_head_form(architecture_of(found.config), task).output;
+                               : pooled_head_form(architecture_of(found.config), kind).output;
   if (found.keeps_output && checkpoint.find(name + ".weight") != nullptr) return;
   throw Error(ErrorCode::kIncompatible, model_dir.string() + ": expected weights with a head for " +
-                                            to_string(task) + " (" + name + "), found none");
+                                            found.task.name + " (" + name + "), found none");
 }
 
 void require_equal(const char* what, std::int64_t expected, std::int64_t found) {
@@ -155,6 +188,16 @@ void require_equal(const char* what, std::int64_t expected, std::int64_t found) 
 }
 
 }  // namespace
+
+std::shared_ptr<const Model> TrainReader::model(int split_layer) const {
+  ModelConfig split = config;
+  split.split.split_layer = split_layer;
+  return Model::assemble({.config = std::move(split),
+                          .runtime = {.device = device},
+                          .tokenizer = tokenizer,
+                          .head = head,
+                          .encoder = encoder->with_split_layer(split_layer)});
+}
 
 std::vector<Parameter> TrainReader::parameters() const {
   std::vector<Parameter> all = encoder->parameters();
@@ -178,16 +221,17 @@ TrainReader load_train_reader(const std::filesystem::path& model_dir,
   const TrainConfig found = load_config(model_dir, checkpoint, options);
   if (options.needs_head) require_head(model_dir, checkpoint, found);
   reader.config = found.config;
+  reader.device = options.device;
+  reader.task = found.task;
   reader.tokenizer = load_tokenizer(model_dir);
   require_vocabulary(model_dir, reader.config, reader.tokenizer->vocab_size());
   WeightLoader weights(checkpoint, WeightMemory::kOwned);
   weights.place({.device = options.device});
   reader.encoder = make_encoder(reader.config, weights);
-  if (reader.config.task == Task::kSpan) {
-    reader.head = make_span_task_head(make_span_head(reader.config, weights, options));
+  if (reader.config.task == TaskKind::kSpan) {
+    reader.head = make_span_head(reader.config, weights, options);
   } else {
-    reader.head = make_pooled_task_head(
-        make_pooled_head(reader.config, weights, options, found.keeps_output));
+    reader.head = make_pooled_head(reader.config, weights, options, found.keeps_output);
   }
   weights.finish(other_heads(reader.config));
   reader.layout = make_segment_layout(reader.config, reader.tokenizer->special_tokens());
@@ -207,9 +251,10 @@ void require_same_shape(const TrainReader& student, const TrainReader& teacher) 
                                               ", found " + theirs.architecture);
   }
   if (ours.task != theirs.task || ours.labels != theirs.labels) {
-    throw Error(ErrorCode::kIncompatible, "teacher: expected one of task " + to_string(ours.task) +
-                                              " with the same order of classes, found one of " +
-                                              to_string(theirs.task));
+    throw Error(ErrorCode::kIncompatible,
+                "teacher: expected one for " + to_string(ours.task) + " (" +
+                    label_list(ours.labels) + ") with the same order of classes, found one for " +
+                    to_string(theirs.task) + " (" + label_list(theirs.labels) + ")");
   }
   if (student.tokenizer->hash() != teacher.tokenizer->hash()) {
     throw Error(ErrorCode::kIncompatible,

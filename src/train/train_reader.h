@@ -9,22 +9,29 @@
 #include <vector>
 
 #include "deformer/encoder.h"
+#include "deformer/model.h"
 #include "deformer/model_config.h"
 #include "deformer/tokenizer.h"
 #include "deformer/training.h"
+#include "model/head.h"
 #include "model/segment_layout.h"
 #include "model/weights.h"
-#include "train/task_head.h"
 
 namespace deformer {
 
 /// Everything a training pass needs. Weights own their memory, fp32, on `device`.
 struct TrainReader {
   ModelConfig config;
-  std::unique_ptr<const Tokenizer> tokenizer;
+  Device device = Device::kCpu;  ///< of the weights
+  Task task;                     ///< what it was loaded for
+  std::shared_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<const SegmentLayout> layout;
   std::unique_ptr<const Encoder> encoder;
-  std::unique_ptr<const TaskHead> head;
+  std::shared_ptr<const Head> head;
+
+  /// A model that answers with the weights as they are now, and as they become: they are shared.
+  /// fp32, on the weights' device; it belongs to no store.
+  [[nodiscard]] std::shared_ptr<const Model> model(int split_layer) const;
 
   /// Of encoder and head, each once; they share memory with them.
   [[nodiscard]] std::vector<Parameter> parameters() const;

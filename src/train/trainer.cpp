@@ -65,29 +65,16 @@ class Speedometer {
   double steps_ = 0;
 };
 
-void require_task(Task expected, Task found) {
-  if (expected == found) return;
-  throw Error(ErrorCode::kInvalidArgument, "training data: expected data of task " +
-                                               to_string(expected) + ", found data of " +
-                                               to_string(found));
-}
-
-TrainingSet make_set(const std::vector<SquadDataset>& files, const TrainReader& student,
-                     const TrainingOptions& options) {
-  require_task(student.config.task, Task::kSpan);
-  return make_training_set(files, *student.tokenizer, student.config.split, options.negatives);
-}
-
-TrainingSet make_set(const std::vector<PairDataset>& files, const TrainReader& student,
-                     const TrainingOptions& /*options*/) {
-  for (const PairDataset& file : files) require_task(student.config.task, file.task);
-  return make_training_set(files, *student.tokenizer, student.config);
-}
-
-TrainingSet make_set(const std::vector<RaceDataset>& files, const TrainReader& student,
-                     const TrainingOptions& /*options*/) {
-  require_task(student.config.task, Task::kRace);
-  return make_training_set(files, *student.tokenizer, student.config);
+// One data set, its labels numbered as the head's outputs.
+Dataset make_dataset(std::vector<Dataset> files, const ModelConfig& config) {
+  Dataset dataset = join(std::move(files));
+  if (dataset.kind != config.task) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "training data: expected data for " + to_string(config.task) + ", found data for " +
+                    to_string(dataset.kind) + " (" + dataset.name + ")");
+  }
+  use_labels(dataset, config.labels);
+  return dataset;
 }
 
 // Scores at several split layers as one.
@@ -114,12 +101,10 @@ struct Trainer::State {
   // Throws when the run would destroy what it starts from, or another run's checkpoint.
   void refuse_overwriting() const;
   // Data, order and schedule of this run; continues at the checkpoint when asked to.
-  template <typename Dataset>
   void prepare(std::vector<Dataset> files, const TrainingHooks& hooks);
   void schedule();
-  template <typename Dataset>
-  TrainingResult run(const std::vector<Dataset>& files, const TrainingHooks& hooks) {
-    prepare(files, hooks);
+  TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks) {
+    prepare(std::move(files), hooks);
     train(hooks);
     return finish(hooks);
   }
@@ -150,7 +135,7 @@ struct Trainer::State {
   std::optional<TrainReader> teacher;
   std::unique_ptr<ProcessGroup> group;  // null: this process alone
 
-  HeldOut held_out;
+  Dataset held_out;
   TrainingSet set;
   std::optional<DataOrder> order;
   std::optional<Adamw> optimizer;
@@ -196,7 +181,8 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
     options.split_layers.push_back(student.config.split.split_layer);
   }
   if (needs_teacher) {
-    load.task = student.config.task;
+    load.task = student.task;
+    load.task->labels = student.config.labels;
     load.layout = student.config.split.layout;
     load.split_layer = 0;
     load.trainable = false;
@@ -225,15 +211,15 @@ void Trainer::State::refuse_overwriting() const {
   }
 }
 
-template <typename Dataset>
 void Trainer::State::prepare(std::vector<Dataset> files, const TrainingHooks& hooks) {
   refuse_overwriting();
+  Dataset dataset = make_dataset(std::move(files), student.config);
   make_directories(output_dir / "training");
   if (options.held_out_questions > 0) {
-    held_out = take_held_out(files, options.held_out_questions, options.seed);
+    held_out = take_held_out(dataset, options.held_out_questions, options.seed);
   }
-  set = make_set(files, student, options);
-  set.report.held_out = num_questions(held_out);
+  set = make_training_set(dataset, *student.tokenizer, student.config.split, options.negatives);
+  set.report.held_out = held_out.examples.size();
   set.report.questions += set.report.held_out;
   if (leads() && hooks.on_data) hooks.on_data(set.report);
   schedule();
@@ -336,13 +322,12 @@ void Trainer::State::checkpoint() {
 void Trainer::State::evaluate(const TrainingHooks& hooks) {
   save_reader(student, base_dir, output_dir / "last", options.save_format);
   evaluated_step = position.step;
-  if (num_questions(held_out) == 0) return;
-  const auto model = Model::load(output_dir / "last");
+  if (held_out.examples.size() == 0) return;
   std::vector<TrainingScore> scores;
   for (const int split_layer : options.split_layers) {
-    TrainingScore score = evaluate_reader(model->with_split_layer(split_layer), held_out);
+    TrainingScore score = evaluate_reader(student.model(split_layer), held_out);
     score.step = position.step;
-    log->score(score, seconds(), num_questions(held_out));
+    log->score(score, seconds(), held_out.examples.size());
     if (hooks.on_score) hooks.on_score(score);
     scores.push_back(score);
   }
@@ -386,19 +371,11 @@ Trainer::Trainer(const std::filesystem::path& base_dir, const std::filesystem::p
 
 Trainer::~Trainer() = default;
 
-TrainingResult Trainer::run(const std::vector<SquadDataset>& files, const TrainingHooks& hooks) {
-  return nn::guarded([&] { return state_->run(files, hooks); });
+TrainingResult Trainer::run(std::vector<Dataset> files, const TrainingHooks& hooks) {
+  return nn::guarded([&] { return state_->run(std::move(files), hooks); });
 }
 
-TrainingResult Trainer::run(const std::vector<PairDataset>& files, const TrainingHooks& hooks) {
-  return nn::guarded([&] { return state_->run(files, hooks); });
-}
-
-TrainingResult Trainer::run(const std::vector<RaceDataset>& files, const TrainingHooks& hooks) {
-  return nn::guarded([&] { return state_->run(files, hooks); });
-}
-
-Task Trainer::task() const noexcept {
+TaskKind Trainer::task() const noexcept {
   return state_->student.config.task;
 }
 

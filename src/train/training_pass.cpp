@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "model/joint.h"
 #include "train/reduced_precision.h"
+#include "train/task_logits.h"
 
 namespace deformer {
 namespace {
@@ -38,7 +39,7 @@ PassStates forward(const ReaderView& reader, const PassBatch& batch, std::int64_
       rows = RowIndex(indices, rows.device()).take(rows);
     }
   }
-  states.logits = reader.head.logits(rows, batch, options);
+  states.logits = task_logits(reader.head, rows, batch, options);
   return states;
 }
 

@@ -11,9 +11,9 @@
 
 #include "deformer/encoder.h"
 #include "deformer/training.h"
+#include "model/head.h"
 #include "model/segment_layout.h"
 #include "train/losses.h"
-#include "train/task_head.h"
 #include "train/training_set.h"
 
 namespace deformer {
@@ -56,7 +56,7 @@ struct PassOptions {
 /// An encoder with its head.
 struct ReaderView {
   const Encoder& encoder;
-  const TaskHead& head;
+  const Head& head;
 };
 
 /// What a reader's forward pass leaves for the losses.

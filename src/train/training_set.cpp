@@ -4,11 +4,12 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
+#include "task/preparation.h"
 #include "text/utf8.h"
-#include "text/windows.h"
 
 namespace deformer {
 namespace {
@@ -31,24 +32,24 @@ std::optional<std::size_t> nearest_occurrence(std::string_view text, std::string
   return best;
 }
 
-class SetBuilder {
+class SpanSetBuilder {
  public:
-  SetBuilder(const Tokenizer& tokenizer, const SplitConfig& split, Negatives negatives)
+  SpanSetBuilder(const Tokenizer& tokenizer, const SplitConfig& split, Negatives negatives)
       : tokenizer_(tokenizer), split_(split), negatives_(negatives) {}
 
-  void add(const SquadParagraph& paragraph) {
+  void add(const std::string& passage, const std::vector<const Example*>& examples) {
     TrainingDataReport& report = set_.report;
-    report.questions += paragraph.questions.size();
-    const TokenizedText tokens = tokenizer_.tokenize(paragraph.context);
-    const auto windows = make_windows(tokens.ids.size(), split_.window_tokens, split_.window_step);
+    report.questions += examples.size();
+    const auto [tokens, windows, cut] =
+        prepare_passage(tokenizer_, split_, TaskKind::kSpan, passage);
     const auto base = static_cast<std::uint32_t>(set_.windows.size());
     for (const Window& window : windows) {
       const auto* first = tokens.ids.data() + window.first_token;
       set_.windows.emplace_back(first, first + window.num_tokens);
     }
     std::vector<std::vector<TrainingPair>> by_window(windows.size());
-    for (const SquadQuestion& question : paragraph.questions) {
-      add_question(question, paragraph.context, tokens, windows, base, by_window);
+    for (const Example* example : examples) {
+      add_question(*example, passage, tokens, windows, base, by_window);
     }
     for (const auto& pairs : by_window) {
       set_.pairs.insert(set_.pairs.end(), pairs.begin(), pairs.end());
@@ -77,22 +78,23 @@ class SetBuilder {
  private:
   using PairsByWindow = std::vector<std::vector<TrainingPair>>;
 
-  void add_question(const SquadQuestion& question, const std::string& context,
-                    const TokenizedText& tokens, const std::vector<Window>& windows,
-                    std::uint32_t base, PairsByWindow& by_window) {
-    const bool impossible = question.is_impossible;
-    if (question.answers.empty() && !impossible) {
+  void add_question(const Example& example, const std::string& context, const TokenizedText& tokens,
+                    const std::vector<Window>& windows, std::uint32_t base,
+                    PairsByWindow& by_window) {
+    const auto* target = std::get_if<SpanTarget>(&example.target);
+    if (target == nullptr) {
       ++set_.report.without_answer;
       return;
     }
+    const bool impossible = target->is_impossible;
     std::optional<TokenRange> answer;
     if (!impossible) {
-      if (question.answers.front().start < 0) {
+      if (target->answers.front().start < 0) {
         throw Error(ErrorCode::kInvalidArgument,
-                    "training data: question " + question.id +
+                    "training data: question " + example.id +
                         ": expected the answer's place (answer_start), found none");
       }
-      answer = locate(question.answers.front(), context, tokens);
+      answer = locate(target->answers.front(), context, tokens);
       if (!answer) return;
     }
     std::vector<std::pair<std::size_t, TrainingPair>> pairs;
@@ -107,7 +109,7 @@ class SetBuilder {
       ++set_.report.split_answers;
       return;
     }
-    const std::uint32_t index = add_tokens(question);
+    const std::uint32_t index = add_tokens(example);
     for (auto& [window, pair] : pairs) {
       pair.question = index;
       pair.window = base + static_cast<std::uint32_t>(window);
@@ -115,10 +117,11 @@ class SetBuilder {
     }
   }
 
-  std::uint32_t add_tokens(const SquadQuestion& question) {
-    set_.questions.push_back(first_ids(tokenizer_, question.question, split_.max_question_tokens,
-                                       set_.report.cut_questions));
-    set_.question_ids.push_back(question.id);
+  std::uint32_t add_tokens(const Example& example) {
+    PreparedQuestion question = prepare_question(tokenizer_, split_, example.questions.front());
+    set_.report.cut_questions += question.cut ? 1 : 0;
+    set_.questions.push_back(std::move(question.ids));
+    set_.question_ids.push_back(example.id);
     return static_cast<std::uint32_t>(set_.questions.size() - 1);
   }
 
@@ -177,25 +180,24 @@ class SetBuilder {
 
 }  // namespace
 
-std::vector<std::int32_t> first_ids(const Tokenizer& tokenizer, std::string_view text, int limit,
-                                    std::size_t& cuts) {
-  auto ids = tokenizer.tokenize(text).ids;
-  if (ids.size() > static_cast<std::size_t>(limit)) {
-    ids.resize(static_cast<std::size_t>(limit));
-    ++cuts;
-  }
-  return ids;
-}
-
-TrainingSet make_training_set(const std::vector<SquadDataset>& files, const Tokenizer& tokenizer,
-                              const SplitConfig& split, Negatives negatives) {
-  SetBuilder builder(tokenizer, split, negatives);
-  for (const SquadDataset& file : files) {
-    for (const SquadArticle& article : file.articles) {
-      for (const SquadParagraph& paragraph : article.paragraphs) builder.add(paragraph);
-    }
+TrainingSet make_span_set(const Dataset& dataset, const Tokenizer& tokenizer,
+                          const SplitConfig& split, Negatives negatives) {
+  std::vector<std::vector<const Example*>> by_passage(dataset.passages.size());
+  for (const Example& example : dataset.examples) by_passage[example.passage].push_back(&example);
+  SpanSetBuilder builder(tokenizer, split, negatives);
+  for (std::size_t i = 0; i < by_passage.size(); ++i) {
+    builder.add(dataset.passages[i].text, by_passage[i]);
   }
   return builder.finish();
+}
+
+TrainingSet make_training_set(const Dataset& dataset, const Tokenizer& tokenizer,
+                              const SplitConfig& split, Negatives negatives) {
+  TrainingSet set = dataset.kind == TaskKind::kSpan
+                        ? make_span_set(dataset, tokenizer, split, negatives)
+                        : make_pair_set(dataset, tokenizer, split);
+  set.data_name = dataset.name;
+  return set;
 }
 
 }  // namespace deformer

@@ -8,13 +8,12 @@
 
 #include "deformer/dataset.h"
 #include "deformer/model_config.h"
-#include "deformer/pair_dataset.h"
 #include "deformer/tokenizer.h"
 #include "deformer/training.h"
 
 namespace deformer {
 
-/// A question on one window. For span tasks tokens [first, last] of the window (both included) are
+/// A question on one window. For spans tokens [first, last] of the window (both included) are
 /// the answer; both -1: the window has none.
 struct TrainingPair {
   std::uint32_t question = 0;
@@ -27,6 +26,7 @@ struct TrainingPair {
 
 /// Ids without special tokens, questions cut to max_question_tokens.
 struct TrainingSet {
+  std::string data_name;  ///< Dataset::name
   std::vector<std::vector<std::int32_t>> questions;
   std::vector<std::string> question_ids;  ///< for messages
   std::vector<std::vector<std::int32_t>> windows;
@@ -43,25 +43,18 @@ struct TrainingSet {
   }
 };
 
-/// Ids of a text without special tokens, the first `limit` of them; counts a longer text in `cuts`.
-[[nodiscard]] std::vector<std::int32_t> first_ids(const Tokenizer& tokenizer, std::string_view text,
-                                                  int limit, std::size_t& cuts);
+/// Examples with a target, as pairs with the windows of their passages. Of kSpan the first answer
+/// of a question counts, as in the original code, and a window that holds a part of the answer only
+/// is left out; of kChoice the pairs of an example are its options. Numbers of labels are those of
+/// the head's outputs (use_labels()). Throws kInvalidArgument when no pair is left, and for a
+/// question of kChoice with another number of options than the first one's.
+[[nodiscard]] TrainingSet make_training_set(const Dataset& dataset, const Tokenizer& tokenizer,
+                                            const SplitConfig& split, Negatives negatives);
 
-/// The first answer of a question counts, as in the original code. A window that holds a part of
-/// the answer only is left out. Throws kInvalidArgument when no pair is left.
-[[nodiscard]] TrainingSet make_training_set(const std::vector<SquadDataset>& files,
-                                            const Tokenizer& tokenizer, const SplitConfig& split,
-                                            Negatives negatives);
-
-/// The same for examples with classes. `labels`: class names in the order of the head's outputs.
-/// Examples on one passage share its window. Throws kInvalidArgument when no labelled one is left.
-[[nodiscard]] TrainingSet make_training_set(const std::vector<PairDataset>& files,
-                                            const Tokenizer& tokenizer, const ModelConfig& config);
-
-/// The same for RACE: an example is a question, its pairs are its options on the article. Throws
-/// kInvalidArgument when no answered question is left, or for another number of options than the
-/// first one's.
-[[nodiscard]] TrainingSet make_training_set(const std::vector<RaceDataset>& files,
-                                            const Tokenizer& tokenizer, const ModelConfig& config);
+/// make_training_set() of kSpan, and of kClasses and kChoice.
+[[nodiscard]] TrainingSet make_span_set(const Dataset& dataset, const Tokenizer& tokenizer,
+                                        const SplitConfig& split, Negatives negatives);
+[[nodiscard]] TrainingSet make_pair_set(const Dataset& dataset, const Tokenizer& tokenizer,
+                                        const SplitConfig& split);
 
 }  // namespace deformer

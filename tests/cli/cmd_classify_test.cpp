@@ -24,12 +24,12 @@ constexpr const char* kQqp =
 
 class Classify : public CliTest {
  protected:
-  std::string write_task_model(Task task, const std::string& architecture = "bert") {
-    return write_model(to_string(task) + architecture, {.architecture = architecture,
-                                                        .positions = 96,
-                                                        .max_question_tokens = 60,
-                                                        .task = task,
-                                                        .weight_scale = 0.15F});
+  std::string write_task_model(const std::string& task, const std::string& architecture = "bert") {
+    return write_model(task + architecture, {.architecture = architecture,
+                                             .positions = 96,
+                                             .max_question_tokens = 60,
+                                             .task = task,
+                                             .weight_scale = 0.15F});
   }
 
   std::string write_race() {
@@ -69,7 +69,7 @@ class Classify : public CliTest {
 };
 
 TEST_F(Classify, ScoresBoolqAndWritesItsPredictions) {
-  const std::string model = write_task_model(Task::kBoolq);
+  const std::string model = write_task_model("boolq");
   const std::string data = write("val.jsonl", kBoolq);
   const Json report =
       Json::parse(run_ok({"classify", "--model", model, "--data", data, "--output", path("p.jsonl"),
@@ -99,14 +99,14 @@ TEST_F(Classify, ScoresBoolqAndWritesItsPredictions) {
 }
 
 TEST_F(Classify, AnswersFromTheStoreEqualThoseWithoutIt) {
-  expect_same_from_a_store(write_task_model(Task::kMnli), write("dev.tsv", kMnli), 2);
-  expect_same_from_a_store(write_task_model(Task::kRace), write_race(), 2);
-  expect_same_from_a_store(write_task_model(Task::kBoolq, "xlnet"), write("val.jsonl", kBoolq), 2);
-  expect_same_from_a_store(write_task_model(Task::kQqp, "xlnet"), write("qqp.tsv", kQqp), 1);
+  expect_same_from_a_store(write_task_model("mnli"), write("dev.tsv", kMnli), 2);
+  expect_same_from_a_store(write_task_model("race"), write_race(), 2);
+  expect_same_from_a_store(write_task_model("boolq", "xlnet"), write("val.jsonl", kBoolq), 2);
+  expect_same_from_a_store(write_task_model("qqp", "xlnet"), write("qqp.tsv", kQqp), 1);
 }
 
 TEST_F(Classify, QqpHasF1AndSaysWhatItSkipped) {
-  const std::string model = write_task_model(Task::kQqp);
+  const std::string model = write_task_model("qqp");
   const std::string data = write("qqp.tsv", kQqp);
   const Json report = Json::parse(run_ok(
       {"classify", "--model", model, "--data", data, "--submission", path("QQP.tsv"), "--json"}));
@@ -120,7 +120,7 @@ TEST_F(Classify, QqpHasF1AndSaysWhatItSkipped) {
 }
 
 TEST_F(Classify, RaceIsScoredByLevelToo) {
-  const std::string model = write_task_model(Task::kRace);
+  const std::string model = write_task_model("race");
   const std::string data = write_race();
   const Json report = Json::parse(run_ok({"classify", "--model", model, "--data", data, "--json"}));
   EXPECT_EQ(report["total"], 3);
@@ -138,7 +138,7 @@ TEST_F(Classify, RaceIsScoredByLevelToo) {
 }
 
 TEST_F(Classify, AFileWithoutLabelsGivesItsPredictionsOnStdout) {
-  const std::string model = write_task_model(Task::kMnli);
+  const std::string model = write_task_model("mnli");
   const std::string data =
       write("test.tsv", "index\tsentence1\tsentence2\n8\tThe river rose.\tIt was cold.\n");
   const auto lines = json_lines(run_ok({"classify", "--model", model, "--data", data}));
@@ -150,7 +150,7 @@ TEST_F(Classify, AFileWithoutLabelsGivesItsPredictionsOnStdout) {
 }
 
 TEST_F(Classify, TwoTextsGiveOneAnswer) {
-  const std::string model = write_task_model(Task::kMnli);
+  const std::string model = write_task_model("mnli");
   const std::string data = write("one.tsv", "neutral\tThe river rose.\tIt was cold.\n");
   const auto from_file =
       json_lines(run({"classify", "--model", model, "--data", data, "--output", "-"}).out);
@@ -162,7 +162,7 @@ TEST_F(Classify, TwoTextsGiveOneAnswer) {
   EXPECT_EQ(line["label"], from_file.at(0)["label"]);
   EXPECT_EQ(line["probabilities"], from_file.at(0)["probabilities"]);
   EXPECT_THAT(run_ok(pair), testing::StartsWith(line["label"].get<std::string>() + "\n  "));
-  const std::string race = write_task_model(Task::kRace);
+  const std::string race = write_task_model("race");
   const Json choice =
       Json::parse(run_ok({"classify", "--model", race, "--first", "Who was _ ?", "--second",
                           "The king was old.", "--choice", "old", "--choice", "new", "--json"}));
@@ -171,8 +171,11 @@ TEST_F(Classify, TwoTextsGiveOneAnswer) {
 
 TEST_F(Classify, AnOrdinaryCheckpointNeedsTheTask) {
   const std::string model = write_model(
-      "ordinary",
-      {.positions = 160, .max_question_tokens = 60, .ordinary = true, .task = Task::kBoolq});
+      "ordinary", {.positions = 160, .max_question_tokens = 60, .ordinary = true, .task = "boolq"});
+  // Its class would say that it classifies.
+  Json config = Json::parse(read(model + "/config.json"));
+  config["architectures"] = {"BertModel"};
+  write("ordinary/config.json", config.dump());
   const std::string data = write("val.jsonl", kBoolq);
   const Json report = Json::parse(
       run_ok({"classify", "--model", model, "--task", "boolq", "--data", data, "--json"}));
@@ -182,14 +185,14 @@ TEST_F(Classify, AnOrdinaryCheckpointNeedsTheTask) {
 }
 
 TEST_F(Classify, ContradictionsAreNamed) {
-  const std::string model = write_task_model(Task::kBoolq);
+  const std::string model = write_task_model("boolq");
   const std::string data = write("val.jsonl", kBoolq);
   expect_failure(run({"classify", "--model", model}), 2,
                  "expected --data, or --first and --second");
   expect_failure(run({"classify", "--model", model, "--task", "mnli", "--data", data}), 5,
-                 "deformer.task: expected mnli as asked for, found boolq");
+                 "id2label: expected the task's 3 classes, found 2");
   expect_failure(run({"classify", "--model", model, "--task", "sts", "--data", data}), 2,
-                 "expected span, boolq, mnli, qqp or race, found \"sts\"");
+                 "expected span, classes, choice, boolq, mnli, qqp or race, found \"sts\"");
   expect_failure(run({"classify", "--model", model, "--data", path("absent")}), 3, "absent");
   expect_failure(run({"classify", "--model", model, "--data", write("empty", "")}), 2,
                  "expected at least one example");
@@ -201,18 +204,138 @@ TEST_F(Classify, ContradictionsAreNamed) {
       "--choice: expected it with task race");
   expect_failure(
       run({"answer", "--model", model, "--squad", write_json("squad.json", small_squad())}), 5,
-      "expected one for span questions, found one for boolq");
+      "expected one for span questions, found one for classes");
   EXPECT_EQ(listing(),
             (std::set<std::string>{"bad", "boolqbert", "empty", "squad.json", "val.jsonl"}));
 }
 
 TEST_F(Classify, InspectTellsTheTask) {
-  const std::string model = write_task_model(Task::kMnli);
+  const std::string model = write_task_model("mnli");
   EXPECT_THAT(run_ok({"inspect", model}),
-              HasSubstr("mnli: entailment, neutral, contradiction; the passage stands first"));
+              HasSubstr("classes: entailment, neutral, contradiction; the passage stands first"));
   const Json report = Json::parse(run_ok({"inspect", model, "--json"}));
-  EXPECT_EQ(report["config"]["task"], "mnli");
+  EXPECT_EQ(report["config"]["task"], "classes");
+  EXPECT_EQ(report["config"]["labels"],
+            Json::parse(R"(["entailment", "neutral", "contradiction"])"));
   EXPECT_EQ(report["config"]["passage_place"], "first");
+}
+
+constexpr const char* kOwn =
+    R"({"id": "a", "question": "was it cold", "passage": "The river rose in March.", "label": "not said"}
+{"question": "did the river rise", "passage": "The river rose in March.", "label": "YES"}
+{"id": 9, "question": "is the king old", "passage": "The king was the first of many."}
+)";
+
+class OwnLabels : public Classify {
+ protected:
+  OwnLabels()
+      : model_(write_model("own", {.positions = 96,
+                                   .max_question_tokens = 60,
+                                   .task = "classes",
+                                   .labels = {"Yes", "No", "Not said"},
+                                   .weight_scale = 0.15F})) {}
+
+  std::string model_;
+};
+
+TEST_F(OwnLabels, AreClassifiedWithoutNamingADataSet) {
+  const std::string data = write("own.jsonl", kOwn);
+  const Json report = Json::parse(run_ok({"classify", "--model", model_, "--data", data, "--output",
+                                          path("p.jsonl"), "--json", "--quiet"}));
+  EXPECT_EQ(report["task"], "classes");
+  EXPECT_EQ(report["total"], 2);
+  EXPECT_EQ(report["unlabelled"], 1);
+  const auto lines = json_lines(read(path("p.jsonl")));
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0]["id"], "a");
+  EXPECT_EQ(lines[0]["gold"], "Not said") << "in the model's spelling";
+  EXPECT_EQ(lines[1]["gold"], "Yes");
+  EXPECT_EQ(lines[2]["id"], "9");
+  EXPECT_FALSE(lines[2].contains("gold"));
+  const Json line = Json::parse(run_ok({"classify", "--model", model_, "--first", "was it cold",
+                                        "--second", "The river rose in March.", "--json"}));
+  EXPECT_EQ(line["label"], lines[0]["label"]);
+  EXPECT_NEAR(line["probabilities"]["Yes"].get<double>(),
+              lines[0]["probabilities"]["Yes"].get<double>(), 1e-5);
+  EXPECT_THAT(run_ok({"inspect", model_}), HasSubstr("classes: Yes, No, Not said"));
+  expect_failure(run({"classify", "--model", model_, "--data", data, "--submission", path("s")}), 6,
+                 "--submission: expected boolq, mnli or qqp, found classes");
+  expect_failure(run({"classify", "--model", model_, "--data",
+                      write("bad.jsonl", R"({"question": "", "passage": "", "label": "maybe"})")}),
+                 2, "bad.jsonl: data (classes): expected labels among Yes, No, Not said, found");
+}
+
+TEST_F(OwnLabels, GiveTheSameFromAStore) {
+  expect_same_from_a_store(model_, write("own.jsonl", kOwn), 2);
+}
+
+TEST_F(OwnLabels, OfAnOrdinaryCheckpointNeedNoTask) {
+  const std::string model = write_model("plain", {.positions = 160,
+                                                  .max_question_tokens = 60,
+                                                  .ordinary = true,
+                                                  .task = "classes",
+                                                  .labels = {"Yes", "No", "Not said"}});
+  EXPECT_EQ(Json::parse(run_ok({"classify", "--model", model, "--data", write("own.jsonl", kOwn),
+                                "--json", "--quiet"}))["total"],
+            2);
+}
+
+TEST_F(OwnLabels, AreScoredByEvaluate) {
+  const std::string data = write("own.jsonl", kOwn);
+  const auto scores = [&](const char* verb) {
+    Json report =
+        Json::parse(run_ok({verb, "--model", model_, "--data", data, "--json", "--quiet"}));
+    for (const char* key : {"seconds", "ms_per_example", "peak_rss_bytes"}) report.erase(key);
+    return report;
+  };
+  EXPECT_EQ(scores("evaluate"), scores("classify"));
+  expect_failure(run({"evaluate", "--model", model_, "--data", data, "--limit", "0"}), 2,
+                 "--limit");
+  expect_failure(run({"evaluate", "--model", model_, "--data",
+                      write("none.jsonl", R"({"question": "q", "passage": "p"})")}),
+                 2,
+                 "none.jsonl: expected gold labels to compare with, found 1 examples without one");
+  expect_failure(run({"evaluate", "--model", model_, "--data", data, "--no-answer"}), 2,
+                 "--no-answer");
+  expect_failure(run({"evaluate", "--data", data}), 2, "--model");
+  expect_failure(run({"evaluate", "--model", model_}), 2,
+                 "evaluate: expected --squad or --data, found neither");
+}
+
+TEST_F(Classify, ChoicesOfOnesOwnMayBeMoreThanTheAlphabet) {
+  const std::string model = write_task_model("choice");
+  Json line;
+  line["id"] = "q";
+  line["question"] = "It was _ .";
+  line["passage"] = "The river rose in March.";
+  line["options"] = std::vector<std::string>(30, "old");
+  line["answer"] = 28;
+  const std::string data = write_json("many.jsonl", line);
+  const auto lines = json_lines(
+      run_ok({"classify", "--model", model, "--data", data, "--output", "-", "--quiet"}));
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0]["gold"], "28");
+  EXPECT_EQ(lines[0]["probabilities"].size(), 30U);
+  line["options"] = {"old", "new"};
+  line["answer"] = "B";
+  EXPECT_EQ(Json::parse(run_ok({"classify", "--model", model, "--data",
+                                write_json("two.jsonl", line), "--json", "--quiet"}))["task"],
+            "choice");
+}
+
+// Files of MNLI's labels are told apart by their form.
+TEST_F(Classify, LinesOfADataSetsLabelsAreRead) {
+  const std::string model = write_task_model("mnli");
+  const std::string data =
+      write("nli.jsonl",
+            R"({"question": "It was cold.", "passage": "The river rose.", "label": "Neutral"})");
+  const auto from_lines =
+      json_lines(run({"classify", "--model", model, "--data", data, "--output", "-"}).out);
+  const auto from_table = json_lines(
+      run({"classify", "--model", model, "--data",
+           write("nli.tsv", "neutral\tThe river rose.\tIt was cold.\n"), "--output", "-"})
+          .out);
+  EXPECT_EQ(from_lines.at(0), from_table.at(0));
 }
 
 }  // namespace

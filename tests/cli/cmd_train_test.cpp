@@ -154,13 +154,116 @@ TEST_F(CmdTrain, TrainsAnotherTask) {
   const ProcessResult result = run(words);
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("2 pairs with 1 windows of 1 paragraphs"));
-  EXPECT_EQ(Json::parse(read(path("out") + "/config.json")).at("deformer").at("task"), "boolq");
+  const Json config = Json::parse(read(path("out") + "/config.json"));
+  EXPECT_EQ(config.at("deformer").at("task"), "classes");
+  EXPECT_EQ(config.at("deformer").at("passage_place"), "second");
+  EXPECT_EQ(config.at("id2label").at("1"), "true");
   words = start;
   words.insert(words.end(), {"--data", data});
   expect_failure(run(words), 2, "task span: expected --squad and no --data");
   words.insert(words.end(), {"--task", "race"});
   words.at(words.size() - 3) = write_json("train.json", small_squad());
   expect_failure(run(words), 4, "train.json");
+}
+
+// From an encoder, with labels that no data set has, to a model that classifies; then a second file
+// with the labels that it has, in another order.
+TEST_F(CmdTrain, TrainsLabelsOfOnesOwn) {
+  write_model("encoder", {.split_layer = 0, .span_head = false});
+  const std::string data =
+      write("mine.jsonl",
+            R"({"id": "a", "question": "is it red", "passage": "It is red.", "label": "Yes"}
+{"question": "is it blue", "passage": "It is red.", "label": "no"}
+{"question": "is it big", "passage": "It is red.", "label": "not said"}
+{"question": "is it red", "passage": "The king is old.", "label": "not said"}
+)");
+  const std::vector<std::string> steps{"--split-layer", "1", "--max-steps", "2", "--quiet"};
+  std::vector<std::string> words{"train",  "--model", path("encoder"), "--task",   "classes",
+                                 "--data", data,      "--output",      path("out")};
+  words.insert(words.end(), steps.begin(), steps.end());
+  static_cast<void>(run_ok(words));
+  const Json config = Json::parse(read(path("out") + "/config.json"));
+  EXPECT_EQ(config.at("id2label"), Json::parse(R"({"0": "Yes", "1": "no", "2": "not said"})"));
+  EXPECT_EQ(Json::parse(run_ok({"evaluate", "--data", data, "--model", path("out"), "--json",
+                                "--quiet"}))["total"],
+            4);
+  const std::string other = write(
+      "other.jsonl", R"({"question": "is it old", "passage": "The king is old.", "label": "no"})");
+  words = {"train",      "--model", path("out"), "--data",     other,
+           "--held-out", "0",       "--output",  path("again")};
+  words.insert(words.end(), steps.begin(), steps.end());
+  static_cast<void>(run_ok(words));
+  EXPECT_EQ(Json::parse(read(path("again") + "/config.json")).at("id2label"),
+            config.at("id2label"));
+  write("other.jsonl", R"({"question": "q", "passage": "p", "label": "new"}
+{"question": "q", "passage": "p", "label": "no"})");
+  words.at(8) = path("replaced");
+  static_cast<void>(run_ok(words));
+  EXPECT_EQ(Json::parse(read(path("replaced") + "/config.json")).at("id2label"),
+            Json::parse(R"({"0": "new", "1": "no"})"))
+      << "another head";
+  write("other.jsonl", R"({"question": "q", "passage": "p", "label": "new"})");
+  expect_failure(run(words), 2, "training data: expected at least two labels, found new");
+}
+
+TEST_F(CmdTrain, TrainsChoicesOfOnesOwn) {
+  write_model("encoder", {.split_layer = 0, .span_head = false});
+  const std::string data = write(
+      "mine.jsonl",
+      R"({"question": "It is _ .", "options": ["red", "blue"], "passage": "It is red.", "answer": 0}
+{"question": "Who is old?", "choices": ["he", "the king"], "passage": "The king is old.", "answer": "B"}
+)");
+  static_cast<void>(
+      run_ok({"train", "--model", path("encoder"), "--task", "choice", "--data", data,
+              "--split-layer", "1", "--max-steps", "2", "--output", path("out"), "--quiet"}));
+  const Json log = json_lines(read(path("out") + "/training/log.jsonl")).front();
+  EXPECT_EQ(log["recipe"]["task"], "choice");
+  EXPECT_EQ(log["pairs"], 4);
+  EXPECT_EQ(Json::parse(run_ok({"evaluate", "--data", data, "--model", path("out"), "--json",
+                                "--quiet"}))["total"],
+            2);
+}
+
+// A run of an older version is continued only where its recipe is the same to the byte; the hashes
+// are of such a version. Each file is given twice, and BoolQ's first passage has no label at first.
+TEST_F(CmdTrain, RecipesOfDataSetsStay) {
+  const std::string base = std::string(DEFORMER_SOURCE_DIR) + "/tests/golden/training/student";
+  const auto recipe = [&](const std::string& task, const std::string& data) {
+    const std::string output = path("out-" + task);
+    static_cast<void>(run_ok({"train", "--model", base, "--task", task,
+                              task == "span" ? "--squad" : "--data", data, data, "--split-layer",
+                              "1", "--max-steps", "1", "--output", output, "--quiet"}));
+    const Json read_recipe = json_lines(read(output + "/training/log.jsonl")).front()["recipe"];
+    EXPECT_EQ(read_recipe.value("task", "span"), task);
+    return read_recipe["data"];
+  };
+  const std::string boolq = R"({"question": "is it cold", "passage": "the river rose", "idx": 0}
+{"question": "was it old", "passage": "the king was old", "idx": 1, "label": true}
+{"question": "did it rise", "passage": "the river rose", "idx": 2, "label": false}
+{"question": "was he first", "passage": "the king was old", "idx": 3, "label": false}
+)";
+  EXPECT_EQ(recipe("boolq", write("boolq.jsonl", boolq)), "a048e8d77d2812ae");
+  EXPECT_EQ(recipe("mnli", write("mnli.tsv",
+                                 "neutral\tthe river rose\tit was cold\n"
+                                 "entailment\tthe king was old\the was old\n"
+                                 "contradiction\tthe river rose\tit fell\n")),
+            "16c7d3120d36dd47");
+  EXPECT_EQ(recipe("qqp", write("qqp.tsv",
+                                "id\tquestion1\tquestion2\tis_duplicate\n"
+                                "0\twho is king\twho was king\t1\n"
+                                "1\twho is king\twhere is it\t0\n")),
+            "8061bf6d7817ad8b");
+  EXPECT_EQ(recipe("race", write("1.txt",
+                                 R"({"id": "h1", "article": "the king was old",
+      "questions": ["he was _ .", "who"], "options": [["old", "cold"], ["the king", "it"]],
+      "answers": ["A", "B"]})")),
+            "65a7661ce0aeeb97");
+  EXPECT_EQ(recipe("span", write("squad.json",
+                                 R"({"data": [{"paragraphs": [{"context": "nobody", "qas": []},
+      {"context": "the king was old", "qas": [
+        {"id": "a", "question": "who", "answers": [{"text": "the king", "answer_start": 0}]},
+        {"id": "b", "question": "when", "answers": [], "is_impossible": true}]}]}]})")),
+            "91afee4aa574af6b");
 }
 
 TEST_F(CmdTrain, BadInputIsOneLine) {

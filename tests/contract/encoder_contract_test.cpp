@@ -304,7 +304,7 @@ std::vector<EncoderCase> cases() {
                                    .layers = kLayers,
                                    .layout = layout,
                                    .max_question_tokens = 40,
-                                   .task = Task::kBoolq,
+                                   .task = "boolq",
                                    .passage_place = place});
     };
   };

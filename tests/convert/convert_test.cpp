@@ -10,13 +10,16 @@
 #include <set>
 #include <sstream>
 
+#include "base/file.h"
 #include "convert/files.h"
 #include "convert/table_writer.h"
+#include "deformer/known_datasets.h"
 #include "deformer/model.h"
 #include "deformer/tokenizer.h"
 #include "model/checkpoint.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
+#include "support/tiny_model.h"
 
 namespace deformer {
 namespace {
@@ -191,7 +194,7 @@ TEST_F(Convert, OfficialXlnet) {
 // Google's run_classifier.py, XLNet's and the original DeFormer number MNLI's classes so.
 TEST_F(Convert, ThreeClassesAreMnlisInTheirProgramsOrder) {
   static_cast<void>(convert(golden_convert("tensorflow/xlnet") / "xlnet_model.ckpt"));
-  EXPECT_THAT(load_model_config(to(), Task::kMnli).labels,
+  EXPECT_THAT(load_model_config(to(), parse_task("mnli")).labels,
               ElementsAre("contradiction", "entailment", "neutral"));
 }
 
@@ -204,6 +207,23 @@ TEST_F(Convert, LengthsOfAClassReaderAreLeftToItsTask) {
     EXPECT_FALSE(config()["deformer"].contains("max_question_tokens")) << from;
     EXPECT_FALSE(config()["deformer"].contains("window_tokens")) << from;
   }
+}
+
+// An older version's directory: what the name implied has to come along.
+TEST_F(Convert, ADataSetsNameIsKeptAsWhatItImplies) {
+  const test::TempDir from;
+  test::write_tiny_model(from.path(), {.task = "mnli"});
+  nlohmann::json old = nlohmann::json::parse(read_file(from / "config.json"));
+  old["deformer"] = {{"task", "mnli"}, {"split_layer", 1}};
+  write_file(from / "config.json", old.dump());
+  const ModelConfig expected = load_model_config(from.path());
+  static_cast<void>(convert(from.path(), {.split_layer = 2}));
+  const ModelConfig found = load_model_config(to());
+  EXPECT_EQ(found.split.split_layer, 2);
+  EXPECT_EQ(found.split.max_question_tokens, expected.split.max_question_tokens);
+  EXPECT_EQ(found.split.window_tokens, expected.split.window_tokens);
+  EXPECT_EQ(passage_place(found), PassagePlace::kFirst);
+  EXPECT_EQ(found.labels, expected.labels);
 }
 
 TEST_F(Convert, XlnetWithSharedBiasesAndASpanHead) {

@@ -39,11 +39,5 @@ TEST(ClassMetrics, RefuseNoneAndLengthsThatDiffer) {
                      [] { (void)score_classes({}, {}); });
 }
 
-TEST(ClassMetrics, OnlyQqpIsJudgedByF1Too) {
-  EXPECT_EQ(positive_class(Task::kQqp), 1);
-  EXPECT_FALSE(positive_class(Task::kBoolq).has_value());
-  EXPECT_FALSE(positive_class(Task::kMnli).has_value());
-}
-
 }  // namespace
 }  // namespace deformer

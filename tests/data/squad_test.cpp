@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/file.h"
-#include "deformer/dataset.h"
+#include "deformer/squad.h"
 #include "support/expect_error.h"
 #include "support/shared_data.h"
 #include "support/temp_dir.h"

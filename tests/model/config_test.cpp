@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "deformer/known_datasets.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -31,10 +32,11 @@ nlohmann::json base_config() {
     "type_vocab_size": 2, "use_cache": true, "vocab_size": 30522})");
 }
 
-ModelConfig load(const nlohmann::json& document, std::optional<Task> task = {}) {
+ModelConfig load(const nlohmann::json& document, const std::string& task = "") {
   const TempDir dir;
   std::ofstream(dir / "config.json") << document.dump();
-  return load_model_config(dir.path(), task);
+  return load_model_config(dir.path(),
+                           task.empty() ? std::nullopt : std::optional(parse_task(task)));
 }
 
 // base_config() with one value replaced.
@@ -463,7 +465,7 @@ using Labels = std::vector<std::string>;
 
 TEST(TaskConfig, AFileWithoutATaskIsAReaderForSpans) {
   const ModelConfig config = load(base_config());
-  EXPECT_EQ(config.task, Task::kSpan);
+  EXPECT_EQ(config.task, TaskKind::kSpan);
   EXPECT_TRUE(config.labels.empty());
   EXPECT_EQ(passage_place(config), PassagePlace::kSecond);
   EXPECT_EQ(passage_place(load(xlnet_config())), PassagePlace::kFirst);
@@ -479,7 +481,7 @@ TEST(TaskConfig, PublishedLengthsAreTheDefaults) {
   EXPECT_EQ(lengths("mnli"), std::pair(120 - 87 - 1, 85)) << "the premise is the passage";
   EXPECT_EQ(lengths("qqp"), std::pair(100 - 42 - 1, 40));
   EXPECT_EQ(lengths("race"), std::pair(30, 512 - 32 - 1));
-  EXPECT_EQ(load(base_config(), Task::kMnli).split.max_question_tokens, 64) << "not decomposed";
+  EXPECT_EQ(load(base_config(), "mnli").split.max_question_tokens, 64) << "not decomposed";
 }
 
 TEST(TaskConfig, ThePassageStandsWhereTheTaskOrTheFileSays) {
@@ -499,29 +501,29 @@ TEST(TaskConfig, ThePassageStandsWhereTheTaskOrTheFileSays) {
 }
 
 TEST(TaskConfig, ATaskMayBeAskedForWhereTheFileNamesNone) {
-  EXPECT_EQ(load(base_config(), Task::kQqp).task, Task::kQqp);
-  EXPECT_EQ(load(with("/architectures", {"BertForMultipleChoice"})).task, Task::kRace);
-  EXPECT_EQ(load(with("/architectures", nullptr)).task, Task::kSpan);
-  EXPECT_EQ(load(with("/deformer/task", "mnli"), Task::kMnli).task, Task::kMnli);
+  EXPECT_EQ(load(base_config(), "qqp").task, TaskKind::kClasses);
+  EXPECT_EQ(load(with("/architectures", {"BertForMultipleChoice"})).task, TaskKind::kChoice);
+  EXPECT_EQ(load(with("/architectures", nullptr)).task, TaskKind::kSpan);
+  EXPECT_EQ(load(with("/deformer/task", "mnli"), "mnli").task, TaskKind::kClasses);
   expect_error(ErrorCode::kIncompatible, "deformer.task: expected boolq as asked for, found mnli",
-               [] { (void)load(with("/deformer/task", "mnli"), Task::kBoolq); });
-  expect_refused(ErrorCode::kUnsupported,
-                 "deformer.task: expected span, boolq, mnli, qqp or race, found \"sts\"",
-                 with("/deformer/task", "sts"));
+               [] { (void)load(with("/deformer/task", "mnli"), "boolq"); });
+  expect_refused(
+      ErrorCode::kUnsupported,
+      "deformer.task: expected span, classes, choice, boolq, mnli, qqp or race, found \"sts\"",
+      with("/deformer/task", "sts"));
 }
 
 TEST(TaskConfig, ClassesAreKnownByName) {
   const auto labels = [](const nlohmann::json& id2label) {
-    return load(with("/id2label", id2label), Task::kMnli).labels;
+    return load(with("/id2label", id2label), "mnli").labels;
   };
-  EXPECT_EQ(load(base_config(), Task::kMnli).labels, class_names(Task::kMnli));
+  EXPECT_EQ(load(base_config(), "mnli").labels, parse_task("mnli").labels);
   EXPECT_EQ(labels({{"0", "LABEL_0"}, {"1", "LABEL_1"}, {"2", "LABEL_2"}}),
-            class_names(Task::kMnli));
+            parse_task("mnli").labels);
   EXPECT_EQ(labels({{"0", "CONTRADICTION"}, {"1", "neutral"}, {"2", "Entailment"}}),
             (Labels{"contradiction", "neutral", "entailment"}));
-  EXPECT_EQ(
-      load(with("/id2label", {{"0", "Not Duplicate"}, {"1", "duplicate"}}), Task::kQqp).labels,
-      class_names(Task::kQqp));
+  EXPECT_EQ(load(with("/id2label", {{"0", "Not Duplicate"}, {"1", "duplicate"}}), "qqp").labels,
+            parse_task("qqp").labels);
   const auto refuse = [&](const nlohmann::json& id2label, const std::string& text) {
     expect_error(ErrorCode::kIncompatible, text, [&] { (void)labels(id2label); });
   };
@@ -531,13 +533,93 @@ TEST(TaskConfig, ClassesAreKnownByName) {
       "id2label: expected the classes of mnli (entailment, neutral, contradiction) in any order, "
       "found \"neutral, maybe, entailment\"");
   expect_error(ErrorCode::kIncompatible, "num_labels: expected the task's 3 classes, found 5",
-               [] { (void)load(with("/num_labels", 5), Task::kMnli); });
+               [] { (void)load(with("/num_labels", 5), "mnli"); });
+}
+
+TEST(TaskConfig, LabelsOfOnesOwnAreTakenAsTheyAre) {
+  nlohmann::json document = with("/id2label", {{"0", "Hot"}, {"1", "cold stuff"}, {"2", "-"}});
+  EXPECT_EQ(load(document, "classes").labels, (Labels{"Hot", "cold stuff", "-"}));
+  document["architectures"] = {"BertForSequenceClassification"};
+  const ModelConfig config = load(document);
+  EXPECT_EQ(config.task, TaskKind::kClasses);
+  EXPECT_EQ(config.labels, (Labels{"Hot", "cold stuff", "-"}));
+  EXPECT_EQ(passage_place(config), PassagePlace::kSecond);
+  EXPECT_EQ(load(with("/num_labels", 3), "classes").labels,
+            (Labels{"LABEL_0", "LABEL_1", "LABEL_2"}));
+  EXPECT_EQ(load(base_config(), "classes").labels, (Labels{"LABEL_0", "LABEL_1"}))
+      << "Hugging Face's default";
+}
+
+TEST(TaskConfig, LabelsMustBeTwoDifferentOnes) {
+  const auto refuse = [](const nlohmann::json& id2label, const std::string& text) {
+    expect_error(ErrorCode::kIncompatible, text,
+                 [&] { (void)load(with("/id2label", id2label), "classes"); });
+  };
+  refuse({{"0", "a"}}, "config.json: id2label: expected at least two labels, found 1");
+  refuse({{"0", "a"}, {"1", "b"}, {"2", "a"}},
+         "id2label: expected different labels, found \"a\" twice");
+  refuse({{"0", "a"}, {"1", ""}}, "id2label: expected a name for each label");
+  nlohmann::json regression = with("/id2label", {{"0", "LABEL_0"}});
+  regression["architectures"] = {"BertForSequenceClassification"};
+  EXPECT_EQ(load(regression).task, TaskKind::kSpan) << "one output is no class";
+  ModelConfig config = small_config();
+  config.labels = {"a", "b"};
+  expect_error(ErrorCode::kIncompatible, "labels: expected none for span, found \"a, b\"",
+               [&] { validate(config); });
+}
+
+TEST(TaskConfig, KindsAreStatedAndADataSetFillsInTheRest) {
+  nlohmann::json document = with("/deformer/task", "classes");
+  document["id2label"] = {{"0", "CONTRADICTION"}, {"1", "neutral"}, {"2", "Entailment"}};
+  const ModelConfig own = load(document);
+  EXPECT_EQ(own.task, TaskKind::kClasses);
+  EXPECT_EQ(own.labels.front(), "CONTRADICTION");
+  EXPECT_EQ(own.split.max_question_tokens, 64);
+  EXPECT_EQ(own.split.window_tokens, 384);
+  const ModelConfig mnli = load(document, "mnli");
+  EXPECT_EQ(mnli.labels, (Labels{"contradiction", "neutral", "entailment"}));
+  EXPECT_EQ(mnli.split.window_tokens, 85);
+  EXPECT_EQ(passage_place(mnli), PassagePlace::kFirst);
+  document["deformer"]["window_tokens"] = 50;
+  document["deformer"]["passage_place"] = "second";
+  EXPECT_EQ(load(document, "mnli").split.window_tokens, 50) << "what the file states counts";
+  EXPECT_EQ(passage_place(load(document, "mnli")), PassagePlace::kSecond);
+  expect_error(ErrorCode::kIncompatible, "deformer.task: expected race as asked for, found classes",
+               [&] { (void)load(document, "race"); });
+  EXPECT_EQ(load(with("/deformer/task", "mnli"), "classes").split.window_tokens, 85);
+  const ModelConfig choice = load(with("/deformer/task", "choice"));
+  EXPECT_EQ(choice.task, TaskKind::kChoice);
+  EXPECT_EQ(choice.split.window_tokens, 479);
+}
+
+// What older versions wrote comes back as a kind, with all that the data set's name implied.
+TEST(TaskConfig, ADataSetsNameIsWrittenAsWhatItImplies) {
+  const TempDir dir;
+  for (const char* name : {"boolq", "mnli", "qqp", "race"}) {
+    for (const nlohmann::json& document :
+         {with("/deformer/task", name), xlnet_with("/deformer/task", name)}) {
+      const ModelConfig old = load(document);
+      const nlohmann::json written = nlohmann::json::parse(config_to_json(old));
+      const nlohmann::json& deformer = written["deformer"];
+      EXPECT_EQ(deformer["task"], std::string(name) == "race" ? "choice" : "classes");
+      EXPECT_EQ(deformer["passage_place"], to_string(passage_place(old)));
+      EXPECT_EQ(deformer["max_question_tokens"], old.split.max_question_tokens);
+      EXPECT_EQ(deformer["window_tokens"], old.split.window_tokens);
+      save_model_config(old, dir.path());
+      const ModelConfig read = load_model_config(dir.path());
+      EXPECT_EQ(read.labels, old.labels);
+      EXPECT_EQ(read.split.max_question_tokens, old.split.max_question_tokens);
+      EXPECT_EQ(read.split.window_tokens, old.split.window_tokens);
+      EXPECT_EQ(read.split.window_step, old.split.window_step) << "a part of the fingerprint";
+      EXPECT_EQ(passage_place(read), passage_place(old));
+    }
+  }
 }
 
 TEST(TaskConfig, OtherSummariesOfXlnetAreUnsupported) {
   const auto refuse = [](const char* key, const nlohmann::json& value, const std::string& text) {
     expect_error(ErrorCode::kUnsupported, text,
-                 [&] { (void)load(xlnet_with(key, value), Task::kMnli); });
+                 [&] { (void)load(xlnet_with(key, value), "mnli"); });
   };
   refuse("/summary_type", "mean", "summary_type: expected last, found \"mean\"");
   refuse("/summary_activation", "relu", "summary_activation: expected tanh");

@@ -62,7 +62,7 @@ TEST(RandomModel, PrecisionAutoIsDecidedWhenTheModelIsMade) {
   for (const test::TinyModelOptions& options : std::vector<test::TinyModelOptions>{
            {},
            {.split_layer = 0, .layout = Layout::kContinue},
-           {.split_layer = 0, .layout = Layout::kContinue, .task = Task::kMnli},
+           {.split_layer = 0, .layout = Layout::kContinue, .task = "mnli"},
            {.architecture = "xlnet"},
            {.architecture = "xlnet", .layout = Layout::kSlots},
            {.architecture = "xlnet", .layout = Layout::kContinue}}) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "deformer/known_datasets.h"
 #include "model/architecture.h"
 #include "model/config.h"
 #include "model/safetensors.h"
@@ -150,7 +151,7 @@ void write_weights(const std::filesystem::path& path, const ModelConfig& config,
   } else {
     add_by_record(weights, config);
   }
-  if (options.task != Task::kSpan) {
+  if (config.task != TaskKind::kSpan) {
     add_pooled_head(weights, config);
   } else if (options.span_head) {
     weights.add_dense("qa_outputs", config.hidden_size, 2);
@@ -206,8 +207,12 @@ ModelConfig tiny_model_config(const TinyModelOptions& options) {
       .window_step = options.window_step,
       .max_answer_tokens = options.max_answer_tokens,
       .passage_place = options.passage_place};
-  config.task = options.task;
-  config.labels = class_names(options.task);
+  const Task task = parse_task(options.task);
+  config.task = task.kind;
+  config.labels = task.labels.empty() ? options.labels : task.labels;
+  if (!config.split.passage_place && task.passage_first) {
+    config.split.passage_place = PassagePlace::kFirst;
+  }
   return config;
 }
 

@@ -28,9 +28,11 @@ struct TinyModelOptions {
   int window_step = 16;
   int max_answer_tokens = 8;
   Activation hidden_act = Activation::kGeluErf;
-  bool ordinary = false;    ///< config.json without a `deformer` object; the split is ignored
-  bool span_head = true;    ///< qa_outputs.weight and .bias
-  Task task = Task::kSpan;  ///< another one: its own head in place of the one for spans
+  bool ordinary = false;  ///< config.json without a `deformer` object; the split is ignored
+  bool span_head = true;  ///< qa_outputs.weight and .bias
+  /// parse_task(); another one than span: its own head in place of the one for spans
+  std::string task = "span";
+  std::vector<std::string> labels = {};  ///< of task "classes"
   std::optional<PassagePlace> passage_place = {};
   std::uint64_t seed = 1;     ///< of the weights
   float weight_scale = 0.3f;  ///< standard deviation: large, so that every layer matters

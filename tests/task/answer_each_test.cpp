@@ -258,7 +258,7 @@ TEST_F(AnswerEach, LongStoredPassagesAreLookedUpInSmallPortions) {
 
 TEST(ClassifyEach, ARequestAtFaultLeavesTheOthersAlone) {
   const test::TempDir dir;
-  test::write_tiny_model(dir.path(), {.task = Task::kBoolq});
+  test::write_tiny_model(dir.path(), {.task = "boolq"});
   const auto model = Model::load(dir.path());
   const std::vector<PairRequest> requests{{"a", "is it old", kTown},
                                           {"b", "is it old", {"none", ""}}};

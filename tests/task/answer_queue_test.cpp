@@ -252,7 +252,7 @@ TEST_F(AnswerQueueTest, ARequestOfAnotherKindIsRefused) {
 
 TEST(AnswerQueue, ClassifiesAndChooses) {
   const test::TempDir classes;
-  test::write_tiny_model(classes.path(), {.task = Task::kBoolq});
+  test::write_tiny_model(classes.path(), {.task = "boolq"});
   const auto classifier = Model::load(classes.path());
   const std::vector<PairRequest> pairs{{"p", "is it old", kTown}, {"blank", "", {}}};
   const auto expected = PairClassifier(classifier).classify(pairs);
@@ -264,7 +264,7 @@ TEST(AnswerQueue, ClassifiesAndChooses) {
   }
 
   const test::TempDir choices;
-  test::write_tiny_model(choices.path(), {.task = Task::kRace});
+  test::write_tiny_model(choices.path(), {.task = "race"});
   const auto chooser = Model::load(choices.path());
   const std::vector<ChoiceRequest> questions{{"c", {"who moved", "when", "where is it"}, kTown}};
   AnswerQueue choice_queue(chooser);

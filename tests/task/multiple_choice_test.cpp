@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "deformer/dataset.h"
 #include "deformer/error.h"
-#include "deformer/pair_dataset.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -49,7 +49,7 @@ class MultipleChoiceTest : public testing::TestWithParam<std::string> {
     test::write_tiny_model(dir_.path(), {.architecture = GetParam(),
                                          .positions = 96,
                                          .max_question_tokens = 60,
-                                         .task = Task::kRace,
+                                         .task = "race",
                                          .weight_scale = kWeightScale});
     model_ = Model::load(dir_.path());
     const auto add = [this](const std::string& question, const std::vector<std::string>& options,
@@ -142,8 +142,9 @@ INSTANTIATE_TEST_SUITE_P(Architectures, MultipleChoiceTest,
 
 TEST(MultipleChoice, RefusesAModelOfAnotherTask) {
   const test::TempDir dir;
-  test::write_tiny_model(dir.path(), {.task = Task::kBoolq});
-  test::expect_error(ErrorCode::kIncompatible, "model: expected one for race, found one for boolq",
+  test::write_tiny_model(dir.path(), {.task = "boolq"});
+  test::expect_error(ErrorCode::kIncompatible,
+                     "model: expected one for choice, found one for classes",
                      [&] { (void)MultipleChoice(Model::load(dir.path())); });
 }
 

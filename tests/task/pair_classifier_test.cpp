@@ -9,7 +9,7 @@
 
 #include "deformer/content_id.h"
 #include "deformer/error.h"
-#include "deformer/pair_dataset.h"
+#include "deformer/known_datasets.h"
 #include "deformer/span_qa.h"
 #include "support/expect_error.h"
 #include "support/shared_data.h"
@@ -42,7 +42,7 @@ void expect_same(const PairResult& a, const PairResult& b) {
 
 struct ClassifierCase {
   std::string architecture = "bert";
-  Task task = Task::kBoolq;
+  std::string task = "boolq";
   int split_layer = 0;
   Layout layout = Layout::kRestart;  // XLNet: packed
 };
@@ -79,7 +79,7 @@ TEST_P(PairClassifierTest, GivesProbabilitiesOfEveryClass) {
   for (std::size_t i = 0; i < results.size(); ++i) {
     const PairResult& result = results[i];
     EXPECT_EQ(result.id, requests_[i].id);
-    ASSERT_EQ(result.probabilities.size(), class_names(GetParam().task).size());
+    ASSERT_EQ(result.probabilities.size(), parse_task(GetParam().task).labels.size());
     EXPECT_NEAR(std::accumulate(result.probabilities.begin(), result.probabilities.end(), 0.0), 1.0,
                 1e-12);
     const auto best = std::max_element(result.probabilities.begin(), result.probabilities.end());
@@ -146,21 +146,18 @@ TEST_P(PairClassifierTest, ThreadsShareAModel) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, PairClassifierTest,
-                         testing::Values(ClassifierCase{"bert", Task::kBoolq, 2},
-                                         ClassifierCase{"bert", Task::kMnli, 1},
-                                         ClassifierCase{"bert", Task::kBoolq, 0, Layout::kContinue},
-                                         ClassifierCase{"bert", Task::kQqp, 0, Layout::kRestart},
-                                         ClassifierCase{"mpnet", Task::kBoolq, 0},
-                                         ClassifierCase{"mpnet", Task::kMnli, 2},
-                                         ClassifierCase{"xlnet", Task::kBoolq, 0},
-                                         ClassifierCase{"xlnet", Task::kMnli, 2},
-                                         ClassifierCase{"xlnet", Task::kQqp, 1, Layout::kSlots}),
-                         [](const testing::TestParamInfo<ClassifierCase>& entry) {
-                           return entry.param.architecture + to_string(entry.param.task) +
-                                  to_string(entry.param.layout) +
-                                  std::to_string(entry.param.split_layer);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Models, PairClassifierTest,
+    testing::Values(ClassifierCase{"bert", "boolq", 2}, ClassifierCase{"bert", "mnli", 1},
+                    ClassifierCase{"bert", "boolq", 0, Layout::kContinue},
+                    ClassifierCase{"bert", "qqp", 0, Layout::kRestart},
+                    ClassifierCase{"mpnet", "boolq", 0}, ClassifierCase{"mpnet", "mnli", 2},
+                    ClassifierCase{"xlnet", "boolq", 0}, ClassifierCase{"xlnet", "mnli", 2},
+                    ClassifierCase{"xlnet", "qqp", 1, Layout::kSlots}),
+    [](const testing::TestParamInfo<ClassifierCase>& entry) {
+      return entry.param.architecture + entry.param.task + to_string(entry.param.layout) +
+             std::to_string(entry.param.split_layer);
+    });
 
 class TaskModels : public testing::Test {
  protected:
@@ -177,46 +174,48 @@ class TaskModels : public testing::Test {
 
 TEST_F(TaskModels, SayWhatATaskMisses) {
   test::expect_error(ErrorCode::kIncompatible,
-                     "model: expected one for boolq, mnli or qqp, found one for span",
+                     "model: expected one for classes, found one for span",
                      [&] { (void)PairClassifier(model({})); });
   test::expect_error(
       ErrorCode::kIncompatible,
       "model: expected a head (bert.pooler.dense, classifier) with 3 outputs for "
-      "mnli, found weights without one",
-      [&] { (void)PairClassifier(model({.ordinary = true}, {.task = Task::kMnli})); });
+      "classes, found weights without one",
+      [&] { (void)PairClassifier(model({.ordinary = true}, {.task = parse_task("mnli")})); });
   test::expect_error(
       ErrorCode::kIncompatible,
-      "(sequence_summary.summary, logits_proj) with 2 outputs for boolq, found 1", [&] {
-        (void)PairClassifier(model({.architecture = "xlnet", .ordinary = true, .task = Task::kRace},
-                                   {.task = Task::kBoolq}));
+      "(sequence_summary.summary, logits_proj) with 2 outputs for classes, found 1", [&] {
+        (void)PairClassifier(model({.architecture = "xlnet", .ordinary = true, .task = "race"},
+                                   {.task = parse_task("boolq")}));
       });
   test::expect_error(ErrorCode::kIncompatible,
-                     "model: expected one for span questions, found one for boolq",
-                     [&] { (void)SpanQa(model({.task = Task::kBoolq})); });
-  test::expect_error(ErrorCode::kIncompatible,
-                     "deformer.task: expected qqp as asked for, found boolq",
-                     [&] { (void)model({.task = Task::kBoolq}, {.task = Task::kQqp}); });
+                     "model: expected one for span questions, found one for classes",
+                     [&] { (void)SpanQa(model({.task = "boolq"})); });
+  test::expect_error(
+      ErrorCode::kIncompatible,
+      "id2label: expected the classes of qqp (not_duplicate, duplicate) in any order, "
+      "found \"false, true\"",
+      [&] { (void)model({.task = "boolq"}, {.task = parse_task("qqp")}); });
 }
 
 // A stored state depends on where the passage stands and on how much of it was read, not on what is
 // asked about it.
 TEST_F(TaskModels, StoresAreSharedByTasksThatReadAPassageAlike) {
-  const auto fingerprint = [&](Task task, std::optional<PassagePlace> place = {}) {
+  const auto fingerprint = [&](const std::string& task, std::optional<PassagePlace> place = {}) {
     return model({.positions = 96, .task = task, .passage_place = place})->fingerprint();
   };
-  EXPECT_EQ(fingerprint(Task::kMnli), fingerprint(Task::kQqp));
-  EXPECT_EQ(fingerprint(Task::kBoolq), fingerprint(Task::kRace));
-  EXPECT_NE(fingerprint(Task::kBoolq), fingerprint(Task::kMnli)) << "the premise stands first";
-  EXPECT_NE(fingerprint(Task::kBoolq), fingerprint(Task::kSpan)) << "spans are read in windows";
-  EXPECT_EQ(fingerprint(Task::kBoolq, PassagePlace::kFirst), fingerprint(Task::kMnli));
-  const auto boolq = model({.positions = 96, .task = Task::kBoolq});
-  const auto store = open_passage_store("memory:", fingerprint(Task::kSpan));
+  EXPECT_EQ(fingerprint("mnli"), fingerprint("qqp"));
+  EXPECT_EQ(fingerprint("boolq"), fingerprint("race"));
+  EXPECT_NE(fingerprint("boolq"), fingerprint("mnli")) << "the premise stands first";
+  EXPECT_NE(fingerprint("boolq"), fingerprint("span")) << "spans are read in windows";
+  EXPECT_EQ(fingerprint("boolq", PassagePlace::kFirst), fingerprint("mnli"));
+  const auto boolq = model({.positions = 96, .task = "boolq"});
+  const auto store = open_passage_store("memory:", fingerprint("span"));
   test::expect_error(ErrorCode::kIncompatible, "expected the fingerprint of the model",
                      [&] { (void)PairClassifier(boolq, store); });
 }
 
 TEST_F(TaskModels, AnUnknownPassageIsNamed) {
-  const PairClassifier classifier(model({.task = Task::kBoolq}));
+  const PairClassifier classifier(model({.task = "boolq"}));
   const PairRequest request{.id = "", .question = "q", .passage = {"p9", ""}};
   test::expect_error(ErrorCode::kNotFound,
                      "passage \"p9\": no text was given and there is no store", [&] {
@@ -228,7 +227,7 @@ TEST_F(TaskModels, ALongQuestionIsCutAndSaysSo) {
   // max_question_tokens is 12.
   std::string question = "who";
   for (int i = 0; i < 11; ++i) question += " the";
-  const PairClassifier classifier(model({.task = Task::kMnli}));
+  const PairClassifier classifier(model({.task = "mnli"}));
   PairRequest request{.id = "", .question = question, .passage = {"s", kShort}};
   const PairResult fits = classifier.classify({&request, 1}).front();
   EXPECT_FALSE(fits.cut.question);
@@ -239,15 +238,16 @@ TEST_F(TaskModels, ALongQuestionIsCutAndSaysSo) {
 }
 
 // The published data goes through from end to end, with random weights: no claim about accuracy.
-void classify_shared(Task task, const std::string& file,
+void classify_shared(const std::string& task, const std::string& file,
                      const std::shared_ptr<const Model>& model) {
-  PairDataset dataset = load_pair_dataset(task, test::shared_path(file));
+  Dataset dataset = known_dataset(task).load(test::shared_path(file));
   dataset.examples.resize(60);
   std::vector<PairRequest> requests;
   std::vector<Passage> passages;
-  for (const PairExample& example : dataset.examples) {
-    passages.push_back({content_id(example.passage), example.passage});
-    requests.push_back({example.id, example.question, passages.back()});
+  for (const Example& example : dataset.examples) {
+    const std::string& text = dataset.passage_of(example);
+    passages.push_back({content_id(text), text});
+    requests.push_back({example.id, example.questions.front(), passages.back()});
   }
   const auto store = open_passage_store("memory:", model->fingerprint());
   static_cast<void>(PassageEncoder(model, store).encode(passages));
@@ -259,23 +259,23 @@ void classify_shared(Task task, const std::string& file,
 TEST_F(TaskModels, BoolqValidationRunsFromEndToEnd) {
   DEFORMER_REQUIRE_SHARED("data/boolq/val.jsonl");
   for (const std::string architecture : {"bert", "xlnet", "mpnet"}) {
-    classify_shared(Task::kBoolq, "data/boolq/val.jsonl",
+    classify_shared("boolq", "data/boolq/val.jsonl",
                     model({.architecture = architecture,
                            .positions = 400,
                            .window_tokens = 302,
-                           .task = Task::kBoolq}));
+                           .task = "boolq"}));
   }
 }
 
 TEST_F(TaskModels, MnliSampleRunsFromEndToEnd) {
   DEFORMER_REQUIRE_SHARED("data/mnli/matched-1000.tsv");
   for (const std::string architecture : {"bert", "xlnet", "mpnet"}) {
-    classify_shared(Task::kMnli, "data/mnli/matched-1000.tsv",
+    classify_shared("mnli", "data/mnli/matched-1000.tsv",
                     model({.architecture = architecture,
                            .positions = 120,
                            .max_question_tokens = 32,
                            .window_tokens = 85,
-                           .task = Task::kMnli}));
+                           .task = "mnli"}));
   }
 }
 

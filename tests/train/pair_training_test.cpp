@@ -6,9 +6,9 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/file.h"
+#include "deformer/known_datasets.h"
 #include "deformer/model.h"
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
@@ -29,32 +29,39 @@ using testing::SizeIs;
 
 // Four sentences about animals, each with four questions; the class is higher for later animals, in
 // the sentence as in the question.
-PairDataset toy_pairs(Task task, int classes) {
+Dataset toy_pairs(const std::string& name) {
   const std::vector<std::string> animals{"cat", "dog", "fox", "owl"};
-  PairDataset data{.task = task, .examples = {}};
+  const Task task = parse_task(name);
+  Dataset data{.name = name,
+               .kind = task.kind,
+               .labels = task.labels,
+               .positive_label = known_dataset(name).positive_label};
+  const int classes = static_cast<int>(task.labels.size());
   for (int i = 0; i < 4; ++i) {
+    data.passages.push_back({"the " + animals[static_cast<std::size_t>(i)] + " sat"});
     for (int j = 0; j < 4; ++j) {
       data.examples.push_back({.id = std::to_string(i * 4 + j),
-                               .question = animals[static_cast<std::size_t>(j)],
-                               .passage = "the " + animals[static_cast<std::size_t>(i)] + " sat",
-                               .label = (i + j) * classes / 7});
+                               .questions = {animals[static_cast<std::size_t>(j)]},
+                               .passage = static_cast<std::size_t>(i),
+                               .target = (i + j) * classes / 7});
     }
   }
   return data;
 }
 
-// Which animal each of four articles is about.
-RaceDataset toy_race() {
+// Which animal each of four articles is about; the last question of each has no answer.
+Dataset toy_race() {
   const std::vector<std::string> animals{"cat", "dog", "fox", "owl"};
-  RaceDataset data;
+  Dataset data{.name = "race", .kind = TaskKind::kChoice};
   for (int i = 0; i < 4; ++i) {
-    const auto name = "article" + std::to_string(i);
-    data.articles.push_back(
-        {.id = name,
-         .level = "high",
-         .text = "the " + animals[static_cast<std::size_t>(i)] + " sat",
-         .questions = {{name + "-0", "a _ sat", animals, i},
-                       {name + "-1", "who", {"me", animals[0]}, std::nullopt}}});
+    const auto article = static_cast<std::size_t>(i);
+    const std::string name = "article" + std::to_string(i);
+    data.passages.push_back({"the " + animals[article] + " sat", "high"});
+    Example asked{.id = name + "-0", .questions = {}, .passage = article, .target = i};
+    for (const auto& animal : animals) asked.questions.push_back(fill_option("a _ sat", animal));
+    data.examples.push_back(asked);
+    data.examples.push_back(
+        {.id = name + "-1", .questions = {"who me", "who cat"}, .passage = article});
   }
   return data;
 }
@@ -71,9 +78,9 @@ class PairTrainingTest : public testing::Test {
     return directory_ / name;
   }
 
-  [[nodiscard]] static TrainingOptions options(Task task) {
+  [[nodiscard]] static TrainingOptions options(const std::string& task) {
     TrainingOptions options;
-    options.task = task;
+    options.task = parse_task(task);
     options.split_layers = {1};
     options.batch_questions = 8;
     options.learning_rate = 3e-3;
@@ -87,10 +94,9 @@ class PairTrainingTest : public testing::Test {
     return nlohmann::json::parse(read_file(directory_ / name / "config.json"));
   }
 
-  template <typename Dataset>
-  TrainingResult train(const fs::path& base, const TrainingOptions& training,
-                       const std::vector<Dataset>& files, const fs::path& teacher = {}) const {
-    return Trainer(base, teacher, directory_ / "out", training).run(files);
+  TrainingResult train(const fs::path& base, const TrainingOptions& training, Dataset data,
+                       const fs::path& teacher = {}) const {
+    return Trainer(base, teacher, directory_ / "out", training).run({std::move(data)});
   }
 
   test::TempDir directory_;
@@ -98,20 +104,22 @@ class PairTrainingTest : public testing::Test {
 
 TEST_F(PairTrainingTest, LearnsTheClassesOfItsExamples) {
   for (const std::string architecture : {"bert", "xlnet", "mpnet"}) {
-    for (const auto& [task, classes] : {std::pair(Task::kBoolq, 2), std::pair(Task::kMnli, 3)}) {
-      const std::string name = architecture + to_string(task);
+    for (const std::string task : {"boolq", "mnli"}) {
+      const std::string name = architecture + task;
       const fs::path base = write_base(name, {.architecture = architecture, .split_layer = 0});
-      const PairDataset data = toy_pairs(task, classes);
+      const Dataset data = toy_pairs(task);
       Trainer trainer(base, {}, directory_ / (name + "-out"), options(task));
-      EXPECT_EQ(trainer.task(), task);
-      ASSERT_TRUE(trainer.run(std::vector{data}).finished);
+      EXPECT_EQ(trainer.task(), TaskKind::kClasses);
+      ASSERT_TRUE(trainer.run({data}).finished);
       const auto model = Model::load(directory_ / (name + "-out"));
-      EXPECT_EQ(model->config().task, task);
+      EXPECT_EQ(model->config().task, TaskKind::kClasses);
+      EXPECT_EQ(model->config().labels, data.labels);
       EXPECT_EQ(model->config().split.split_layer, 1);
       std::size_t right = 0;
-      for (const PairExample& example : data.examples) {
-        const std::vector<PairRequest> request{{"", example.question, {"", example.passage}}};
-        right += PairClassifier(model).classify(request)[0].label == example.label ? 1 : 0;
+      for (const Example& example : data.examples) {
+        const std::vector<PairRequest> request{
+            {"", example.questions[0], {"", data.passage_of(example)}}};
+        right += PairClassifier(model).classify(request)[0].label == example.label() ? 1 : 0;
       }
       EXPECT_EQ(right, data.examples.size()) << name;
     }
@@ -120,29 +128,27 @@ TEST_F(PairTrainingTest, LearnsTheClassesOfItsExamples) {
 
 TEST_F(PairTrainingTest, LearnsWhichOptionIsRight) {
   const fs::path base = write_base("base", {.split_layer = 0});
-  const RaceDataset data = toy_race();
-  ASSERT_TRUE(train(base, options(Task::kRace), std::vector{data}).finished);
+  const Dataset data = toy_race();
+  ASSERT_TRUE(train(base, options("race"), data).finished);
   const auto model = Model::load(directory_ / "out");
-  ASSERT_EQ(model->config().task, Task::kRace);
-  for (const RaceArticle& article : data.articles) {
-    ChoiceRequest request{.id = article.id, .choices = {}, .passage = {"", article.text}};
-    for (const std::string& option : article.questions[0].options) {
-      request.choices.push_back(fill_option(article.questions[0].question, option));
-    }
-    const auto result = MultipleChoice(model).choose(std::vector{request});
-    EXPECT_EQ(result[0].choice, *article.questions[0].answer) << article.id;
+  ASSERT_EQ(model->config().task, TaskKind::kChoice);
+  for (const Example& example : data.examples) {
+    if (!example.label()) continue;
+    const std::vector<ChoiceRequest> request{
+        {example.id, example.questions, {"", data.passage_of(example)}}};
+    EXPECT_EQ(MultipleChoice(model).choose(request)[0].choice, *example.label()) << example.id;
   }
 }
 
 TEST_F(PairTrainingTest, AStudentThatIsItsTeacherHasNothingToLearnFromIt) {
-  const fs::path base = write_base("base", {.split_layer = 0, .task = Task::kQqp});
-  TrainingOptions training = options(Task::kQqp);
+  const fs::path base = write_base("base", {.split_layer = 0, .task = "qqp"});
+  TrainingOptions training = options("qqp");
   training.split_layers = {0};
   training.max_steps = 1;
   training.loss_weights = {.task = 0, .kd = 1, .lrs = 1};
   std::optional<StepLosses> losses;
   Trainer trainer(base, base, directory_ / "out", training);
-  trainer.run(std::vector{toy_pairs(Task::kQqp, 2)},
+  trainer.run({toy_pairs("qqp")},
               {.on_step = [&](const TrainingProgress& progress) { losses = progress.losses; }});
   ASSERT_TRUE(losses && losses->kd && losses->lrs);
   EXPECT_NEAR(*losses->kd, 0, 1e-6);
@@ -151,10 +157,10 @@ TEST_F(PairTrainingTest, AStudentThatIsItsTeacherHasNothingToLearnFromIt) {
 
 TEST_F(PairTrainingTest, ScoresHeldOutExamplesByAccuracy) {
   const fs::path base = write_base("base", {.split_layer = 0});
-  TrainingOptions training = options(Task::kQqp);
+  TrainingOptions training = options("qqp");
   training.max_steps = 2;
   training.held_out_questions = 4;
-  const TrainingResult result = train(base, training, std::vector{toy_pairs(Task::kQqp, 2)});
+  const TrainingResult result = train(base, training, toy_pairs("qqp"));
   EXPECT_EQ(result.data.held_out, 4U);
   ASSERT_TRUE(result.best && result.best->accuracy && result.best->f1);
   EXPECT_FALSE(result.best->exact);
@@ -169,22 +175,23 @@ TEST_F(PairTrainingTest, ScoresHeldOutExamplesByAccuracy) {
 
 TEST_F(PairTrainingTest, RefusesDataOfAnotherTask) {
   const fs::path base = write_base("base", {.split_layer = 0});
-  test::expect_error(
-      ErrorCode::kInvalidArgument, "expected data of task boolq, found data of qqp",
-      [&] { train(base, options(Task::kBoolq), std::vector{toy_pairs(Task::kQqp, 2)}); });
-  test::expect_error(ErrorCode::kInvalidArgument, "expected data of task boolq, found data of race",
-                     [&] { train(base, options(Task::kBoolq), std::vector{toy_race()}); });
+  test::expect_error(ErrorCode::kInvalidArgument,
+                     "data (qqp): expected labels among false, true, found \"not_duplicate\"",
+                     [&] { train(base, options("boolq"), toy_pairs("qqp")); });
+  test::expect_error(ErrorCode::kInvalidArgument,
+                     "expected data for classes, found data for choice (race)",
+                     [&] { train(base, options("boolq"), toy_race()); });
 }
 
 TEST_F(PairTrainingTest, TakesOverTheHeadOfAnOrdinaryCheckpointWithItsOrderOfClasses) {
-  const fs::path base = write_base("base", {.split_layer = 0, .task = Task::kMnli});
+  const fs::path base = write_base("base", {.split_layer = 0, .task = "mnli"});
   nlohmann::json config = config_of("base");
   config.erase("deformer");
   config["id2label"] = {{"0", "contradiction"}, {"1", "entailment"}, {"2", "neutral"}};
   write_file(base / "config.json", config.dump());
-  const TrainReader reader = load_train_reader(base, {.task = Task::kMnli});
+  const TrainReader reader = load_train_reader(base, {.task = parse_task("mnli")});
   EXPECT_THAT(reader.config.labels, ElementsAre("contradiction", "entailment", "neutral"));
-  const auto model = Model::load(base, {.task = Task::kMnli});
+  const auto model = Model::load(base, {.task = parse_task("mnli")});
   std::vector<Parameter> expected;
   model->head()->append_parameters(expected);
   const auto found = reader.parameters();
@@ -196,25 +203,25 @@ TEST_F(PairTrainingTest, TakesOverTheHeadOfAnOrdinaryCheckpointWithItsOrderOfCla
 }
 
 TEST_F(PairTrainingTest, AHeadOfAnotherTaskIsReplaced) {
-  const fs::path base = write_base("base", {.split_layer = 0, .task = Task::kBoolq});
-  const TrainReader reader = load_train_reader(base, {.task = Task::kMnli});
+  const fs::path base = write_base("base", {.split_layer = 0, .task = "boolq"});
+  const TrainReader reader = load_train_reader(base, {.task = parse_task("mnli")});
   EXPECT_THAT(reader.config.labels, SizeIs(3));
   const auto parameters = reader.parameters();
   EXPECT_EQ(parameters[parameters.size() - 2].value.size(0), 3);
-  const TrainReader span = load_train_reader(base, {.task = Task::kSpan});
+  const TrainReader span = load_train_reader(base, {.task = parse_task("span")});
   EXPECT_EQ(span.parameters().back().names, std::vector<std::string>{"qa_outputs.bias"});
 }
 
 TEST_F(PairTrainingTest, ExamplesOnOnePassageShareItsWindow) {
   const TrainReader reader =
-      load_train_reader(write_base("base", {.split_layer = 0}), {.task = Task::kMnli});
-  PairDataset data = toy_pairs(Task::kMnli, 3);
+      load_train_reader(write_base("base", {.split_layer = 0}), {.task = parse_task("mnli")});
+  Dataset data = toy_pairs("mnli");
   std::swap(data.examples[1], data.examples[9]);
-  data.examples[2].label.reset();
-  ModelConfig config = reader.config;
-  config.labels = {"neutral", "contradiction", "entailment"};
-  config.split.window_tokens = 2;
-  const TrainingSet set = make_training_set(std::vector{data}, *reader.tokenizer, config);
+  data.examples[2].target = {};
+  use_labels(data, {"neutral", "contradiction", "entailment"});
+  SplitConfig split = reader.config.split;
+  split.window_tokens = 2;
+  const TrainingSet set = make_training_set(data, *reader.tokenizer, split, Negatives::kDrop);
   EXPECT_THAT(set.windows, SizeIs(4));
   EXPECT_THAT(set.windows[0], SizeIs(2));
   EXPECT_EQ(set.report.cut_passages, 4U);
@@ -230,43 +237,44 @@ TEST_F(PairTrainingTest, ExamplesOnOnePassageShareItsWindow) {
 
 TEST_F(PairTrainingTest, OptionsOfAQuestionStandTogether) {
   const TrainReader reader =
-      load_train_reader(write_base("base", {.split_layer = 0}), {.task = Task::kRace});
-  RaceDataset data = toy_race();
-  const TrainingSet set = make_training_set(std::vector{data}, *reader.tokenizer, reader.config);
+      load_train_reader(write_base("base", {.split_layer = 0}), {.task = parse_task("race")});
+  Dataset data = toy_race();
+  const auto make = [&] {
+    return make_training_set(data, *reader.tokenizer, reader.config.split, Negatives::kDrop);
+  };
+  const TrainingSet set = make();
   EXPECT_EQ(set.pairs_per_example, 4U);
   EXPECT_EQ(set.num_examples(), 4U);
   EXPECT_THAT(set.labels, ElementsAre(0, 1, 2, 3));
   EXPECT_EQ(set.report.without_answer, 4U);
-  data.articles[1].questions[1].answer = 0;
-  test::expect_error(
-      ErrorCode::kInvalidArgument,
-      "question article1-1: expected 4 options as the first one has, found 2", [&] {
-        static_cast<void>(make_training_set(std::vector{data}, *reader.tokenizer, reader.config));
-      });
+  data.examples[3].target = 0;
+  test::expect_error(ErrorCode::kInvalidArgument,
+                     "question article1-1: expected 4 options as the first one has, found 2",
+                     [&] { static_cast<void>(make()); });
 }
 
 TEST(PairHeldOut, TakesAllExamplesOfAPassageWherever) {
-  std::vector<PairDataset> files{toy_pairs(Task::kMnli, 3), toy_pairs(Task::kMnli, 3)};
-  files[1].examples[0].label.reset();
-  const PairDataset held_out = take_held_out(files, 5, 1);
-  std::set<std::string> taken;
-  for (const PairExample& example : held_out.examples) taken.insert(example.passage);
-  EXPECT_EQ(taken.size(), 1U);
+  Dataset second = toy_pairs("mnli");
+  second.examples[0].target = {};
+  Dataset data = join({toy_pairs("mnli"), second});
+  const Dataset held_out = take_held_out(data, 5, 1);
+  EXPECT_THAT(held_out.passages, SizeIs(1));
   EXPECT_GE(held_out.examples.size(), 7U);
-  for (const PairDataset& file : files) {
-    EXPECT_THAT(file.examples, SizeIs(12));
-    for (const PairExample& example : file.examples) EXPECT_FALSE(taken.contains(example.passage));
+  EXPECT_THAT(data.examples, SizeIs(24));
+  for (const Example& example : data.examples) {
+    EXPECT_NE(data.passage_of(example), held_out.passages[0].text);
   }
   test::expect_error(ErrorCode::kInvalidArgument, "held-out questions: expected fewer",
-                     [&] { static_cast<void>(take_held_out(files, 1000, 1)); });
+                     [&] { static_cast<void>(take_held_out(data, 1000, 1)); });
 }
 
 TEST(PairHeldOut, TakesWholeArticlesOfRace) {
-  std::vector<RaceDataset> files{toy_race()};
-  const RaceDataset held_out = take_held_out(files, 3, 1);
-  EXPECT_THAT(held_out.articles, SizeIs(2));
-  EXPECT_THAT(files[0].articles, SizeIs(2));
-  for (const RaceArticle& article : held_out.articles) EXPECT_THAT(article.questions, SizeIs(1));
+  Dataset data = toy_race();
+  const Dataset held_out = take_held_out(data, 3, 1);
+  EXPECT_THAT(held_out.passages, SizeIs(2));
+  EXPECT_THAT(data.passages, SizeIs(2));
+  EXPECT_THAT(held_out.examples, SizeIs(2));
+  for (const Example& example : held_out.examples) EXPECT_TRUE(example.label().has_value());
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ class TrainerTest : public testing::Test {
   TrainingResult train(const std::string& output, const TrainingOptions& options,
                        const TrainingHooks& hooks = {}, const fs::path& teacher = {}) const {
     Trainer trainer(base(), teacher, directory_ / output, options);
-    return trainer.run({toy_dataset()}, hooks);
+    return trainer.run({to_dataset(toy_dataset())}, hooks);
   }
 
   [[nodiscard]] std::string weights(const std::string& output) const {
@@ -175,7 +175,7 @@ TEST_F(TrainerTest, RefusesToOverwriteARunOrWhatItStartsFrom) {
   EXPECT_TRUE(weights("out") == before);
   Trainer itself(base(), {}, base(), training);
   test::expect_error(ErrorCode::kInvalidArgument, "another output directory than the base's",
-                     [&] { itself.run({toy_dataset()}); });
+                     [&] { itself.run({to_dataset(toy_dataset())}); });
 }
 
 TEST_F(TrainerTest, PassesOfAStepAddUpToItsGradient) {
@@ -216,7 +216,7 @@ TEST_F(TrainerTest, TrainsXlnetThroughTheSameCode) {
   TrainingOptions training = options();
   training.loss_weights = kPaperLossWeights;
   Trainer trainer(directory_ / "xlnet", directory_ / "xlnet", directory_ / "out", training);
-  EXPECT_TRUE(trainer.run({toy_dataset()}).finished);
+  EXPECT_TRUE(trainer.run({to_dataset(toy_dataset())}).finished);
   const auto log = log_of("out");
   EXPECT_LT(log.at(8).at("loss").get<double>(), log.at(1).at("loss").get<double>());
   EXPECT_EQ(Model::load(directory_ / "out")->config().split.layout, Layout::kPacked);
@@ -248,7 +248,8 @@ TEST_F(TrainerTest, ScoresOfDistancesAreTrainedOnRequestOnly) {
     TrainingOptions training = options();
     training.train_distance_bias = trained;
     const fs::path out = directory_ / (trained ? "with" : "without");
-    EXPECT_TRUE(Trainer(directory_ / "mpnet", {}, out, training).run({toy_dataset()}).finished);
+    EXPECT_TRUE(
+        Trainer(directory_ / "mpnet", {}, out, training).run({to_dataset(toy_dataset())}).finished);
     const auto names = changed(directory_ / "mpnet", out);
     EXPECT_EQ(names.contains(bias), trained);
     EXPECT_TRUE(names.contains("mpnet.embeddings.word_embeddings.weight"));
@@ -259,7 +260,8 @@ TEST_F(TrainerTest, FrozenLayersStayAsTheyAre) {
   const fs::path from = base();
   TrainingOptions training = options();
   training.freeze_layers = 2;
-  EXPECT_TRUE(Trainer(from, {}, directory_ / "out", training).run({toy_dataset()}).finished);
+  EXPECT_TRUE(
+      Trainer(from, {}, directory_ / "out", training).run({to_dataset(toy_dataset())}).finished);
   const auto names = changed(from, directory_ / "out");
   EXPECT_TRUE(names.contains("bert.encoder.layer.2.output.dense.weight"));
   EXPECT_TRUE(names.contains("qa_outputs.weight"));
@@ -281,7 +283,7 @@ TEST_F(TrainerTest, RefusesToFreezeEverything) {
 
 TEST_F(TrainerTest, StartsASpanHeadThatTheBaseLacks) {
   Trainer trainer(base("headless", 1, /*head=*/false), {}, directory_ / "out", options());
-  EXPECT_TRUE(trainer.run({toy_dataset()}).finished);
+  EXPECT_TRUE(trainer.run({to_dataset(toy_dataset())}).finished);
   EXPECT_NE(Model::load(directory_ / "out")->head(), nullptr);
 }
 
@@ -350,7 +352,7 @@ TEST_F(TrainerTest, ALossThatIsNoNumberStopsAndNamesTheQuestions) {
   test::write_tiny_model(directory_ / "wild", {.split_layer = 0, .weight_scale = 1e18f});
   Trainer trainer(directory_ / "wild", {}, directory_ / "out", training);
   test::expect_error(ErrorCode::kInvalidArgument, "training step 1: expected a finite loss, found",
-                     [&] { static_cast<void>(trainer.run({toy_dataset()})); });
+                     [&] { static_cast<void>(trainer.run({to_dataset(toy_dataset())})); });
 }
 
 TEST_F(TrainerTest, RefusesATeacherOfAnotherShape) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -40,7 +42,7 @@ class TrainingSetTest : public testing::Test {
     split.max_question_tokens = 12;
     split.window_tokens = window_tokens;
     split.window_step = window_step;
-    return make_training_set({data}, *tokenizer_, split, negatives);
+    return make_training_set(to_dataset(data), *tokenizer_, split, negatives);
   }
 
   test::TempDir directory_;
@@ -121,7 +123,7 @@ TEST_F(TrainingSetTest, CountsAnAnswerThatNoWindowHolds) {
 }
 
 TEST(HeldOut, TakesWholeParagraphsWithTheirCopies) {
-  std::vector<SquadDataset> files;
+  std::vector<Dataset> files;
   for (const char* prefix : {"x", "y"}) {
     SquadDataset file;
     file.articles.emplace_back();
@@ -130,32 +132,26 @@ TEST(HeldOut, TakesWholeParagraphsWithTheirCopies) {
       file.articles[0].paragraphs.push_back(
           {"text " + std::to_string(i), {question(id, "t", 0), question(prefix + id, "t", 0)}});
     }
-    files.push_back(file);
+    files.push_back(to_dataset(file));
   }
-  const SquadDataset held_out = take_held_out(files, 6, 1);
-  EXPECT_EQ(held_out.num_questions(), 8U);  // two texts of two questions in two files
-  EXPECT_EQ(files[0].num_questions() + files[1].num_questions(), 32U);
+  Dataset data = join(files);
+  const Dataset held_out = take_held_out(data, 6, 1);
+  EXPECT_EQ(held_out.examples.size(), 8U);  // two texts of two questions in two files
+  EXPECT_EQ(data.examples.size(), 32U);
   std::set<std::string> texts;
   std::set<std::string> ids;
-  for (const SquadArticle& article : held_out.articles) {
-    for (const SquadParagraph& paragraph : article.paragraphs) {
-      texts.insert(paragraph.context);
-      for (const SquadQuestion& each : paragraph.questions) ids.insert(each.id);
-    }
-  }
+  for (const DatasetPassage& passage : held_out.passages) texts.insert(passage.text);
+  for (const Example& each : held_out.examples) ids.insert(each.id);
   EXPECT_EQ(texts.size(), 2U);
   EXPECT_EQ(ids.size(), 8U);
-  for (const SquadDataset& file : files) {
-    for (const SquadParagraph& paragraph : file.articles[0].paragraphs) {
-      EXPECT_FALSE(texts.contains(paragraph.context));
-    }
-  }
+  for (const DatasetPassage& passage : data.passages) EXPECT_FALSE(texts.contains(passage.text));
+  for (const Example& each : data.examples) EXPECT_FALSE(texts.contains(data.passage_of(each)));
 }
 
 TEST(HeldOut, RefusesToTakeEverything) {
-  std::vector<SquadDataset> files{dataset({question("q", "a", 0)})};
+  Dataset data = to_dataset(dataset({question("q", "a", 0)}));
   test::expect_error(ErrorCode::kInvalidArgument, "held-out questions: expected fewer",
-                     [&] { static_cast<void>(take_held_out(files, 1, 1)); });
+                     [&] { static_cast<void>(take_held_out(data, 1, 1)); });
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ constexpr std::int64_t kDefaultWidth = 128;  // Hugging Face's ElectraConfig
 void read_config(const JsonPlace& root, ModelConfig& config) {
   read_bert_config(root, config);
   config.embedding_size = integer_or(root, "embedding_size", kDefaultWidth);
-  if (config.task != Task::kRace) return;
+  if (config.task != TaskKind::kChoice) return;
   refuse_other(root, "summary_type", "first");
   refuse_other(root, "summary_activation", "gelu");
 }

@@ -34,7 +34,7 @@ void read_config(const JsonPlace& root, ModelConfig& config) {
     unsupported(root.at("d_head"), "d_model / n_head = " + std::to_string(config.head_size()),
                 std::to_string(head_size));
   }
-  if (config.task != Task::kSpan) refuse_other_summaries(root);
+  if (config.task != TaskKind::kSpan) refuse_other_summaries(root);
 }
 
 std::vector<ConfigEntry> write_config(const ModelConfig& config) {

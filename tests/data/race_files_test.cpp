@@ -4,12 +4,17 @@
 #include <string>
 
 #include "base/file.h"
-#include "deformer/pair_dataset.h"
+#include "base/json.h"
+#include "deformer/known_datasets.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
 namespace deformer {
 namespace {
+
+Dataset load_race(const std::filesystem::path& path) {
+  return known_dataset("race").load(path);
+}
 
 constexpr const char* kArticle = R"({"answers": ["B", "A"], "id": "high1.txt",
   "questions": ["He is _ .", "Why?"], "article": "He was\na king.",
@@ -36,41 +41,54 @@ TEST_F(RaceFiles, ReadsAllFilesBelowADirectoryByPath) {
         R"({"questions": ["q"], "options": [["x", "y"]], "article": "short"})");
   write("test/high/1.txt", kArticle);
   write("test/notes.md", "no article");
-  const RaceDataset dataset = load_race(directory_ / "test");
-  ASSERT_EQ(dataset.articles.size(), 2U);
-  EXPECT_EQ(dataset.num_questions(), 3U);
-  const RaceArticle& high = dataset.articles[0];
-  EXPECT_EQ(high.id, "high1.txt");
-  EXPECT_EQ(high.level, "high");
-  EXPECT_EQ(high.text, "He was\na king.");
-  ASSERT_EQ(high.questions.size(), 2U);
-  EXPECT_EQ(high.questions[1].id, "high1.txt-1");
-  EXPECT_EQ(high.questions[0].question, "He is _ .");
-  EXPECT_EQ(high.questions[1].options, (std::vector<std::string>{"e", "f", "g", "h"}));
-  EXPECT_EQ(high.questions[0].answer, 1);
-  const RaceArticle& middle = dataset.articles[1];
-  EXPECT_EQ(middle.id, "middle/7.txt") << "where the file gives none";
-  EXPECT_EQ(middle.level, "middle");
-  EXPECT_FALSE(middle.questions[0].answer.has_value());
+  const Dataset dataset = load_race(directory_ / "test");
+  EXPECT_EQ(dataset.name, "race");
+  EXPECT_EQ(dataset.kind, TaskKind::kChoice);
+  ASSERT_EQ(dataset.passages.size(), 2U);
+  ASSERT_EQ(dataset.examples.size(), 3U);
+  EXPECT_EQ(dataset.passages[0].level, "high");
+  EXPECT_EQ(dataset.passages[0].text, "He was\na king.");
+  EXPECT_EQ(dataset.examples[0].id, "high1.txt-0");
+  EXPECT_EQ(dataset.examples[1].id, "high1.txt-1");
+  EXPECT_EQ(dataset.examples[0].questions,
+            (std::vector<std::string>{"He is a .", "He is b .", "He is c .", "He is d ."}));
+  EXPECT_EQ(dataset.examples[1].questions,
+            (std::vector<std::string>{"Why? e", "Why? f", "Why? g", "Why? h"}));
+  EXPECT_EQ(dataset.examples[0].label(), 1);
+  EXPECT_EQ(dataset.examples[0].passage, 0U);
+  EXPECT_EQ(dataset.examples[2].id, "middle/7.txt-0") << "where the file gives none";
+  EXPECT_EQ(dataset.examples[2].passage, 1U);
+  EXPECT_EQ(dataset.passages[1].level, "middle");
+  EXPECT_FALSE(dataset.examples[2].label().has_value());
   EXPECT_FALSE(dataset.is_labelled());
 }
 
 TEST_F(RaceFiles, ReadsOneFile) {
   write("one.txt", kArticle);
-  const RaceDataset dataset = load_race(directory_ / "one.txt");
-  EXPECT_EQ(dataset.num_questions(), 2U);
+  const Dataset dataset = load_race(directory_ / "one.txt");
+  EXPECT_EQ(dataset.examples.size(), 2U);
   EXPECT_TRUE(dataset.is_labelled());
-  EXPECT_EQ(dataset.articles[0].level, "");
+  EXPECT_EQ(dataset.passages[0].level, "");
 }
 
 TEST_F(RaceFiles, AnIdMayBeANumberAndNullIsAsGoodAsAbsent) {
   write("one.txt", R"({"id": 262, "article": "", "questions": ["q"], "options": [["a", "b"]],
                        "answers": null})");
-  const RaceDataset numbered = load_race(directory_ / "one.txt");
-  EXPECT_EQ(numbered.articles.at(0).id, "262");
+  const Dataset numbered = load_race(directory_ / "one.txt");
+  EXPECT_EQ(numbered.examples.at(0).id, "262-0");
   EXPECT_FALSE(numbered.is_labelled());
-  write("one.txt", R"({"id": null, "article": "", "questions": [], "options": []})");
-  EXPECT_EQ(load_race(directory_ / "one.txt").articles.at(0).id, "one.txt");
+  write("one.txt", R"({"id": null, "article": "", "questions": ["q"], "options": [["a", "b"]]})");
+  EXPECT_EQ(load_race(directory_ / "one.txt").examples.at(0).id, "one.txt-0");
+}
+
+// Letters end at Z; without answers nothing needs them.
+TEST_F(RaceFiles, MoreOptionsThanLettersCannotBeAnswered) {
+  nlohmann::json article{{"article", ""}, {"questions", {"q"}}};
+  article["options"][0] = std::vector<std::string>(27, "o");
+  write("one.txt", article.dump());
+  EXPECT_EQ(load_race(directory_ / "one.txt").examples.at(0).questions.size(), 27U);
+  article["answers"] = {"A"};
+  expect_refused(article.dump(), "answers[0]: expected a letter, so at most 26 options, found 27");
 }
 
 TEST_F(RaceFiles, BadFilesNameFileAndField) {
@@ -103,12 +121,6 @@ TEST_F(RaceFiles, ADirectoryWithoutArticlesIsNotFound) {
                      [&] { (void)load_race(directory_ / "empty"); });
   test::expect_error(ErrorCode::kNotFound, "absent",
                      [&] { (void)load_race(directory_ / "absent"); });
-}
-
-TEST(FillOption, ReplacesTheBlankOrFollowsTheQuestion) {
-  EXPECT_EQ(fill_option("He is _ .", "a king"), "He is a king .");
-  EXPECT_EQ(fill_option("_ and _?", "x"), "x and x?");
-  EXPECT_EQ(fill_option("Who?", "the king"), "Who? the king");
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// RACE's articles, one a file.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -5,57 +6,65 @@
 #include <utility>
 
 #include "base/json.h"
+#include "data/readers.h"
 #include "deformer/error.h"
-#include "deformer/pair_dataset.h"
 
 namespace deformer {
 namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const JsonPlace& place, const std::string& expected,
-                       const std::string& found) {
-  throw Error(ErrorCode::kCorrupt, place.where() + ": expected " + expected + ", found " + found);
-}
+constexpr std::size_t kLetters = 26;
 
 // Of a list that has one element a question.
 void require_size(const JsonPlace& list, std::size_t questions) {
   if (list.size() == questions) return;
-  fail(list, std::to_string(questions) + " elements, one a question", std::to_string(list.size()));
+  fail_reading(list.where(), std::to_string(questions) + " elements, one a question",
+               std::to_string(list.size()));
 }
 
 std::vector<std::string> read_options(const JsonPlace& list) {
-  if (list.size() < 2) fail(list, "at least two options", std::to_string(list.size()));
+  if (list.size() < 2) {
+    fail_reading(list.where(), "at least two options", std::to_string(list.size()));
+  }
   std::vector<std::string> options;
   for (std::size_t i = 0; i < list.size(); ++i) options.push_back(list.at(i).as_string());
   return options;
 }
 
 int read_answer(const JsonPlace& place, std::size_t options) {
+  if (options > kLetters) {
+    fail_reading(place.where(), "a letter, so at most 26 options",
+                 std::to_string(options) + " options");
+  }
   const std::string& letter = place.as_string();
   const int answer = letter.size() == 1 ? letter.front() - 'A' : -1;
   if (answer >= 0 && answer < static_cast<int>(options)) return answer;
-  const char last = static_cast<char>('A' + static_cast<int>(options) - 1);
-  fail(place, std::string("a letter from A to ") + last, place.value().dump());
+  fail_reading(place.where(), "a letter from A to " + option_name(options - 1, options),
+               place.value().dump());
 }
 
-RaceArticle read_article(const JsonPlace& root, const std::string& name) {
-  RaceArticle article;
+// Adds an article with its questions; returns its id.
+std::string add_article(const JsonPlace& root, const std::string& name, std::string level,
+                        Dataset& dataset) {
   const std::optional<JsonPlace> id = root.find("id");
-  article.id = id ? id->as_id() : name;
-  article.text = root.at("article").as_string();
+  std::string article = id ? id->as_id() : name;
+  dataset.passages.push_back({root.at("article").as_string(), std::move(level)});
   const JsonPlace questions = root.at("questions");
   const JsonPlace options = root.at("options");
   require_size(options, questions.size());
   const std::optional<JsonPlace> answers = root.find("answers");
   if (answers) require_size(*answers, questions.size());
   for (std::size_t i = 0; i < questions.size(); ++i) {
-    RaceQuestion question;
-    question.id = article.id + "-" + std::to_string(i);
-    question.question = questions.at(i).as_string();
-    question.options = read_options(options.at(i));
-    if (answers) question.answer = read_answer(answers->at(i), question.options.size());
-    article.questions.push_back(std::move(question));
+    Example example;
+    example.id = article + "-" + std::to_string(i);
+    example.passage = dataset.passages.size() - 1;
+    const std::string& question = questions.at(i).as_string();
+    for (const std::string& option : read_options(options.at(i))) {
+      example.questions.push_back(fill_option(question, option));
+    }
+    if (answers) example.target = read_answer(answers->at(i), example.questions.size());
+    dataset.examples.push_back(std::move(example));
   }
   return article;
 }
@@ -90,51 +99,21 @@ std::string level_of(const fs::path& file) {
 
 }  // namespace
 
-std::size_t RaceDataset::num_questions() const noexcept {
-  std::size_t count = 0;
-  for (const RaceArticle& article : articles) count += article.questions.size();
-  return count;
-}
-
-bool RaceDataset::is_labelled() const noexcept {
-  for (const RaceArticle& article : articles) {
-    for (const RaceQuestion& question : article.questions) {
-      if (!question.answer) return false;
-    }
-  }
-  return num_questions() > 0;
-}
-
-RaceDataset load_race(const fs::path& path) {
-  RaceDataset dataset;
+Dataset load_race(const fs::path& path) {
+  Dataset dataset{.name = "race", .kind = TaskKind::kChoice};
   std::unordered_set<std::string> ids;
   for (const fs::path& file : list_files(path)) {
     const nlohmann::json document = load_json(file);
     const std::string name = file == path ? file.filename().generic_string()
                                           : file.lexically_relative(path).generic_string();
-    RaceArticle article = read_article(JsonPlace(document, file.string()), name);
-    article.level = level_of(file);
-    if (!ids.insert(article.id).second) {
-      throw Error(ErrorCode::kCorrupt, file.string() + ": id: expected a new article id, found " +
-                                           nlohmann::json(article.id).dump() +
-                                           " for the second time");
+    const std::string id =
+        add_article(JsonPlace(document, file.string()), name, level_of(file), dataset);
+    if (!ids.insert(id).second) {
+      fail_reading(file.string() + ": id", "a new article id",
+                   nlohmann::json(id).dump() + " for the second time");
     }
-    dataset.articles.push_back(std::move(article));
   }
   return dataset;
-}
-
-std::string fill_option(const std::string& question, const std::string& option) {
-  if (question.find('_') == std::string::npos) return question + " " + option;
-  std::string filled;
-  for (const char c : question) {
-    if (c == '_') {
-      filled += option;
-    } else {
-      filled += c;
-    }
-  }
-  return filled;
 }
 
 }  // namespace deformer

@@ -1,0 +1,46 @@
+#include "data/readers.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/stand_in.h"
+#include "deformer/error.h"
+#include "text/utf8.h"
+
+namespace deformer {
+
+void fail_reading(const std::string& where, const std::string& expected, const std::string& found) {
+  throw Error(ErrorCode::kCorrupt, where + ": expected " + expected + ", found " + found);
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t kShown = 40;
+  const std::string shown =
+      text.size() > kShown ? std::string(text.substr(0, kShown)) + "..." : std::string(text);
+  return nlohmann::json(shown).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string in_line(const std::string& file, std::size_t line) {
+  return file + ": line " + std::to_string(line);
+}
+
+bool is_blank(std::string_view text) noexcept {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+std::string read_data_file(const std::filesystem::path& path) {
+  std::string text = read_file(path);
+  refuse_stand_in(text, path.string());
+  return text;
+}
+
+void require_utf8(std::string_view line, const std::string& file, std::size_t number) {
+  if (!is_valid_utf8(line)) fail_reading(in_line(file, number), "UTF-8", "other bytes");
+}
+
+std::size_t PassageTable::add(std::string text) {
+  const auto [entry, added] = places_.emplace(std::move(text), dataset_.passages.size());
+  if (added) dataset_.passages.push_back({entry->first});
+  return entry->second;
+}
+
+}  // namespace deformer

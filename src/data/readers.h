@@ -1,0 +1,64 @@
+// Readers of the known data sets (known_datasets.h has the forms), and what they share.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "deformer/dataset.h"
+
+namespace deformer {
+
+[[nodiscard]] Dataset load_boolq(const std::filesystem::path& path);
+[[nodiscard]] Dataset load_mnli(const std::filesystem::path& path);
+[[nodiscard]] Dataset load_qqp(const std::filesystem::path& path);
+[[nodiscard]] Dataset load_race(const std::filesystem::path& path);
+[[nodiscard]] Dataset load_class_lines(const std::filesystem::path& path);
+[[nodiscard]] Dataset load_choice_lines(const std::filesystem::path& path);
+
+/// Throws kCorrupt "WHERE: expected EXPECTED, found FOUND".
+[[noreturn]] void fail_reading(const std::string& where, const std::string& expected,
+                               const std::string& found);
+/// A text as a JSON string for a message; a long one is cut.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+/// "FILE: line N"
+[[nodiscard]] std::string in_line(const std::string& file, std::size_t line);
+[[nodiscard]] bool is_blank(std::string_view text) noexcept;
+
+/// The text of a file. Throws as read_file(), and for a stand-in of a large file.
+[[nodiscard]] std::string read_data_file(const std::filesystem::path& path);
+
+/// Throws kCorrupt for a line that is not UTF-8.
+void require_utf8(std::string_view line, const std::string& file, std::size_t number);
+
+/// Calls visit(line, number), numbers from 1, without line feed and carriage return. Each line is
+/// UTF-8.
+template <typename Visit>
+void for_each_line(std::string_view text, const std::string& file, Visit&& visit) {
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    require_utf8(line, file, number);
+    visit(line, number);
+  }
+}
+
+/// Adds passages that a file repeats with each of their questions: equal texts are one.
+class PassageTable {
+ public:
+  explicit PassageTable(Dataset& dataset) : dataset_(dataset) {}
+
+  /// The passage's place.
+  [[nodiscard]] std::size_t add(std::string text);
+
+ private:
+  Dataset& dataset_;
+  std::unordered_map<std::string, std::size_t> places_;
+};
+
+}  // namespace deformer
