@@ -67,7 +67,7 @@ struct ModelConfig {
   std::string architecture = "bert";  ///< config.json's model_type: known_architectures()
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
-  std::int64_t embedding_size = 0;  ///< width of the embeddings; 0: hidden_size (ELECTRA states it)
+  std::int64_t embedding_size = 0;  ///< width of the embeddings; 0: hidden_size (ELECTRA, ALBERT)
   std::int64_t num_hidden_layers = 0;
   std::int64_t num_attention_heads = 0;
   std::int64_t intermediate_size = 0;
@@ -92,7 +92,7 @@ struct ModelConfig {
 };
 
 /// The values of ModelConfig::architecture: "bert", "xlnet", "mpnet", "roberta", "xlm-roberta",
-/// "camembert", "distilbert", "electra".
+/// "camembert", "distilbert", "electra", "albert".
 [[nodiscard]] DEFORMER_EXPORT std::vector<std::string> known_architectures();
 
 /// split.passage_place; where that is absent: first for tasks that name the passage first (MNLI,

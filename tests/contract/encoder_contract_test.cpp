@@ -319,6 +319,7 @@ std::vector<EncoderCase> cases() {
     all.push_back({"Roberta" + number, relative("roberta"), split_layer});
     all.push_back({"DistilBert" + number, relative("distilbert"), split_layer});
     all.push_back({"Electra" + number, relative("electra"), split_layer});
+    all.push_back({"Albert" + number, relative("albert"), split_layer});
     all.push_back({"MpnetPassageFirst" + number,
                    swapped("mpnet", PassagePlace::kFirst, Layout::kRestart), split_layer});
     all.push_back({"XlnetPacked" + number, xlnet(Layout::kPacked), split_layer});

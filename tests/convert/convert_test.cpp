@@ -239,7 +239,7 @@ TEST_F(Convert, TorchFiles) {
 TEST_F(Convert, SafetensorsKeepTheirTensorsAndConfiguration) {
   for (const char* name :
        {"bert-joint", "bert-split", "bert-bf16", "xlnet-packed", "xlnet-tied", "mpnet-split",
-        "roberta-split", "xlmr-split", "distilbert-split", "electra-split"}) {
+        "roberta-split", "xlmr-split", "distilbert-split", "electra-split", "albert-split"}) {
     const fs::path from = golden_model(name);
     const ConvertReport report = convert(from, {.force = true});
     expect_weights(from / "model.safetensors");

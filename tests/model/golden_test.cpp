@@ -267,7 +267,8 @@ INSTANTIATE_TEST_SUITE_P(Models, GoldenModels,
                                          "mpnet-bare", "roberta-joint", "roberta-split",
                                          "roberta-bare", "xlmr-joint", "xlmr-split",
                                          "camembert-joint", "distilbert-joint", "distilbert-split",
-                                         "electra-joint", "electra-split", "electra-wide"),
+                                         "electra-joint", "electra-split", "electra-wide",
+                                         "albert-joint", "albert-split"),
                          model_name);
 
 // The index of an equal segment, which is added when there is none.

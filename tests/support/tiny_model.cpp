@@ -192,7 +192,9 @@ ModelConfig tiny_model_config(const TinyModelOptions& options) {
   config.vocab_size =
       xlnet ? kXlnetVocabularySize : std::ssize(tiny_vocabulary(options.extra_words));
   config.hidden_size = options.hidden;
-  if (options.architecture == "electra") config.embedding_size = options.hidden / 2;
+  if (options.architecture == "electra" || options.architecture == "albert") {
+    config.embedding_size = options.hidden / 2;
+  }
   config.num_hidden_layers = options.layers;
   config.num_attention_heads = options.heads;
   config.intermediate_size = options.intermediate;
