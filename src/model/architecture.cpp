@@ -7,6 +7,7 @@
 #include "model/albert/albert_architecture.h"
 #include "model/bert/bert_architecture.h"
 #include "model/config_check.h"
+#include "model/deberta/deberta_architecture.h"
 #include "model/distilbert/distilbert_architecture.h"
 #include "model/electra/electra_architecture.h"
 #include "model/mpnet/mpnet_architecture.h"
@@ -21,7 +22,8 @@ std::vector<const Architecture*>& list() {
   static std::vector<const Architecture*> known{
       &bert_architecture(),       &xlnet_architecture(),       &mpnet_architecture(),
       &roberta_architecture(),    &xlm_roberta_architecture(), &camembert_architecture(),
-      &distilbert_architecture(), &electra_architecture(),     &albert_architecture()};
+      &distilbert_architecture(), &albert_architecture(),      &deberta_architecture(),
+      &electra_architecture()};
   return known;
 }
 

@@ -48,10 +48,10 @@ struct PooledHeadForm {
 /// Where a checkpoint keeps the encoder's weights: beginnings of canonical names. A layer's is
 /// root + "." + layers + its number + what it is.
 struct WeightPlaces {
-  std::string_view root;        ///< the encoder's, e.g. "bert"
-  std::string_view layers;      ///< after the root, up to the number: "encoder.layer."
-  std::string_view attention;   ///< after the number: ".attention."
-  std::string_view embeddings;  ///< after the root
+  std::string_view root;                     ///< the encoder's, e.g. "bert"
+  std::string_view layers;                   ///< after the root, up to the number: "encoder.layer."
+  std::string_view attention;                ///< after the number: ".attention."
+  std::string_view embeddings;               ///< after the root
   std::span<const std::string_view> shared;  ///< after the root: what all layers share
   /// Beginnings of names that a file saved from the bare encoder has, without the root.
   std::span<const std::string_view> bare;
@@ -71,10 +71,11 @@ struct PublishedSizes {
   std::int64_t positions;           ///< 0: no table
   std::int64_t embedding_size = 0;  ///< see ModelConfig
   Activation hidden_act = Activation::kGeluErf;
+  DistanceConfig distances = {};
 };
 
 /// A key that only this architecture's config.json has.
-using ConfigEntry = std::pair<const char*, std::variant<std::int64_t, std::string>>;
+using ConfigEntry = std::pair<const char*, std::variant<std::int64_t, std::string, bool>>;
 
 /// Whether a checkpoint holds a weight of that canonical name.
 using HasWeight = std::function<bool(std::string_view name)>;

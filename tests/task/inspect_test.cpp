@@ -122,6 +122,9 @@ TEST(DescribeArchitecture, SaysWhatIsNotAsInBert) {
   EXPECT_EQ(positions("mpnet"),
             "absolute, a table of 64, of which 62 are used; and a score for each of 32 buckets of "
             "distances, the same in all layers");
+  EXPECT_EQ(positions("deberta-v2"),
+            "relative, of contents and distances apart; 8 buckets a side, the last from distance "
+            "64 on; a convolution over 3 rows beside the first layer");
   EXPECT_EQ(positions("xlnet"), "relative, sinusoids of distances without limit");
 }
 

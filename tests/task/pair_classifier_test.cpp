@@ -146,21 +146,25 @@ TEST_P(PairClassifierTest, ThreadsShareAModel) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, PairClassifierTest,
-                         testing::Values(ClassifierCase{"bert", Task::kBoolq, 2},
-                                         ClassifierCase{"bert", Task::kMnli, 1},
-                                         ClassifierCase{"bert", Task::kBoolq, 0, Layout::kContinue},
-                                         ClassifierCase{"bert", Task::kQqp, 0, Layout::kRestart},
-                                         ClassifierCase{"mpnet", Task::kBoolq, 0},
-                                         ClassifierCase{"mpnet", Task::kMnli, 2},
-                                         ClassifierCase{"xlnet", Task::kBoolq, 0},
-                                         ClassifierCase{"xlnet", Task::kMnli, 2},
-                                         ClassifierCase{"xlnet", Task::kQqp, 1, Layout::kSlots}),
-                         [](const testing::TestParamInfo<ClassifierCase>& entry) {
-                           return entry.param.architecture + to_string(entry.param.task) +
-                                  to_string(entry.param.layout) +
-                                  std::to_string(entry.param.split_layer);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Models, PairClassifierTest,
+    testing::Values(
+        ClassifierCase{"bert", Task::kBoolq, 2}, ClassifierCase{"bert", Task::kMnli, 1},
+        ClassifierCase{"bert", Task::kBoolq, 0, Layout::kContinue},
+        ClassifierCase{"bert", Task::kQqp, 0, Layout::kRestart},
+        ClassifierCase{"mpnet", Task::kBoolq, 0}, ClassifierCase{"mpnet", Task::kMnli, 2},
+        ClassifierCase{"roberta", Task::kBoolq, 2}, ClassifierCase{"roberta", Task::kMnli, 0},
+        ClassifierCase{"distilbert", Task::kMnli, 2}, ClassifierCase{"electra", Task::kQqp, 1},
+        ClassifierCase{"albert", Task::kBoolq, 0}, ClassifierCase{"albert", Task::kMnli, 2},
+        ClassifierCase{"deberta-v2", Task::kBoolq, 0}, ClassifierCase{"deberta-v2", Task::kMnli, 2},
+        ClassifierCase{"xlnet", Task::kBoolq, 0}, ClassifierCase{"xlnet", Task::kMnli, 2},
+        ClassifierCase{"xlnet", Task::kQqp, 1, Layout::kSlots}),
+    [](const testing::TestParamInfo<ClassifierCase>& entry) {
+      std::string name = entry.param.architecture;
+      std::erase(name, '-');
+      return name + to_string(entry.param.task) + to_string(entry.param.layout) +
+             std::to_string(entry.param.split_layer);
+    });
 
 class TaskModels : public testing::Test {
  protected:
