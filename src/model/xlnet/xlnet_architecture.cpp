@@ -92,7 +92,8 @@ constexpr std::string_view kBare[] = {"word_embedding.", "layer.", "mask_emb"};
 constexpr std::string_view kUnused[] = {"transformer.mask_emb", "lm_loss.", "sequence_summary.",
                                         "logits_proj."};
 constexpr std::string_view kShared[] = {"r_"};
-constexpr VocabularyFile kVocabularies[] = {{"spiece.model", "spiece.model"}};
+constexpr VocabularyFile kVocabularies[] = {{"spiece.model", "spiece.model"},
+                                            {"tokenizer.json", "tokenizer.json"}};
 constexpr PublishedSizes kPublished[] = {{"xlnet-base", 12, 768, 12, 3072, 8, 32000, 0},
                                          {"xlnet-large", 24, 1024, 16, 4096, 16, 32000, 0}};
 
