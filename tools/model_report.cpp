@@ -65,6 +65,9 @@ std::string to_text(const ModelReport& report) {
                           " layers, hidden " + number(config.hidden_size) + ", " +
                           number(config.num_attention_heads) + " heads, inner " +
                           number(config.intermediate_size) + ", " + to_string(config.hidden_act));
+  const ArchitectureFacts facts = describe_architecture(config);
+  text += field("  embeddings", facts.embeddings) + field("  layers", facts.layers) +
+          field("  positions", facts.positions);
   text += field("task", task_text(config));
   text +=
       field("split", "layer " + std::to_string(split.split_layer) + " of " +
@@ -89,6 +92,7 @@ nlohmann::ordered_json config_json(const ModelConfig& config) {
   return {{"architecture", config.architecture},
           {"vocab_size", config.vocab_size},
           {"hidden_size", config.hidden_size},
+          {"embedding_size", config.embedding_width()},
           {"num_hidden_layers", config.num_hidden_layers},
           {"num_attention_heads", config.num_attention_heads},
           {"intermediate_size", config.intermediate_size},
@@ -112,6 +116,9 @@ nlohmann::ordered_json config_json(const ModelConfig& config) {
 std::string to_json(const ModelReport& report) {
   nlohmann::ordered_json object;
   object["config"] = config_json(report.model.config());
+  const ArchitectureFacts facts = describe_architecture(report.model.config());
+  object["facts"] = {
+      {"embeddings", facts.embeddings}, {"layers", facts.layers}, {"positions", facts.positions}};
   object["parameters"] = report.model.num_parameters();
   object["tokenizer"] = {{"vocab_size", report.model.tokenizer().vocab_size()}};
   object["weights"] = nlohmann::ordered_json::array();

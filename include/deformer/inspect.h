@@ -39,6 +39,16 @@ struct FlopsEstimate {
 [[nodiscard]] DEFORMER_EXPORT FlopsEstimate estimate_flops(const ModelConfig& config,
                                                            const FlopsSizes& sizes = {});
 
+/// What sets an encoder apart from BERT's, in words.
+struct ArchitectureFacts {
+  std::string embeddings;  ///< "128 wide, then a dense layer to 768"
+  std::string layers;      ///< "12, all with the same weights"
+  std::string positions;   ///< "absolute, a table of 512"
+};
+
+/// Of a valid configuration.
+[[nodiscard]] DEFORMER_EXPORT ArchitectureFacts describe_architecture(const ModelConfig& config);
+
 /// The tensors of one element type in the weight files.
 struct WeightFormat {
   std::string dtype;  ///< as safetensors names it: "F32", "F16", "BF16"

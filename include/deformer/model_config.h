@@ -23,6 +23,7 @@ enum class Activation { kGeluErf, kGeluTanh, kRelu };
 enum class Layout {
   kRestart,   ///< BERT, MPNet: both count from the first position, as the original DeFormer does;
               ///< any split_layer
+              ///< (DeBERTa counts rows: in either layout true distances, any split_layer)
   kContinue,  ///< an ordinary checkpoint. BERT, MPNet: the second segment continues after the
               ///< first; split_layer 0 only. XLNet: as kPacked, but <cls> is a segment of its own
   kPacked,    ///< XLNet: the second segment follows the first's last token
@@ -61,18 +62,35 @@ struct SplitConfig {
   std::optional<PassagePlace> passage_place = {};  ///< absent: passage_place()'s own choice
 };
 
+/// DeBERTa's positions: what a score knows of the distance of two tokens is a row of a table.
+struct DistanceConfig {
+  std::int64_t longest = 0;  ///< every distance from here on has the last row of its side; 0: the
+                             ///< architecture has no such table
+  std::int64_t buckets = 0;  ///< of each side: near distances have a row each, far ones share ever
+                             ///< wider ones; 0: every distance has a row
+  bool shares_projections = true;     ///< the table goes through the projections of the contents
+  bool normalised = true;             ///< the table's rows are normalised first
+  std::int64_t convolution_rows = 0;  ///< DeBERTa v2: what a convolution beside the first layer
+                                      ///< spans; 0: none
+
+  [[nodiscard]] std::int64_t table_rows() const noexcept {
+    return 2 * (buckets > 0 ? buckets : longest);
+  }
+};
+
 /// Sizes of the encoder. Field names follow Hugging Face's BertConfig; XLNet's file spells some
 /// otherwise (docs/model_format.md).
 struct ModelConfig {
   std::string architecture = "bert";  ///< config.json's model_type: known_architectures()
   std::int64_t vocab_size = 0;
   std::int64_t hidden_size = 0;
-  std::int64_t embedding_size = 0;  ///< width of the embeddings; 0: hidden_size (ELECTRA states it)
+  std::int64_t embedding_size = 0;  ///< width of the embeddings; 0: hidden_size (ELECTRA, ALBERT)
   std::int64_t num_hidden_layers = 0;
   std::int64_t num_attention_heads = 0;
   std::int64_t intermediate_size = 0;
-  std::int64_t max_position_embeddings = 0;  ///< 0: positions are relative, without limit (XLNet)
+  std::int64_t max_position_embeddings = 0;  ///< 0: positions are relative, without limit
   std::int64_t type_vocab_size = 2;          ///< BERT only
+  DistanceConfig distances = {};             ///< DeBERTa only
   Activation hidden_act = Activation::kGeluErf;
   double layer_norm_eps = 1e-12;
   double initializer_range =
@@ -92,7 +110,7 @@ struct ModelConfig {
 };
 
 /// The values of ModelConfig::architecture: "bert", "xlnet", "mpnet", "roberta", "xlm-roberta",
-/// "camembert", "distilbert", "electra".
+/// "camembert", "distilbert", "albert", "deberta-v2", "electra".
 [[nodiscard]] DEFORMER_EXPORT std::vector<std::string> known_architectures();
 
 /// split.passage_place; where that is absent, as the architecture's readers are made: XLNet first,

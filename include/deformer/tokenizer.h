@@ -74,15 +74,16 @@ class DEFORMER_EXPORT Tokenizer {
 ///                 CamembertTokenizer in Python; <s> </s> <pad> <unk>.
 ///   spm.model     SentencePiece, the ids of DebertaV2Tokenizer in Python. do_lower_case (false);
 ///                 [CLS] [SEP] [PAD] [UNK].
-///   tokenizer.json  a WordPiece or byte-level BPE model as above; options and special tokens are
-///                 its own.
+///   tokenizer.json  a WordPiece or byte-level BPE model as above, or a Unigram model (XLM-R,
+///                 CamemBERT, ALBERT, XLNet, DeBERTa) with the ids of Hugging Face's `tokenizers`;
+///                 options and special tokens are its own.
 /// tokenizer_class may be absent or general; otherwise it must be one that has the file (not looked
 /// at with vocab.txt and tokenizer.json). Spaces are tokens, or parts of them, in byte-level BPE
 /// alone; there a span leaves out spaces at the ends of its token unless it has nothing else.
 /// Throws kNotFound (naming the files looked for), kCorrupt (also when a special token is not in
 /// the vocabulary), kIo, kUnsupported (a tokenizer.json or tokenizer_class of another kind),
-/// kIncompatible (a tokenizer.json that disagrees with tokenizer_config.json, or a WordPiece or BPE
-/// model in it with vocab.txt, or vocab.json and merges.txt).
+/// kIncompatible (a tokenizer.json that disagrees with tokenizer_config.json, or the model in it
+/// with vocab.txt, with vocab.json and merges.txt, or with a SentencePiece model).
 [[nodiscard]] DEFORMER_EXPORT std::unique_ptr<const Tokenizer> load_tokenizer(
     const std::filesystem::path& model_dir);
 

@@ -8,6 +8,9 @@ many texts.
 Needs tokenizers, transformers 4, sentencepiece and protobuf. Tokenizers are built without added tokens, so
 that "</s>" in a text is plain text. All offsets are written in bytes, of whole characters.
 
+tokenizer.json is the directory's SentencePiece model as transformers saves it, with the options of mode
+`default`.
+
 texts.jsonl has the rows of tests/golden/tokenizer/texts.jsonl, by mode; one that a row does not have has the
 tokens of `default`. Modes of roberta_tokenizer, whose
 files are those of models/roberta-joint: `default`, and `prefix` with add_prefix_space. Of the others:
@@ -25,6 +28,10 @@ each: [number of tokens, CRC-32 of the ids, of the spans], each text followed by
 texts.jsonl, -2 in place of one that is missing. "<mode>.sentencepiece" are numbers and CRC-32 of the ids of
 the tokenizer in Python.
 
+normalizers.json (ALBERT) has for some normalizers, and for `Precompiled` with the table of tokenizer.json,
+the CRC-32 of what they make of each code point by itself: of each plane one, of the code points of each
+result followed by -1.
+
 code_points.json (RoBERTa) has ranges of the code points that the pattern of byte-level BPE takes for letters
 (\\p{L}), numbers (\\p{N}) and white space (\\s).
 """
@@ -36,7 +43,7 @@ import pathlib
 import tempfile
 
 import golden_tokenizers as kinds
-from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from transformers import AlbertTokenizer, DebertaV2Tokenizer, XLMRobertaTokenizer
 
 from make_golden_tokenizer import Digest, byte_offsets, decode_tolerantly, random_texts
@@ -223,6 +230,25 @@ def make_roberta(directory):
     write_code_points(directory)
 
 
+def write_normalizers(directory):
+    document = json.loads((directory / "tokenizer.json").read_text("utf-8"))
+    table = next(step for step in document["normalizer"]["normalizers"] if step["type"] == "Precompiled")
+    alone = {**document, "normalizer": table}
+    steps = {"NFKD": normalizers.NFKD(), "StripAccents": normalizers.StripAccents(),
+             "Lowercase": normalizers.Lowercase(),
+             "Precompiled": Tokenizer.from_str(json.dumps(alone)).normalizer}
+    digests = {}
+    for name, step in steps.items():
+        digests[name] = []
+        for plane in range(0, 0x110000, 0x10000):
+            digest = Digest()
+            for code in range(plane, plane + 0x10000):
+                if not 0xD800 <= code < 0xE000:
+                    digest.add_integers(*(ord(char) for char in step.normalize_str(chr(code))), -1)
+            digests[name].append(digest.value)
+    write_json(directory / "normalizers.json", digests)
+
+
 # Options as in tokenizer_config.json, of the model in the directory.
 MODES = {
     "xlmr": {"default": {}},
@@ -240,6 +266,9 @@ def make_pieces(directory, name, committed):
         model.write_bytes((committed / model.name).read_bytes())
     else:
         kind.train_to(model, rich=True)
+    document = json.loads(kind.fast(vocab_file=str(model)).backend_tokenizer.to_str())
+    text = json.dumps(kind.as_published(document), ensure_ascii=False, separators=(",", ":"))
+    (directory / "tokenizer.json").write_text(text + "\n", "utf-8")
     references = {}
     for mode, options in MODES[name].items():
         references[mode] = Pieces(plain(kind.fast(vocab_file=str(model), **options)),
@@ -250,6 +279,8 @@ def make_pieces(directory, name, committed):
         references["small"] = Pieces(plain(kind.fast(vocab_file=small)), SLOW[name](vocab_file=small))
         write_texts(directory, references, with_spans=name == "xlmr")
         write_random(directory, references)
+    if name == "albert":
+        write_normalizers(directory)
 
 
 def main():

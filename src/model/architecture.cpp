@@ -4,7 +4,10 @@
 #include <charconv>
 
 #include "deformer/error.h"
+#include "model/albert/albert_architecture.h"
 #include "model/bert/bert_architecture.h"
+#include "model/config_check.h"
+#include "model/deberta/deberta_architecture.h"
 #include "model/distilbert/distilbert_architecture.h"
 #include "model/electra/electra_architecture.h"
 #include "model/mpnet/mpnet_architecture.h"
@@ -19,7 +22,8 @@ std::vector<const Architecture*>& list() {
   static std::vector<const Architecture*> known{
       &bert_architecture(),       &xlnet_architecture(),       &mpnet_architecture(),
       &roberta_architecture(),    &xlm_roberta_architecture(), &camembert_architecture(),
-      &distilbert_architecture(), &electra_architecture()};
+      &distilbert_architecture(), &albert_architecture(),      &deberta_architecture(),
+      &electra_architecture()};
   return known;
 }
 
@@ -39,7 +43,7 @@ std::optional<std::string_view> inside_root(const WeightPlaces& places, std::str
 
 // Nothing for a weight of no layer. `name` is one inside the root.
 std::optional<LayerWeight> find_layer(const WeightPlaces& places, std::string_view name) {
-  if (!name.starts_with(places.layers)) return std::nullopt;
+  if (places.layers.empty() || !name.starts_with(places.layers)) return std::nullopt;
   name.remove_prefix(places.layers.size());
   LayerWeight found;
   const auto parsed = std::from_chars(name.data(), name.data() + name.size(), found.layer);
@@ -99,12 +103,27 @@ std::unique_ptr<const SegmentLayout> make_segment_layout(const ModelConfig& conf
   return architecture_of(config).make_layout(config, special_tokens);
 }
 
+std::string describe_position_table(const ModelConfig& config) {
+  const std::int64_t rows = config.max_position_embeddings;
+  const std::int64_t used = usable_positions(config).value_or(rows);
+  std::string text = "absolute, a table of " + std::to_string(rows);
+  if (used != rows) text += ", of which " + std::to_string(used) + " are used";
+  return text;
+}
+
+std::string describe_positions(const ModelConfig& config) {
+  const Architecture& architecture = architecture_of(config);
+  return architecture.describe_positions != nullptr ? architecture.describe_positions(config)
+                                                    : describe_position_table(config);
+}
+
 bool is_lower_weight(const ModelConfig& config, std::string_view name) {
   const WeightPlaces& places = architecture_of(config).weights;
   const auto inside = inside_root(places, name);
   if (!inside) return false;
   if (inside->starts_with(places.embeddings)) return true;
-  if (!places.shared.empty() && inside->starts_with(places.shared)) return true;
+  const auto is_shared = [&](std::string_view shared) { return inside->starts_with(shared); };
+  if (std::any_of(places.shared.begin(), places.shared.end(), is_shared)) return true;
   const auto found = find_layer(places, *inside);
   return found && found->layer < config.split.split_layer;
 }

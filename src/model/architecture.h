@@ -48,11 +48,11 @@ struct PooledHeadForm {
 /// Where a checkpoint keeps the encoder's weights: beginnings of canonical names. A layer's is
 /// root + "." + layers + its number + what it is.
 struct WeightPlaces {
-  std::string_view root;        ///< the encoder's, e.g. "bert"
-  std::string_view layers;      ///< after the root, up to the number: "encoder.layer."
-  std::string_view attention;   ///< after the number: ".attention."
-  std::string_view embeddings;  ///< after the root
-  std::string_view shared;      ///< after the root: what all layers share; empty: nothing
+  std::string_view root;                     ///< the encoder's, e.g. "bert"
+  std::string_view layers;                   ///< after the root, up to the number: "encoder.layer."
+  std::string_view attention;                ///< after the number: ".attention."
+  std::string_view embeddings;               ///< after the root
+  std::span<const std::string_view> shared;  ///< after the root: what all layers share
   /// Beginnings of names that a file saved from the bare encoder has, without the root.
   std::span<const std::string_view> bare;
   /// Beginnings of names that ordinary checkpoints carry and no reader needs.
@@ -70,10 +70,12 @@ struct PublishedSizes {
   std::int64_t vocabulary;
   std::int64_t positions;           ///< 0: no table
   std::int64_t embedding_size = 0;  ///< see ModelConfig
+  Activation hidden_act = Activation::kGeluErf;
+  DistanceConfig distances = {};
 };
 
 /// A key that only this architecture's config.json has.
-using ConfigEntry = std::pair<const char*, std::variant<std::int64_t, std::string>>;
+using ConfigEntry = std::pair<const char*, std::variant<std::int64_t, std::string, bool>>;
 
 /// Whether a checkpoint holds a weight of that canonical name.
 using HasWeight = std::function<bool(std::string_view name)>;
@@ -123,7 +125,13 @@ struct Architecture {
   std::unique_ptr<const Encoder> (*make_encoder)(const ModelConfig& config,
                                                  const WeightScope& scope);
 
-  // ---- Measuring
+  /// All layers have the same weights, which are in memory once: `weights.layers` is empty and
+  /// `weights.shared` names them.
+  bool shares_layers = false;
+
+  // ---- Describing and measuring
+  /// Where a score knows a row's place from, in words; null: a table of positions alone.
+  std::string (*describe_positions)(const ModelConfig& config) = nullptr;
   /// Products of every row with every other one that a head of a layer makes: the scores of the
   /// contents, their use, and where it has them the scores of the positions.
   int attention_products;
@@ -151,6 +159,12 @@ void register_architecture(const Architecture& added);
 
 [[nodiscard]] const PooledHeadForm& pooled_head_form(const Architecture& architecture,
                                                      TaskKind task);
+
+/// "absolute, a table of 514, of which 512 are used" unless the record has words of its own.
+[[nodiscard]] std::string describe_positions(const ModelConfig& config);
+
+/// "absolute, a table of 514, of which 512 are used": without an architecture's own words.
+[[nodiscard]] std::string describe_position_table(const ModelConfig& config);
 
 /// True for the embeddings, for what all layers share and the weights of layers [0, split_layer):
 /// what a stored hidden state depends on.

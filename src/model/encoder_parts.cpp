@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "deformer/error.h"
 #include "nn/dropout.h"
 #include "nn/gradient.h"
@@ -40,6 +42,15 @@ void require_rows(const Segment& segment) {
               "segment: expected as many positions as ids and at least one, found " +
                   std::to_string(segment.positions.size()) + " and " +
                   std::to_string(segment.ids.size()));
+}
+
+void require_consecutive(const Segment& segment) {
+  const auto gap = std::adjacent_find(segment.positions.begin(), segment.positions.end(),
+                                      [](auto a, auto b) { return b != a + 1; });
+  if (gap == segment.positions.end()) return;
+  throw Error(ErrorCode::kInvalidArgument, "segment: expected positions that rise by one, found " +
+                                               std::to_string(*(gap + 1)) + " after " +
+                                               std::to_string(*gap));
 }
 
 std::vector<std::int64_t> packed_offsets(std::span<const Segment> segments) {

@@ -47,6 +47,16 @@ class IndexColumn {
 /// Throws kInvalidArgument for a segment without ids or with another number of positions.
 void require_rows(const Segment& segment);
 
+/// Throws kInvalidArgument for positions that do not rise by one: where only distances count, they
+/// are those of the rows.
+void require_consecutive(const Segment& segment);
+
+/// Layers [first, last).
+struct LayerRange {
+  std::size_t first = 0;
+  std::size_t last = 0;
+};
+
 /// [segments + 1]
 [[nodiscard]] std::vector<std::int64_t> packed_offsets(std::span<const Segment> segments);
 

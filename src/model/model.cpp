@@ -83,6 +83,15 @@ void hash_random(Hasher& hasher, const ModelConfig& config, std::uint64_t seed) 
                                   config.max_position_embeddings, config.type_vocab_size}) {
     hasher.add(size);
   }
+  if (config.embedding_size > 0) hasher.add(config.embedding_size);
+}
+
+// What of them the shapes of weights do not say. Added for architectures that have them alone.
+void hash_distances(Hasher& hasher, const DistanceConfig& distances) {
+  if (distances.longest == 0) return;
+  hasher.add(std::string_view("distances")).add(distances.longest).add(distances.buckets);
+  hasher.add(std::int64_t{distances.shares_projections}).add(std::int64_t{distances.normalised});
+  hasher.add(distances.convolution_rows);
 }
 
 // Everything that a hidden state after the lower layers depends on, in a fixed order. The first
@@ -101,6 +110,7 @@ Fingerprint compute_fingerprint(const ModelConfig& config, const Tokenizer& toke
   if (config.task != TaskKind::kSpan) {
     hasher.add(std::string("first window")).add(to_string(passage_place(config)));
   }
+  hash_distances(hasher, config.distances);
   if (origin.checkpoint) {
     hash_checkpoint(hasher, config, *origin.checkpoint, is_lower_weight);
   } else {

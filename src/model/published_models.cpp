@@ -24,6 +24,8 @@ ModelConfig published_model_config(std::string_view name) {
       config.hidden_size = model.hidden;
       config.embedding_size = model.embedding_size;
       config.num_hidden_layers = model.layers;
+      config.hidden_act = model.hidden_act;
+      config.distances = model.distances;
       config.num_attention_heads = model.heads;
       config.intermediate_size = model.inner;
       config.max_position_embeddings = model.positions;

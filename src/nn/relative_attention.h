@@ -1,10 +1,11 @@
 // Multi-head attention over packed sequences with relative positions and segments (Transformer-XL,
-// XLNet).
+// XLNet, DeBERTa).
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,9 +23,16 @@ using PositionRuns = std::vector<PositionRun>;
 
 /// One key per distance, for all distances from `reach` down to -reach.
 struct DistanceTable {
-  at::Tensor keys;  ///< [heads, head size, 2 * reach + 1], times 1 / sqrt(head size)
+  at::Tensor keys;  ///< [heads, head size, 2 * reach + 1], times the scale of the scores
   std::int64_t reach = 0;
+  /// One query per distance, from -reach up to reach, in the same shape and scale: a key's score of
+  /// its distance (DeBERTa). Undefined: none.
+  at::Tensor queries = {};
 };
+
+/// A reach to make tables with that are kept: so that texts of slowly growing length do not make
+/// them anew each time.
+[[nodiscard]] std::int64_t rounded_reach(std::int64_t reach);
 
 /// Rows of all sequences, one after the other; hidden = heads * head size, heads one after the
 /// other in a row. There are as many query rows as the runs of the queries have, and as many keys
@@ -35,13 +43,15 @@ struct RelativeInputs {
   /// [query rows, heads]: what is added to the score of a key of another segment, times 1 /
   /// sqrt(head size). May be undefined where no sequence has keys of another segment.
   at::Tensor other_segment;
-  at::Tensor key;    ///< [key rows, hidden]
-  at::Tensor value;  ///< [key rows, hidden]
+  at::Tensor key;                    ///< [key rows, hidden]
+  at::Tensor value;                  ///< [key rows, hidden]
+  std::optional<double> scale = {};  ///< of the contents' scores; absent: 1 / sqrt(head size)
 };
 
 /// Attention inside each sequence: its queries see all of its keys, nothing else. The score of
-/// query i and key j is query_i . key_j / sqrt(head size) + position_query_i . table[position_i -
-/// position_j], and other_segment_i where their segments differ: what is the same for all keys of a
+/// query i and key j is query_i . key_j * scale + position_query_i . table.keys[position_i -
+/// position_j], key_j . table.queries[position_i - position_j] where the table has queries, and
+/// other_segment_i where their segments differ: what is the same for all keys of a
 /// query leaves the attention as it is, so the score of a key of the same segment counts as 0.
 /// Returns [query rows, hidden]. Every sequence has at least one key; no distance exceeds the
 /// table's reach.

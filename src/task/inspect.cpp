@@ -45,6 +45,20 @@ FlopsEstimate estimate_flops(const ModelConfig& config, const FlopsSizes& sizes)
   return estimate;
 }
 
+ArchitectureFacts describe_architecture(const ModelConfig& config) {
+  const std::int64_t width = config.embedding_width();
+  ArchitectureFacts facts;
+  facts.embeddings = std::to_string(width) + " wide";
+  if (width != config.hidden_size) {
+    facts.embeddings += ", then a dense layer to " + std::to_string(config.hidden_size);
+  }
+  facts.layers = std::to_string(config.num_hidden_layers) +
+                 (architecture_of(config).shares_layers ? ", all with the same weights"
+                                                        : ", each with weights of its own");
+  facts.positions = describe_positions(config);
+  return facts;
+}
+
 std::vector<WeightFormat> inspect_weights(const std::filesystem::path& model_dir) {
   const Checkpoint checkpoint = Checkpoint::open_as_stored(model_dir);
   std::map<std::string, WeightFormat> by_dtype;

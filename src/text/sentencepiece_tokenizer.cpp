@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/stand_in.h"
 #include "deformer/error.h"
+#include "text/tokenizer_json_unigram.h"
 #include "text/utf8.h"
 
 namespace deformer {
@@ -328,7 +329,10 @@ std::unique_ptr<const Tokenizer> load_sentencepiece_tokenizer(
     throw Error(ErrorCode::kUnsupported, (model_dir / "tokenizer_config.json").string() +
                                              ": split_by_punct: expected false, found true");
   }
-  return std::make_unique<SentencePieceTokenizer>(read_model(path), kind, config, path.string());
+  auto tokenizer =
+      std::make_unique<SentencePieceTokenizer>(read_model(path), kind, config, path.string());
+  require_same_pieces(*tokenizer, path, model_dir);
+  return tokenizer;
 }
 
 }  // namespace deformer

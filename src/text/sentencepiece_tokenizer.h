@@ -45,7 +45,8 @@ class SentencePieceTokenizer final : public Tokenizer {
 };
 
 /// Reads the directory's SentencePiece model, of the kind that find_sentencepiece_kind() gives, and
-/// tokenizer_config.json. Throws kNotFound, kCorrupt, kIo, kUnsupported.
+/// tokenizer_config.json. Throws kNotFound, kCorrupt, kIo, kUnsupported, kIncompatible (a
+/// tokenizer.json beside it has other pieces).
 [[nodiscard]] std::unique_ptr<const Tokenizer> load_sentencepiece_tokenizer(
     const std::filesystem::path& model_dir);
 

@@ -11,6 +11,7 @@
 #include "deformer/error.h"
 #include "text/tokenizer_json_bpe.h"
 #include "text/tokenizer_json_parts.h"
+#include "text/tokenizer_json_unigram.h"
 #include "text/wordpiece.h"
 
 namespace deformer {
@@ -183,7 +184,7 @@ JsonTokenizer load_wordpiece(const JsonPlace& root, const fs::path& model_dir) {
 
 [[noreturn]] void refuse_model(const JsonPlace& model) {
   const auto type = model.find("type");
-  refuse(type ? *type : model, "a model of type WordPiece or BPE");
+  refuse(type ? *type : model, "a model of type WordPiece, BPE or Unigram");
 }
 
 std::string token_at(const WordPieceVocabulary& vocabulary, std::size_t id) {
@@ -201,6 +202,7 @@ std::unique_ptr<const Tokenizer> load_json_tokenizer(const fs::path& model_dir) 
   const JsonPlace root(document, path.string());
   const std::string type = model_type(root.at("model"));
   if (type == "BPE") return make_json_bpe_tokenizer(root, model_dir);
+  if (type == "Unigram") return make_json_unigram_tokenizer(root, model_dir);
   if (type != "WordPiece") refuse_model(root.at("model"));
   JsonTokenizer tokenizer = load_wordpiece(root, model_dir);
   return std::make_unique<WordPieceTokenizer>(std::move(tokenizer.vocabulary), tokenizer.config,
@@ -211,8 +213,10 @@ TokenizerConfig load_json_tokenizer_config(const fs::path& model_dir) {
   const fs::path path = model_dir / "tokenizer.json";
   const nlohmann::json document = load_json(path);
   const JsonPlace root(document, path.string());
-  if (model_type(root.at("model")) == "WordPiece") return load_wordpiece(root, model_dir).config;
-  return {.do_lower_case = false};  // byte-level BPE keeps texts as they are
+  const std::string type = model_type(root.at("model"));
+  if (type == "WordPiece") return load_wordpiece(root, model_dir).config;
+  // Byte-level BPE keeps texts as they are.
+  return {.do_lower_case = type == "Unigram" && json_unigram_lower_case(root)};
 }
 
 void require_same_vocabulary(const WordPieceVocabulary& vocabulary, const fs::path& lines,

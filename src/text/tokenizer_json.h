@@ -11,12 +11,13 @@
 namespace deformer {
 
 /// Reads MODEL_DIR/tokenizer.json and MODEL_DIR/tokenizer_config.json: a WordPiece model with
-/// BERT's normalizer and pre-tokenizer. What tokenizer.json says and is not understood here is
+/// BERT's normalizer and pre-tokenizer, a byte-level BPE model (tokenizer_json_bpe.h) or a Unigram
+/// model (tokenizer_json_unigram.h). What tokenizer.json says and is not understood here is
 /// refused with its place, but for truncation, padding and decoder, which change no id. Options and
 /// special tokens are tokenizer.json's; where tokenizer_config.json states another value, that is
-/// an error. The tokenizer's hash is that of the same vocabulary and options from vocab.txt. Throws
-/// kNotFound, kIo, kCorrupt, kUnsupported (another model, another pipeline), kIncompatible (the two
-/// files disagree).
+/// an error. A WordPiece tokenizer's hash is that of the same vocabulary and options from
+/// vocab.txt. Throws kNotFound, kIo, kCorrupt, kUnsupported (another model, another pipeline),
+/// kIncompatible (the two files disagree).
 [[nodiscard]] std::unique_ptr<const Tokenizer> load_json_tokenizer(
     const std::filesystem::path& model_dir);
 

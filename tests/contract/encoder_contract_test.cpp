@@ -317,6 +317,10 @@ std::vector<EncoderCase> cases() {
     all.push_back({"Roberta" + number, relative("roberta"), split_layer});
     all.push_back({"DistilBert" + number, relative("distilbert"), split_layer});
     all.push_back({"Electra" + number, relative("electra"), split_layer});
+    all.push_back({"Albert" + number, relative("albert"), split_layer});
+    all.push_back({"Deberta" + number, relative("deberta-v2"), split_layer});
+    all.push_back({"DebertaPassageFirst" + number,
+                   swapped("deberta-v2", PassagePlace::kFirst, Layout::kRestart), split_layer});
     all.push_back({"MpnetPassageFirst" + number,
                    swapped("mpnet", PassagePlace::kFirst, Layout::kRestart), split_layer});
     all.push_back({"XlnetPacked" + number, xlnet(Layout::kPacked), split_layer});

@@ -3,6 +3,7 @@
 #include "text/bpe_golden.h"
 #include "text/golden.h"
 #include "text/sentencepiece_golden.h"
+#include "text/unigram_golden.h"
 
 namespace deformer::test {
 namespace {
@@ -24,6 +25,12 @@ TokenizerCase sentencepiece(const std::string& mode) {
 
 TokenizerCase kind(const std::string& mode) {
   return {mode, [mode] { return make_kind_tokenizer(mode); }};
+}
+
+// ALBERT's pipeline strips nothing, so that blank text leaves a mark, as it does for the reference.
+TokenizerCase unigram(const std::string& kind, const std::string& mode) {
+  return {kind + "_" + mode, [=] { return load_document(unigram_document(kind, mode)); },
+          kind == "albert"};
 }
 
 TokenizerCase bpe(const std::string& mode) {
@@ -49,6 +56,12 @@ INSTANTIATE_TEST_SUITE_P(SentencePiece, TokenizerContract,
 INSTANTIATE_TEST_SUITE_P(SentencePieceKind, TokenizerContract,
                          testing::Values(kind("albert"), kind("albert_cased"), kind("xlm_roberta"),
                                          kind("camembert"), kind("deberta"), kind("deberta_lower")),
+                         TokenizerCase::name);
+
+INSTANTIATE_TEST_SUITE_P(Unigram, TokenizerContract,
+                         testing::Values(unigram("xlmr", "default"), unigram("albert", "default"),
+                                         unigram("deberta", "default"),
+                                         unigram("deberta", "punctuation")),
                          TokenizerCase::name);
 
 }  // namespace

@@ -259,7 +259,8 @@ TEST_F(Convert, TorchFiles) {
 TEST_F(Convert, SafetensorsKeepTheirTensorsAndConfiguration) {
   for (const char* name :
        {"bert-joint", "bert-split", "bert-bf16", "xlnet-packed", "xlnet-tied", "mpnet-split",
-        "roberta-split", "xlmr-split", "distilbert-split", "electra-split"}) {
+        "roberta-split", "xlmr-split", "distilbert-split", "electra-split", "albert-split",
+        "deberta-v3-split", "deberta-v2-split", "deberta-v2-conv-split"}) {
     const fs::path from = golden_model(name);
     const ConvertReport report = convert(from, {.force = true});
     expect_weights(from / "model.safetensors");
@@ -267,6 +268,31 @@ TEST_F(Convert, SafetensorsKeepTheirTensorsAndConfiguration) {
     EXPECT_EQ(config(), nlohmann::json::parse(read_bytes(from / "config.json"))) << name;
     EXPECT_EQ(Model::load(to())->fingerprint(), Model::load(from)->fingerprint()) << name;
     EXPECT_THAT(report.unused, IsEmpty());
+  }
+}
+
+// What files of pretrained models carry beside the encoder.
+TEST_F(Convert, LeavesPretrainingHeadsOut) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> heads{
+      {"albert-split", {"predictions.bias", "sop_classifier.classifier.bias"}},
+      {"deberta-v3-split",
+       {"lm_predictions.lm_head.bias", "mask_predictions.dense.bias",
+        "deberta.embeddings.position_embeddings.weight"}},
+      {"electra-split", {"discriminator_predictions.dense.bias"}},
+      {"distilbert-split",
+       {"vocab_transform.bias", "vocab_layer_norm.bias", "vocab_projector.bias"}}};
+  const std::vector<float> values{1, 2};
+  for (const auto& [model, names] : heads) {
+    const auto plain = SafetensorsFile::open(golden_model(model) / "model.safetensors");
+    std::vector<TensorView> tensors(plain.tensors().begin(), plain.tensors().end());
+    for (const std::string& name : names) {
+      tensors.push_back({name, Dtype::kF32, {2}, std::as_bytes(std::span(values))});
+    }
+    copy_files(golden_model(model), path(model));
+    write_safetensors(path(model) / "model.safetensors", tensors, {{"format", "pt"}});
+    const ConvertReport report = convert(path(model), {.force = true});
+    EXPECT_EQ(report.skipped.size(), names.size()) << model;
+    EXPECT_EQ(report.mapped.size(), plain.tensors().size()) << model;
   }
 }
 

@@ -255,20 +255,22 @@ TEST_P(GoldenModels, SelectedRowsGiveTheSameLogits) {
 
 std::string model_name(const testing::TestParamInfo<const char*>& model) {
   std::string name = model.param;
-  name.erase(name.find('-'), 1);
+  std::erase(name, '-');
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, GoldenModels,
-                         testing::Values("bert-joint", "bert-split", "bert-tanh", "bert-legacy",
-                                         "bert-fp16", "bert-bf16", "bert-sharded", "xlnet-joint",
-                                         "xlnet-packed", "xlnet-slots", "xlnet-long", "xlnet-tied",
-                                         "xlnet-bare", "mpnet-joint", "mpnet-split", "mpnet-long",
-                                         "mpnet-bare", "roberta-joint", "roberta-split",
-                                         "roberta-bare", "xlmr-joint", "xlmr-split",
-                                         "camembert-joint", "distilbert-joint", "distilbert-split",
-                                         "electra-joint", "electra-split", "electra-wide"),
-                         model_name);
+INSTANTIATE_TEST_SUITE_P(
+    Models, GoldenModels,
+    testing::Values("bert-joint", "bert-split", "bert-tanh", "bert-legacy", "bert-fp16",
+                    "bert-bf16", "bert-sharded", "xlnet-joint", "xlnet-packed", "xlnet-slots",
+                    "xlnet-long", "xlnet-tied", "xlnet-bare", "mpnet-joint", "mpnet-split",
+                    "mpnet-long", "mpnet-bare", "roberta-joint", "roberta-split", "roberta-bare",
+                    "xlmr-joint", "xlmr-split", "camembert-joint", "distilbert-joint",
+                    "distilbert-split", "electra-joint", "electra-split", "electra-wide",
+                    "albert-joint", "albert-split", "deberta-v3-joint", "deberta-v3-split",
+                    "deberta-v3-long", "deberta-v3-far", "deberta-v2-joint", "deberta-v2-split",
+                    "deberta-v2-conv-joint", "deberta-v2-conv-split"),
+    model_name);
 
 // The index of an equal segment, which is added when there is none.
 std::int64_t index_of(std::vector<Segment>& segments, const Segment& segment) {

@@ -9,6 +9,7 @@
 #include "deformer/model.h"
 #include "deformer/published_models.h"
 #include "deformer/span_qa.h"
+#include "model/architecture.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -26,7 +27,7 @@ double score(const std::shared_ptr<const Model>& model, const std::string& quest
 }
 
 TEST(RandomModel, DependsOnItsSizesAndSeedAlone) {
-  for (const std::string architecture : {"bert", "xlnet", "mpnet"}) {
+  for (const std::string architecture : {"bert", "xlnet", "mpnet", "albert", "deberta-v2"}) {
     const ModelConfig config = test::tiny_model_config({.architecture = architecture});
     const auto model = Model::random(config, {.seed = 5});
     const auto same = Model::random(config, {.seed = 5});
@@ -65,7 +66,9 @@ TEST(RandomModel, PrecisionAutoIsDecidedWhenTheModelIsMade) {
            {.split_layer = 0, .layout = Layout::kContinue, .task = "mnli"},
            {.architecture = "xlnet"},
            {.architecture = "xlnet", .layout = Layout::kSlots},
-           {.architecture = "xlnet", .layout = Layout::kContinue}}) {
+           {.architecture = "xlnet", .layout = Layout::kContinue},
+           {.architecture = "albert"},
+           {.architecture = "deberta-v2"}}) {
     const auto model =
         Model::random(test::tiny_model_config(options), {.precision = Precision::kAuto});
     EXPECT_NE(model->runtime().precision, Precision::kAuto);
@@ -84,7 +87,7 @@ TEST(RandomModel, HasNoVocabulary) {
 }
 
 TEST(WithSplitLayer, IsTheModelLoadedWithThatSplit) {
-  for (const std::string architecture : {"bert", "xlnet", "mpnet"}) {
+  for (const std::string architecture : {"bert", "xlnet", "mpnet", "albert", "deberta-v2"}) {
     const TempDir dir;
     test::write_tiny_model(dir.path(), {.architecture = architecture, .split_layer = 2});
     const auto model = Model::load(dir.path());
@@ -107,6 +110,24 @@ TEST(WithSplitLayer, RefusesWhatTheLayoutForbids) {
   test::write_tiny_model(dir.path(), {.ordinary = true});
   expect_error(ErrorCode::kIncompatible, "expected restart",
                [&] { static_cast<void>(Model::load(dir.path())->with_split_layer(1)); });
+}
+
+std::int64_t count_weights(const ModelConfig& config) {
+  std::vector<WeightGroup> groups;
+  const auto has = [](std::string_view /*name*/) { return false; };
+  architecture_of(config).add_weights(config, config.num_hidden_layers, has, groups);
+  std::int64_t count = 2 * config.hidden_size + 2;  // the span head
+  for (const WeightGroup& group : groups) {
+    for (const auto& [name, shape] : group.shapes) count += element_count(shape).value_or(0);
+  }
+  return count;
+}
+
+// As Hugging Face counts the parameters of AlbertForQuestionAnswering and
+// DebertaV2ForQuestionAnswering of these sizes.
+TEST(PublishedModels, HaveThePublishedNumbersOfParameters) {
+  EXPECT_EQ(count_weights(published_model_config("albert-base-v2")), 11094530);
+  EXPECT_EQ(count_weights(published_model_config("deberta-v3-base")), 183833090);
 }
 
 // FLOPs: Cao et al., ACL 2020, table 3. Parameters: those of a MiniLM-L6-H384 checkpoint with a

@@ -61,11 +61,16 @@ at::Tensor score(const Problem& problem, std::int64_t query, std::int64_t key,
                  std::int64_t distance) {
   const auto heads = [](const at::Tensor& row) { return row.view({kHeads, kHead}); };
   const RelativeInputs& in = problem.inputs;
-  const at::Tensor content =
-      (heads(in.query[query]) * heads(in.key[key])).sum(1) / std::sqrt(kHead);
+  const at::Tensor content = (heads(in.query[query]) * heads(in.key[key])).sum(1) *
+                             in.scale.value_or(1 / std::sqrt(kHead));
   const at::Tensor position =
       (heads(in.position_query[query]) * problem.table.keys.select(2, kReach - distance)).sum(1);
-  return content + position;  // [heads]
+  at::Tensor sum = content + position;  // [heads]
+  if (problem.table.queries.defined()) {
+    const at::Tensor query_of_distance = problem.table.queries.select(2, kReach + distance);
+    sum = sum + (heads(in.key[key]) * query_of_distance).sum(1);
+  }
+  return sum;
 }
 
 at::Tensor reference(const Problem& problem, const Case& c) {
@@ -93,12 +98,23 @@ at::Tensor reference(const Problem& problem, const Case& c) {
   return at::stack(outputs);
 }
 
-void expect_matches_reference(const Case& c) {
-  const Problem problem = make_problem(c);
+// With scores of the keys, and another scale.
+Problem with_key_scores(Problem problem) {
+  problem.table.queries = at::randn({kHeads, kHead, 2 * kReach + 1}, at::kDouble);
+  problem.inputs.scale = 0.3;
+  return problem;
+}
+
+void expect_matches_reference(const Problem& problem, const Case& c) {
   const at::Tensor found = attend_relative(problem.inputs, problem.table, c.queries, c.keys);
   const at::Tensor expected = reference(problem, c);
   ASSERT_EQ(found.sizes(), expected.sizes());
   EXPECT_LT((found - expected).abs().max().item<double>(), 1e-12);
+}
+
+void expect_matches_reference(const Case& c) {
+  expect_matches_reference(make_problem(c), c);
+  expect_matches_reference(with_key_scores(make_problem(c)), c);
 }
 
 TEST(AttendRelative, IsTheDefinitionForOneSequence) {
@@ -136,13 +152,14 @@ TEST(AttendRelative, GivesNoRowsForNoSequences) {
 TEST(AttendRelative, GradientsAreFiniteDifferences) {
   const PositionRuns joint{{5, 0, 0}, {3, 9, 1}};
   const Case c{{joint}, {joint}};
-  Problem problem = make_problem(c);
+  Problem problem = with_key_scores(make_problem(c));
   const auto loss = [&] {
     return attend_relative(problem.inputs, problem.table, c.queries, c.keys).square().sum();
   };
   const std::vector<at::Tensor> tensors{problem.inputs.query,         problem.inputs.position_query,
                                         problem.inputs.other_segment, problem.inputs.key,
-                                        problem.inputs.value,         problem.table.keys};
+                                        problem.inputs.value,         problem.table.keys,
+                                        problem.table.queries};
   for (const at::Tensor& tensor : tensors) tensor.requires_grad_(true);
   loss().backward();
   constexpr double kStep = 1e-6;

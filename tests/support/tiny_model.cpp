@@ -193,11 +193,15 @@ ModelConfig tiny_model_config(const TinyModelOptions& options) {
   config.vocab_size =
       xlnet ? kXlnetVocabularySize : std::ssize(tiny_vocabulary(options.extra_words));
   config.hidden_size = options.hidden;
-  if (options.architecture == "electra") config.embedding_size = options.hidden / 2;
+  if (options.architecture == "electra" || options.architecture == "albert") {
+    config.embedding_size = options.hidden / 2;
+  }
+  const bool deberta = options.architecture == "deberta-v2";
+  if (deberta) config.distances = {.longest = 64, .buckets = 8, .convolution_rows = 3};
   config.num_hidden_layers = options.layers;
   config.num_attention_heads = options.heads;
   config.intermediate_size = options.intermediate;
-  config.max_position_embeddings = xlnet ? 0 : options.positions;
+  config.max_position_embeddings = xlnet || deberta ? 0 : options.positions;
   config.hidden_act = options.hidden_act;
   config.split = {
       .split_layer = options.split_layer,

@@ -106,5 +106,27 @@ TEST(InspectWeights, ThrowsWithoutWeights) {
                [&] { (void)inspect_weights(directory.path()); });
 }
 
+TEST(DescribeArchitecture, SaysWhatIsNotAsInBert) {
+  const ArchitectureFacts plain = describe_architecture(bert(12, 768, 9));
+  EXPECT_EQ(plain.embeddings, "768 wide");
+  EXPECT_EQ(plain.layers, "12, each with weights of its own");
+  EXPECT_EQ(plain.positions, "absolute, a table of 512");
+  const ArchitectureFacts albert =
+      describe_architecture(test::tiny_model_config({.architecture = "albert"}));
+  EXPECT_EQ(albert.embeddings, "16 wide, then a dense layer to 32");
+  EXPECT_EQ(albert.layers, "3, all with the same weights");
+  const auto positions = [](const char* architecture) {
+    return describe_architecture(test::tiny_model_config({.architecture = architecture})).positions;
+  };
+  EXPECT_EQ(positions("roberta"), "absolute, a table of 64, of which 62 are used");
+  EXPECT_EQ(positions("mpnet"),
+            "absolute, a table of 64, of which 62 are used; and a score for each of 32 buckets of "
+            "distances, the same in all layers");
+  EXPECT_EQ(positions("deberta-v2"),
+            "relative, of contents and distances apart; 8 buckets a side, the last from distance "
+            "64 on; a convolution over 3 rows beside the first layer");
+  EXPECT_EQ(positions("xlnet"), "relative, sinusoids of distances without limit");
+}
+
 }  // namespace
 }  // namespace deformer

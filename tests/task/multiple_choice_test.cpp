@@ -137,8 +137,13 @@ TEST_P(MultipleChoiceTest, BadRequestsAreNamed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Architectures, MultipleChoiceTest,
-                         testing::Values("bert", "xlnet", "mpnet"),
-                         [](const auto& entry) { return entry.param; });
+                         testing::Values("bert", "xlnet", "mpnet", "roberta", "distilbert",
+                                         "electra", "albert", "deberta-v2"),
+                         [](const auto& entry) {
+                           std::string name = entry.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 TEST(MultipleChoice, RefusesAModelOfAnotherTask) {
   const test::TempDir dir;

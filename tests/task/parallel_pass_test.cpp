@@ -113,8 +113,14 @@ TEST_P(ParallelPass, AnErrorOfOnePartIsThatOfThePass) {
                      [&] { static_cast<void>(lower_in_parts(encoder(), kThreads, passages_)); });
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, ParallelPass, testing::Values("bert", "xlnet", "mpnet"),
-                         [](const auto& tested) { return tested.param; });
+INSTANTIATE_TEST_SUITE_P(Architectures, ParallelPass,
+                         testing::Values("bert", "xlnet", "mpnet", "roberta", "distilbert",
+                                         "electra", "albert", "deberta-v2"),
+                         [](const auto& tested) {
+                           std::string name = tested.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 // Says which threads were in it.
 class WitnessEncoder final : public Encoder {

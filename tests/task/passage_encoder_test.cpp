@@ -119,8 +119,14 @@ TEST_P(EncodedPassages, ProjectionsAreThreeRowsForEachOfTheStates) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Architectures, EncodedPassages, testing::Values("bert", "xlnet", "mpnet"),
-                         [](const auto& test_info) { return test_info.param; });
+INSTANTIATE_TEST_SUITE_P(Architectures, EncodedPassages,
+                         testing::Values("bert", "xlnet", "mpnet", "roberta", "distilbert",
+                                         "electra", "albert", "deberta-v2"),
+                         [](const auto& test_info) {
+                           std::string name = test_info.param;
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 TEST_F(PassageEncoderTest, EncodesOnlyWhatTheStoreLacks) {
   const auto model = Model::load(dir_.path());
@@ -236,7 +242,11 @@ TEST_F(PassageEncoderTest, ProjectionHashCoversTheAttentionOfTheFirstUpperLayer)
   const std::vector<std::array<std::string, 3>> names{
       {"bert", "bert.encoder.layer.", ".attention.self.query.weight"},
       {"xlnet", "transformer.layer.", ".rel_attn.q"},
-      {"mpnet", "mpnet.encoder.layer.", ".attention.attn.q.weight"}};
+      {"mpnet", "mpnet.encoder.layer.", ".attention.attn.q.weight"},
+      {"roberta", "roberta.encoder.layer.", ".attention.self.query.weight"},
+      {"distilbert", "distilbert.transformer.layer.", ".attention.q_lin.weight"},
+      {"electra", "electra.encoder.layer.", ".attention.self.query.weight"},
+      {"deberta-v2", "deberta.encoder.layer.", ".attention.self.query_proj.weight"}};
   for (const auto& [architecture, layer, query] : names) {
     ModelConfig config = test::tiny_model_config({.architecture = architecture});
     config.split.split_layer = 1;

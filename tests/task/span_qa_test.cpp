@@ -150,14 +150,20 @@ TEST_P(SpanQaTest, ThreadsShareAModel) {
 }
 
 std::string case_name(const testing::TestParamInfo<SpanQaCase>& info) {
-  return info.param.architecture + std::to_string(info.param.split_layer);
+  std::string name = info.param.architecture;
+  std::erase(name, '-');
+  return name + std::to_string(info.param.split_layer);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SpanQaTest,
                          testing::Values(SpanQaCase{"bert", 0}, SpanQaCase{"bert", 1},
                                          SpanQaCase{"bert", 2}, SpanQaCase{"xlnet", 0},
                                          SpanQaCase{"xlnet", 2}, SpanQaCase{"mpnet", 0},
-                                         SpanQaCase{"mpnet", 2}),
+                                         SpanQaCase{"mpnet", 2}, SpanQaCase{"roberta", 0},
+                                         SpanQaCase{"roberta", 2}, SpanQaCase{"distilbert", 2},
+                                         SpanQaCase{"electra", 2}, SpanQaCase{"albert", 0},
+                                         SpanQaCase{"albert", 2}, SpanQaCase{"deberta-v2", 0},
+                                         SpanQaCase{"deberta-v2", 2}),
                          case_name);
 
 class SpanQaOnce : public testing::Test {

@@ -40,6 +40,12 @@ std::vector<std::string> tokenizer_files(const std::string& architecture) {
   if (architecture == "xlmr") {
     return {directory + "sentencepiece.bpe.model", directory + "tokenizer_config.json"};
   }
+  if (architecture == "albert") {
+    return {directory + "spiece.model", directory + "tokenizer_config.json"};
+  }
+  if (architecture == "deberta-v3") {
+    return {directory + "spm.model", directory + "tokenizer_config.json"};
+  }
   return {directory + "vocab.txt", directory + "tokenizer_config.json"};
 }
 
@@ -121,7 +127,8 @@ std::vector<GoldenCase> all_cases() {
   std::vector<GoldenCase> cases;
   for (const char* file :
        {"tasks/cases.json", "tasks/mpnet_cases.json", "tasks/roberta_cases.json",
-        "tasks/xlmr_cases.json", "tasks/distilbert_cases.json", "tasks/electra_cases.json"}) {
+        "tasks/xlmr_cases.json", "tasks/distilbert_cases.json", "tasks/electra_cases.json",
+        "tasks/albert_cases.json", "tasks/deberta-v3_cases.json"}) {
     const nlohmann::json document = load_json(golden(file));
     for (const auto& entry : document.at("cases")) cases.push_back({entry});
   }

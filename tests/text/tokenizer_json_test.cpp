@@ -117,7 +117,7 @@ TEST_F(TokenizerJson, RefusesByNameWhatItDoesNotUnderstand) {
                    [&](json& file) { file[json::json_pointer(pointer)] = value; });
   };
   refused("/model/type", "WordLevel",
-          "model.type: expected a model of type WordPiece or BPE, found \"WordLevel\"");
+          "model.type: expected a model of type WordPiece, BPE or Unigram, found \"WordLevel\"");
   refused("/model/dropout", 0.1, "model: expected no key but those known here, found \"dropout\"");
   refused("/model/continuing_subword_prefix", "@@",
           R"(model.continuing_subword_prefix: expected "##", found "@@")");

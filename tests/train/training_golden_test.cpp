@@ -36,6 +36,8 @@ constexpr GoldenSet kMpnetSet{"training-mpnet", kMpnetFrame.first_position};
 constexpr GoldenSet kRobertaSet{"training-roberta", kRobertaFrame.first_position, 0};
 constexpr GoldenSet kDistilBertSet{"training-distilbert", 0};
 constexpr GoldenSet kElectraSet{"training-electra", 0};
+constexpr GoldenSet kAlbertSet{"training-albert", 0};
+constexpr GoldenSet kDebertaSet{"training-deberta-v3", 0};
 
 Segment segment(const nlohmann::json& ids, SegmentRole role, const GoldenSet& set) {
   Segment segment{.role = role,
@@ -167,6 +169,8 @@ INSTANTIATE_TEST_SUITE_P(RobertaCases, GoldenTraining, testing::ValuesIn(cases_o
 INSTANTIATE_TEST_SUITE_P(DistilBertCases, GoldenTraining,
                          testing::ValuesIn(cases_of(kDistilBertSet)));
 INSTANTIATE_TEST_SUITE_P(ElectraCases, GoldenTraining, testing::ValuesIn(cases_of(kElectraSet)));
+INSTANTIATE_TEST_SUITE_P(AlbertCases, GoldenTraining, testing::ValuesIn(cases_of(kAlbertSet)));
+INSTANTIATE_TEST_SUITE_P(DebertaCases, GoldenTraining, testing::ValuesIn(cases_of(kDebertaSet)));
 
 }  // namespace
 }  // namespace deformer

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "model/bert/make_bert.h"
+#include "model/bert/bert_family.h"
 #include "model/encoder_parts.h"
 
 namespace deformer {
@@ -28,10 +28,11 @@ nn::Linear make_query_key_value(const WeightScope& scope, const BertNames& names
   return {at::cat(weights), at::cat(biases), scope.precision()};
 }
 
-at::Tensor take_types(const ModelConfig& config, const BertNames& names, const WeightScope& scope) {
-  if (names.token_types == nullptr) return {};
-  return scope.sub(names.token_types)
-      .take("weight", {config.type_vocab_size, config.embedding_width()});
+// A table of the embeddings that not every model has.
+at::Tensor take_table(const ModelConfig& config, const char* name, std::int64_t rows,
+                      const WeightScope& scope) {
+  if (name == nullptr) return {};
+  return scope.sub(name).take("weight", {rows, config.embedding_width()});
 }
 
 // Of the attention of `selection` rows, by sequence, out of those of all rows.
@@ -53,10 +54,10 @@ std::vector<at::Tensor> select_queries(const std::vector<at::Tensor>& biases,
 BertEmbeddings::BertEmbeddings(const ModelConfig& config, const BertNames& names, WeightScope scope)
     : name_(scope.full_name("")),
       word_(scope.take("word_embeddings.weight", {config.vocab_size, config.embedding_width()})),
-      position_(scope.take("position_embeddings.weight",
-                           {config.max_position_embeddings, config.embedding_width()})),
+      position_name_(names.positions),
+      position_(take_table(config, names.positions, config.max_position_embeddings, scope)),
       type_name_(names.token_types),
-      type_(take_types(config, names, scope)),
+      type_(take_table(config, names.token_types, config.type_vocab_size, scope)),
       norm_(take_norm(scope.sub("LayerNorm"), config.embedding_width(), config.layer_norm_eps)) {}
 
 at::Tensor BertEmbeddings::forward(std::span<const Segment> segments,
@@ -64,25 +65,28 @@ at::Tensor BertEmbeddings::forward(std::span<const Segment> segments,
   std::size_t tokens = 0;
   for (const Segment& segment : segments) tokens += segment.ids.size();
   IndexColumn ids("token id", word_.size(0), tokens);
-  IndexColumn positions("position", position_.size(0), tokens);
+  IndexColumn positions("position", position_.defined() ? position_.size(0) : 0, tokens);
   IndexColumn types("token type", type_.defined() ? type_.size(0) : 0, tokens);
   for (const Segment& segment : segments) {
     require_rows(segment);
     for (const std::int32_t id : segment.ids) ids.add(id);
-    for (const std::int32_t position : segment.positions) positions.add(position);
-    if (!type_.defined()) continue;
-    for (std::size_t i = 0; i < segment.ids.size(); ++i) types.add(segment.type_id);
+    for (std::size_t i = 0; i < segment.ids.size(); ++i) {
+      if (position_.defined()) positions.add(segment.positions[i]);
+      if (type_.defined()) types.add(segment.type_id);
+    }
   }
   const at::Device device = word_.device();
   at::Tensor sum = at::embedding(word_, ids.tensor(device));
-  sum = add_to(sum, at::embedding(position_, positions.tensor(device)));
+  if (position_.defined()) sum = add_to(sum, at::embedding(position_, positions.tensor(device)));
   if (type_.defined()) sum = add_to(sum, at::embedding(type_, types.tensor(device)));
   return drop(norm_.forward(sum), options);
 }
 
 void BertEmbeddings::append_parameters(std::vector<Parameter>& parameters) const {
   parameters.push_back({word_, {name_ + "word_embeddings.weight"}});
-  parameters.push_back({position_, {name_ + "position_embeddings.weight"}});
+  if (position_.defined()) {
+    parameters.push_back({position_, {name_ + position_name_ + std::string(".weight")}});
+  }
   if (type_.defined()) {
     parameters.push_back({type_, {name_ + type_name_ + std::string(".weight")}});
   }
@@ -120,11 +124,18 @@ at::Tensor BertLayer::forward(const at::Tensor& hidden, const at::Tensor& projec
   }
   const at::Tensor context = nn::attend({query, parts[1], parts[2]}, *rows.queries, *rows.sequences,
                                         num_heads_, rows.biases);
+  return finish(context, residual, options);
+}
+
+at::Tensor BertLayer::finish(const at::Tensor& context, const at::Tensor& residual,
+                             const ForwardOptions& options) const {
   at::Tensor mixed = attention_output_.forward(context);
   if (names_.drops_attention_output) mixed = drop(mixed, options);
   const at::Tensor attended = attention_norm_.forward(add_to(std::move(mixed), residual));
   const at::Tensor expanded = intermediate_.forward(attended, activation_);
-  return output_norm_.forward(add_to(drop(output_.forward(expanded), options), attended));
+  at::Tensor contracted = output_.forward(expanded);
+  if (names_.drops_output) contracted = drop(contracted, options);
+  return output_norm_.forward(add_to(std::move(contracted), attended));
 }
 
 void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
@@ -140,13 +151,18 @@ void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
 BertEncoder::BertEncoder(const ModelConfig& config, const BertNames& names,
                          const WeightScope& scope)
     : split_layer_(config.split.split_layer),
+      shares_layers_(names.shares_layers),
       order_{.passage_first = passage_place(config) == PassagePlace::kFirst, .cls_last = false},
       embeddings_(config, names, scope.sub("embeddings")) {
   layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    layers_.emplace_back(config, names, scope.sub(names.layers + std::to_string(i)));
+    if (names.shares_layers && i > 0) {
+      layers_.push_back(layers_.front());  // a copy of handles: the weights are in memory once
+    } else {
+      layers_.emplace_back(config, names, scope.sub(layer_name(names, i)));
+    }
   }
-  if (names.embedding_projection != nullptr && config.embedding_width() != config.hidden_size) {
+  if (names.projects_embeddings(config.embedding_width(), config.hidden_size)) {
     const WeightScope projection = scope.sub(names.embedding_projection);
     embedding_projection_name_ = projection.full_name("");
     embedding_projection_.emplace(
@@ -167,7 +183,8 @@ std::vector<Parameter> BertEncoder::parameters() const {
     const std::string& name = embedding_projection_name_;
     append_module(parameters, *embedding_projection_, {name.substr(0, name.size() - 1)});
   }
-  for (const BertLayer& layer : layers_) layer.append_parameters(parameters);
+  const std::size_t distinct = shares_layers_ ? 1 : layers_.size();
+  for (std::size_t i = 0; i < distinct; ++i) layers_[i].append_parameters(parameters);
   if (distance_bias_) {
     parameters.push_back({distance_bias_->weight(), {distance_bias_name_}, true});
   }
@@ -262,24 +279,9 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
   return {hidden, index ? selection.offsets : plan.offsets};
 }
 
-std::unique_ptr<const Encoder> make_bert_encoder(const ModelConfig& config,
+std::unique_ptr<const Encoder> make_bert_encoder(const ModelConfig& config, const BertNames& names,
                                                  const WeightScope& scope) {
-  return std::make_unique<const BertEncoder>(config, kBertNames, scope);
-}
-
-std::unique_ptr<const Encoder> make_mpnet_encoder(const ModelConfig& config,
-                                                  const WeightScope& scope) {
-  return std::make_unique<const BertEncoder>(config, kMpnetNames, scope);
-}
-
-std::unique_ptr<const Encoder> make_distilbert_encoder(const ModelConfig& config,
-                                                       const WeightScope& scope) {
-  return std::make_unique<const BertEncoder>(config, kDistilBertNames, scope);
-}
-
-std::unique_ptr<const Encoder> make_electra_encoder(const ModelConfig& config,
-                                                    const WeightScope& scope) {
-  return std::make_unique<const BertEncoder>(config, kElectraNames, scope);
+  return std::make_unique<const BertEncoder>(config, names, scope);
 }
 
 }  // namespace deformer

@@ -21,7 +21,7 @@
 
 namespace deformer {
 
-/// Word and position embeddings, and those of token types where the model has them, summed and
+/// Word embeddings, and those of positions and token types where the model has them, summed and
 /// normalised.
 class BertEmbeddings {
  public:
@@ -35,8 +35,9 @@ class BertEmbeddings {
 
  private:
   std::string name_;
-  at::Tensor word_;      // [vocab, hidden]
-  at::Tensor position_;  // [positions, hidden]
+  at::Tensor word_;  // [vocab, hidden]
+  const char* position_name_;
+  at::Tensor position_;  // [positions, hidden]; undefined: none
   const char* type_name_;
   at::Tensor type_;  // [types, hidden]; undefined: none
   nn::LayerNorm norm_;
@@ -63,6 +64,11 @@ class BertLayer {
   /// `hidden` [rows, hidden] and `projected` = project(hidden). Returns [computed rows, hidden].
   [[nodiscard]] at::Tensor forward(const at::Tensor& hidden, const at::Tensor& projected,
                                    const BertRows& rows, const ForwardOptions& options) const;
+
+  /// What follows attention: `context` [computed rows, hidden] is its result, `residual` the states
+  /// of these rows.
+  [[nodiscard]] at::Tensor finish(const at::Tensor& context, const at::Tensor& residual,
+                                  const ForwardOptions& options) const;
 
   void append_parameters(std::vector<Parameter>& parameters) const;
 
@@ -105,6 +111,7 @@ class BertEncoder final : public Encoder {
   [[nodiscard]] std::vector<at::Tensor> biases(nn::Offsets offsets) const;
 
   std::int64_t split_layer_;
+  bool shares_layers_;
   JointOrder order_;
   BertEmbeddings embeddings_;
   std::optional<nn::Linear> embedding_projection_;

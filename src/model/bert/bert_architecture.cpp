@@ -1,129 +1,31 @@
 #include "model/bert/bert_architecture.h"
 
-#include "base/json.h"
-#include "model/bert/bert_layout.h"
-#include "model/bert/make_bert.h"
-#include "model/config.h"
-#include "model/config_check.h"
+#include "model/bert/bert_family.h"
 
 namespace deformer {
 namespace {
 
-constexpr std::int64_t kDefaultPositions = 512;  // Hugging Face's BertConfig
+constexpr BertForm kForm{.model_type = "bert", .class_prefix = "Bert", .root = "bert"};
 
-std::unique_ptr<const SegmentLayout> make_layout(const ModelConfig& config,
-                                                 const SpecialTokens& special_tokens) {
-  return std::make_unique<const BertLayout>(passage_place(config), config.split.layout,
-                                            special_tokens);
-}
-
-void add_weights(const ModelConfig& config, std::int64_t layers, const HasWeight& /*has*/,
-                 std::vector<WeightGroup>& groups) {
-  groups.push_back(bert_weights(config, kBertNames, "bert.", layers));
-}
-
-constexpr std::string_view kBare[] = {"embeddings.", "encoder.", "pooler."};
 constexpr std::string_view kUnused[] = {"bert.embeddings.position_ids",
                                         "bert.embeddings.token_type_ids", "bert.pooler.", "cls."};
 constexpr PublishedSizes kPublished[] = {{"bert-base", 12, 768, 12, 3072, 9, 30522, 512},
                                          {"bert-large", 24, 1024, 16, 4096, 20, 30522, 512},
                                          {"minilm-l6", 6, 384, 12, 1536, 4, 30522, 512}};
 
+Architecture make_record() {
+  Architecture bert = bert_family_record<kForm>();
+  bert.weights.unused = kUnused;
+  bert.class_head = {"bert.pooler.dense", "classifier"};
+  bert.choice_head = {"bert.pooler.dense", "classifier"};
+  bert.published = kPublished;
+  return bert;
+}
+
 }  // namespace
 
-void read_bert_positions(const JsonPlace& root, ModelConfig& config) {
-  config.max_position_embeddings = integer_or(root, "max_position_embeddings", kDefaultPositions);
-  for (const char* key : {"is_decoder", "add_cross_attention"}) {
-    if (root.has(key) && root.at(key).as_bool()) {
-      unsupported(root.at(key), "false (an encoder)", "true");
-    }
-  }
-  if (!root.has("pruned_heads")) return;
-  const JsonPlace place = root.at("pruned_heads");
-  place.require_object();
-  if (!place.value().empty()) unsupported(place, "no pruned heads", "some");
-}
-
-void read_bert_config(const JsonPlace& root, ModelConfig& config) {
-  read_bert_positions(root, config);
-  config.type_vocab_size = integer_or(root, "type_vocab_size", config.type_vocab_size);
-  refuse_other(root, "position_embedding_type", "absolute");
-}
-
-std::vector<ConfigEntry> write_bert_config(const ModelConfig& config) {
-  return {{"max_position_embeddings", config.max_position_embeddings},
-          {"type_vocab_size", config.type_vocab_size},
-          {"position_embedding_type", "absolute"}};
-}
-
-std::optional<std::string> check_bert_positions(const ModelConfig& config) {
-  return outside("max_position_embeddings", config.max_position_embeddings, 1, kMaxSize);
-}
-
-std::optional<std::string> check_bert_sizes(const ModelConfig& config) {
-  if (auto found = check_bert_positions(config)) return found;
-  // The question has type 0, the passage type 1.
-  return outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize);
-}
-
-WeightGroup bert_weights(const ModelConfig& config, const BertNames& names, const std::string& root,
-                         std::int64_t layers) {
-  WeightGroup group{.shapes = {}, .required = true};
-  const std::int64_t hidden = config.hidden_size;
-  const std::int64_t width = config.embedding_width();
-  const std::string embeddings = root + "embeddings.";
-  group.add(embeddings + "word_embeddings.weight", {config.vocab_size, width});
-  group.add(embeddings + "position_embeddings.weight", {config.max_position_embeddings, width});
-  if (names.token_types != nullptr) {
-    group.add(embeddings + names.token_types + ".weight", {config.type_vocab_size, width});
-  }
-  if (names.distance_bias != nullptr) {
-    group.add(root + names.distance_bias + ".weight",
-              {kMpnetDistanceBuckets, config.num_attention_heads});
-  }
-  group.add_norm(embeddings + "LayerNorm", width);
-  if (names.embedding_projection != nullptr && width != hidden) {
-    group.add_dense(root + names.embedding_projection, width, hidden);
-  }
-  for (std::int64_t i = 0; i < layers; ++i) {
-    const std::string layer = root + names.layers + std::to_string(i) + ".";
-    for (const char* part : {names.query, names.key, names.value, names.attention_output}) {
-      group.add_dense(layer + part, hidden, hidden);
-    }
-    group.add_norm(layer + names.attention_norm, hidden);
-    group.add_dense(layer + names.intermediate, hidden, config.intermediate_size);
-    group.add_dense(layer + names.output, config.intermediate_size, hidden);
-    group.add_norm(layer + names.output_norm, hidden);
-  }
-  return group;
-}
-
 const Architecture& bert_architecture() {
-  static const Architecture record{.model_type = "bert",
-                                   .class_prefix = "Bert",
-                                   .reader_class_suffix = "ForQuestionAnswering",
-                                   .size_keys = kBertSizeKeys,
-                                   .layouts = kBertLayouts,
-                                   .reader_place = PassagePlace::kSecond,
-                                   .read_config = read_bert_config,
-                                   .write_config = write_bert_config,
-                                   .check_sizes = check_bert_sizes,
-                                   .vocabularies = kWordPieceFiles,
-                                   .lower_case = true,
-                                   .make_layout = make_layout,
-                                   .weights = {.root = "bert",
-                                               .layers = "encoder.layer.",
-                                               .attention = ".attention.",
-                                               .embeddings = "embeddings.",
-                                               .shared = "",
-                                               .bare = kBare,
-                                               .unused = kUnused},
-                                   .class_head = {"bert.pooler.dense", "classifier"},
-                                   .choice_head = {"bert.pooler.dense", "classifier"},
-                                   .add_weights = add_weights,
-                                   .make_encoder = make_bert_encoder,
-                                   .attention_products = 2,
-                                   .published = kPublished};
+  static const Architecture record = make_record();
   return record;
 }
 

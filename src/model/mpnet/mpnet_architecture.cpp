@@ -1,14 +1,24 @@
 #include "model/mpnet/mpnet_architecture.h"
 
 #include "base/json.h"
-#include "model/bert/bert_architecture.h"
-#include "model/bert/bert_layout.h"
-#include "model/bert/make_bert.h"
+#include "model/bert/bert_family.h"
 #include "model/config.h"
 #include "model/config_check.h"
 
 namespace deformer {
 namespace {
+
+constexpr BertForm kForm{.model_type = "mpnet",
+                         .class_prefix = "MPNet",
+                         .root = "mpnet",
+                         .names = {.query = "attention.attn.q",
+                                   .key = "attention.attn.k",
+                                   .value = "attention.attn.v",
+                                   .attention_output = "attention.attn.o",
+                                   .attention_norm = "attention.LayerNorm",
+                                   .token_types = nullptr,
+                                   .distance_bias = "encoder.relative_attention_bias"},
+                         .frame = kMpnetFrame};
 
 constexpr const char* kBucketsKey = "relative_attention_num_buckets";
 
@@ -25,50 +35,34 @@ std::vector<ConfigEntry> write_config(const ModelConfig& config) {
           {kBucketsKey, kMpnetDistanceBuckets}};
 }
 
-std::unique_ptr<const SegmentLayout> make_layout(const ModelConfig& config,
-                                                 const SpecialTokens& special_tokens) {
-  return std::make_unique<const BertLayout>(passage_place(config), config.split.layout,
-                                            special_tokens, kMpnetFrame);
+std::string describe(const ModelConfig& config) {
+  return describe_position_table(config) +
+         "; and a score for each of 32 buckets of distances, the same in all layers";
 }
 
-void add_weights(const ModelConfig& config, std::int64_t layers, const HasWeight& /*has*/,
-                 std::vector<WeightGroup>& groups) {
-  groups.push_back(bert_weights(config, kMpnetNames, "mpnet.", layers));
-}
-
-constexpr std::string_view kBare[] = {"embeddings.", "encoder.", "pooler."};
+constexpr std::string_view kShared[] = {"encoder.relative_attention_bias."};
 constexpr std::string_view kUnused[] = {"mpnet.embeddings.position_ids", "mpnet.pooler.",
                                         "lm_head."};
 constexpr PublishedSizes kPublished[] = {{"mpnet-base", 12, 768, 12, 3072, 9, 30527, 514}};
 
+Architecture make_record() {
+  Architecture mpnet = bert_family_record<kForm>();
+  mpnet.read_config = read_config;
+  mpnet.write_config = write_config;
+  mpnet.check_sizes = check_bert_positions;
+  mpnet.weights.shared = kShared;
+  mpnet.weights.unused = kUnused;
+  mpnet.class_head = {"classifier.dense", "classifier.out_proj"};
+  mpnet.choice_head = {"mpnet.pooler.dense", "classifier"};
+  mpnet.describe_positions = describe;
+  mpnet.published = kPublished;
+  return mpnet;
+}
+
 }  // namespace
 
 const Architecture& mpnet_architecture() {
-  static const Architecture record{.model_type = "mpnet",
-                                   .class_prefix = "MPNet",
-                                   .reader_class_suffix = "ForQuestionAnswering",
-                                   .size_keys = kBertSizeKeys,
-                                   .layouts = kBertLayouts,
-                                   .reader_place = PassagePlace::kSecond,
-                                   .read_config = read_config,
-                                   .write_config = write_config,
-                                   .check_sizes = check_bert_positions,
-                                   .vocabularies = kWordPieceFiles,
-                                   .lower_case = true,
-                                   .make_layout = make_layout,
-                                   .weights = {.root = "mpnet",
-                                               .layers = "encoder.layer.",
-                                               .attention = ".attention.",
-                                               .embeddings = "embeddings.",
-                                               .shared = "encoder.relative_attention_bias.",
-                                               .bare = kBare,
-                                               .unused = kUnused},
-                                   .class_head = {"classifier.dense", "classifier.out_proj"},
-                                   .choice_head = {"mpnet.pooler.dense", "classifier"},
-                                   .add_weights = add_weights,
-                                   .make_encoder = make_mpnet_encoder,
-                                   .attention_products = 2,
-                                   .published = kPublished};
+  static const Architecture record = make_record();
   return record;
 }
 

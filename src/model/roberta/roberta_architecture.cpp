@@ -1,14 +1,22 @@
 #include "model/roberta/roberta_architecture.h"
 
 #include "base/json.h"
-#include "model/bert/bert_architecture.h"
-#include "model/bert/bert_layout.h"
-#include "model/bert/make_bert.h"
+#include "model/bert/bert_family.h"
 #include "model/config.h"
 #include "model/config_check.h"
 
 namespace deformer {
 namespace {
+
+constexpr BertForm form(std::string_view model_type, std::string_view class_prefix) {
+  return {.model_type = model_type,
+          .class_prefix = class_prefix,
+          .root = "roberta",
+          .frame = kRobertaFrame};
+}
+constexpr BertForm kRobertaForm = form("roberta", "Roberta");
+constexpr BertForm kXlmRobertaForm = form("xlm-roberta", "XLMRoberta");
+constexpr BertForm kCamembertForm = form("camembert", "Camembert");
 
 // The first position follows that of padding, and all published models have this one.
 constexpr std::int64_t kPadding = 1;
@@ -32,18 +40,6 @@ std::optional<std::string> check_own_sizes(const ModelConfig& config) {
   return outside("type_vocab_size", config.type_vocab_size, 1, kMaxSize);
 }
 
-std::unique_ptr<const SegmentLayout> make_layout(const ModelConfig& config,
-                                                 const SpecialTokens& special_tokens) {
-  return std::make_unique<const BertLayout>(passage_place(config), config.split.layout,
-                                            special_tokens, kRobertaFrame);
-}
-
-void add_weights(const ModelConfig& config, std::int64_t layers, const HasWeight& /*has*/,
-                 std::vector<WeightGroup>& groups) {
-  groups.push_back(bert_weights(config, kBertNames, "roberta.", layers));
-}
-
-constexpr std::string_view kBare[] = {"embeddings.", "encoder.", "pooler."};
 constexpr std::string_view kUnused[] = {"roberta.embeddings.position_ids",
                                         "roberta.embeddings.token_type_ids", "roberta.pooler.",
                                         "lm_head."};
@@ -56,40 +52,18 @@ constexpr PublishedSizes kRoberta[] = {{"roberta-base", 12, 768, 12, 3072, 9, 50
 constexpr PublishedSizes kXlmRoberta[] = {{"xlm-roberta-base", 12, 768, 12, 3072, 9, 250002, 514}};
 constexpr PublishedSizes kCamembert[] = {{"camembert-base", 12, 768, 12, 3072, 9, 32005, 514}};
 
-// Without what the three differ in.
-Architecture common_record() {
-  return {.model_type = {},
-          .class_prefix = {},
-          .reader_class_suffix = "ForQuestionAnswering",
-          .size_keys = kBertSizeKeys,
-          .layouts = kBertLayouts,
-          .reader_place = PassagePlace::kSecond,
-          .read_config = read_config,
-          .write_config = write_config,
-          .check_sizes = check_own_sizes,
-          .vocabularies = kSentencePieceFiles,
-          .lower_case = false,
-          .make_layout = make_layout,
-          .weights = {.root = "roberta",
-                      .layers = "encoder.layer.",
-                      .attention = ".attention.",
-                      .embeddings = "embeddings.",
-                      .shared = "",
-                      .bare = kBare,
-                      .unused = kUnused},
-          .class_head = {"classifier.dense", "classifier.out_proj"},
-          .choice_head = {"roberta.pooler.dense", "classifier"},
-          .add_weights = add_weights,
-          .make_encoder = make_bert_encoder,
-          .attention_products = 2,
-          .published = {}};
-}
-
-Architecture make_record(std::string_view model_type, std::string_view class_prefix,
-                         std::span<const PublishedSizes> published) {
-  Architecture record = common_record();
-  record.model_type = model_type;
-  record.class_prefix = class_prefix;
+template <const BertForm& kForm>
+Architecture make_record(std::span<const PublishedSizes> published,
+                         std::span<const VocabularyFile> vocabularies) {
+  Architecture record = bert_family_record<kForm>();
+  record.read_config = read_config;
+  record.write_config = write_config;
+  record.check_sizes = check_own_sizes;
+  record.vocabularies = vocabularies;
+  record.lower_case = false;
+  record.weights.unused = kUnused;
+  record.class_head = {"classifier.dense", "classifier.out_proj"};
+  record.choice_head = {"roberta.pooler.dense", "classifier"};
   record.published = published;
   return record;
 }
@@ -97,21 +71,17 @@ Architecture make_record(std::string_view model_type, std::string_view class_pre
 }  // namespace
 
 const Architecture& roberta_architecture() {
-  static const Architecture record = [] {
-    Architecture roberta = make_record("roberta", "Roberta", kRoberta);
-    roberta.vocabularies = kBytePairFiles;
-    return roberta;
-  }();
+  static const Architecture record = make_record<kRobertaForm>(kRoberta, kBytePairFiles);
   return record;
 }
 
 const Architecture& xlm_roberta_architecture() {
-  static const Architecture record = make_record("xlm-roberta", "XLMRoberta", kXlmRoberta);
+  static const Architecture record = make_record<kXlmRobertaForm>(kXlmRoberta, kSentencePieceFiles);
   return record;
 }
 
 const Architecture& camembert_architecture() {
-  static const Architecture record = make_record("camembert", "Camembert", kCamembert);
+  static const Architecture record = make_record<kCamembertForm>(kCamembert, kSentencePieceFiles);
   return record;
 }
 

@@ -42,15 +42,6 @@ void append_biases(std::vector<Parameter>& parameters, const XlnetBiases& biases
   parameters.push_back({biases.segment, {name + "r_s_bias"}});
 }
 
-void require_consecutive(const Segment& segment) {
-  const auto gap = std::adjacent_find(segment.positions.begin(), segment.positions.end(),
-                                      [](auto a, auto b) { return b != a + 1; });
-  if (gap == segment.positions.end()) return;
-  throw Error(ErrorCode::kInvalidArgument, "segment: expected positions that rise by one, found " +
-                                               std::to_string(*(gap + 1)) + " after " +
-                                               std::to_string(*gap));
-}
-
 // The longest distance inside a sequence.
 std::int64_t reach_of(const nn::PositionRuns& runs) {
   const nn::PositionRun& last = runs.back();

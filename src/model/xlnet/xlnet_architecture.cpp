@@ -83,11 +83,17 @@ void add_weights(const ModelConfig& config, std::int64_t layers, const HasWeight
   groups.emplace_back().add("transformer.mask_emb", {1, 1, hidden});
 }
 
+std::string describe(const ModelConfig& /*config*/) {
+  return "relative, sinusoids of distances without limit";
+}
+
 constexpr Layout kLayouts[] = {Layout::kPacked, Layout::kSlots, Layout::kContinue};
 constexpr std::string_view kBare[] = {"word_embedding.", "layer.", "mask_emb"};
 constexpr std::string_view kUnused[] = {"transformer.mask_emb", "lm_loss.", "sequence_summary.",
                                         "logits_proj."};
-constexpr VocabularyFile kVocabularies[] = {{"spiece.model", "spiece.model"}};
+constexpr std::string_view kShared[] = {"r_"};
+constexpr VocabularyFile kVocabularies[] = {{"spiece.model", "spiece.model"},
+                                            {"tokenizer.json", "tokenizer.json"}};
 constexpr PublishedSizes kPublished[] = {{"xlnet-base", 12, 768, 12, 3072, 8, 32000, 0},
                                          {"xlnet-large", 24, 1024, 16, 4096, 16, 32000, 0}};
 
@@ -114,13 +120,14 @@ const Architecture& xlnet_architecture() {
                                                .layers = "layer.",
                                                .attention = ".rel_attn.",
                                                .embeddings = "word_embedding.",
-                                               .shared = "r_",
+                                               .shared = kShared,
                                                .bare = kBare,
                                                .unused = kUnused},
                                    .class_head = {"sequence_summary.summary", "logits_proj"},
                                    .choice_head = {"sequence_summary.summary", "logits_proj"},
                                    .add_weights = add_weights,
                                    .make_encoder = make_xlnet_encoder,
+                                   .describe_positions = describe,
                                    .attention_products = 3,
                                    .published = kPublished};
   return record;

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "model/encoder_parts.h"
@@ -12,13 +11,6 @@ namespace deformer {
 namespace {
 
 constexpr double kLongestWave = 10000;
-// So that texts of slowly growing length do not make the tables anew each time.
-constexpr std::int64_t kSmallestReach = 64;
-
-std::int64_t round_up(std::int64_t reach) {
-  return static_cast<std::int64_t>(
-      std::bit_ceil(static_cast<std::uint64_t>(std::max(reach, kSmallestReach))));
-}
 
 bool can_change(std::span<const at::Tensor> weights) {
   return std::any_of(weights.begin(), weights.end(),
@@ -60,7 +52,8 @@ std::vector<nn::DistanceTable> XlnetDistances::tables(std::span<const at::Tensor
     return make(weights.subspan(layers.first, layers.last - layers.first), reach, options);
   }
   const std::lock_guard lock(mutex_);
-  if (kept_.empty() || kept_.front().reach < reach) kept_ = make(weights, round_up(reach), options);
+  if (kept_.empty() || kept_.front().reach < reach)
+    kept_ = make(weights, nn::rounded_reach(reach), options);
   return {kept_.begin() + static_cast<std::ptrdiff_t>(layers.first),
           kept_.begin() + static_cast<std::ptrdiff_t>(layers.last)};
 }

@@ -11,6 +11,7 @@
 
 #include "deformer/encoder.h"
 #include "deformer/model_config.h"
+#include "model/encoder_parts.h"
 #include "nn/relative_attention.h"
 
 namespace deformer {
@@ -22,12 +23,6 @@ struct XlnetSizes {
 
   explicit XlnetSizes(const ModelConfig& config)
       : hidden(config.hidden_size), heads(config.num_attention_heads), head(config.head_size()) {}
-};
-
-/// Layers [first, last).
-struct LayerRange {
-  std::size_t first = 0;
-  std::size_t last = 0;
 };
 
 /// Makes the tables and, for weights that cannot change, keeps them: a table depends on the weights
