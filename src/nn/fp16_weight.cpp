@@ -71,8 +71,8 @@ void finish(at::Tensor& output, const at::Tensor& product, const at::Tensor& bia
 
 bool fp16_product_is_right() {
   const c10::InferenceMode inference;
-  const at::Tensor input = at::linspace(-1, 1, 2 * 16).view({2, 16});
-  const at::Tensor weight = at::arange(24 * 16).view({24, 16}).remainder(7).to(at::kFloat) - 3;
+  const at::Tensor input = at::linspace(-1, 1, 32).view({2, 16});
+  const at::Tensor weight = at::arange(384).view({24, 16}).remainder(7).to(at::kFloat) - 3;
   return computes(at::linear(input, weight), 1e-3,
                   [&] { return multiply_fp16(input, lay_out(weight)); });
 }

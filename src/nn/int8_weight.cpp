@@ -38,10 +38,10 @@ at::Tensor multiply_int8(const at::Tensor& rows, const at::Tensor& weight, const
 }
 
 bool int8_product_is_right() {
-  if (!at::globalContext().hasMKLDNN()) return false;
+  if (!at::hasMKLDNN()) return false;
   const c10::InferenceMode inference;
-  const at::Tensor input = at::linspace(-1, 1, 2 * 16).view({2, 16});
-  const at::Tensor weight = at::linspace(-2, 1, 24 * 16).view({24, 16});
+  const at::Tensor input = at::linspace(-1, 1, 32).view({2, 16});
+  const at::Tensor weight = at::linspace(-2, 1, 384).view({24, 16});
   const at::Tensor bias = at::linspace(0, 3, 24);
   // Results of size 20, rounded by about a hundredth.
   return computes(at::linear(input, weight, bias), 0.5,

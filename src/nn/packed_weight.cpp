@@ -69,10 +69,10 @@ at::Tensor multiply_packed(const at::Tensor& rows, const at::Tensor& packed, con
 }
 
 bool packed_product_is_right() {
-  if (!at::globalContext().hasMKLDNN()) return false;
+  if (!at::hasMKLDNN()) return false;
   const c10::InferenceMode inference;
-  const at::Tensor input = at::linspace(-1, 1, 2 * 16).view({2, 16});
-  const at::Tensor weight = at::linspace(-2, 1, 24 * 16).view({24, 16});
+  const at::Tensor input = at::linspace(-1, 1, 32).view({2, 16});
+  const at::Tensor weight = at::linspace(-2, 1, 384).view({24, 16});
   const at::Tensor bias = at::linspace(0, 3, 24);
   const at::Tensor product = at::linear(input, weight, bias);
   return computes(at::gelu(product, "tanh"), 1e-3, [&] {
