@@ -31,7 +31,7 @@ constexpr std::int64_t kFewRows = 32;
 constexpr std::array<std::int64_t, 5> kRowCounts{64, 128, 192, 320, 640};
 
 // Large enough that laying it out is most of what a plain product of few rows does, small enough
-// for a few milliseconds.
+// for some milliseconds a count.
 constexpr std::int64_t kMeasuredWidth = 384;
 constexpr int kTurns = 3;
 constexpr double kWorthwhile = 1.02;

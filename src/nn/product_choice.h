@@ -32,7 +32,7 @@ inline constexpr std::int64_t kAnyRows = std::numeric_limits<std::int64_t>::max(
 
 /// Up to how many rows fp32 products take the packed weight: 0 where there is none, else what the
 /// environment variable DEFORMER_PRODUCT says, else the count from a short list (32 to 640) up to
-/// which it was faster than the plain product in a measurement of 10 to 20 ms, made at the first
+/// which it was faster than the plain product in a measurement of 30 to 50 ms, made at the first
 /// call in the process, with the threads of that call. Safe for concurrent calls. Throws
 /// kInvalidArgument for another value of the variable.
 [[nodiscard]] std::int64_t most_packed_rows();
