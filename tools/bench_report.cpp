@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "deformer/version.h"
 #include "tools/talk.h"
@@ -124,6 +125,22 @@ void add_work(Table& table) {
   table.row("  peak", [](const auto& column) { return mebibytes(column.peak_bytes); });
 }
 
+void add_products(Table& table, const BenchReport& report) {
+  std::set<std::int64_t> counts;
+  for (const BenchColumnReport& column : report.columns) {
+    for (const BenchProduct& each : column.products) counts.insert(each.rows);
+  }
+  table.heading("products by rows");
+  for (const std::int64_t rows : counts) {
+    table.row("  " + grouped(static_cast<std::size_t>(rows)), [rows](const auto& column) {
+      const auto found =
+          std::find_if(column.products.begin(), column.products.end(),
+                       [rows](const BenchProduct& each) { return each.rows == rows; });
+      return found == column.products.end() ? std::string("-") : found->product;
+    });
+  }
+}
+
 std::string reuse_text(const BenchColumnReport& column) {
   std::string text = "\n" + column.name + ": encoding a passage (" + fixed(column.encode->rows, 1) +
                      " rows) takes " + milliseconds(column.encode->seconds.median) + "\n";
@@ -179,6 +196,7 @@ Json column_json(const BenchColumnReport& column) {
               {"split_layer", column.split_layer},
               {"device", to_string(column.runtime.device)},
               {"precision", to_string(column.runtime.precision)},
+              {"weights", to_string(column.runtime.weights)},
               {"threads", column.runtime.threads},
               {"flops", column.flops},
               {"computed_flops", column.computed_flops}};
@@ -188,6 +206,10 @@ Json column_json(const BenchColumnReport& column) {
                        {"p99", column.latency.p99}};
   object["questions_per_second"] = column.questions_per_second;
   object["tokens_per_second"] = column.tokens_per_second;
+  object["products"] = Json::array();
+  for (const BenchProduct& each : column.products) {
+    object["products"].push_back({{"rows", each.rows}, {"product", each.product}});
+  }
   object["peak_bytes"] = column.peak_bytes;
   object["single"] = series_json(column.single);
   object["batch"] = series_json(column.batch);
@@ -248,6 +270,7 @@ std::string to_table(const BenchSummary& summary) {
   add_speed(table, report.columns.front().name);
   add_stages(table, report);
   add_work(table);
+  add_products(table, report);
   std::string text = head_text(summary) + "\n" + table.text();
   for (const BenchColumnReport& column : report.columns) {
     if (column.encode) text += reuse_text(column);

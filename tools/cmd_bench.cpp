@@ -75,6 +75,7 @@ std::shared_ptr<const Model> make_model(const BenchVerbOptions& options) {
   RandomModelOptions random;
   random.device = parse_device(options.model.device);
   random.precision = parse_precision(options.model.precision);
+  random.weights = parse_weight_type(options.model.weights);
   random.threads = options.model.threads;
   random.seed = options.seed;
   return Model::random(random_config(options), random);
@@ -274,8 +275,8 @@ CLI::App* add_bench(CLI::App& app, BenchVerbOptions& options) {
   verb->add_flag("--json", options.json, "JSON instead of a table")->group("Output");
   verb->add_flag("--quiet", options.quiet, "No progress on stderr")->group("Output");
   add_runtime_options(*verb, options.model);
-  for (const char* name : {"--device", "--precision", "--split-layer", "--layout", "--mode",
-                           "--store", "--codec", "--batch-tokens"}) {
+  for (const char* name : {"--device", "--precision", "--weights", "--split-layer", "--layout",
+                           "--mode", "--store", "--codec", "--batch-tokens"}) {
     verb->get_option(name)->excludes(verb->get_option("--paper"));
   }
   verb->footer(kFooter);

@@ -23,6 +23,12 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);
+  verb.add_option("--weights", options.weights,
+                  "Type in which fp32 arithmetic keeps its weights: fp32, fp16; auto = fp16 where"
+                  " the checkpoint is stored in fp16")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(group);
   verb.add_option("--threads", options.threads, "CPU threads; 0 = LibTorch's own choice")
       ->type_name("N")
       ->check(whole_int(0))
@@ -73,6 +79,7 @@ std::shared_ptr<const Model> load_model(const ModelOptions& options, const Talk&
   LoadOptions load;
   load.device = parse_device(options.device);
   load.precision = parse_precision(options.precision);
+  load.weights = parse_weight_type(options.weights);
   load.threads = options.threads;
   load.split_layer = options.split_layer;
   load.task = options.task;

@@ -16,6 +16,7 @@ struct ModelOptions {
   std::string model_dir;
   std::string device = "cpu";
   std::string precision = "fp32";
+  std::string weights = "auto";
   int threads = 0;
   std::optional<int> split_layer;
   std::string layout;  // empty: the model's own

@@ -82,6 +82,7 @@ std::string to_text(const ModelReport& report) {
                                  " tokens; embeddings " + number(config.vocab_size));
   text += field("parameters", number(report.model.num_parameters()));
   text += field("weights", weights_text(report.weights));
+  text += field("products", describe_products(report.model.runtime()));
   text += flops_text(report.flops);
   return text + field("fingerprint", to_string(report.model.fingerprint()));
 }
@@ -128,6 +129,7 @@ std::string to_json(const ModelReport& report) {
                                  {"values", format.values},
                                  {"bytes", format.bytes}});
   }
+  object["products"] = describe_products(report.model.runtime());
   object["flops"] = {{"question_rows", report.flops.question_rows},
                      {"passage_rows", report.flops.passage_rows},
                      {"full", report.flops.full},

@@ -126,6 +126,12 @@ struct ReuseCurve {
   std::optional<double> break_even;  ///< q where both are equal; none: never
 };
 
+/// Which product the layers' weights are multiplied with, see describe_products() (inspect.h).
+struct BenchProduct {
+  std::int64_t rows = 0;
+  std::string product;  ///< "plain", "packed", "fp16", "int8"
+};
+
 struct BenchColumnReport {
   std::string name;
   BenchMode mode = BenchMode::kFull;
@@ -136,8 +142,10 @@ struct BenchColumnReport {
   Latency latency;            ///< of single
   BenchSeries single;
   BenchSeries batch;
-  double questions_per_second = 0;         ///< of batch
-  double tokens_per_second = 0;            ///< of batch: joint rows, special tokens included
+  double questions_per_second = 0;  ///< of batch
+  double tokens_per_second = 0;     ///< of batch: joint rows, special tokens included
+  /// Of the first question alone and, with the rows of one thread's part, of the first batch.
+  std::vector<BenchProduct> products;
   std::uint64_t peak_bytes = 0;            ///< VmHWM of this column's warm-up; 0 = not known
   std::optional<BenchEncode> encode = {};  ///< kWarm and kProjected
   std::optional<ReuseCurve> reuse = {};    ///< the same, with a kFull column of the same model

@@ -23,14 +23,26 @@ enum class Precision {
           ///< says which it is
 };
 
+/// The type in which the weights of linear layers are kept where the arithmetic is fp32.
+enum class WeightType {
+  kAuto,  ///< fp16 on a CPU where the checkpoint stores all its weights in fp16 (nothing is rounded
+          ///< then) and LibTorch has the product, else fp32
+  kFp32,
+  kFp16,  ///< half the memory, and less time for few rows; other weights are rounded. A CPU (x86-64
+          ///< with AVX2), precision fp32
+};
+
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Device device);
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Precision precision);
+[[nodiscard]] DEFORMER_EXPORT std::string to_string(WeightType type);
 
 /// Parses "cpu", "cuda". Throws kInvalidArgument naming the accepted values.
 [[nodiscard]] DEFORMER_EXPORT Device parse_device(std::string_view name);
 /// Parses "fp32", "fp16", "bf16", "int8", "auto". Throws kInvalidArgument naming the accepted
 /// values.
 [[nodiscard]] DEFORMER_EXPORT Precision parse_precision(std::string_view name);
+/// Parses "auto", "fp32", "fp16". Throws kInvalidArgument naming the accepted values.
+[[nodiscard]] DEFORMER_EXPORT WeightType parse_weight_type(std::string_view name);
 
 /// How a model runs. All fields have working defaults.
 struct Runtime {
@@ -40,6 +52,8 @@ struct Runtime {
   /// leaves LibTorch's process-wide setting as it is; another value is set process-wide (LibTorch
   /// has no per-model setting) when the model is loaded.
   int threads = 0;
+  /// In a loaded model's Model::runtime() never kAuto; kFp32 where the precision is another.
+  WeightType weights = WeightType::kAuto;
 };
 
 }  // namespace deformer

@@ -26,7 +26,8 @@ class SegmentLayout;
 struct LoadOptions {
   Device device = Device::kCpu;
   Precision precision = Precision::kFp32;
-  int threads = 0;                      ///< see Runtime::threads
+  int threads = 0;  ///< see Runtime::threads
+  WeightType weights = WeightType::kAuto;
   std::optional<int> split_layer = {};  ///< overrides config.json
   std::optional<Layout> layout = {};    ///< overrides config.json
   std::optional<Task> task = {};        ///< see load_model_config()
@@ -36,8 +37,9 @@ struct LoadOptions {
 struct RandomModelOptions {
   Device device = Device::kCpu;
   Precision precision = Precision::kFp32;
-  int threads = 0;         ///< see Runtime::threads
-  std::uint64_t seed = 1;  ///< of the weights
+  int threads = 0;                         ///< see Runtime::threads
+  WeightType weights = WeightType::kAuto;  ///< kAuto: kFp32, nothing is stored
+  std::uint64_t seed = 1;                  ///< of the weights
 };
 
 /// A model directory in memory. Immutable, safe for concurrent calls; shared by the tasks that use

@@ -24,6 +24,26 @@ std::string to_string(Precision precision) {
   return "unknown";
 }
 
+std::string to_string(WeightType type) {
+  switch (type) {
+    case WeightType::kAuto:
+      return "auto";
+    case WeightType::kFp32:
+      return "fp32";
+    case WeightType::kFp16:
+      return "fp16";
+  }
+  return "unknown";
+}
+
+WeightType parse_weight_type(std::string_view name) {
+  for (const WeightType type : {WeightType::kAuto, WeightType::kFp32, WeightType::kFp16}) {
+    if (name == to_string(type)) return type;
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              "weights: expected auto, fp32 or fp16, found \"" + std::string(name) + "\"");
+}
+
 Device parse_device(std::string_view name) {
   if (name == "cpu") return Device::kCpu;
   if (name == "cuda") return Device::kCuda;

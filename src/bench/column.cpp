@@ -1,10 +1,12 @@
 #include "bench/column.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/stopwatch.h"
 #include "bench/process.h"
 #include "bench/statistics.h"
+#include "nn/product_choice.h"
 
 namespace deformer {
 namespace {
@@ -99,7 +101,15 @@ void ColumnRun::run_single(std::span<const std::size_t> indices, Roof& roof) {
   single_.round_means.push_back(sum / static_cast<double>(indices.size()));
   // One question stands for the round: the roof of all would take as long as the round itself.
   const PassProducts one = products(indices.first(1));
+  if (product_rows_.empty()) note_rows(one, 1);
   add_rates(single_, flops, sum, one, roof.seconds(one, nn::placement_of(asked_->runtime())));
+}
+
+// A pass of many rows is computed in parts (task/parallel_pass).
+void ColumnRun::note_rows(const PassProducts& products, std::int64_t parts) {
+  for (const LinearProduct& each : products.linear) {
+    product_rows_.insert(std::max<std::int64_t>(1, each.rows / parts));
+  }
 }
 
 void ColumnRun::run_batch(std::span<const std::size_t> indices, Roof& roof) {
@@ -115,6 +125,7 @@ void ColumnRun::run_batch(std::span<const std::size_t> indices, Roof& roof) {
   batch_.series.seconds_per_question.push_back(seconds / count);
   batch_.round_means.push_back(seconds / count);
   const PassProducts computed = products(indices);
+  if (batch_.round_means.size() == 1) note_rows(computed, ThreadsGuard::current());
   add_rates(batch_, computed.flops(), seconds, computed,
             roof.seconds(computed, nn::placement_of(asked_->runtime())));
 }
@@ -140,6 +151,9 @@ BenchColumnReport ColumnRun::report(const ColumnRun& baseline) const {
   report.batch = finish(batch_, baseline.batch_);
   report.questions_per_second = questions_ / batch_.series.seconds;
   report.tokens_per_second = joint_tokens_ / batch_.series.seconds;
+  for (const std::int64_t rows : product_rows_) {
+    report.products.push_back({rows, to_string(nn::product_kind(asked_->runtime(), rows))});
+  }
   report.peak_bytes = peak_bytes_;
   return report;
 }

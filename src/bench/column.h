@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -51,6 +53,7 @@ class ColumnRun {
   [[nodiscard]] double ask(std::span<const QaRequest> requests, StageTimes* times) const;
   void run_single(std::span<const std::size_t> indices, Roof& roof);
   void run_batch(std::span<const std::size_t> indices, Roof& roof);
+  void note_rows(const PassProducts& products, std::int64_t parts);
   [[nodiscard]] PassProducts products(std::span<const std::size_t> indices) const;
 
   BenchColumn column_;
@@ -59,6 +62,7 @@ class ColumnRun {
   std::size_t batch_tokens_;
   std::vector<QaRequest> requests_;  // one a question
   std::vector<QuestionRows> rows_;   // one a question
+  std::set<std::int64_t> product_rows_;
   std::uint64_t peak_bytes_ = 0;
   double joint_tokens_ = 0;  // of all batches
   double questions_ = 0;     // of all batches

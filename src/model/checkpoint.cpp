@@ -127,6 +127,20 @@ const StoredTensor* Checkpoint::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
+bool Checkpoint::is_stored_in(Dtype dtype) const {
+  constexpr std::array kFloating{Dtype::kF16, Dtype::kBf16, Dtype::kF32, Dtype::kF64};
+  std::size_t found = 0;
+  for (const auto& [name, stored] : tensors_) {
+    const Dtype own = stored.view.dtype;
+    if (own == dtype) {
+      ++found;
+    } else if (std::find(kFloating.begin(), kFloating.end(), own) != kFloating.end()) {
+      return false;
+    }
+  }
+  return found > 0;
+}
+
 void Checkpoint::hash_into(Hasher& hasher, std::span<const std::string> names) const {
   for (const std::string& name : names) {
     const StoredTensor* tensor = find(name);

@@ -57,6 +57,9 @@ class Checkpoint {
   /// Null when absent.
   [[nodiscard]] const StoredTensor* find(std::string_view name) const;
 
+  /// Whether all tensors of floating-point numbers are of this type.
+  [[nodiscard]] bool is_stored_in(Dtype dtype) const;
+
   /// Adds canonical name, dtype, shape and bytes of each named tensor, in the given order. Equal
   /// for one checkpoint in any spelling and sharding. Reads every byte. Throws kIncompatible when a
   /// name is absent.

@@ -12,7 +12,7 @@
 namespace deformer {
 
 nn::Linear take_linear(const WeightScope& scope, std::int64_t in, std::int64_t out) {
-  return {scope.take("weight", {out, in}), scope.take("bias", {out}), scope.precision()};
+  return {scope.take_linear("weight", {out, in}), scope.take("bias", {out}), scope.precision()};
 }
 
 nn::Linear take_head_linear(const WeightScope& scope, std::int64_t in, std::int64_t out) {

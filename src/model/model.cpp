@@ -26,6 +26,7 @@
 #include "model/segment_layout.h"
 #include "model/span_head.h"
 #include "model/weights.h"
+#include "nn/fp16_weight.h"
 #include "nn/guard.h"
 #include "nn/placement.h"
 #include "text/id_tokenizer.h"
@@ -53,6 +54,23 @@ Precision choose_precision(const Runtime& wanted, const ModelConfig& config) {
   if (wanted.precision != Precision::kAuto) return wanted.precision;
   if (wanted.device == Device::kCuda) return Precision::kFp16;
   return fastest_precision(config);
+}
+
+// `checkpoint`: null for random weights.
+WeightType choose_weights(const Runtime& runtime, const Checkpoint* checkpoint) {
+  const bool fp32 = runtime.device == Device::kCpu && runtime.precision == Precision::kFp32;
+  if (runtime.weights == WeightType::kFp16) {
+    if (fp32 && nn::has_fp16_weights()) return WeightType::kFp16;
+    throw Error(
+        ErrorCode::kUnsupported,
+        "weights fp16: expected device cpu, precision fp32 and FBGEMM's product in LibTorch, "
+        "found device " +
+            to_string(runtime.device) + ", precision " + to_string(runtime.precision) +
+            (fp32 ? " and no such product" : ""));
+  }
+  const bool exact = checkpoint != nullptr && checkpoint->is_stored_in(Dtype::kF16);
+  const bool wanted = runtime.weights == WeightType::kAuto && fp32 && exact;
+  return wanted && nn::has_fp16_weights() ? WeightType::kFp16 : WeightType::kFp32;
 }
 
 // What the weights were made from.
@@ -165,7 +183,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
                                          const LoadOptions& options) {
   return nn::guarded([&] {
     auto state = std::make_unique<State>();
-    state->runtime = {options.device, options.precision, options.threads};
+    state->runtime = {options.device, options.precision, options.threads, options.weights};
     require_supported(state->runtime);
     state->config = load_config(model_dir, options);
     state->tokenizer = load_tokenizer(model_dir);
@@ -174,6 +192,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
     if (options.threads > 0) at::set_num_threads(options.threads);
     state->runtime.precision = choose_precision(state->runtime, state->config);
+    state->runtime.weights = choose_weights(state->runtime, &checkpoint);
     const c10::InferenceMode inference;
     WeightLoader weights(checkpoint);
     weights.place(state->runtime);
@@ -190,7 +209,7 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config,
                                            const RandomModelOptions& options) {
   return nn::guarded([&] {
     auto state = std::make_unique<State>();
-    state->runtime = {options.device, options.precision, options.threads};
+    state->runtime = {options.device, options.precision, options.threads, options.weights};
     require_supported(state->runtime);
     validate(config);
     state->config = config;
@@ -198,6 +217,7 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config,
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.seed = options.seed});
     if (options.threads > 0) at::set_num_threads(options.threads);
     state->runtime.precision = choose_precision(state->runtime, config);
+    state->runtime.weights = choose_weights(state->runtime, nullptr);
     const c10::InferenceMode inference;
     WeightLoader weights(
         RandomWeights{.deviation = config.initializer_range, .seed = options.seed});

@@ -47,6 +47,7 @@ class WeightLoader {
   void place(const Runtime& runtime) {
     placement_ = nn::placement_of(runtime);
     precision_ = runtime.precision;
+    linear_type_ = runtime.weights == WeightType::kFp16 ? at::kHalf : placement_.type;
   }
   [[nodiscard]] Precision precision() const { return precision_; }
 
@@ -63,6 +64,10 @@ class WeightLoader {
   /// configuration belongs to another model.
   [[nodiscard]] at::Tensor take(const std::string& name, at::IntArrayRef shape) {
     return take_as(placement_.type, name, shape);
+  }
+  /// The weight of a linear layer: in fp16 where Runtime::weights says so.
+  [[nodiscard]] at::Tensor take_linear(const std::string& name, at::IntArrayRef shape) {
+    return take_as(linear_type_, name, shape);
   }
   /// The same in a type of the caller's choice.
   [[nodiscard]] at::Tensor take_as(at::ScalarType type, const std::string& name,
@@ -95,6 +100,7 @@ class WeightLoader {
   WeightMemory memory_ = WeightMemory::kMapped;
   nn::Placement placement_;
   Precision precision_ = Precision::kFp32;
+  at::ScalarType linear_type_ = at::kFloat;
   std::set<std::string, std::less<>> taken_;
   std::int64_t taken_values_ = 0;
   NameList missing_;
@@ -115,6 +121,9 @@ class WeightScope {
 
   [[nodiscard]] WeightScope sub(std::string_view name) const {
     return WeightScope(*loader_, full_name(name));
+  }
+  [[nodiscard]] at::Tensor take_linear(std::string_view name, at::IntArrayRef shape) const {
+    return loader_->take_linear(full_name(name), shape);
   }
   [[nodiscard]] at::Tensor take(std::string_view name, at::IntArrayRef shape) const {
     return loader_->take(full_name(name), shape);

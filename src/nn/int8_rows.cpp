@@ -93,30 +93,34 @@ struct Relu {
 };
 
 template <typename Function>
-DEFORMER_INLINE void finish_with(float* values, std::size_t rows, std::size_t columns,
-                                 const RowFinish& finish, Function function) {
+DEFORMER_INLINE void finish_with(float* output, const float* values, std::size_t rows,
+                                 std::size_t columns, const RowFinish& finish, Function function) {
   for (std::size_t i = 0; i < rows; ++i) {
-    float* row = values + i * columns;
-    const float scale = finish.scales[i];
-    if (finish.bias == nullptr) {
-      for (std::size_t j = 0; j < columns; ++j) row[j] = function(row[j] * scale);
+    const float* row = values + i * columns;
+    float* out = output + i * columns;
+    const float scale = finish.scales == nullptr ? 1.0F : finish.scales[i];
+    const float* bias = finish.bias;
+    // In place or apart: a value never depends on another one's place.
+    if (bias == nullptr) {
+#pragma GCC ivdep
+      for (std::size_t j = 0; j < columns; ++j) out[j] = function(row[j] * scale);
     } else {
-      const float* bias = finish.bias;
-      for (std::size_t j = 0; j < columns; ++j) row[j] = function(row[j] * scale + bias[j]);
+#pragma GCC ivdep
+      for (std::size_t j = 0; j < columns; ++j) out[j] = function(row[j] * scale + bias[j]);
     }
   }
 }
 
-DEFORMER_INLINE void finish_all(float* values, std::size_t rows, std::size_t columns,
-                                const RowFinish& finish) {
-  if (!finish.activation) return finish_with(values, rows, columns, finish, Identity());
+DEFORMER_INLINE void finish_all(float* output, const float* values, std::size_t rows,
+                                std::size_t columns, const RowFinish& finish) {
+  if (!finish.activation) return finish_with(output, values, rows, columns, finish, Identity());
   switch (*finish.activation) {
     case Activation::kGeluErf:
-      return finish_with(values, rows, columns, finish, GeluErf());
+      return finish_with(output, values, rows, columns, finish, GeluErf());
     case Activation::kGeluTanh:
-      return finish_with(values, rows, columns, finish, GeluTanh());
+      return finish_with(output, values, rows, columns, finish, GeluTanh());
     case Activation::kRelu:
-      return finish_with(values, rows, columns, finish, Relu());
+      return finish_with(output, values, rows, columns, finish, Relu());
   }
 }
 
@@ -129,9 +133,9 @@ DEFORMER_INLINE void finish_all(float* values, std::size_t rows, std::size_t col
   quantize_all(input, rows, columns, stride, output, scales);
 }
 
-[[gnu::target("avx2,fma")]] void finish_avx2(float* values, std::size_t rows, std::size_t columns,
-                                             const RowFinish& finish) {
-  finish_all(values, rows, columns, finish);
+[[gnu::target("avx2,fma")]] void finish_avx2(float* output, const float* values, std::size_t rows,
+                                             std::size_t columns, const RowFinish& finish) {
+  finish_all(output, values, rows, columns, finish);
 }
 
 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,fma")]] void quantize_avx512(
@@ -141,8 +145,9 @@ DEFORMER_INLINE void finish_all(float* values, std::size_t rows, std::size_t col
 }
 
 [[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,fma")]] void finish_avx512(
-    float* values, std::size_t rows, std::size_t columns, const RowFinish& finish) {
-  finish_all(values, rows, columns, finish);
+    float* output, const float* values, std::size_t rows, std::size_t columns,
+    const RowFinish& finish) {
+  finish_all(output, values, rows, columns, finish);
 }
 
 #endif
@@ -159,11 +164,16 @@ void quantize_rows(const float* input, std::size_t rows, std::size_t columns, st
 }
 
 void finish_rows(float* values, std::size_t rows, std::size_t columns, const RowFinish& finish) {
+  finish_rows_to(values, values, rows, columns, finish);
+}
+
+void finish_rows_to(float* output, const float* values, std::size_t rows, std::size_t columns,
+                    const RowFinish& finish) {
 #if defined(__x86_64__)
-  if (has_avx512()) return finish_avx512(values, rows, columns, finish);
-  if (has_avx2()) return finish_avx2(values, rows, columns, finish);
+  if (has_avx512()) return finish_avx512(output, values, rows, columns, finish);
+  if (has_avx2()) return finish_avx2(output, values, rows, columns, finish);
 #endif
-  finish_all(values, rows, columns, finish);
+  finish_all(output, values, rows, columns, finish);
 }
 
 }  // namespace deformer::nn

@@ -21,8 +21,8 @@ void quantize_rows(const float* input, std::size_t rows, std::size_t columns, st
 
 /// What becomes of a product: activation(values[i][j] * scales[i] + bias[j]).
 struct RowFinish {
-  const float* scales = nullptr;
-  const float* bias = nullptr;  ///< null: none
+  const float* scales = nullptr;  ///< null: all are 1
+  const float* bias = nullptr;    ///< null: none
   std::optional<Activation> activation = {};
 };
 
@@ -30,5 +30,9 @@ struct RowFinish {
 /// bit: the activations are therefore computed here (within 2e-7 of the exact ones, relative to
 /// max(1, |x|)) and not by LibTorch, whose kernels treat the ends of a tensor differently.
 void finish_rows(float* values, std::size_t rows, std::size_t columns, const RowFinish& finish);
+
+/// The same from one place to another; both dense, not overlapping.
+void finish_rows_to(float* output, const float* values, std::size_t rows, std::size_t columns,
+                    const RowFinish& finish);
 
 }  // namespace deformer::nn

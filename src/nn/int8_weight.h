@@ -6,24 +6,28 @@
 #include <cstdint>
 #include <optional>
 
-#include "deformer/model_config.h"
+#include "nn/product.h"
 
 namespace deformer::nn {
 
-/// Whether this LibTorch and this machine have the int8 product (oneDNN's, x86-64).
+/// Whether this LibTorch and this machine have the int8 product (oneDNN's, x86-64), and a tiny one
+/// comes out right. Asked once.
 [[nodiscard]] bool has_int8();
 
 /// weight ~ values * scales[out], quantised per output channel. Activations are quantised as they
 /// come, per row: exact integer sums in between, so a row's result does not depend on its batch.
 /// Immutable, safe for concurrent calls.
-class Int8Weight {
+class Int8Weight final : public Product {
  public:
   /// `weight` [out, in] fp32, any strides; it is not kept.
   explicit Int8Weight(const at::Tensor& weight);
 
+  [[nodiscard]] ProductKind kind() const override { return ProductKind::kInt8; }
+  [[nodiscard]] bool takes(std::int64_t /*rows*/) const override { return true; }
+
   /// input [rows, in] fp32, `bias` [out] fp32 or undefined -> [rows, out] fp32.
   [[nodiscard]] at::Tensor multiply(const at::Tensor& input, const at::Tensor& bias,
-                                    std::optional<Activation> activation = {}) const;
+                                    std::optional<Activation> activation = {}) const override;
 
   [[nodiscard]] std::int64_t in_features() const { return in_; }
   [[nodiscard]] std::int64_t out_features() const { return out_; }

@@ -6,15 +6,27 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 
-#include <cstddef>
+#include <c10/core/InferenceMode.h>
+
+#include <exception>
 #include <utility>
 
 namespace deformer::nn {
 
-/// Whether LibTorch has the operation, with as many arguments as the caller is going to pass.
-inline bool has_operation(const char* name, std::size_t arguments) {
-  const auto found = c10::Dispatcher::singleton().findSchema({name, ""});
-  return found && found->schema().arguments().size() == arguments;
+/// Whether `compute` gives a tensor that is close to `expected`: a schema does not say whether this
+/// LibTorch has code behind it for this processor, nor whether an argument still means the same.
+/// Call it once, with a tiny product. False where it throws.
+template <typename Function>
+[[nodiscard]] bool computes(const at::Tensor& expected, double tolerance, const Function& compute) {
+  const c10::InferenceMode inference;
+  try {
+    const at::Tensor found = compute();
+    // Not "no value differs by more": that would be true of NaN.
+    return found.sizes() == expected.sizes() &&
+           (found - expected).abs().max().template item<double>() <= tolerance;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 /// For a static variable beside the call: the look-up takes a lock.

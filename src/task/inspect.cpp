@@ -8,6 +8,9 @@
 #include "model/architecture.h"
 #include "model/checkpoint.h"
 #include "model/segment_layout.h"
+#include "nn/guard.h"
+#include "nn/packed_weight.h"
+#include "nn/product_choice.h"
 
 namespace deformer {
 namespace {
@@ -74,6 +77,22 @@ std::vector<WeightFormat> inspect_weights(const std::filesystem::path& model_dir
     formats.push_back(format);
   }
   return formats;
+}
+
+std::string describe_products(const Runtime& runtime) {
+  return nn::guarded([&] {
+    using nn::ProductKind;
+    const ProductKind many = nn::product_kind(runtime, nn::kAnyRows);
+    const bool cpu = runtime.device == Device::kCpu;
+    if (!cpu || runtime.precision == Precision::kInt8 || many != ProductKind::kPlain) {
+      return to_string(many);
+    }
+    if (!nn::has_packed_product()) return std::string("plain (LibTorch's packed product fails)");
+    const std::int64_t rows = nn::most_packed_rows();
+    if (rows == 0) return to_string(ProductKind::kPlain);
+    return "packed up to " + std::to_string(rows) + " rows" +
+           (nn::packed_rows_are_measured() ? " (measured)" : "") + ", plain above";
+  });
 }
 
 }  // namespace deformer

@@ -38,5 +38,16 @@ TEST(Precision, RefusesOtherNamesAndTellsTheAcceptedOnes) {
   }
 }
 
+TEST(WeightType, NamesParseBackAndOthersAreRefused) {
+  for (const WeightType type : {WeightType::kAuto, WeightType::kFp32, WeightType::kFp16}) {
+    EXPECT_EQ(parse_weight_type(to_string(type)), type);
+  }
+  for (const char* name : {"", "FP16", "bf16", "int8"}) {
+    test::expect_error(ErrorCode::kInvalidArgument,
+                       "weights: expected auto, fp32 or fp16, found \"",
+                       [&] { (void)parse_weight_type(name); });
+  }
+}
+
 }  // namespace
 }  // namespace deformer

@@ -71,6 +71,12 @@ TEST_F(CmdBench, MeasuresAModelOnRandomTextsOfGivenLengths) {
     EXPECT_LE(column["computed_flops"], column["flops"]);
     EXPECT_LE(column["latency"]["p50"], column["latency"]["p99"]);
     EXPECT_EQ(column["threads"], 1);
+    EXPECT_EQ(column["weights"], "fp32");
+    ASSERT_FALSE(column["products"].empty());
+    for (const Json& product : column["products"]) {
+      const bool few = product["rows"].get<int>() <= 192;  // DEFORMER_PRODUCT, as ctest sets it
+      EXPECT_EQ(product["product"], few ? "packed" : "plain") << product;
+    }
   }
   const Json& full = report["columns"][0];
   const Json& cold = report["columns"][1];

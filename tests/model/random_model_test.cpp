@@ -2,6 +2,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <string>
 #include <vector>
 
 #include "deformer/encoder.h"
@@ -10,6 +14,9 @@
 #include "deformer/published_models.h"
 #include "deformer/span_qa.h"
 #include "model/architecture.h"
+#include "model/checkpoint.h"
+#include "model/weights.h"
+#include "nn/fp16_weight.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -55,6 +62,57 @@ TEST(RandomModel, DrawsMatricesNormallyAndLeavesVectorsNeutral) {
           << parameter.names.front();
     }
   }
+}
+
+// The checkpoint of a tiny model with all its values in fp16.
+void store_in_fp16(const std::filesystem::path& dir) {
+  NamedTensors tensors;
+  {
+    const Checkpoint checkpoint = Checkpoint::open(dir, architecture("bert"));
+    WeightLoader loader(checkpoint);
+    for (const auto& [name, stored] : checkpoint.tensors()) {
+      tensors.emplace_back(name, loader.take(name, stored.view.shape).clone());
+    }
+  }
+  write_checkpoint(dir, tensors, Dtype::kF16);
+}
+
+TEST(WeightsInFp16, AreTakenWhereTheCheckpointIsStoredSo) {
+  if (!nn::has_fp16_weights()) GTEST_SKIP() << "this LibTorch has no product of fp16 weights";
+  const TempDir dir;
+  test::write_tiny_model(dir.path(), {});
+  EXPECT_EQ(Model::load(dir.path())->runtime().weights, WeightType::kFp32);
+  store_in_fp16(dir.path());
+  const auto narrow = Model::load(dir.path());
+  const auto wide = Model::load(dir.path(), {.weights = WeightType::kFp32});
+  EXPECT_EQ(narrow->runtime().weights, WeightType::kFp16);
+  EXPECT_EQ(wide->runtime().weights, WeightType::kFp32);
+  EXPECT_EQ(narrow->fingerprint(), wide->fingerprint());
+  EXPECT_EQ(narrow->num_parameters(), wide->num_parameters());
+  const std::string passage = "the king was first in the river";
+  EXPECT_NEAR(score(narrow, "who was the king", passage), score(wide, "who was the king", passage),
+              1e-4);
+  EXPECT_EQ(describe_products(narrow->runtime()), "fp16");
+}
+
+TEST(WeightsInFp16, RoundOtherWeights) {
+  if (!nn::has_fp16_weights()) GTEST_SKIP() << "this LibTorch has no product of fp16 weights";
+  for (const std::string architecture : {"bert", "xlnet", "mpnet"}) {
+    const ModelConfig config = test::tiny_model_config({.architecture = architecture});
+    const auto wide = Model::random(config);
+    const auto narrow = Model::random(config, {.weights = WeightType::kFp16});
+    EXPECT_EQ(wide->runtime().weights, WeightType::kFp32);
+    EXPECT_EQ(narrow->runtime().weights, WeightType::kFp16);
+    const double exact = score(wide, "7 8", "9 10 11");
+    EXPECT_NEAR(score(narrow, "7 8", "9 10 11"), exact, 1e-2 * std::max(1.0, std::abs(exact)));
+  }
+}
+
+TEST(WeightsInFp16, AreForFp32ArithmeticOnACpu) {
+  expect_error(ErrorCode::kUnsupported, "weights fp16: expected device cpu, precision fp32", [] {
+    static_cast<void>(Model::random(test::tiny_model_config(),
+                                    {.precision = Precision::kInt8, .weights = WeightType::kFp16}));
+  });
 }
 
 // A layer of the model is timed: each kind of layer and of layout must run at the model's own

@@ -124,8 +124,7 @@ TEST_P(RoundedPackedWeight, EveryNumberOfRows) {
   const at::ScalarType type = placement_of({.precision = GetParam()}).type;
   const at::Tensor weight = weight_.to(type);
   const at::Tensor bias = bias_.to(type);
-  const PackedWeight packed(weight);
-  EXPECT_TRUE(packed.takes_all_rows());
+  const PackedWeight packed(weight, kAnyRows);
   // Half a unit in the last of 8 or 11 bits of a result below 64.
   const double rounding = 64 * (type == at::kHalf ? 1.0 / 2048 : 1.0 / 256);
   for (const std::int64_t rows : {1, 3, 32, 33, 300, 513}) {
@@ -177,6 +176,9 @@ TEST_F(PackedWeightTest, AWeightThatMayChangeIsNotPacked) {
 TEST_F(PackedWeightTest, FewRowsAndManyGiveTheSame) {
   const Linear linear(weight_, bias_);
   constexpr std::int64_t kMany = 641;  // with any processor
+  if (!packed_rows_are_measured() && (most_packed_rows() < 8 || most_packed_rows() >= kMany)) {
+    GTEST_SKIP() << "DEFORMER_PRODUCT has one product for both";
+  }
   ASSERT_TRUE(PackedWeight(weight_).takes(8));
   ASSERT_FALSE(PackedWeight(weight_).takes(kMany));
   const at::Tensor input = random({kMany, kIn}, 8);

@@ -4,6 +4,9 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 
+#include <cstddef>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -11,6 +14,9 @@
 
 #include "bench/process.h"
 #include "deformer/error.h"
+#include "nn/fp16_weight.h"
+#include "nn/int8_weight.h"
+#include "nn/linear.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -134,6 +140,11 @@ class WitnessEncoder final : public Encoder {
       encoding.offsets.push_back(encoding.offsets.back() + std::ssize(segment.ids));
     }
     encoding.hidden = at::zeros({encoding.offsets.back(), 1});
+    const int threads = at::get_num_threads();
+    for (const nn::Linear& layer : layers_) {
+      static_cast<void>(layer.forward(at::ones({encoding.offsets.back(), kWidth})));
+    }
+    all_alone_ = all_alone_ && at::get_num_threads() == threads;
     return encoding;
   }
   at::Tensor project(const at::Tensor& hidden) const override { return hidden; }
@@ -148,10 +159,15 @@ class WitnessEncoder final : public Encoder {
   std::vector<Parameter> parameters() const override { return {}; }
   std::unique_ptr<const Encoder> with_split_layer(std::int64_t) const override { return nullptr; }
 
+  // In each part all rows are multiplied with it.
+  void add_layer(nn::Linear layer) { layers_.push_back(std::move(layer)); }
+  static constexpr std::int64_t kWidth = 64;
+
   [[nodiscard]] std::size_t num_threads() const { return threads_.size(); }
   [[nodiscard]] bool all_alone() const { return all_alone_; }
 
  private:
+  std::vector<nn::Linear> layers_;
   mutable std::mutex mutex_;
   mutable std::set<std::thread::id> threads_;
   mutable bool all_alone_ = true;
@@ -164,6 +180,33 @@ TEST(ParallelPassThreads, EachPartHasAThreadOfItsOwn) {
   const WitnessEncoder encoder;
   const Encoding encoding = lower_in_parts(encoder, kThreads, segments);
   EXPECT_THAT(encoding.offsets, ElementsAre(0, 100, 200));
+  EXPECT_EQ(encoder.num_threads(), std::size_t{kThreads});
+  EXPECT_TRUE(encoder.all_alone());
+}
+
+std::ptrdiff_t threads_of_this_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"),
+                       std::filesystem::directory_iterator());
+}
+
+// Of every kind, laid out in a part and used again.
+TEST(ParallelPassThreads, AProductStaysOnThePartsThread) {
+  const ThreadsGuard threads(kThreads);
+  const std::vector<Segment> segments(2, make_segment(SegmentRole::kPassage, 300, 1));
+  WitnessEncoder encoder;
+  static_cast<void>(lower_in_parts(encoder, kThreads, segments));  // starts the parts' own threads
+  {
+    const c10::InferenceMode inference;
+    const at::Tensor weight = at::ones({WitnessEncoder::kWidth, WitnessEncoder::kWidth});
+    encoder.add_layer({weight, {}});
+    if (nn::has_fp16_weights()) encoder.add_layer({weight.to(at::kHalf), {}});
+    if (nn::has_int8()) encoder.add_layer({weight, {}, Precision::kInt8});
+  }
+  const std::ptrdiff_t before = threads_of_this_process();
+  for (int pass = 0; pass < 2; ++pass) {
+    static_cast<void>(lower_in_parts(encoder, kThreads, segments));
+  }
+  EXPECT_EQ(threads_of_this_process(), before);
   EXPECT_EQ(encoder.num_threads(), std::size_t{kThreads});
   EXPECT_TRUE(encoder.all_alone());
 }

@@ -22,7 +22,7 @@ nn::Linear make_query_key_value(const WeightScope& scope, const BertNames& names
   std::vector<at::Tensor> biases;
   for (const char* name : {names.query, names.key, names.value}) {
     const WeightScope part = scope.sub(name);
-    weights.push_back(part.take("weight", {hidden, hidden}));
+    weights.push_back(part.take_linear("weight", {hidden, hidden}));
     biases.push_back(part.take("bias", {hidden}));
   }
   return {at::cat(weights), at::cat(biases), scope.precision()};

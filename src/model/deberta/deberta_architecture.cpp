@@ -88,7 +88,7 @@ void read_config(const JsonPlace& root, ModelConfig& config) {
   distances.shares_projections = root.has("share_att_key") && root.at("share_att_key").as_bool();
   distances.normalised = reads_norm(root);
   distances.convolution_rows = read_convolution(root);
-  if (config.task == Task::kSpan) return;
+  if (config.task == TaskKind::kSpan) return;
   refuse_other(root, "pooler_hidden_act", "gelu");
   require_integer(root, "pooler_hidden_size", config.hidden_size);
 }

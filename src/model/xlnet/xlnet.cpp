@@ -22,7 +22,7 @@ constexpr std::int64_t kCls = 2;
 constexpr const char* kSharedBias = "r_w_bias";
 
 at::Tensor take_projection(const XlnetSizes& sizes, const WeightScope& scope, const char* name) {
-  return scope.take(name, {sizes.hidden, sizes.heads, sizes.head});
+  return scope.take_linear(name, {sizes.hidden, sizes.heads, sizes.head});
 }
 
 // Without bias, or with one [heads, head size].
@@ -87,7 +87,9 @@ XlnetLayer::XlnetLayer(const ModelConfig& config, const WeightScope& scope,
       value_(make_projection(XlnetSizes(config), scope.sub("rel_attn"), "v")),
       output_(take_projection(XlnetSizes(config), scope.sub("rel_attn"), "o"), {},
               scope.precision()),
-      relative_(take_projection(XlnetSizes(config), scope.sub("rel_attn"), "r")),
+      relative_(
+          scope.sub("rel_attn")
+              .take("r", {config.hidden_size, XlnetSizes(config).heads, XlnetSizes(config).head})),
       segments_(take_segments(XlnetSizes(config), scope.sub("rel_attn"))),
       attention_norm_(
           take_norm(scope.sub("rel_attn.layer_norm"), config.hidden_size, config.layer_norm_eps)),
