@@ -193,7 +193,7 @@ std::shared_ptr<const Model> TrainReader::model(int split_layer) const {
   ModelConfig split = config;
   split.split.split_layer = split_layer;
   return Model::assemble({.config = std::move(split),
-                          .runtime = {.device = device},
+                          .runtime = {.device = device, .weights = WeightType::kFp32},
                           .tokenizer = tokenizer,
                           .head = head,
                           .encoder = encoder->with_split_layer(split_layer)});
