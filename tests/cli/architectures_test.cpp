@@ -30,7 +30,7 @@ TEST_P(ArchitectureVerbs, AnswerFromTheStoreAsWithoutIt) {
   EXPECT_EQ(run_ok(stored), answers);
   auto other = stored;
   other.insert(other.end(), {"--split-layer", "1"});
-  expect_failure(run(other), 5, "expected the fingerprint of the model");
+  expect_failure(run(other), 5, "expected the model's fingerprint");
   const Json inspected = Json::parse(run_ok({"inspect", model, "--json"}));
   EXPECT_EQ(inspected["config"]["architecture"], GetParam());
   const Json verified = Json::parse(run_ok({"inspect", store, "--verify", "--json"}));
@@ -38,21 +38,19 @@ TEST_P(ArchitectureVerbs, AnswerFromTheStoreAsWithoutIt) {
   EXPECT_THAT(run_ok({"inspect", model}), HasSubstr(std::string(GetParam()) + ", 3 layers"));
 }
 
-TEST_P(ArchitectureVerbs, TrainConvertAndTrace) {
+TEST_P(ArchitectureVerbs, TrainAndTrace) {
   const std::string trained = path("trained");
   EXPECT_EQ(run_ok({"train", "--model",        model,   "--teacher",   model,     "--output",
                     trained, "--squad",        squad,   "--layout",    "restart", "--split-layer",
                     "2",     "--loss-weights", "paper", "--max-steps", "3",       "--held-out",
                     "0",     "--quiet"}),
             "");
-  EXPECT_NE(read(trained + "/model.safetensors"), read(model + "/model.safetensors"));
-  const std::string converted = path("converted");
-  static_cast<void>(run_ok({"convert", "--from", trained, "--to", converted, "--quiet"}));
-  EXPECT_EQ(read(trained + "/model.safetensors"), read(converted + "/model.safetensors"));
-  const std::string answers = run_ok({"answer", "--model", trained, "--squad", squad, "--quiet"});
-  EXPECT_EQ(run_ok({"answer", "--model", converted, "--squad", squad, "--quiet"}), answers);
+  EXPECT_TRUE(read(trained + "/model.safetensors") != read(model + "/model.safetensors"));
+  const Json answers =
+      Json::parse(run_ok({"answer", "--model", trained, "--squad", squad, "--quiet"}));
+  EXPECT_EQ(answers.size(), 3U);
   const std::string file = path("trace.safetensors");
-  EXPECT_EQ(run_ok({"trace", "--model", converted, "--question", "Who?", "--passage", "The king.",
+  EXPECT_EQ(run_ok({"trace", "--model", trained, "--question", "Who?", "--passage", "The king.",
                     "--output", file}),
             "");
   EXPECT_GT(std::filesystem::file_size(file), 1000U);

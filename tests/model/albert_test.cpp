@@ -1,5 +1,5 @@
 // ALBERT's layers have the same weights.
-#include <ATen/core/Tensor.h>
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <set>

@@ -49,24 +49,30 @@ TEST_P(UnigramJson, IdsAreThoseOfTheReferenceOnHardTexts) {
       });
 }
 
+void expect_rising_spans(const TokenizedText& tokens, const std::string& text) {
+  std::uint32_t last = 0;
+  for (const ByteSpan& span : tokens.spans) {
+    EXPECT_LT(span.begin, span.end);
+    EXPECT_LE(span.end, text.size());
+    EXPECT_LE(last, span.begin);
+    last = span.begin;
+  }
+}
+
 // The reference gives a character that several become of to the first of them, and that several
 // become one of to the first of these; here all share it. Where the first characters of a text are
 // dropped its spans are off by as many.
-TEST_P(UnigramJson, SpansHoldThoseOfTheReference) {
+TEST_P(UnigramJson, SpansAreNearlyAlwaysThoseOfTheReference) {
   std::size_t compared = 0;
   std::size_t equal = 0;
   for_all_rows(
       [&](const Tokenizer& tokenizer, const std::string& text, const nlohmann::json& expected) {
         const TokenizedText tokens = tokenizer.tokenize(text);
+        expect_rising_spans(tokens, text);
         ASSERT_EQ(tokens.spans.size(), expected.size());
         for (std::size_t i = 0; i < expected.size(); ++i) {
-          const ByteSpan& span = tokens.spans[i];
-          EXPECT_LT(span.begin, span.end);
-          EXPECT_LE(span.end, text.size());
-          if (i > 0) {
-            EXPECT_LE(tokens.spans[i - 1].begin, span.begin);
-          }
           if (expected[i].size() == 1) continue;
+          const ByteSpan& span = tokens.spans[i];
           ++compared;
           equal += span.begin == expected[i][1] && span.end == expected[i][2] ? 1 : 0;
         }
@@ -90,17 +96,20 @@ TEST_P(UnigramJson, IdsAreThoseOfTheReferenceOnRandomTexts) {
   }
 }
 
+void add_result(test::Crc32& digest, const NormalizerStep& step, char32_t c) {
+  for (const SourcedChar& made : apply_step(step, {{c, {0, 1}}})) {
+    digest.add_integer(made.code_point);
+  }
+  digest.add_integer(~0u);
+}
+
 // What each code point becomes by itself.
 std::vector<std::uint32_t> digests_of(const NormalizerStep& step) {
   std::vector<std::uint32_t> planes;
   for (char32_t plane = 0; plane < 0x110000; plane += 0x10000) {
     test::Crc32 digest;
     for (char32_t c = plane; c < plane + 0x10000; ++c) {
-      if (c >= 0xD800 && c < 0xE000) continue;
-      for (const SourcedChar& made : apply_step(step, {{c, {0, 1}}})) {
-        digest.add_integer(made.code_point);
-      }
-      digest.add_integer(~0u);
+      if (c < 0xD800 || c >= 0xE000) add_result(digest, step, c);
     }
     planes.push_back(digest.value());
   }

@@ -51,7 +51,8 @@ std::vector<at::Tensor> select_queries(const std::vector<at::Tensor>& biases,
 
 }  // namespace
 
-BertEmbeddings::BertEmbeddings(const ModelConfig& config, const BertNames& names, WeightScope scope)
+BertEmbeddings::BertEmbeddings(const ModelConfig& config, const BertNames& names,
+                               const WeightScope& scope)
     : name_(scope.full_name("")),
       word_(scope.take("word_embeddings.weight", {config.vocab_size, config.embedding_width()})),
       position_name_(names.positions),

@@ -25,7 +25,7 @@ namespace deformer {
 /// normalised.
 class BertEmbeddings {
  public:
-  BertEmbeddings(const ModelConfig& config, const BertNames& names, WeightScope scope);
+  BertEmbeddings(const ModelConfig& config, const BertNames& names, const WeightScope& scope);
 
   /// Throws kInvalidArgument for an id, position or type outside its table.
   [[nodiscard]] at::Tensor forward(std::span<const Segment> segments,
