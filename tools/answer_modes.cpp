@@ -7,7 +7,7 @@
 #include "deformer/content_id.h"
 #include "deformer/error.h"
 #include "deformer/predictions.h"
-#include "tools/answer_json.h"
+#include "serve/answer_json.h"
 #include "tools/failure.h"
 #include "tools/input.h"
 #include "tools/jsonl_run.h"
@@ -42,7 +42,8 @@ class SquadOutputs {
     texts_.emplace_back(question.id, best_text(result));
     if (!nbest_) return;
     const char* separator = texts_.size() == 1 ? "\n" : ",\n";
-    nbest_->write(separator + json_string(question.id) + ": " + answers_array(result));
+    nbest_->write(separator + serve::json_string(question.id) + ": " +
+                  serve::answers_array(result));
   }
 
   void commit() {
@@ -131,9 +132,9 @@ void answer_passage(const AnswerOptions& options) {
   const std::vector<QaResult> results = reader.answer(requests);
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (options.json) {
-      output.write(result_line(results[i], {.id_json = "",
-                                            .question = options.questions[i],
-                                            .no_answer_score = options.reader.no_answer}));
+      output.write(serve::result_line(results[i], {.id_json = "",
+                                                   .question = options.questions[i],
+                                                   .no_answer_score = options.reader.no_answer}));
     } else {
       print_answers(results[i], options.questions[i], output);
     }

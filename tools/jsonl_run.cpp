@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "deformer/error.h"
-#include "tools/answer_json.h"
+#include "serve/answer_json.h"
 #include "tools/input.h"
 #include "tools/jsonl_request.h"
 
@@ -93,9 +93,10 @@ class JsonlRunner {
 
   void write(const Slot& slot) {
     if (!slot.error) {
-      output_.write(result_line(slot.result, {.id_json = slot.id_json,
-                                              .question = "",
-                                              .no_answer_score = reader_.options().no_answer}));
+      output_.write(
+          serve::result_line(slot.result, {.id_json = slot.id_json,
+                                           .question = "",
+                                           .no_answer_score = reader_.options().no_answer}));
       return;
     }
     if (!keep_going_) {
@@ -103,7 +104,7 @@ class JsonlRunner {
       throw *slot.error;
     }
     ++errors_;
-    output_.write(error_line(slot.number, slot.error->what(), slot.id_json));
+    output_.write(serve::error_line(slot.number, slot.error->what(), slot.id_json));
   }
 
   Reader& reader_;

@@ -18,6 +18,9 @@
 #include "tools/cmd_encode.h"
 #include "tools/cmd_evaluate.h"
 #include "tools/cmd_inspect.h"
+#ifdef DEFORMER_HAS_SERVE
+#include "tools/cmd_serve.h"
+#endif
 #include "tools/cmd_store.h"
 #include "tools/cmd_trace.h"
 #include "tools/cmd_train.h"
@@ -69,6 +72,9 @@ struct Verbs {
   EncodeVerbOptions encode;
   EvaluateOptions evaluate;
   InspectOptions inspect;
+#ifdef DEFORMER_HAS_SERVE
+  ServeVerbOptions serve;
+#endif
   StoreOptions store;
   TraceOptions trace;
   TrainVerbOptions train;
@@ -109,6 +115,9 @@ int run(int argc, char** argv) {
   const CLI::App* const encode = add_encode(app, verbs.encode);
   const CLI::App* const evaluate = add_evaluate(app, verbs.evaluate);
   const CLI::App* const inspect = add_inspect(app, verbs.inspect);
+#ifdef DEFORMER_HAS_SERVE
+  CLI::App* const serve = add_serve(app, verbs.serve);
+#endif
   const CLI::App* const store = add_store(app, verbs.store);
   const CLI::App* const trace = add_trace(app, verbs.trace);
   const CLI::App* const train = add_train(app, verbs.train);
@@ -132,6 +141,9 @@ int run(int argc, char** argv) {
   if (encode->parsed()) run_encode(verbs.encode);
   if (evaluate->parsed()) run_evaluate(verbs.evaluate);
   if (inspect->parsed()) run_inspect(verbs.inspect);
+#ifdef DEFORMER_HAS_SERVE
+  if (serve->parsed()) run_serve(*serve, verbs.serve);
+#endif
   if (store->parsed()) run_store(*store, verbs.store);
   if (trace->parsed()) run_trace(verbs.trace);
   if (train->parsed()) return run_train(verbs.train);

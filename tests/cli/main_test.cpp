@@ -9,7 +9,11 @@ using testing::HasSubstr;
 class Main : public CliTest {};
 
 constexpr const char* kVerbs[] = {"answer",   "bench",   "classify", "convert", "encode",
-                                  "evaluate", "inspect", "store",    "trace",   "train"};
+                                  "evaluate", "inspect",
+#ifdef DEFORMER_HAS_SERVE
+                                  "serve",
+#endif
+                                  "store",    "trace",   "train"};
 
 TEST_F(Main, PrintsItsVersion) {
   EXPECT_THAT(run_ok({"--version"}), testing::MatchesRegex("deformer [0-9]+\\.[0-9]+\\.[0-9]+\n"));
@@ -32,8 +36,11 @@ TEST_F(Main, EveryVerbHasExamplesInItsHelp) {
 TEST_F(Main, RefusesAMissingOrUnknownVerb) {
   expect_failure(
       run({}), 2,
-      "expected a verb (answer, bench, classify, convert, encode, evaluate, inspect, store, "
-      "trace, train");
+      "expected a verb (answer, bench, classify, convert, encode, evaluate, inspect, "
+#ifdef DEFORMER_HAS_SERVE
+      "serve, "
+#endif
+      "store, trace, train");
   expect_failure(run({"anser"}), 2, "found \"anser\"");
 }
 

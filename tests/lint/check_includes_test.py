@@ -30,6 +30,15 @@ class IncludeTable(unittest.TestCase):
         self.assertIn(f"{file}:2: ", found[0])
         self.assertIn(reason, found[0])
 
+    def test_the_service_is_a_layer_of_the_tool(self):
+        self.allows("src/serve/api.h", '"deformer/answer_queue.h"')
+        self.allows("src/serve/connection.cpp", "<boost/asio/write.hpp>")
+        self.allows("tools/cmd_serve.cpp", '"serve/server.h"')
+        self.forbids("src/serve/api.h", "<boost/asio/write.hpp>", "is only for src/serve/connection")
+        self.forbids("src/serve/api.cpp", "<torch/torch.h>", "layer serve is free of LibTorch")
+        self.forbids("src/task/span_qa.cpp", '"serve/server.h"', "task may not include layer serve")
+        self.forbids("examples/ask.cpp", '"serve/server.h"', "only <deformer/*.h>")
+
     def test_layers_include_only_what_the_table_names(self):
         self.allows("src/data/squad.cpp", '"text/unicode.h"')
         self.allows("src/task/span_qa.cpp", '"store/record.h"')
@@ -82,7 +91,7 @@ class IncludeTable(unittest.TestCase):
         self.allows("src/text/unicode.cpp", "<utf8proc.h>")
         self.forbids("src/model/bert.cpp", "<utf8proc.h>", "only for")
         self.forbids("src/base/file.cpp", "<gtest/gtest.h>", "only for")
-        self.forbids("src/base/file.cpp", "<boost/any.hpp>", "unknown dependency")
+        self.forbids("src/base/file.cpp", "<absl/types/any.h>", "unknown dependency")
 
     def test_tools_and_examples_use_public_headers_only(self):
         self.allows("tools/cmd_answer.cpp", "<deformer/span_qa.h>")

@@ -1,8 +1,8 @@
-#include "tools/answer_json.h"
+#include "serve/answer_json.h"
 
 #include <nlohmann/json.hpp>
 
-namespace deformer::tools {
+namespace deformer::serve {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -69,4 +69,4 @@ std::string answers_array(const QaResult& result) {
   return dump(answer_objects(result));
 }
 
-}  // namespace deformer::tools
+}  // namespace deformer::serve

@@ -6,7 +6,7 @@
 
 #include "deformer/span_qa.h"
 
-namespace deformer::tools {
+namespace deformer::serve {
 
 /// A JSON string literal; bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string json_string(std::string_view text);
@@ -28,4 +28,4 @@ struct LineFields {
 /// The answers as a JSON array.
 [[nodiscard]] std::string answers_array(const QaResult& result);
 
-}  // namespace deformer::tools
+}  // namespace deformer::serve

@@ -1,0 +1,140 @@
+#include <algorithm>
+
+#include "serve/answer_json.h"
+#include "serve/handlers.h"
+#include "serve/response_json.h"
+
+namespace deformer::serve {
+
+RequestControl control_of(const Call& call, std::optional<std::chrono::milliseconds> timeout) {
+  const auto longest = call.api.options().timeout;
+  return {
+      .cancel = call.exchange->gone(),
+      .deadline = std::chrono::steady_clock::now() + std::min(timeout.value_or(longest), longest)};
+}
+
+ApiError error_of(const Call& call, const Error& error, bool overloaded) {
+  if (overloaded) {
+    return {429, "overloaded", "there is no room for more now", "",
+            call.service->stats().retry_after_s};
+  }
+  return to_api_error(error);
+}
+
+void respond_error(const Call& call, const Error& error, bool overloaded) {
+  call.exchange->respond(to_response(error_of(call, error, overloaded)));
+}
+
+ApiError question_error(const Call& call, const Error& error, bool overloaded) {
+  ApiError told = error_of(call, error, overloaded);
+  // Options were checked before: what is left is a question without a token.
+  if (error.code() == ErrorCode::kInvalidArgument) told.field = "question";
+  if (error.code() == ErrorCode::kNotFound) told.field = "passages";
+  return told;
+}
+
+void require_task(const Call& call, bool spans) {
+  const TaskKind kind = call.service->kind();
+  if ((kind == TaskKind::kSpan) == spans) return;
+  throw ApiFault({400, "wrong_task",
+                  "the model is for " + to_string(kind) + ", whose route is " +
+                      (spans ? "/v1/classify" : "/v1/answer")});
+}
+
+std::vector<BodyLine> lines_of(const Call& call) {
+  const std::string_view body = call.exchange->request().body;
+  const std::size_t most = call.api.options().stream_lines;
+  std::vector<BodyLine> lines;
+  std::size_t number = 0;
+  for (std::size_t begin = 0; begin < body.size();) {
+    const std::size_t end = std::min(body.find('\n', begin), body.size());
+    const std::string_view text = body.substr(begin, end - begin);
+    ++number;
+    if (text.find_first_not_of(" \t\r") != std::string_view::npos) lines.push_back({number, text});
+    begin = end + 1;
+  }
+  if (lines.size() > most) {
+    throw ApiFault({413, "too_large",
+                    "expected at most " + std::to_string(most) + " lines, found " +
+                        std::to_string(lines.size())});
+  }
+  return lines;
+}
+
+void handle_answer(const Call& call) {
+  require_task(call, true);
+  if (call.lines) return stream_answers(call);
+  AnswerCall asked = parse_answer_call(call.exchange->request().body, call.api.options().answers,
+                                       call.api.options().limits);
+  LineFields fields{.id_json = asked.fields.id_json,
+                    .question = "",
+                    .no_answer_score = asked.request.options->allow_no_answer};
+  if (asked.request.passages.empty()) {
+    return call.exchange->respond({.body = result_line(QaResult{}, fields)});
+  }
+  asked.request.control = control_of(call, asked.fields.timeout);
+  call.service->answer(
+      std::move(asked.request),
+      then_in_connection<QaResult>(
+          call.exchange, [call, fields = std::move(fields)](Reply<QaResult>&& reply) {
+            if (const Error* const error = reply.outcome.error()) {
+              return call.exchange->respond(
+                  to_response(question_error(call, *error, reply.overloaded)));
+            }
+            call.exchange->respond({.body = result_line(reply.outcome.value(), fields)});
+          }));
+}
+
+void handle_hugging_face(const Call& call) {
+  require_task(call, true);
+  HuggingFaceCall asked = parse_hugging_face_call(
+      call.exchange->request().body, call.api.options().answers, call.api.options().limits);
+  if (asked.request.passages.empty()) {
+    return call.exchange->respond({.body = hugging_face_body(QaResult{}, asked.as_list)});
+  }
+  asked.request.control = control_of(call, std::nullopt);
+  call.service->answer(
+      std::move(asked.request),
+      then_in_connection<QaResult>(
+          call.exchange, [call, as_list = asked.as_list](Reply<QaResult>&& reply) {
+            if (const Error* const error = reply.outcome.error()) {
+              return call.exchange->respond(
+                  to_response(question_error(call, *error, reply.overloaded)));
+            }
+            call.exchange->respond({.body = hugging_face_body(reply.outcome.value(), as_list)});
+          }));
+}
+
+void handle_classify(const Call& call) {
+  require_task(call, false);
+  const TaskKind kind = call.service->kind();
+  ClassifyCall asked =
+      parse_classify_call(call.exchange->request().body, kind, call.api.options().limits);
+  const std::string id_json = asked.fields.id_json;
+  if (kind == TaskKind::kChoice) {
+    asked.choice.control = control_of(call, asked.fields.timeout);
+    return call.service->choose(
+        std::move(asked.choice),
+        then_in_connection<ChoiceResult>(
+            call.exchange, [call, id_json](Reply<ChoiceResult>&& reply) {
+              if (const Error* const error = reply.outcome.error()) {
+                return call.exchange->respond(
+                    to_response(question_error(call, *error, reply.overloaded)));
+              }
+              call.exchange->respond({.body = choice_line(reply.outcome.value(), id_json)});
+            }));
+  }
+  asked.pair.control = control_of(call, asked.fields.timeout);
+  call.service->classify(
+      std::move(asked.pair),
+      then_in_connection<PairResult>(call.exchange, [call, id_json](Reply<PairResult>&& reply) {
+        if (const Error* const error = reply.outcome.error()) {
+          return call.exchange->respond(
+              to_response(question_error(call, *error, reply.overloaded)));
+        }
+        call.exchange->respond(
+            {.body = class_line(call.service->labels(), reply.outcome.value(), id_json)});
+      }));
+}
+
+}  // namespace deformer::serve

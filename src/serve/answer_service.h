@@ -1,0 +1,81 @@
+// What the HTTP layer asks of the model: an interface, so that one can be tested without the other.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "deformer/answer_queue.h"
+#include "deformer/multiple_choice.h"
+#include "deformer/pair_classifier.h"
+#include "deformer/span_qa.h"
+#include "deformer/task.h"
+
+namespace deformer::serve {
+
+/// Result, or error; `overloaded` where there was no room and the client is to come back.
+template <typename Result>
+struct Reply {
+  Outcome<Result> outcome;
+  bool overloaded = false;
+};
+
+template <typename Result>
+using Done = std::function<void(Reply<Result>&&)>;
+
+struct StoredPassage {
+  std::string id;
+  std::string text;
+  std::size_t tokens = 0;
+  std::size_t windows = 0;
+};
+
+struct PutReport {
+  std::vector<std::string> ids;  ///< of the passages, in order
+  std::size_t encoded = 0;       ///< the others were there already with the same text
+};
+
+struct ServiceStats {
+  AnswerQueueStats answers = {};
+  std::uint64_t passages_encoded = 0;
+  std::uint64_t passages_reused = 0;
+  std::uint64_t writes_refused = 0;
+  std::size_t writing_tokens = 0;  ///< of passages that wait to be encoded, or are
+  int retry_after_s = 1;           ///< how long what waits now takes, roughly; at least 1
+};
+
+/// Every method is safe for concurrent calls and returns soon: results come by `done`, from any
+/// thread, once. A passage with a text and an empty id goes by its content id. Without a store
+/// passages are kUnsupported.
+class AnswerService {
+ public:
+  virtual ~AnswerService() = default;
+
+  /// What the model gives: which of the next three it takes.
+  [[nodiscard]] virtual TaskKind kind() const = 0;
+  /// Of kClasses: PairClassifier::labels().
+  [[nodiscard]] virtual const std::vector<std::string>& labels() const = 0;
+  virtual void answer(QaRequest request, Done<QaResult> done) = 0;
+  virtual void classify(PairRequest request, Done<PairResult> done) = 0;
+  virtual void choose(ChoiceRequest request, Done<ChoiceResult> done) = 0;
+
+  [[nodiscard]] virtual bool has_store() const = 0;
+  /// Encodes and stores. Passages of one call have ids of their own.
+  virtual void put_passages(std::vector<Passage> passages, const std::stop_token& cancel,
+                            Done<PutReport> done) = 0;
+  virtual void find_passage(std::string id, Done<std::optional<StoredPassage>> done) = 0;
+  /// The result is the number of passages removed.
+  virtual void erase_passage(std::string id, Done<std::size_t> done) = 0;
+
+  /// Ends what waits as kCancelled and returns when all callbacks have been; refuses what comes
+  /// later.
+  virtual void close() = 0;
+
+  /// Counts alone; does not look into the store.
+  [[nodiscard]] virtual ServiceStats stats() const = 0;
+};
+
+}  // namespace deformer::serve

@@ -1,0 +1,125 @@
+// POST /v1/answer with a question a line: a line out for each line in, in order, as answers come.
+#include <map>
+#include <set>
+
+#include "serve/answer_json.h"
+#include "serve/handlers.h"
+#include "serve/response_json.h"
+
+namespace deformer::serve {
+namespace {
+
+// Lines of one stream that are asked and not yet sent: enough to fill batches, and few enough that
+// others get their turn.
+constexpr std::size_t kLinesUnderWay = 64;
+constexpr std::chrono::milliseconds kRetryDelay{20};
+
+// Lives as long as an answer or a piece of the response is under way. Belongs to the connection's
+// thread.
+class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
+ public:
+  explicit AnswerStream(const Call& call) : call_(call), lines_(lines_of(call)) {}
+
+  void ask_more() {
+    while (!retry_.empty() && asked_ == 0) {
+      const std::size_t place = *retry_.begin();
+      retry_.erase(retry_.begin());
+      ask(place);
+    }
+    while (retry_.empty() && next_ < lines_.size() && next_ - written_ < kLinesUnderWay) {
+      ask(next_++);
+    }
+    if (lines_.empty()) finish();
+  }
+
+ private:
+  void ask(std::size_t place) {
+    const BodyLine& line = lines_[place];
+    try {
+      AnswerCall asked =
+          parse_answer_call(line.text, call_.api.options().answers, call_.api.options().limits);
+      const LineFields fields{.id_json = asked.fields.id_json,
+                              .question = "",
+                              .no_answer_score = asked.request.options->allow_no_answer};
+      if (asked.request.passages.empty()) return take(place, result_line(QaResult{}, fields));
+      asked.request.control = control_of(call_, asked.fields.timeout);
+      ++asked_;
+      call_.service->answer(
+          std::move(asked.request),
+          then_in_connection<QaResult>(
+              call_.exchange, [self = shared_from_this(), place, fields](Reply<QaResult>&& reply) {
+                self->on_reply(place, fields, reply);
+              }));
+    } catch (const ApiFault& fault) {
+      take(place, fault_line(line.number, fault.error(), id_of_line(line.text)));
+    }
+  }
+
+  void on_reply(std::size_t place, const LineFields& fields, const Reply<QaResult>& reply) {
+    --asked_;
+    if (reply.overloaded) return on_refused(place, *reply.outcome.error());
+    if (const Error* const error = reply.outcome.error()) {
+      take(place,
+           fault_line(lines_[place].number, question_error(call_, *error, false), fields.id_json));
+    } else {
+      take(place, result_line(reply.outcome.value(), fields));
+    }
+    ask_more();
+  }
+
+  // A stream that has not begun is refused as a whole. One that has waits for room: its lines are
+  // accepted work.
+  void on_refused(std::size_t place, const Error& error) {
+    if (ended_ || call_.exchange->gone().stop_requested()) return;
+    if (!begun_ && asked_ == 0 && ready_.empty()) {
+      ended_ = true;
+      return respond_error(call_, error, true);
+    }
+    retry_.insert(place);
+    if (asked_ > 0) return;
+    call_.exchange->run_after(kRetryDelay, [self = shared_from_this()] { self->ask_more(); });
+  }
+
+  // Sends what is next in order.
+  void take(std::size_t place, std::string line) {
+    if (ended_) return;
+    ready_.emplace(place, std::move(line));
+    while (!ready_.empty() && ready_.begin()->first == sent_) {
+      if (!begun_) call_.exchange->begin_stream({.content_type = "application/x-ndjson"});
+      begun_ = true;
+      ++sent_;
+      call_.exchange->write(std::move(ready_.begin()->second), [self = shared_from_this()] {
+        ++self->written_;
+        self->ask_more();
+      });
+      ready_.erase(ready_.begin());
+    }
+    if (sent_ == lines_.size()) finish();
+  }
+
+  void finish() {
+    if (ended_) return;
+    ended_ = true;
+    if (!begun_) call_.exchange->begin_stream({.content_type = "application/x-ndjson"});
+    call_.exchange->end_stream();
+  }
+
+  Call call_;
+  std::vector<BodyLine> lines_;  // views of the exchange's body
+  std::map<std::size_t, std::string> ready_;
+  std::set<std::size_t> retry_;  // refused, to be asked again
+  std::size_t next_ = 0;
+  std::size_t asked_ = 0;  // by the service
+  std::size_t sent_ = 0;
+  std::size_t written_ = 0;
+  bool begun_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+void stream_answers(const Call& call) {
+  std::make_shared<AnswerStream>(call)->ask_more();
+}
+
+}  // namespace deformer::serve

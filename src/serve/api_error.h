@@ -1,0 +1,41 @@
+// What a client is told when its request fails: one form on all routes.
+#pragma once
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "deformer/error.h"
+#include "serve/message.h"
+
+namespace deformer::serve {
+
+struct ApiError {
+  int status = 500;
+  std::string code;  ///< for programs, e.g. "invalid_request"; docs/service.md lists them
+  std::string message;
+  std::string field = {};  ///< path of the field at fault, e.g. "passages[3].text"
+  int retry_after = 0;     ///< seconds; 0 = no such header
+  Headers headers = {};
+};
+
+/// Thrown while a request is read.
+class ApiFault : public std::exception {
+ public:
+  explicit ApiFault(ApiError error) : error_(std::move(error)) {}
+  [[nodiscard]] const ApiError& error() const noexcept { return error_; }
+  [[nodiscard]] const char* what() const noexcept override { return error_.message.c_str(); }
+
+ private:
+  ApiError error_;
+};
+
+/// What an outcome's error is to a client.
+[[nodiscard]] ApiError to_api_error(const Error& error);
+
+/// {"code": ..., "message": ..., "field": ...}; `field` only where there is one.
+[[nodiscard]] std::string error_object(const ApiError& error);
+/// {"error": {...}} with the status and its headers.
+[[nodiscard]] Response to_response(const ApiError& error);
+
+}  // namespace deformer::serve

@@ -1,0 +1,38 @@
+// One request and what becomes of it: what the routes know of a connection.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <stop_token>
+#include <string>
+
+#include "serve/message.h"
+
+namespace deformer::serve {
+
+/// Made by a connection for each request. All but run() and gone() belong to the connection's
+/// thread: what calls back from another one goes through run(). Exactly one of respond() and
+/// begin_stream() is called; what lets go of an exchange without either answers 500.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+
+  [[nodiscard]] virtual const Request& request() const = 0;
+  /// Stops when the client has left, and when the grace of a stopping server is over.
+  [[nodiscard]] virtual std::stop_token gone() const = 0;
+  /// Runs `function` on the connection's thread, soon.
+  virtual void run(std::function<void()> function) = 0;
+  virtual void run_after(std::chrono::milliseconds delay, std::function<void()> function) = 0;
+
+  virtual void respond(Response response) = 0;
+  /// Sends status and headers; the body follows piece by piece.
+  virtual void begin_stream(const Response& head) = 0;
+  /// `written` is called when the system has taken the piece; never when the connection broke.
+  virtual void write(std::string piece, std::function<void()> written) = 0;
+  virtual void end_stream() = 0;
+
+  /// For log and metrics: the route's pattern, so that no passage id is logged.
+  virtual void set_route(std::string_view route) = 0;
+};
+
+}  // namespace deformer::serve

@@ -1,0 +1,68 @@
+// Handlers of the routes, by file: answers, streams of answers, passages, and what operators ask.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "serve/answer_service.h"
+#include "serve/api.h"
+
+namespace deformer::serve {
+
+// answer_handlers.cpp
+void handle_answer(const Call& call);
+void handle_classify(const Call& call);
+void handle_hugging_face(const Call& call);
+// answer_stream.cpp
+void stream_answers(const Call& call);
+// passage_handlers.cpp
+void handle_put_passage(const Call& call);
+void handle_get_passage(const Call& call);
+void handle_delete_passage(const Call& call);
+// passage_stream.cpp
+void handle_put_passages(const Call& call);
+// status_handlers.cpp
+void handle_livez(const Call& call);
+void handle_readyz(const Call& call);
+void handle_metrics(const Call& call);
+void handle_openapi(const Call& call);
+
+/// When the client leaves, and by when it wants its answer.
+[[nodiscard]] RequestControl control_of(const Call& call,
+                                        std::optional<std::chrono::milliseconds> timeout);
+
+/// The error of a reply as a client sees it.
+[[nodiscard]] ApiError error_of(const Call& call, const Error& error, bool overloaded);
+
+/// What a reply that has no result is answered with.
+void respond_error(const Call& call, const Error& error, bool overloaded);
+
+/// The same for questions, with the field at fault.
+[[nodiscard]] ApiError question_error(const Call& call, const Error& error, bool overloaded);
+
+/// Throws the 400 of a route that the model's task does not have.
+void require_task(const Call& call, bool spans);
+
+/// The lines of a body that are not blank, with their numbers from 1. Throws the 413 of too many.
+struct BodyLine {
+  std::size_t number = 0;
+  std::string_view text;
+};
+[[nodiscard]] std::vector<BodyLine> lines_of(const Call& call);
+
+/// A callback of the service that goes on in the connection's thread.
+template <typename Result, typename Then>
+[[nodiscard]] Done<Result> then_in_connection(const std::shared_ptr<Exchange>& exchange,
+                                              Then&& then) {
+  return [exchange, then = std::forward<Then>(then)](Reply<Result>&& reply) {
+    exchange->run([then, shared = std::make_shared<Reply<Result>>(std::move(reply))] {
+      then(std::move(*shared));
+    });
+  };
+}
+
+}  // namespace deformer::serve

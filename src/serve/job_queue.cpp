@@ -1,0 +1,78 @@
+#include "serve/job_queue.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace deformer::serve {
+namespace {
+
+// Of 20 steps; enough that answering threads get most of a processor.
+constexpr int kLowPriority = 10;
+
+// On Linux the priority is a thread's, and new threads inherit it.
+void lower_priority() {
+  static_cast<void>(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kLowPriority));
+}
+
+}  // namespace
+
+JobQueue::JobQueue(std::size_t max_tokens, Priority priority)
+    : max_tokens_(max_tokens), priority_(priority), thread_([this] { work(); }) {}
+
+JobQueue::~JobQueue() {
+  close();
+}
+
+JobQueue::Admission JobQueue::add(std::size_t tokens, std::function<void(JobState)> job) {
+  const std::scoped_lock lock(mutex_);
+  if (closed_) return Admission::kClosed;
+  if (tokens_ > 0 && tokens_ + tokens > max_tokens_) {
+    ++refused_;
+    return Admission::kFull;
+  }
+  tokens_ += tokens;
+  jobs_.push_back({tokens, std::move(job)});
+  wake_.notify_one();
+  return Admission::kTaken;
+}
+
+void JobQueue::close() {
+  std::thread thread;
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_ = true;
+    wake_.notify_one();
+    thread = std::move(thread_);
+  }
+  if (thread.joinable()) thread.join();
+}
+
+std::size_t JobQueue::tokens() const {
+  const std::scoped_lock lock(mutex_);
+  return tokens_;
+}
+
+std::uint64_t JobQueue::refused() const {
+  const std::scoped_lock lock(mutex_);
+  return refused_;
+}
+
+void JobQueue::work() {
+  if (priority_ == Priority::kLow) lower_priority();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [&] { return closed_ || !jobs_.empty(); });
+    if (jobs_.empty()) return;
+    const Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    const JobState state = closed_ ? JobState::kCancelled : JobState::kRun;
+    lock.unlock();
+    job.run(state);
+    lock.lock();
+    tokens_ -= job.tokens;
+  }
+}
+
+}  // namespace deformer::serve

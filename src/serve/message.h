@@ -1,0 +1,40 @@
+// Requests and responses as the routes see them: no part of the HTTP library.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace deformer::serve {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Request {
+  std::string method;
+  std::string path;  ///< as sent, without the query
+  Headers headers;   ///< in the order of the request
+  std::string body;  ///< empty while only the head has been read
+  std::string remote;
+
+  /// The first header of this name, whatever its case; null when there is none.
+  [[nodiscard]] const std::string* header(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body = {};
+  Headers headers = {};
+};
+
+[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
+
+/// "%C3%AB" and the like as bytes. False for a broken escape.
+[[nodiscard]] bool percent_decode(std::string_view text, std::string& decoded);
+
+/// "application/json; charset=utf-8" -> "application/json", in lower case.
+[[nodiscard]] std::string media_type(std::string_view content_type);
+
+}  // namespace deformer::serve

@@ -1,0 +1,275 @@
+#include "serve/openapi.h"
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "deformer/version.h"
+
+namespace deformer::serve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kJsonType = "application/json";
+constexpr const char* kLinesType = "application/x-ndjson";
+
+Json reference(const std::string& name) {
+  return {{"$ref", "#/components/schemas/" + name}};
+}
+
+Json typed(const char* type, const char* description) {
+  return {{"type", type}, {"description", description}};
+}
+
+Json or_null(const char* type, const char* description) {
+  return {{"type", Json::array({type, "null"})}, {"description", description}};
+}
+
+Json whole(std::int64_t least, std::int64_t most, const char* description) {
+  Json schema = or_null("integer", description);
+  schema["minimum"] = least;
+  schema["maximum"] = most;
+  return schema;
+}
+
+Json closed_object(Json properties, const std::vector<std::string>& required) {
+  Json schema;
+  schema["type"] = "object";
+  schema["properties"] = std::move(properties);
+  if (!required.empty()) schema["required"] = required;
+  schema["additionalProperties"] = false;
+  return schema;
+}
+
+Json id_schema(const char* description) {
+  return {{"type", Json::array({"string", "integer", "null"})}, {"description", description}};
+}
+
+Json question_fields(const ApiOptions& options) {
+  Json fields;
+  fields["id"] = id_schema("Given back as it is.");
+  fields["question"] = typed("string", "The question.");
+  fields["question"]["maxLength"] = options.limits.question_bytes;
+  fields["passage"] = or_null("string", "The text to read.");
+  fields["passage_id"] = id_schema("With passage: its id. Alone: a passage of the store.");
+  fields["timeout_ms"] = whole(1, 86'400'000, "How long the client waits.");
+  return fields;
+}
+
+Json answer_request(const ApiOptions& options) {
+  Json fields = question_fields(options);
+  Json passage;
+  passage["id"] = id_schema("Key of the passage; of the store's where there is no text.");
+  passage["text"] = or_null("string", "The text to read.");
+  fields["passages"] = {{"type", Json::array({"array", "null"})},
+                        {"items", closed_object(std::move(passage), {})},
+                        {"minItems", 1},
+                        {"maxItems", options.limits.passages},
+                        {"description", "In place of passage and passage_id: searched together."}};
+  fields["top_k"] = whole(1, kMaxTopK, "Answers, best first.");
+  fields["max_answer_tokens"] = whole(0, 2'147'483'647, "Longest answer; 0 = the model's own.");
+  fields["align_to_words"] = or_null("boolean", "Answers begin and end where words do.");
+  fields["no_answer"] = or_null("boolean", "Lets \"no answer\" compete.");
+  fields["no_answer_threshold"] = or_null("number", "By how much it has to outscore.");
+  return closed_object(std::move(fields), {"question"});
+}
+
+Json classify_request(const ApiOptions& options) {
+  Json fields = question_fields(options);
+  fields["choices"] = {{"type", "array"},
+                       {"items", {{"type", "string"}}},
+                       {"maxItems", options.limits.choices},
+                       {"description", "RACE alone: what the question is to be answered with."}};
+  return closed_object(std::move(fields), {"question"});
+}
+
+Json hugging_face_request(const ApiOptions& options) {
+  Json inputs;
+  inputs["question"] = typed("string", "The question.");
+  inputs["question"]["maxLength"] = options.limits.question_bytes;
+  inputs["context"] = typed("string", "The text to read.");
+  Json parameters;
+  parameters["top_k"] = whole(1, kMaxTopK, "Answers; more than 1 gives a list.");
+  parameters["topk"] = whole(1, kMaxTopK, "The older name of top_k.");
+  parameters["max_answer_len"] = whole(1, 1'000'000, "Longest answer in tokens.");
+  parameters["align_to_words"] = or_null("boolean", "Answers begin and end where words do.");
+  parameters["handle_impossible_answer"] = or_null("boolean", "Lets \"no answer\" compete.");
+  for (const char* const key : {"doc_stride", "max_seq_len", "max_question_len"}) {
+    parameters[key] = whole(1, 1'000'000, "Taken and not used: the model's own.");
+  }
+  Json fields;
+  fields["inputs"] = closed_object(std::move(inputs), {"question", "context"});
+  fields["parameters"] = closed_object(std::move(parameters), {});
+  fields["parameters"]["type"] = Json::array({"object", "null"});
+  fields["options"] = Json{{"description", "Taken and not used."}};
+  return closed_object(std::move(fields), {"inputs"});
+}
+
+Json answer_result() {
+  Json answer;
+  answer["text"] = typed("string", "Cut from the passage; \"\" for no answer.");
+  answer["no_answer"] = typed("boolean", "There when it is true.");
+  answer["passage_id"] = typed("string", "Of the passage, or its content id.");
+  for (const char* const key : {"start", "end", "byte_start", "byte_end"}) {
+    answer[key] = typed("integer", "Place in the passage; in code points, or in bytes.");
+  }
+  answer["score"] = typed("number", "Start logit + end logit.");
+  answer["probability"] = typed("number", "Share among all spans.");
+  Json fields;
+  fields["id"] = id_schema("The request's.");
+  fields["answers"] = {
+      {"type", "array"},
+      {"items", closed_object(std::move(answer), {"text", "score", "probability"})}};
+  fields["no_answer_score"] = typed("number", "With no_answer.");
+  fields["question_cut"] = typed("boolean", "The question was longer than the model reads.");
+  return closed_object(std::move(fields), {"answers", "question_cut"});
+}
+
+Json class_result() {
+  Json fields;
+  fields["id"] = id_schema("The request's.");
+  fields["label"] = typed("string", "The most probable class or choice.");
+  fields["probabilities"] = {{"type", "object"}, {"additionalProperties", {{"type", "number"}}}};
+  fields["question_cut"] = typed("boolean", "The question was longer than the model reads.");
+  fields["passage_cut"] = typed("boolean", "The passage was longer than the model reads.");
+  return closed_object(std::move(fields), {"label", "probabilities"});
+}
+
+Json hugging_face_result() {
+  Json fields;
+  fields["answer"] = typed("string", "Cut from the context.");
+  fields["score"] = typed("number", "Probability.");
+  fields["start"] = typed("integer", "In code points.");
+  fields["end"] = typed("integer", "In code points.");
+  const Json one = closed_object(std::move(fields), {"answer", "score", "start", "end"});
+  return {{"anyOf", Json::array({one, Json{{"type", "array"}, {"items", one}}})}};
+}
+
+Json schemas(const ApiOptions& options) {
+  Json all;
+  all["AnswerRequest"] = answer_request(options);
+  all["AnswerResult"] = answer_result();
+  all["ClassifyRequest"] = classify_request(options);
+  all["ClassResult"] = class_result();
+  all["HuggingFaceRequest"] = hugging_face_request(options);
+  all["HuggingFaceResult"] = hugging_face_result();
+  all["PassageText"] = closed_object({{"text", {{"type", "string"}}}}, {"text"});
+  all["PassageLine"] = closed_object(
+      {{"id", id_schema("Absent: the text's content id.")}, {"text", {{"type", "string"}}}},
+      {"text"});
+  all["StoredPassage"] = closed_object({{"id", {{"type", "string"}}},
+                                        {"text", {{"type", "string"}}},
+                                        {"tokens", {{"type", "integer"}}},
+                                        {"windows", {{"type", "integer"}}}},
+                                       {"id", "text", "tokens", "windows"});
+  all["PutResult"] = closed_object(
+      {{"id", {{"type", "string"}}}, {"encoded", {{"type", "boolean"}}}}, {"id", "encoded"});
+  all["Error"] = closed_object({{"error", closed_object({{"code", {{"type", "string"}}},
+                                                         {"message", {{"type", "string"}}},
+                                                         {"field", {{"type", "string"}}}},
+                                                        {"code", "message"})}},
+                               {"error"});
+  return all;
+}
+
+Json content(const char* type, Json schema) {
+  return {{type, {{"schema", std::move(schema)}}}};
+}
+
+// A 200 with the given content, and errors.
+Json responses(Json success, const std::vector<int>& errors) {
+  Json all;
+  all["200"] = {{"description", "Done."}, {"content", std::move(success)}};
+  for (const int status : errors) {
+    all[std::to_string(status)] = {{"description", "See error.code."},
+                                   {"content", content(kJsonType, reference("Error"))}};
+  }
+  return all;
+}
+
+Json operation(const char* summary, Json body, Json result) {
+  Json one;
+  one["summary"] = summary;
+  if (!body.is_null()) one["requestBody"] = {{"required", true}, {"content", std::move(body)}};
+  one["responses"] = std::move(result);
+  return one;
+}
+
+Json path_parameter(const char* name) {
+  return Json::array({{{"name", name},
+                       {"in", "path"},
+                       {"required", true},
+                       {"schema", {{"type", "string"}, {"minLength", 1}}}}});
+}
+
+// What any route with a body may answer.
+std::vector<int> body_errors(Access access) {
+  std::vector<int> errors{400, 401, 404, 408, 411, 413, 415, 429, 431, 500, 503, 504};
+  if (access == Access::kWrite) errors.push_back(403);
+  return errors;
+}
+
+void add_passages(Json& paths) {
+  Json one;
+  one["parameters"] = path_parameter("id");
+  one["put"] =
+      operation("Encode and store a passage", content(kJsonType, reference("PassageText")),
+                responses(content(kJsonType, reference("PutResult")), body_errors(Access::kWrite)));
+  one["get"] = operation(
+      "A stored passage", nullptr,
+      responses(content(kJsonType, reference("StoredPassage")), {400, 401, 404, 429, 500, 503}));
+  Json erased = responses(Json::object(), {400, 401, 403, 404, 429, 500, 503});
+  erased.erase("200");
+  erased["204"] = {{"description", "Removed."}};
+  one["delete"] = operation("Remove a passage", nullptr, std::move(erased));
+  paths["/v1/passages/{id}"] = std::move(one);
+  paths["/v1/passages"]["post"] = operation(
+      "Encode and store passages, one a line", content(kLinesType, reference("PassageLine")),
+      responses(content(kLinesType, Json::object()), body_errors(Access::kWrite)));
+}
+
+Json all_paths() {
+  Json paths;
+  Json asked = content(kJsonType, reference("AnswerRequest"));
+  asked[kLinesType] = {{"schema", reference("AnswerRequest")}};
+  Json answered = content(kJsonType, reference("AnswerResult"));
+  answered[kLinesType] = Json::object();
+  paths["/v1/answer"]["post"] =
+      operation("Answer a question, or one a line", std::move(asked),
+                responses(std::move(answered), body_errors(Access::kRead)));
+  paths["/v1/classify"]["post"] = operation(
+      "Judge question and passage", content(kJsonType, reference("ClassifyRequest")),
+      responses(content(kJsonType, reference("ClassResult")), body_errors(Access::kRead)));
+  add_passages(paths);
+  const Json hugging_face = operation(
+      "Answer a question in Hugging Face's form",
+      content(kJsonType, reference("HuggingFaceRequest")),
+      responses(content(kJsonType, reference("HuggingFaceResult")), body_errors(Access::kRead)));
+  paths["/"]["post"] = hugging_face;
+  paths["/models/{name}"] = {{"parameters", path_parameter("name")}, {"post", hugging_face}};
+  const Json text = content("text/plain", {{"type", "string"}});
+  paths["/livez"]["get"] = operation("The process serves", nullptr, responses(text, {}));
+  paths["/readyz"]["get"] = operation("The model is loaded", nullptr, responses(text, {503}));
+  paths["/metrics"]["get"] = operation("Counters for Prometheus", nullptr, responses(text, {401}));
+  paths["/openapi.json"]["get"] =
+      operation("This document", nullptr, responses(content(kJsonType, {{"type", "object"}}), {}));
+  return paths;
+}
+
+}  // namespace
+
+std::string openapi_document(const ApiOptions& options) {
+  Json document;
+  document["openapi"] = "3.1.0";
+  document["info"] = {{"title", "deformer serve"},
+                      {"version", version()},
+                      {"description", "Question answering with passages that are encoded once."},
+                      {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}};
+  document["paths"] = all_paths();
+  document["components"]["schemas"] = schemas(options);
+  document["components"]["securitySchemes"]["bearer"] = {{"type", "http"}, {"scheme", "bearer"}};
+  document["security"] = Json::array({Json::object(), {{"bearer", Json::array()}}});
+  return document.dump(2) + "\n";
+}
+
+}  // namespace deformer::serve

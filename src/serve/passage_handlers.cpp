@@ -1,0 +1,52 @@
+#include "serve/handlers.h"
+#include "serve/response_json.h"
+
+namespace deformer::serve {
+namespace {
+
+ApiError absent(const std::string& id) {
+  return {404, "not_found", "passage \"" + id + "\": expected it in the store, found none", "id"};
+}
+
+}  // namespace
+
+void handle_put_passage(const Call& call) {
+  std::vector<Passage> passages{parse_passage(call.exchange->request().body, call.argument)};
+  call.service->put_passages(
+      std::move(passages), call.exchange->gone(),
+      then_in_connection<PutReport>(call.exchange, [call](Reply<PutReport>&& reply) {
+        if (const Error* const error = reply.outcome.error()) {
+          return respond_error(call, *error, reply.overloaded);
+        }
+        const PutReport& report = reply.outcome.value();
+        call.exchange->respond({.body = put_line(report.ids.front(), report.encoded > 0)});
+      }));
+}
+
+void handle_get_passage(const Call& call) {
+  using Found = std::optional<StoredPassage>;
+  call.service->find_passage(call.argument,
+                             then_in_connection<Found>(call.exchange, [call](Reply<Found>&& reply) {
+                               if (const Error* const error = reply.outcome.error()) {
+                                 return respond_error(call, *error, reply.overloaded);
+                               }
+                               const Found& found = reply.outcome.value();
+                               call.exchange->respond(found ? Response{.body = passage_line(*found)}
+                                                            : to_response(absent(call.argument)));
+                             }));
+}
+
+void handle_delete_passage(const Call& call) {
+  call.service->erase_passage(
+      call.argument,
+      then_in_connection<std::size_t>(call.exchange, [call](Reply<std::size_t>&& reply) {
+        if (const Error* const error = reply.outcome.error()) {
+          return respond_error(call, *error, reply.overloaded);
+        }
+        call.exchange->respond(reply.outcome.value() > 0
+                                   ? Response{.status = 204, .content_type = ""}
+                                   : to_response(absent(call.argument)));
+      }));
+}
+
+}  // namespace deformer::serve

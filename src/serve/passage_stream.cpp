@@ -1,0 +1,116 @@
+// POST /v1/passages with a passage a line: encoded and stored batch by batch, a line out for each.
+#include <algorithm>
+
+#include "serve/handlers.h"
+#include "serve/response_json.h"
+
+namespace deformer::serve {
+namespace {
+
+// One batch is put before the next is asked for, so a long stream leaves room for other writers.
+constexpr std::size_t kBatchPassages = 64;
+constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
+constexpr std::chrono::milliseconds kRetryDelay{50};
+
+// Lives as long as a batch or a piece of the response is under way. Belongs to the connection's
+// thread.
+class PassageStream : public std::enable_shared_from_this<PassageStream> {
+ public:
+  explicit PassageStream(const Call& call) : call_(call), lines_(lines_of(call)) {}
+
+  void put_more() {
+    if (call_.exchange->gone().stop_requested()) return;
+    while (next_ < lines_.size()) {
+      read_batch();
+      if (!batch_.empty()) return put();
+      // Lines at fault alone.
+      flush();
+    }
+    if (!begun_) begin();
+    if (!pending_.empty()) call_.exchange->write(std::exchange(pending_, {}), [] {});
+    call_.exchange->end_stream();
+  }
+
+ private:
+  // Lines of the batch that failed already have their text in `out`, others are empty.
+  void read_batch() {
+    batch_.clear();
+    out_.clear();
+    std::size_t bytes = 0;
+    while (next_ < lines_.size() && batch_.size() < kBatchPassages && bytes < kBatchBytes) {
+      const BodyLine& line = lines_[next_];
+      try {
+        Passage passage = parse_passage(line.text, std::nullopt);
+        const bool known = std::any_of(batch_.begin(), batch_.end(), [&](const Passage& other) {
+          return other.id == passage.id && (!passage.id.empty() || other.text == passage.text);
+        });
+        // An id may come again with another text: the later one is to win.
+        if (known) return;
+        bytes += passage.text.size();
+        batch_.push_back(std::move(passage));
+        out_.emplace_back();
+      } catch (const ApiFault& fault) {
+        out_.push_back(fault_line(line.number, fault.error(), id_of_line(line.text)));
+      }
+      ++next_;
+    }
+  }
+
+  void put() {
+    call_.service->put_passages(
+        batch_, call_.exchange->gone(),
+        then_in_connection<PutReport>(
+            call_.exchange,
+            [self = shared_from_this()](Reply<PutReport>&& reply) { self->on_put(reply); }));
+  }
+
+  void on_put(const Reply<PutReport>& reply) {
+    if (reply.overloaded && !begun_) return respond_error(call_, *reply.outcome.error(), true);
+    if (reply.overloaded) {
+      return call_.exchange->run_after(kRetryDelay, [self = shared_from_this()] { self->put(); });
+    }
+    const Error* const error = reply.outcome.error();
+    std::size_t line = next_ - out_.size();
+    std::size_t place = 0;
+    for (std::string& text : out_) {
+      const BodyLine& from = lines_[line++];
+      if (!text.empty()) continue;
+      text = error == nullptr
+                 ? stored_line(reply.outcome.value().ids.at(place))
+                 : fault_line(from.number, error_of(call_, *error, false), id_of_line(from.text));
+      ++place;
+    }
+    flush();
+    wait_until_written();
+  }
+
+  void begin() {
+    begun_ = true;
+    call_.exchange->begin_stream({.content_type = "application/x-ndjson"});
+  }
+  void flush() {
+    if (!begun_) begin();
+    for (std::string& text : out_) pending_ += text;
+    out_.clear();
+  }
+  void wait_until_written() {
+    call_.exchange->write(std::exchange(pending_, {}),
+                          [self = shared_from_this()] { self->put_more(); });
+  }
+
+  Call call_;
+  std::vector<BodyLine> lines_;  // views of the exchange's body
+  std::size_t next_ = 0;
+  std::vector<Passage> batch_;
+  std::vector<std::string> out_;
+  std::string pending_;
+  bool begun_ = false;
+};
+
+}  // namespace
+
+void handle_put_passages(const Call& call) {
+  std::make_shared<PassageStream>(call)->put_more();
+}
+
+}  // namespace deformer::serve

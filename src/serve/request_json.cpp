@@ -1,0 +1,328 @@
+#include "serve/request_json.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "deformer/dataset.h"
+#include "serve/api_error.h"
+
+namespace deformer::serve {
+namespace {
+
+using Json = nlohmann::json;
+
+// The longest key of a passage store.
+constexpr std::size_t kMaxIdBytes = 500;
+
+[[noreturn]] void fail(const std::string& field, const std::string& message) {
+  throw ApiFault({400, "invalid_request", (field.empty() ? "" : field + ": ") + message, field});
+}
+
+[[noreturn]] void fail_type(const std::string& field, const char* expected, const Json& found) {
+  fail(field, std::string("expected ") + expected + ", found " + found.type_name());
+}
+
+// What follows "[json.exception.parse_error.101] ".
+std::string reason_of(const Json::exception& error) {
+  const std::string text = error.what();
+  const std::size_t end = text.find("] ");
+  return end == std::string::npos ? text : text.substr(end + 2);
+}
+
+Json parse_document(std::string_view text) {
+  try {
+    return Json::parse(text.begin(), text.end());
+  } catch (const Json::exception& error) {
+    throw ApiFault({400, "invalid_json", "broken JSON: " + reason_of(error)});
+  }
+}
+
+// An object's fields, taken one by one; finish() refuses what was not asked for, so that a
+// misspelt option is no default in silence. Null counts as absent.
+class Fields {
+ public:
+  Fields(const Json& object, std::string path) : object_(object), path_(std::move(path)) {
+    if (!object.is_object()) fail_type(path_, "an object", object);
+  }
+
+  const Json* find(const char* key) {
+    known_.emplace_back(key);
+    const auto found = object_.find(key);
+    return found == object_.end() || found->is_null() ? nullptr : &*found;
+  }
+  const Json& require(const char* key) {
+    const Json* const value = find(key);
+    if (value == nullptr) fail(place(key), "expected a value, found none");
+    return *value;
+  }
+  const std::string* find_string(const char* key) {
+    const Json* const value = find(key);
+    return value == nullptr ? nullptr : &as_string(*value, place(key));
+  }
+  const std::string& require_string(const char* key) { return as_string(require(key), place(key)); }
+
+  bool flag(const char* key, bool otherwise) {
+    const Json* const value = find(key);
+    if (value == nullptr) return otherwise;
+    if (!value->is_boolean()) fail_type(place(key), "true or false", *value);
+    return value->get<bool>();
+  }
+  double number(const char* key, double otherwise) {
+    const Json* const value = find(key);
+    if (value == nullptr) return otherwise;
+    if (!value->is_number()) fail_type(place(key), "a number", *value);
+    return value->get<double>();
+  }
+  std::optional<std::int64_t> whole(const char* key, std::int64_t least, std::int64_t most) {
+    const Json* const value = find(key);
+    if (value == nullptr) return std::nullopt;
+    const std::string expected =
+        "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+    if (!value->is_number()) fail_type(place(key), expected.c_str(), *value);
+    const double number = value->get<double>();
+    if (number != std::floor(number) || number < static_cast<double>(least) ||
+        number > static_cast<double>(most)) {
+      fail(place(key), "expected " + expected + ", found " + value->dump());
+    }
+    return static_cast<std::int64_t>(number);
+  }
+  /// A string, or an integer by its digits.
+  std::optional<std::string> passage_id(const char* key) {
+    const Json* const value = find(key);
+    if (value == nullptr) return std::nullopt;
+    if (!value->is_string() && !value->is_number_integer()) {
+      fail_type(place(key), "a string or an integer of at most 64 bits", *value);
+    }
+    std::string id = value->is_string() ? value->get<std::string>() : value->dump();
+    require_id(id, place(key));
+    return id;
+  }
+  std::string id_json(const char* key) {
+    const Json* const value = find(key);
+    if (value == nullptr) return "";
+    if (!value->is_string() && !value->is_number_integer()) {
+      fail_type(place(key), "a string or an integer of at most 64 bits", *value);
+    }
+    return value->dump();
+  }
+
+  void finish() const {
+    for (const auto& [key, value] : object_.items()) {
+      if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+      fail(place(key), "unknown field");
+    }
+  }
+  [[nodiscard]] std::string place(const std::string& key) const {
+    return path_.empty() ? key : path_ + "." + key;
+  }
+
+  static const std::string& as_string(const Json& value, const std::string& field) {
+    if (!value.is_string()) fail_type(field, "a string", value);
+    return value.get_ref<const std::string&>();
+  }
+  static void require_id(const std::string& id, const std::string& field) {
+    if (id.empty() || id.size() > kMaxIdBytes) {
+      fail(field, "expected an id of 1 to " + std::to_string(kMaxIdBytes) + " bytes, found " +
+                      std::to_string(id.size()));
+    }
+  }
+
+ private:
+  const Json& object_;
+  std::string path_;
+  std::vector<std::string> known_;
+};
+
+void require_length(const std::string& text, std::size_t most, const std::string& field) {
+  if (text.size() <= most) return;
+  fail(field,
+       "expected at most " + std::to_string(most) + " bytes, found " + std::to_string(text.size()));
+}
+
+std::string take_question(Fields& fields, const char* key, const RequestLimits& limits) {
+  const std::string& question = fields.require_string(key);
+  require_length(question, limits.question_bytes, fields.place(key));
+  return question;
+}
+
+void add_passage(const std::optional<std::string>& id, const std::string* text,
+                 std::vector<Passage>& passages) {
+  if (text != nullptr && text->empty()) return;
+  passages.push_back({id.value_or(""), text == nullptr ? "" : *text});
+}
+
+// "passage" and "passage_id"; false when the object has neither.
+bool take_one_passage(Fields& fields, std::vector<Passage>& passages) {
+  const std::string* const text = fields.find_string("passage");
+  const std::optional<std::string> id = fields.passage_id("passage_id");
+  if (text == nullptr && !id) return false;
+  add_passage(id, text, passages);
+  return true;
+}
+
+void take_passage_list(const Json& list, std::size_t most, std::vector<Passage>& passages) {
+  if (!list.is_array()) fail_type("passages", "an array", list);
+  if (list.empty() || list.size() > most) {
+    fail("passages", "expected 1 to " + std::to_string(most) + " passages, found " +
+                         std::to_string(list.size()));
+  }
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    Fields entry(list[i], "passages[" + std::to_string(i) + "]");
+    const std::optional<std::string> id = entry.passage_id("id");
+    const std::string* const text = entry.find_string("text");
+    if (!id && text == nullptr) fail(entry.place("text"), "expected a text or an id, found none");
+    entry.finish();
+    add_passage(id, text, passages);
+  }
+}
+
+std::vector<Passage> take_passages(Fields& fields, const RequestLimits& limits) {
+  std::vector<Passage> passages;
+  const bool one = take_one_passage(fields, passages);
+  const Json* const list = fields.find("passages");
+  if (one == (list != nullptr)) {
+    fail(one ? "passages" : "passage",
+         R"(expected either "passages" or "passage" and "passage_id", found )" +
+             std::string(one ? "both" : "neither"));
+  }
+  if (list != nullptr) take_passage_list(*list, limits.passages, passages);
+  return passages;
+}
+
+CallFields take_call_fields(Fields& fields) {
+  CallFields call;
+  call.id_json = fields.id_json("id");
+  if (const auto timeout = fields.whole("timeout_ms", 1, 86'400'000)) {
+    call.timeout = std::chrono::milliseconds(*timeout);
+  }
+  return call;
+}
+
+}  // namespace
+
+AnswerCall parse_answer_call(std::string_view json, const AnswerOptions& defaults,
+                             const RequestLimits& limits) {
+  const Json document = parse_document(json);
+  Fields fields(document, "");
+  AnswerCall call;
+  call.fields = take_call_fields(fields);
+  call.request.question = take_question(fields, "question", limits);
+  call.request.passages = take_passages(fields, limits);
+  AnswerOptions options = defaults;
+  if (const auto top_k = fields.whole("top_k", 1, kMaxTopK)) {
+    options.top_k = static_cast<std::size_t>(*top_k);
+  }
+  if (const auto tokens = fields.whole("max_answer_tokens", 0, std::numeric_limits<int>::max())) {
+    options.max_answer_tokens = static_cast<int>(*tokens);
+  }
+  options.align_to_words = fields.flag("align_to_words", options.align_to_words);
+  options.allow_no_answer = fields.flag("no_answer", options.allow_no_answer);
+  options.no_answer_threshold = fields.number("no_answer_threshold", options.no_answer_threshold);
+  fields.finish();
+  call.request.options = options;
+  return call;
+}
+
+ClassifyCall parse_classify_call(std::string_view json, TaskKind kind,
+                                 const RequestLimits& limits) {
+  const Json document = parse_document(json);
+  Fields fields(document, "");
+  ClassifyCall call;
+  call.fields = take_call_fields(fields);
+  const std::string question = take_question(fields, "question", limits);
+  std::vector<Passage> passages;
+  if (!take_one_passage(fields, passages)) {
+    fail("passage", "expected a passage or a passage_id, found neither");
+  }
+  const Passage passage = passages.empty() ? Passage{} : std::move(passages.front());
+  if (kind == TaskKind::kChoice) {
+    const Json& choices = fields.require("choices");
+    if (!choices.is_array()) fail_type("choices", "an array", choices);
+    if (choices.empty() || choices.size() > limits.choices) {
+      fail("choices", "expected 1 to " + std::to_string(limits.choices) + " choices, found " +
+                          std::to_string(choices.size()));
+    }
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      const std::string place = "choices[" + std::to_string(i) + "]";
+      const std::string& choice = Fields::as_string(choices[i], place);
+      require_length(choice, limits.question_bytes, place);
+      call.choice.choices.push_back(fill_option(question, choice));
+    }
+    call.choice.passage = passage;
+  } else {
+    call.pair.question = question;
+    call.pair.passage = passage;
+  }
+  fields.finish();
+  return call;
+}
+
+HuggingFaceCall parse_hugging_face_call(std::string_view json, const AnswerOptions& defaults,
+                                        const RequestLimits& limits) {
+  const Json document = parse_document(json);
+  Fields fields(document, "");
+  HuggingFaceCall call;
+  Fields inputs(fields.require("inputs"), "inputs");
+  call.request.question = take_question(inputs, "question", limits);
+  add_passage(std::nullopt, &inputs.require_string("context"), call.request.passages);
+  inputs.finish();
+  AnswerOptions options = defaults;
+  if (const Json* const given = fields.find("parameters")) {
+    Fields parameters(*given, "parameters");
+    // Both spellings are in use: the pipeline's was "topk" before.
+    for (const char* const key : {"top_k", "topk"}) {
+      if (const auto top_k = parameters.whole(key, 1, kMaxTopK)) {
+        options.top_k = static_cast<std::size_t>(*top_k);
+      }
+    }
+    if (const auto tokens = parameters.whole("max_answer_len", 1, 1'000'000)) {
+      options.max_answer_tokens = static_cast<int>(*tokens);
+    }
+    options.align_to_words = parameters.flag("align_to_words", options.align_to_words);
+    options.allow_no_answer = parameters.flag("handle_impossible_answer", options.allow_no_answer);
+    // Windows and the longest question are the model's own: stored passages depend on them.
+    for (const char* const key : {"doc_stride", "max_seq_len", "max_question_len"}) {
+      static_cast<void>(parameters.whole(key, 1, 1'000'000));
+    }
+    parameters.finish();
+  }
+  // The Hub's clients may send options of the Hub, as "wait_for_model".
+  static_cast<void>(fields.find("options"));
+  fields.finish();
+  call.as_list = options.top_k > 1;
+  call.request.options = options;
+  return call;
+}
+
+Passage parse_passage(std::string_view json, const std::optional<std::string>& id) {
+  const Json document = parse_document(json);
+  Fields fields(document, "");
+  Passage passage;
+  if (id) {
+    Fields::require_id(*id, "id");
+    passage.id = *id;
+  } else {
+    passage.id = fields.passage_id("id").value_or("");
+  }
+  passage.text = fields.require_string("text");
+  fields.finish();
+  return passage;
+}
+
+std::string id_of_line(std::string_view json) noexcept {
+  try {
+    const Json document = Json::parse(json.begin(), json.end());
+    if (!document.is_object()) return "";
+    const auto id = document.find("id");
+    if (id == document.end()) return "";
+    return id->is_string() || id->is_number_integer() ? id->dump() : "";
+  } catch (const std::exception&) {
+    return "";
+  }
+}
+
+}  // namespace deformer::serve

@@ -1,0 +1,318 @@
+#include "serve/server.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <csignal>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "deformer/error.h"
+#include "serve/connection.h"
+
+namespace deformer::serve {
+namespace {
+
+namespace asio = boost::asio;
+using tcp = asio::ip::tcp;
+using error_code = boost::system::error_code;
+using std::chrono::milliseconds;
+
+// After a failed accept (no file descriptor left), and while as many are connected as may be.
+constexpr milliseconds kAcceptPause{100};
+// For responses to cancelled requests, once the grace is over.
+constexpr milliseconds kLastWords{2'000};
+constexpr milliseconds kStopPoll{20};
+
+asio::ip::address parse_address(const std::string& text) {
+  error_code error;
+  const auto address = asio::ip::make_address(text, error);
+  if (error) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "listen: expected an IPv4 or IPv6 address, found \"" + text + "\"");
+  }
+  return address;
+}
+
+// A connection is a file descriptor: the usual limit of 1,024 is the system's to raise, not ours.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+std::shared_ptr<asio::ssl::context> load_tls(const ServerOptions& options) {
+  if (options.certificate.empty()) return nullptr;
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+                       asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
+                       asio::ssl::context::no_tlsv1_1);
+  error_code error;
+  context->use_certificate_chain_file(options.certificate, error);
+  if (error) {
+    throw Error(ErrorCode::kCorrupt,
+                options.certificate + ": expected a certificate in PEM: " + error.message());
+  }
+  context->use_private_key_file(options.private_key, asio::ssl::context::pem, error);
+  if (error) {
+    throw Error(ErrorCode::kCorrupt,
+                options.private_key +
+                    ": expected the certificate's private key in PEM: " + error.message());
+  }
+  return context;
+}
+
+std::shared_ptr<const ApiKeys> load_keys(const ServerOptions& options) {
+  if (options.api_keys.empty()) return nullptr;
+  return std::make_shared<const ApiKeys>(ApiKeys::load(options.api_keys));
+}
+
+}  // namespace
+
+bool is_loopback(const std::string& address) {
+  return parse_address(address).is_loopback();
+}
+
+struct Server::State {
+  State(ServerOptions with, ApiOptions api_options, std::shared_ptr<const Log> to)
+      : options(std::move(with)),
+        log(std::move(to)),
+        metrics(std::make_shared<Metrics>()),
+        api(std::move(api_options), metrics),
+        context(options, api, *metrics, *log),
+        io(std::max(options.io_threads, 1)),
+        control(asio::make_strand(io)),
+        acceptor(control),
+        signals(control),
+        accept_timer(control),
+        stop_timer(control) {}
+
+  void listen() {
+    const tcp::endpoint endpoint(parse_address(options.address), options.port);
+    error_code error;
+    acceptor.open(endpoint.protocol(), error);
+    if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor.bind(endpoint, error);
+    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+    if (!error) acceptor.non_blocking(true, error);
+    if (error) {
+      throw Error(ErrorCode::kIo, "cannot listen on " + options.address + " port " +
+                                      std::to_string(options.port) + ": " + error.message());
+    }
+    port = acceptor.local_endpoint().port();
+  }
+
+  // ---- Accepting: on `control` ----
+
+  void accept() {
+    acceptor.async_accept(
+        asio::make_strand(io), [this](const error_code& error, tcp::socket socket) {
+          if (!acceptor.is_open()) return;
+          if (!error) enter(std::move(socket));
+          const bool full = context.size() >= options.connections;
+          if (!full && (!error || error == asio::error::connection_aborted)) return accept();
+          if (error) log->error("cannot accept a connection", {{"reason", error.message()}});
+          pause_accepting();
+        });
+  }
+
+  void pause_accepting() {
+    accept_timer.expires_after(kAcceptPause);
+    accept_timer.async_wait([this](const error_code& error) {
+      if (error || !acceptor.is_open()) return;
+      if (context.size() >= options.connections) return pause_accepting();
+      accept();
+    });
+  }
+
+  void enter(tcp::socket socket) {
+    std::shared_ptr<asio::ssl::context> with;
+    {
+      const std::scoped_lock lock(mutex);
+      with = tls;
+    }
+    start_connection(context, std::move(socket), std::move(with));
+  }
+
+  // Who waits to be let in when the door is closed would be reset.
+  void accept_waiting() {
+    error_code error;
+    while (context.size() < options.connections) {
+      tcp::socket socket(asio::make_strand(io));
+      acceptor.accept(socket, error);
+      if (error) return;
+      enter(std::move(socket));
+    }
+  }
+
+  // ---- Stopping: on `control` ----
+
+  void begin_stop() {
+    if (stop_begun) return stop_at_once();
+    stop_begun = true;
+    api.begin_stop();
+    log->info("stopping", {{"connections", std::to_string(context.size()), true}});
+    after(options.drain, [this] { close_door(); });
+  }
+
+  void close_door() {
+    context.closing = true;
+    accept_waiting();
+    error_code ignored;
+    acceptor.close(ignored);
+    for (const auto& connection : context.all()) connection->say_farewell();
+    deadline = std::chrono::steady_clock::now() + options.grace;
+    await_end();
+  }
+
+  void await_end() {
+    if (context.size() == 0) return finish();
+    if (std::chrono::steady_clock::now() < deadline) {
+      return after(kStopPoll, [this] { await_end(); });
+    }
+    log->info("grace is over", {{"connections", std::to_string(context.size()), true}});
+    for (const auto& connection : context.all()) connection->cancel_request();
+    after(kLastWords, [this] { stop_at_once(); });
+  }
+
+  void stop_at_once() {
+    context.closing = true;
+    error_code ignored;
+    acceptor.close(ignored);
+    for (const auto& connection : context.all()) connection->close();
+    finish();
+  }
+
+  void finish() {
+    error_code ignored;
+    signals.cancel(ignored);
+    stop_timer.cancel();
+    accept_timer.cancel();
+    work.reset();
+  }
+
+  template <typename Function>
+  void after(milliseconds delay, Function function) {
+    stop_timer.expires_after(delay);
+    stop_timer.async_wait([function](const error_code& error) {
+      if (!error) function();
+    });
+  }
+
+  void await_signal() {
+    signals.async_wait([this](const error_code& error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP) {
+        reload();
+      } else {
+        begin_stop();
+      }
+      await_signal();
+    });
+  }
+
+  void reload() {
+    try {
+      auto new_tls = load_tls(options);
+      auto new_keys = load_keys(options);
+      api.set_keys(std::move(new_keys));
+      const std::scoped_lock lock(mutex);
+      tls = std::move(new_tls);
+    } catch (const Error& error) {
+      return log->error("keys and certificate stay as they were", {{"reason", error.what()}});
+    }
+    log->info("keys and certificate read anew");
+  }
+
+  ServerOptions options;
+  std::shared_ptr<const Log> log;
+  std::shared_ptr<Metrics> metrics;
+  Api api;
+  ServerContext context;
+  asio::io_context io;
+  asio::strand<asio::io_context::executor_type> control;
+  tcp::acceptor acceptor;
+  asio::signal_set signals;
+  asio::steady_timer accept_timer;
+  asio::steady_timer stop_timer;
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
+  std::mutex mutex;
+  std::shared_ptr<asio::ssl::context> tls;
+  std::chrono::steady_clock::time_point deadline;
+  std::uint16_t port = 0;
+  bool stop_begun = false;
+};
+
+Server::Server(ServerOptions options, ApiOptions api, std::shared_ptr<const Log> log)
+    : state_(std::make_unique<State>(std::move(options), std::move(api), std::move(log))) {
+  raise_descriptor_limit();
+  state_->tls = load_tls(state_->options);
+  state_->api.set_keys(load_keys(state_->options));
+  state_->listen();
+  state_->work.emplace(state_->io.get_executor());
+}
+
+// What the service called back after run() finds its connection closed.
+Server::~Server() {
+  state_->io.restart();
+  state_->io.poll();
+}
+
+void Server::run() {
+  asio::post(state_->control, [state = state_.get()] { state->accept(); });
+  std::vector<std::thread> more;
+  for (int i = 1; i < state_->options.io_threads; ++i) {
+    more.emplace_back([this] { state_->io.run(); });
+  }
+  state_->io.run();
+  for (std::thread& thread : more) thread.join();
+}
+
+void Server::set_service(std::shared_ptr<AnswerService> service) {
+  state_->api.set_service(std::move(service));
+}
+
+void Server::handle_signals() {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) state_->signals.add(signal);
+  state_->await_signal();
+}
+
+void Server::stop() {
+  asio::post(state_->control, [state = state_.get()] {
+    if (!state->stop_begun) state->begin_stop();
+  });
+}
+
+void Server::stop_at_once() {
+  asio::post(state_->control, [state = state_.get()] {
+    state->stop_begun = true;
+    state->api.begin_stop();
+    state->stop_at_once();
+  });
+}
+
+void Server::reload() {
+  asio::post(state_->control, [state = state_.get()] { state->reload(); });
+}
+
+std::uint16_t Server::port() const {
+  return state_->port;
+}
+
+bool Server::stopping() const {
+  return state_->api.stopping();
+}
+
+}  // namespace deformer::serve

@@ -1,0 +1,265 @@
+// What clients do to connections: slow, half-open, pipelined, malformed, gone.
+#include <vector>
+
+#include "serve/server_fixture.h"
+
+namespace deformer::test {
+namespace {
+
+using testing::HasSubstr;
+
+class ConnectionTest : public ServerTest {
+ protected:
+  ConnectionTest() {
+    server_.header_timeout = milliseconds(300);
+    server_.body_timeout = milliseconds(300);
+    server_.idle_timeout = milliseconds(5000);
+  }
+
+  // Until `done` or ten seconds are over.
+  template <typename Done>
+  static bool eventually(const Done& done) {
+    for (int i = 0; i < 1000; ++i) {
+      if (done()) return true;
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    return false;
+  }
+};
+
+TEST_F(ConnectionTest, ServesManyRequestsOneAfterTheOther) {
+  start();
+  HttpClient client(port_);
+  for (int i = 0; i < 20; ++i) {
+    const auto response = client.exchange(http_request("POST", "/v1/answer", kQuestion));
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, 200);
+  }
+}
+
+TEST_F(ConnectionTest, AnswersPipelinedRequestsInOrder) {
+  start();
+  HttpClient client(port_);
+  std::string requests;
+  for (const char* const name : {"a", "b", "c"}) {
+    requests += http_request("POST", "/v1/answer",
+                             R"({"question":")" + std::string(name) + R"(","passage":"t"})");
+  }
+  client.send(requests + http_request("GET", "/livez"));
+  for (const char* const name : {"a", "b", "c"}) {
+    const auto response = client.read_response();
+    ASSERT_TRUE(response);
+    EXPECT_EQ(Json::parse(response->body)["answers"][0]["text"], name);
+  }
+  EXPECT_EQ(client.read_response()->body, "live\n");
+}
+
+TEST_F(ConnectionTest, EndsWhenTheClientSaysSo) {
+  start();
+  HttpClient closing(port_);
+  const auto response =
+      closing.exchange(http_request("GET", "/livez", "", "", "Connection: close\r\n"));
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->headers.at("connection"), "close");
+  EXPECT_TRUE(closing.at_end());
+  HttpClient old(port_);
+  EXPECT_EQ(old.exchange("GET /livez HTTP/1.0\r\n\r\n")->status, 200);
+  EXPECT_TRUE(old.at_end());
+}
+
+// HTTP/1.0 has no chunks: the end of the connection is the end of the stream.
+TEST_F(ConnectionTest, StreamsToOldClientsWithoutChunks) {
+  start();
+  HttpClient client(port_);
+  const std::string body = kQuestion + "\n" + kQuestion + "\n";
+  client.send("POST /v1/answer HTTP/1.0\r\nContent-Type: application/x-ndjson\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body);
+  while (client.read_line() != "\r\n") {
+  }
+  EXPECT_THAT(client.read_line(), testing::StartsWith("{\"answers\""));
+  EXPECT_THAT(client.read_line(), testing::StartsWith("{\"answers\""));
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(ConnectionTest, ReadsBodiesInChunks) {
+  start();
+  HttpClient client(port_);
+  client.send(
+      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n");
+  client.send("5\r\n" + kQuestion.substr(0, 5) + "\r\n");
+  std::ostringstream size;
+  size << std::hex << kQuestion.size() - 5;
+  client.send(size.str() + "\r\n" + kQuestion.substr(5) + "\r\n0\r\n\r\n");
+  EXPECT_EQ(client.read_response()->status, 200);
+}
+
+TEST_F(ConnectionTest, SaysContinueToClientsThatAsk) {
+  start();
+  HttpClient client(port_);
+  client.send(
+      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "Expect: 100-continue\r\nContent-Length: " +
+      std::to_string(kQuestion.size()) + "\r\n\r\n");
+  EXPECT_EQ(client.read_line(), "HTTP/1.1 100 Continue\r\n");
+  EXPECT_EQ(client.read_line(), "\r\n");
+  EXPECT_EQ(client.exchange(kQuestion)->status, 200);
+}
+
+TEST_F(ConnectionTest, RefusesBeforeTheBodyAndTheClientCanReadWhy) {
+  api_.body_bytes = std::size_t{1} << 20;
+  start();
+  HttpClient client(port_);
+  client.send(
+      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "Content-Length: 4000000\r\n\r\n");
+  client.send(std::string(1'000'000, ' '));
+  const auto response = client.read_response();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(response->status, 413);
+  EXPECT_EQ(response->headers.at("connection"), "close");
+}
+
+TEST_F(ConnectionTest, CutsSlowHeadersOff) {
+  start();
+  HttpClient client(port_);
+  client.send("GET /livez HTTP/1.1\r\nX: ");
+  const auto response = client.read_response();
+  ASSERT_TRUE(response);
+  expect_error(*response, 408, "slow_client");
+  EXPECT_TRUE(client.at_end());
+  EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_reads_timed_out_total 1"));
+}
+
+// A byte now and then does not buy time.
+TEST_F(ConnectionTest, CutsHeadersThatTrickleOff) {
+  start();
+  HttpClient client(port_);
+  const auto begin = std::chrono::steady_clock::now();
+  client.send("GET /livez HTTP/1.1\r\nX: ");
+  while (client.send("a") && std::chrono::steady_clock::now() - begin < milliseconds(600)) {
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  EXPECT_EQ(client.read_response()->status, 408);
+}
+
+TEST_F(ConnectionTest, CutsSlowBodiesOff) {
+  start();
+  HttpClient client(port_);
+  client.send(
+      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "Content-Length: 100\r\n\r\n{");
+  EXPECT_EQ(client.read_response()->status, 408);
+}
+
+TEST_F(ConnectionTest, EndsSilentConnectionsQuietly) {
+  server_.idle_timeout = milliseconds(100);
+  start();
+  HttpClient never(port_);
+  EXPECT_TRUE(never.at_end());
+  HttpClient once(port_);
+  EXPECT_EQ(once.exchange(http_request("GET", "/livez"))->status, 200);
+  EXPECT_TRUE(once.at_end());
+}
+
+TEST_F(ConnectionTest, EndsConnectionsThatDoNotRead) {
+  server_.write_timeout = milliseconds(300);
+  api_.limits.question_bytes = std::size_t{1} << 22;
+  start();
+  HttpClient client(port_);
+  // More answer than the system's buffers hold.
+  const std::string question(100'000, 'q');
+  client.send(http_request("POST", "/v1/answer",
+                           R"({"question":")" + question + R"(","passage":"t","top_k":300})"));
+  EXPECT_TRUE(eventually([&] {
+    return get("/metrics").body.find("deformer_writes_timed_out_total 1") != std::string::npos;
+  }));
+  EXPECT_FALSE(client.read_response());
+}
+
+TEST_F(ConnectionTest, HalfOpenOnesDoNotDelayOthers) {
+  server_.header_timeout = milliseconds(5000);
+  start();
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(std::make_unique<HttpClient>(port_));
+    clients.back()->send("POST /v1/answer HTTP/1.1\r\nContent-Le");
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(post("/v1/answer", kQuestion).status, 200);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(2000));
+}
+
+TEST_F(ConnectionTest, AreLimitedInNumberAndOthersWait) {
+  server_.connections = 3;
+  start();
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(std::make_unique<HttpClient>(port_));
+    EXPECT_EQ(clients.back()->exchange(http_request("GET", "/livez"))->status, 200);
+  }
+  HttpClient late(port_);
+  late.send(http_request("GET", "/livez"));
+  clients.pop_back();
+  EXPECT_EQ(late.read_response()->status, 200);
+}
+
+TEST_F(ConnectionTest, AClientThatLeavesCancelsItsRequest) {
+  start();
+  service_->hold();
+  HttpClient resets(port_);
+  resets.send(http_request("POST", "/v1/answer", kQuestion));
+  HttpClient closes(port_);
+  closes.send(http_request("POST", "/v1/answer", kQuestion));
+  HttpClient stays(port_);
+  stays.send(http_request("POST", "/v1/answer", R"({"question":"stays","passage":"t"})"));
+  service_->wait_for_questions(3);
+  resets.reset();
+  closes.close();
+  const auto left = [&] {
+    int count = 0;
+    for (std::size_t i = 0; i < 3; ++i) count += service_->client(i).stop_requested() ? 1 : 0;
+    return count;
+  };
+  EXPECT_TRUE(eventually([&] { return left() == 2; }));
+  service_->release();
+  EXPECT_EQ(Json::parse(stays.read_response()->body)["answers"][0]["text"], "stays");
+  EXPECT_EQ(left(), 2);
+  EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_clients_gone_total 2"));
+}
+
+TEST_F(ConnectionTest, MalformedRequestsGet400) {
+  start();
+  for (const char* const text :
+       {"nonsense\r\n\r\n", "GET /livez HTTP/9.9\r\n\r\n",
+        "GET /livez HTTP/1.1\r\nBad Header\r\n\r\n",
+        "POST /v1/answer HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "POST /v1/answer HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n12345"}) {
+    HttpClient client(port_);
+    const auto response = client.exchange(text);
+    ASSERT_TRUE(response) << text;
+    expect_error(*response, 400, "invalid_http");
+    EXPECT_TRUE(client.at_end());
+  }
+  EXPECT_EQ(get("/livez").status, 200);
+}
+
+TEST_F(ConnectionTest, LongHeadersGet431) {
+  server_.header_bytes = 1000;
+  start();
+  const HttpResponse response = get("/livez", "X: " + std::string(2000, 'x') + "\r\n");
+  expect_error(response, 431, "headers_too_large");
+}
+
+TEST_F(ConnectionTest, HeadGetsNoBody) {
+  start();
+  HttpClient client(port_);
+  client.send("HEAD /livez HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(client.read_line(), HasSubstr("405"));
+  while (client.read_line() != "\r\n") {
+  }
+  EXPECT_EQ(client.exchange(http_request("GET", "/livez"))->body, "live\n");
+}
+
+}  // namespace
+}  // namespace deformer::test

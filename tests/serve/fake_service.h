@@ -1,0 +1,148 @@
+// A service without a model: it says what a test wants, when the test wants it.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "serve/answer_service.h"
+
+namespace deformer::test {
+
+/// Answers every question with itself. Safe for concurrent calls.
+class FakeService : public serve::AnswerService {
+ public:
+  [[nodiscard]] TaskKind kind() const override { return kind_; }
+  [[nodiscard]] const std::vector<std::string>& labels() const override { return labels_; }
+
+  void answer(QaRequest request, serve::Done<QaResult> done) override {
+    const std::scoped_lock lock(mutex_);
+    ++asked_;
+    asked_changed_.notify_all();
+    last_ = request;
+    tokens_of_clients_.push_back(request.control.cancel);
+    if (overloaded_) {
+      return done({Error(ErrorCode::kResourceExhausted, "the queue is full"), true});
+    }
+    if (fault_) return done({*fault_});
+    QaResult result;
+    Answer answer;
+    answer.text = request.question;
+    answer.passage_id = request.passages.front().id;
+    answer.probability = 0.5;
+    result.answers.assign(request.options->top_k, answer);
+    const auto reply = [done = std::move(done), result] { done({result}); };
+    if (!held_) return reply();
+    waiting_.push_back(reply);
+  }
+  void classify(PairRequest request, serve::Done<PairResult> done) override {
+    PairResult result;
+    result.label = request.question == "true" ? 1 : 0;
+    result.probabilities = {0.25, 0.75};
+    done({result});
+  }
+  void choose(ChoiceRequest request, serve::Done<ChoiceResult> done) override {
+    ChoiceResult result;
+    result.choice = static_cast<int>(request.choices.size()) - 1;
+    result.probabilities.assign(request.choices.size(), 0.5);
+    done({result});
+  }
+
+  [[nodiscard]] bool has_store() const override { return true; }
+  void put_passages(std::vector<Passage> passages, const std::stop_token&,
+                    serve::Done<serve::PutReport> done) override {
+    const std::scoped_lock lock(mutex_);
+    if (store_fault_) return done({*store_fault_});
+    serve::PutReport report;
+    for (Passage& passage : passages) {
+      if (passage.id.empty()) passage.id = "content";
+      report.ids.push_back(passage.id);
+      report.encoded += store_[passage.id] == passage.text ? 0 : 1;
+      store_[passage.id] = passage.text;
+    }
+    done({report});
+  }
+  void find_passage(std::string id,
+                    serve::Done<std::optional<serve::StoredPassage>> done) override {
+    const std::scoped_lock lock(mutex_);
+    using Found = std::optional<serve::StoredPassage>;
+    if (store_fault_) return done({*store_fault_});
+    const auto found = store_.find(id);
+    done({found == store_.end() ? Found() : Found({id, found->second, 3, 1})});
+  }
+  void erase_passage(std::string id, serve::Done<std::size_t> done) override {
+    const std::scoped_lock lock(mutex_);
+    done({store_.erase(id)});
+  }
+  void close() override {}
+  [[nodiscard]] serve::ServiceStats stats() const override { return {.retry_after_s = 7}; }
+
+  // What the test does.
+
+  void set_kind(TaskKind kind) { kind_ = kind; }
+  void set_overloaded(bool overloaded) {
+    const std::scoped_lock lock(mutex_);
+    overloaded_ = overloaded;
+  }
+  void set_fault(std::optional<Error> fault) {
+    const std::scoped_lock lock(mutex_);
+    fault_ = std::move(fault);
+  }
+  void set_store_fault(std::optional<Error> fault) {
+    const std::scoped_lock lock(mutex_);
+    store_fault_ = std::move(fault);
+  }
+  /// Answers wait for release().
+  void hold() {
+    const std::scoped_lock lock(mutex_);
+    held_ = true;
+  }
+  void release() {
+    std::vector<std::function<void()>> waiting;
+    {
+      const std::scoped_lock lock(mutex_);
+      held_ = false;
+      waiting.swap(waiting_);
+    }
+    for (const auto& reply : waiting) reply();
+  }
+  void wait_for_questions(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    asked_changed_.wait_for(lock, std::chrono::seconds(10), [&] { return asked_ >= count; });
+  }
+  [[nodiscard]] QaRequest last() const {
+    const std::scoped_lock lock(mutex_);
+    return last_;
+  }
+  [[nodiscard]] std::size_t asked() const {
+    const std::scoped_lock lock(mutex_);
+    return asked_;
+  }
+  [[nodiscard]] std::stop_token client(std::size_t question) const {
+    const std::scoped_lock lock(mutex_);
+    return tokens_of_clients_.at(question);
+  }
+
+ private:
+  TaskKind kind_ = TaskKind::kSpan;
+  std::vector<std::string> labels_{"false", "true"};
+  mutable std::mutex mutex_;
+  std::condition_variable asked_changed_;
+  std::size_t asked_ = 0;
+  QaRequest last_;
+  std::vector<std::stop_token> tokens_of_clients_;
+  std::map<std::string, std::string> store_;
+  std::vector<std::function<void()>> waiting_;
+  std::optional<Error> fault_;
+  std::optional<Error> store_fault_;
+  bool overloaded_ = false;
+  bool held_ = false;
+};
+
+}  // namespace deformer::test

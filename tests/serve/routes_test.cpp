@@ -1,0 +1,367 @@
+// Routes, statuses and forms, over real connections to a service without a model.
+#include <algorithm>
+#include <cctype>
+#include <sstream>
+
+#include "serve/server_fixture.h"
+
+namespace deformer::test {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kLines = "application/x-ndjson";
+
+class Routes : public ServerTest {};
+
+TEST_F(Routes, AnswerInTheToolsForm) {
+  start();
+  const HttpResponse response = post("/v1/answer", kQuestion);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.headers.at("content-type"), "application/json");
+  EXPECT_EQ(response.body,
+            R"({"answers":[{"text":"Who?","passage_id":"","start":0,"end":0,"byte_start":0,)"
+            R"("byte_end":0,"score":0.0,"probability":0.5}],"question_cut":false})"
+            "\n");
+  const HttpResponse with_id =
+      post("/v1/answer", R"({"id":"a","question":"x","passage_id":"p","top_k":2})");
+  EXPECT_EQ(Json::parse(with_id.body)["id"], "a");
+  EXPECT_EQ(Json::parse(with_id.body)["answers"].size(), 2U);
+}
+
+TEST_F(Routes, APassageWithoutTextHasNoAnswers) {
+  start();
+  EXPECT_EQ(post("/v1/answer", R"({"question":"x","passage":""})").body,
+            "{\"answers\":[],\"question_cut\":false}\n");
+  EXPECT_EQ(post("/", R"({"inputs":{"question":"x","context":""}})").status, 200);
+  EXPECT_EQ(service_->asked(), 0U);
+}
+
+TEST_F(Routes, SpeakHuggingFacesForm) {
+  start();
+  const std::string one = R"({"inputs":{"question":"x","context":"t"}})";
+  for (const char* const path : {"/", "/models/deepset/roberta-base-squad2"}) {
+    const HttpResponse response = post(path, one);
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.body, "{\"score\":0.5,\"start\":0,\"end\":0,\"answer\":\"x\"}\n");
+  }
+  const HttpResponse two =
+      post("/", R"({"inputs":{"question":"x","context":"t"},"parameters":{"top_k":2}})");
+  EXPECT_EQ(Json::parse(two.body).size(), 2U);
+}
+
+TEST_F(Routes, ClassifyAndChoose) {
+  service_->set_kind(TaskKind::kClasses);
+  start();
+  EXPECT_EQ(post("/v1/classify", R"({"id":1,"question":"true","passage":"t"})").body,
+            R"({"id":1,"label":"true","probabilities":{"false":0.25,"true":0.75},)"
+            R"("question_cut":false,"passage_cut":false})"
+            "\n");
+  expect_error(post("/v1/answer", kQuestion), 400, "wrong_task");
+  service_->set_kind(TaskKind::kChoice);
+  const Json chosen = Json::parse(
+      post("/v1/classify", R"({"question":"q","passage":"t","choices":["a","b"]})").body);
+  EXPECT_EQ(chosen["label"], "B");
+}
+
+TEST_F(Routes, KeepPassages) {
+  start();
+  const auto put = [&](const std::string& path, const std::string& text) {
+    return http(port_, http_request("PUT", path, Json{{"text", text}}.dump()));
+  };
+  EXPECT_EQ(put("/v1/passages/a%2Fb%20c", "one").body, "{\"id\":\"a/b c\",\"encoded\":true}\n");
+  EXPECT_EQ(put("/v1/passages/a%2Fb%20c", "one").body, "{\"id\":\"a/b c\",\"encoded\":false}\n");
+  const Json found = Json::parse(get("/v1/passages/a%2Fb%20c").body);
+  EXPECT_EQ(found["text"], "one");
+  EXPECT_EQ(found["tokens"], 3);
+  const std::string erase = http_request("DELETE", "/v1/passages/a%2Fb%20c");
+  EXPECT_EQ(http(port_, erase).status, 204);
+  expect_error(http(port_, erase), 404, "not_found", "id");
+  expect_error(get("/v1/passages/a%2Fb%20c"), 404, "not_found", "id");
+  expect_error(get("/v1/passages/%zz"), 400, "invalid_request", "id");
+  expect_error(get("/v1/passages/%2"), 400, "invalid_request", "id");
+}
+
+TEST_F(Routes, TakePassagesALine) {
+  start();
+  const HttpResponse response =
+      post("/v1/passages",
+           "{\"id\":\"a\",\"text\":\"one\"}\n\n{\"text\":5}\n{\"text\":\"two\"}\n"
+           "{\"id\":\"a\",\"text\":\"three\"}",
+           kLines);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.headers.at("content-type"), kLines);
+  EXPECT_EQ(response.body,
+            "{\"id\":\"a\",\"stored\":true}\n"
+            "{\"line\":3,\"error\":{\"code\":\"invalid_request\",\"message\":"
+            "\"text: expected a string, found number\",\"field\":\"text\"}}\n"
+            "{\"id\":\"content\",\"stored\":true}\n"
+            "{\"id\":\"a\",\"stored\":true}\n");
+  EXPECT_EQ(Json::parse(get("/v1/passages/a").body)["text"], "three");
+}
+
+TEST_F(Routes, AStreamHasALineForEachLineInOrder) {
+  start();
+  std::string body;
+  std::string expected;
+  for (int i = 0; i < 300; ++i) {
+    const std::string id = std::to_string(i);
+    body += i % 7 == 3 ? "{\"id\":" + id + "}\n"
+                       : "{\"id\":" + id + ",\"question\":\"q" + id + "\",\"passage\":\"t\"}\r\n";
+    expected += id + (i % 7 == 3 ? " error\n" : " q" + id + "\n");
+  }
+  const HttpResponse response = post("/v1/answer", body, kLines);
+  EXPECT_EQ(response.headers.at("transfer-encoding"), "chunked");
+  std::string found;
+  std::istringstream lines(response.body);
+  for (std::string line; std::getline(lines, line);) {
+    const Json object = Json::parse(line);
+    found +=
+        object["id"].dump() + " " +
+        (object.contains("error") ? "error" : object["answers"][0]["text"].get<std::string>()) +
+        "\n";
+  }
+  EXPECT_EQ(found, expected);
+}
+
+TEST_F(Routes, AStreamSendsAnswersAsTheyCome) {
+  start();
+  service_->hold();
+  HttpClient client(port_);
+  std::string body = "broken\n";
+  for (int i = 0; i < 100; ++i) body += kQuestion + "\n";
+  client.send(http_request("POST", "/v1/answer", body, kLines));
+  while (client.read_line() != "\r\n") {
+  }
+  static_cast<void>(client.read_line());
+  EXPECT_THAT(client.read_line(), HasSubstr("\"line\":1,\"error\""));
+  // No more than a window of them was asked.
+  service_->wait_for_questions(63);
+  EXPECT_LE(service_->asked(), 64U);
+  service_->release();
+  std::string last;
+  for (std::string line = client.read_line(); line != "0\r\n"; line = client.read_line()) {
+    if (line.front() == '{') last = line;
+  }
+  EXPECT_THAT(last, HasSubstr("Who?"));
+  EXPECT_EQ(service_->asked(), 100U);
+}
+
+TEST_F(Routes, AnEmptyStreamIsAnEmptyStream) {
+  start();
+  const HttpResponse response = post("/v1/answer", "\n \n", kLines);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.body, "");
+}
+
+TEST_F(Routes, RefuseAllAlikeWhenThereIsNoRoom) {
+  service_->set_overloaded(true);
+  start();
+  const std::string hugging_face = R"({"inputs":{"question":"x","context":"t"}})";
+  for (const HttpResponse& response :
+       {post("/v1/answer", kQuestion), post("/", hugging_face),
+        post("/v1/answer", kQuestion + "\n" + kQuestion + "\n", kLines)}) {
+    expect_error(response, 429, "overloaded");
+    EXPECT_EQ(response.headers.at("retry-after"), "7");
+  }
+}
+
+// What was accepted with the stream's beginning waits for room instead of failing.
+TEST_F(Routes, AStreamThatHasBegunWaitsForRoom) {
+  start();
+  service_->set_overloaded(true);
+  HttpClient client(port_);
+  client.send(
+      http_request("POST", "/v1/answer", "broken\n" + kQuestion + "\n" + kQuestion + "\n", kLines));
+  service_->wait_for_questions(5);
+  service_->set_overloaded(false);
+  const auto response = client.read_response();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(std::count(response->body.begin(), response->body.end(), '\n'), 3);
+  EXPECT_THAT(response->body, testing::Not(HasSubstr("overloaded")));
+}
+
+TEST_F(Routes, SayWhatWentWrong) {
+  start();
+  const auto fault = [&](ErrorCode code) {
+    service_->set_fault(Error(code, "reason"));
+    return post("/v1/answer", kQuestion);
+  };
+  expect_error(fault(ErrorCode::kInvalidArgument), 400, "invalid_request", "question");
+  expect_error(fault(ErrorCode::kNotFound), 404, "not_found", "passages");
+  expect_error(fault(ErrorCode::kTimedOut), 504, "timed_out");
+  expect_error(fault(ErrorCode::kCancelled), 503, "stopping");
+  expect_error(fault(ErrorCode::kCorrupt), 500, "corrupt");
+  expect_error(fault(ErrorCode::kInternal), 500, "internal");
+  const HttpResponse store = fault(ErrorCode::kIo);
+  expect_error(store, 503, "store_unavailable");
+  EXPECT_THAT(store.body, HasSubstr("reason"));
+  service_->set_fault(std::nullopt);
+  EXPECT_EQ(post("/v1/answer", kQuestion).status, 200);
+  service_->set_store_fault(Error(ErrorCode::kResourceExhausted, "disk full"));
+  expect_error(get("/v1/passages/a"), 503, "store_unavailable");
+  EXPECT_THAT(post("/v1/passages", "{\"text\":\"t\"}", kLines).body, HasSubstr("disk full"));
+}
+
+TEST_F(Routes, NameWhatTheyDoNotHave) {
+  start();
+  expect_error(get("/nothing"), 404, "not_found");
+  expect_error(get("/"), 405, "method_not_allowed");
+  const HttpResponse wrong = get("/v1/answer");
+  expect_error(wrong, 405, "method_not_allowed");
+  EXPECT_EQ(wrong.headers.at("allow"), "POST");
+  EXPECT_EQ(get("/v1/passages/x?y=1").status, 404);
+  EXPECT_EQ(http(port_, http_request("POST", "/v1/passages/x", "{}")).headers.at("allow"),
+            "PUT, GET, DELETE");
+  expect_error(post("/v1/answer", kQuestion, "text/plain"), 415, "unsupported_media_type");
+  expect_error(post("/v1/classify", kQuestion, kLines), 415, "unsupported_media_type");
+  expect_error(http(port_, http_request("POST", "/v1/answer")), 411, "length_required");
+  expect_error(post("/v1/answer", "{"), 400, "invalid_json");
+}
+
+TEST_F(Routes, AreLimited) {
+  api_.body_bytes = 1000;
+  api_.stream_lines = 2;
+  api_.limits.question_bytes = 10;
+  start();
+  expect_error(post("/v1/answer", std::string(1001, ' ')), 413, "too_large");
+  expect_error(http(port_,
+                    "POST /v1/answer HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+                    "Content-Type: application/json\r\n\r\n3e9\r\n" +
+                        std::string(1001, ' ') + "\r\n0\r\n\r\n"),
+               413, "too_large");
+  expect_error(post("/v1/answer", "{}\n{}\n{}\n", kLines), 413, "too_large");
+  expect_error(post("/v1/answer", R"({"question":"01234567890","passage":"t"})"), 400,
+               "invalid_request", "question");
+}
+
+TEST_F(Routes, HaveDeadlines) {
+  api_.timeout = milliseconds(5000);
+  start();
+  const auto left = [&](const std::string& body) {
+    const auto before = std::chrono::steady_clock::now();
+    post("/v1/answer", body);
+    return *service_->last().control.deadline - before;
+  };
+  EXPECT_GT(left(kQuestion), milliseconds(4000));
+  EXPECT_LT(left(R"({"question":"q","passage":"t","timeout_ms":1000})"), milliseconds(3000));
+  EXPECT_LT(left(R"({"question":"q","passage":"t","timeout_ms":9000})"), milliseconds(7000));
+}
+
+TEST_F(Routes, TellOperatorsHowItIs) {
+  start(false);
+  EXPECT_EQ(get("/livez").status, 200);
+  expect_error(get("/readyz"), 503, "loading");
+  expect_error(post("/v1/answer", kQuestion), 503, "loading");
+  EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_ready 0"));
+  running_->set_service(service_);
+  EXPECT_EQ(get("/readyz").status, 200);
+  post("/v1/answer", kQuestion);
+  EXPECT_THAT(get("/metrics").body,
+              HasSubstr("deformer_requests_total{route=\"/v1/answer\",status=\"200\"} 1"));
+}
+
+// Every route of the table is described, and nothing else.
+TEST_F(Routes, AreDescribedByOpenApi) {
+  start();
+  const Json document = Json::parse(get("/openapi.json").body);
+  EXPECT_EQ(document["openapi"], "3.1.0");
+  std::size_t described = 0;
+  for (const auto& [path, operations] : document["paths"].items()) {
+    for (const auto& [method, operation] : operations.items()) {
+      described += method == "parameters" ? 0 : 1;
+    }
+  }
+  EXPECT_EQ(described, serve::routes().size());
+  for (const serve::Route& route : serve::routes()) {
+    std::string method = route.method;
+    std::transform(method.begin(), method.end(), method.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    EXPECT_TRUE(document["paths"][route.pattern].contains(method)) << route.pattern;
+  }
+}
+
+TEST_F(Routes, AskForKeys) {
+  server_.api_keys =
+      write_file("keys", "read reader-key-0123456789\nwrite writer-key-0123456789\n");
+  start();
+  const std::string reader = "Authorization: Bearer reader-key-0123456789\r\n";
+  const std::string writer = "Authorization: Bearer writer-key-0123456789\r\n";
+  const HttpResponse nobody = post("/v1/answer", kQuestion);
+  expect_error(nobody, 401, "unauthorized");
+  EXPECT_EQ(nobody.headers.at("www-authenticate"), "Bearer");
+  expect_error(post("/v1/answer", kQuestion, "application/json",
+                    "Authorization: Bearer other-key-01234567890\r\n"),
+               401, "unauthorized");
+  EXPECT_EQ(post("/v1/answer", kQuestion, "application/json", reader).status, 200);
+  const std::string put = "{\"text\":\"t\"}";
+  expect_error(http(port_, http_request("PUT", "/v1/passages/a", put, "application/json", reader)),
+               403, "forbidden");
+  EXPECT_EQ(
+      http(port_, http_request("PUT", "/v1/passages/a", put, "application/json", writer)).status,
+      200);
+  EXPECT_EQ(get("/livez").status, 200);
+  EXPECT_EQ(get("/readyz").status, 200);
+  EXPECT_EQ(get("/metrics").status, 401);
+  EXPECT_EQ(get("/metrics", reader).status, 200);
+}
+
+TEST_F(Routes, ReadKeysAnew) {
+  server_.api_keys = write_file("keys", "read reader-key-0123456789\n");
+  start();
+  const std::string header = "Authorization: Bearer second-key-0123456789\r\n";
+  EXPECT_EQ(get("/metrics", header).status, 401);
+  static_cast<void>(write_file("keys", "nonsense\n"));
+  running_->reload();
+  EXPECT_EQ(get("/metrics", "Authorization: Bearer reader-key-0123456789\r\n").status, 200);
+  static_cast<void>(write_file("keys", "read second-key-0123456789\n"));
+  running_->reload();
+  EXPECT_EQ(get("/metrics", header).status, 200);
+  EXPECT_THAT(log(), HasSubstr("stay as they were"));
+}
+
+TEST_F(Routes, KnowNoOriginsUnlessTold) {
+  start();
+  const HttpResponse response = get("/livez", "Origin: https://a.example\r\n");
+  EXPECT_EQ(response.headers.count("access-control-allow-origin"), 0U);
+  EXPECT_EQ(http(port_, http_request("OPTIONS", "/v1/answer", "", "",
+                                     "Origin: https://a.example\r\n"
+                                     "Access-Control-Request-Method: POST\r\n"))
+                .status,
+            405);
+}
+
+TEST_F(Routes, LetKnownOriginsIn) {
+  api_.cors_origins = {"https://a.example"};
+  start();
+  EXPECT_EQ(
+      get("/livez", "Origin: https://a.example\r\n").headers.at("access-control-allow-origin"),
+      "https://a.example");
+  EXPECT_EQ(
+      get("/livez", "Origin: https://b.example\r\n").headers.count("access-control-allow-origin"),
+      0U);
+  const HttpResponse preflight = http(
+      port_, http_request("OPTIONS", "/v1/answer", "", "",
+                          "Origin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n"));
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_THAT(preflight.headers.at("access-control-allow-headers"), HasSubstr("Authorization"));
+}
+
+TEST_F(Routes, AreLoggedWithoutTextsOrIds) {
+  start();
+  static_cast<void>(http(
+      port_, http_request("POST", "/v1/answer", kQuestion, "application/json",
+                          "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+                          "\r\n")));
+  static_cast<void>(get("/v1/passages/secret-id"));
+  stop_at_once();
+  const std::string text = log();
+  EXPECT_THAT(text, HasSubstr("\"route\":\"/v1/answer\",\"status\":200"));
+  EXPECT_THAT(text, HasSubstr("\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\""));
+  EXPECT_THAT(text, HasSubstr("/v1/passages/{id}"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("secret-id")));
+  EXPECT_THAT(text, testing::Not(HasSubstr("Who?")));
+}
+
+}  // namespace
+}  // namespace deformer::test

@@ -1,0 +1,320 @@
+// deformer serve as a program: a tiny model, real answers, signals.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+#include <thread>
+
+#include "cli/cli_fixture.h"
+#include "serve/http_client.h"
+
+namespace deformer::test {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+constexpr const char* kLines = "application/x-ndjson";
+
+// A running service; stopped by its process id.
+class Service {
+ public:
+  explicit Service(std::vector<std::string> arguments) : process_(with_tool(std::move(arguments))) {
+    const auto line = process_.read_line(std::chrono::seconds(30));
+    if (!line) throw std::runtime_error("no service");
+    const std::string url = Json::parse(*line)["listening"];
+    port_ = static_cast<std::uint16_t>(std::stoi(url.substr(url.rfind(':') + 1)));
+  }
+  ~Service() {
+    if (running_) ::kill(process_.pid(), SIGKILL);
+  }
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  void wait_until_ready() const {
+    for (int i = 0; i < 3000; ++i) {
+      if (http(port_, http_request("GET", "/readyz")).status == 200) return;
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    FAIL() << "not ready";
+  }
+  [[nodiscard]] HttpResponse post(const std::string& path, const std::string& body,
+                                  const std::string& type = "application/json") const {
+    return http(port_, http_request("POST", path, body, type));
+  }
+  [[nodiscard]] HttpResponse put(const std::string& id, const std::string& text) const {
+    return http(port_, http_request("PUT", "/v1/passages/" + id, Json{{"text", text}}.dump()));
+  }
+  void send(int signal) const { ::kill(process_.pid(), signal); }
+  [[nodiscard]] int wait() {
+    running_ = false;
+    return process_.wait();
+  }
+  [[nodiscard]] std::string log() const { return process_.read_errors(); }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
+
+ private:
+  static std::vector<std::string> with_tool(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {DEFORMER_CLI, "serve", "--listen", "127.0.0.1:0"});
+    return arguments;
+  }
+
+  Process process_;
+  bool running_ = true;
+  std::uint16_t port_ = 0;
+};
+
+class ServeVerb : public CliTest {
+ protected:
+  static std::string question(int i) {
+    static const std::vector<std::string> kQuestions{"Where does the Rhine rise?", "Who swam?",
+                                                     "How many countries?", "Which sea is it?"};
+    static const std::vector<std::string> kTexts{
+        "The Rhine rises in the Alps and flows through six countries to the North Sea.",
+        "Zo\u00eb swam across the caf\u00e9's pond; the Danube was too cold.", "Nothing."};
+    Json line;
+    line["id"] = i;
+    line["question"] = kQuestions[static_cast<std::size_t>(i) % 4];
+    line["passage"] = kTexts[static_cast<std::size_t>(i) % 3];
+    return line.dump();
+  }
+};
+
+TEST_F(ServeVerb, AnswersByteForByteAsTheToolDoes) {
+  const std::string model = write_model();
+  std::string lines;
+  for (int i = 0; i < 24; ++i) lines += question(i) + "\n";
+  const std::string expected = run_ok({"answer", "--model", model, "--jsonl", write("q", lines)});
+  Service service({"--model", model});
+  service.wait_until_ready();
+  const HttpResponse stream = service.post("/v1/answer", lines, kLines);
+  EXPECT_EQ(stream.status, 200);
+  EXPECT_EQ(stream.body, expected);
+  std::istringstream each(expected);
+  for (int i = 0; i < 24; ++i) {
+    std::string line;
+    std::getline(each, line);
+    EXPECT_EQ(service.post("/v1/answer", question(i)).body, line + "\n");
+  }
+  service.send(SIGTERM);
+  EXPECT_EQ(service.wait(), 0);
+}
+
+TEST_F(ServeVerb, ManyClientsGetWhatOneGets) {
+  constexpr int kClients = 32;
+  constexpr int kRequests = 12;
+  Service service({"--model", write_model(), "--batch-tokens", "512"});
+  service.wait_until_ready();
+  std::vector<std::string> alone;
+  for (int i = 0; i < kRequests; ++i) alone.push_back(service.post("/v1/answer", question(i)).body);
+  std::atomic<int> same{0};
+  std::vector<std::thread> clients;
+  for (int client = 0; client < kClients; ++client) {
+    clients.emplace_back([&, client] {
+      HttpClient connection(service.port());
+      for (int i = 0; i < kRequests; ++i) {
+        const int which = (client + i) % kRequests;
+        const auto response =
+            connection.exchange(http_request("POST", "/v1/answer", question(which)));
+        same += response && response->body == alone[static_cast<std::size_t>(which)] ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(same, kClients * kRequests);
+}
+
+TEST_F(ServeVerb, OverloadGivesNothingButAnswersAndRefusals) {
+  Service service({"--model", write_model(), "--queue-tokens", "100"});
+  service.wait_until_ready();
+  std::atomic<int> answered{0};
+  std::atomic<int> refused{0};
+  std::atomic<int> other{0};
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 24; ++client) {
+    clients.emplace_back([&] {
+      for (int i = 0; i < 30; ++i) {
+        const HttpResponse response = service.post("/v1/answer", question(i));
+        if (response.status == 429) EXPECT_GE(std::stoi(response.headers.at("retry-after")), 1);
+        ++(response.status == 200 ? answered : response.status == 429 ? refused : other);
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(other, 0);
+  EXPECT_GT(answered, 0);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(service.post("/v1/answer", question(1)).status, 200);
+}
+
+TEST_F(ServeVerb, KeepsPassagesInItsStore) {
+  const std::string model = write_model();
+  const std::string store = "lmdb:" + path("store");
+  {
+    Service service({"--model", model, "--store", store});
+    service.wait_until_ready();
+    EXPECT_EQ(service.put("rhine", "The Rhine rises in the Alps.").body,
+              "{\"id\":\"rhine\",\"encoded\":true}\n");
+    EXPECT_EQ(service.put("rhine", "The Rhine rises in the Alps.").body,
+              "{\"id\":\"rhine\",\"encoded\":false}\n");
+    const std::string asked = R"({"question":"Where?","passage_id":"rhine"})";
+    EXPECT_EQ(service.post("/v1/answer", asked).status, 200);
+    EXPECT_EQ(service.post("/v1/answer", R"({"question":"Where?","passage_id":"x"})").status, 404);
+    service.send(SIGINT);
+    EXPECT_EQ(service.wait(), 0);
+  }
+  const Json report = Json::parse(run_ok({"inspect", store, "--json"}));
+  EXPECT_EQ(report["passages"], 1);
+}
+
+TEST_F(ServeVerb, WithoutAStorePassagesAreRefused) {
+  Service service({"--model", write_model()});
+  service.wait_until_ready();
+  EXPECT_EQ(service.put("a", "text").status, 400);
+  EXPECT_EQ(http(service.port(), http_request("GET", "/v1/passages/a")).status, 400);
+}
+
+// The encoder has its own thread: a long stream of passages does not stop the answers.
+TEST_F(ServeVerb, AnswersWhilePassagesAreEncoded) {
+  Service service({"--model", write_model(), "--store", "memory:"});
+  service.wait_until_ready();
+  std::string lines;
+  for (int i = 0; i < 1500; ++i) {
+    lines += R"({"id":)" + std::to_string(i) + R"(,"text":"passage number )" + std::to_string(i) +
+             " of the river that rises in the Alps and flows to the sea\"}\n";
+  }
+  std::atomic<bool> done{false};
+  HttpResponse stored;
+  std::thread writer([&] {
+    stored = service.post("/v1/passages", lines, kLines);
+    done = true;
+  });
+  int between = 0;
+  while (!done) between += service.post("/v1/answer", question(between)).status == 200 ? 1 : 0;
+  writer.join();
+  EXPECT_GT(between, 5);
+  EXPECT_EQ(std::count(stored.body.begin(), stored.body.end(), '\n'), 1500);
+  EXPECT_THAT(stored.body, testing::Not(HasSubstr("error")));
+}
+
+TEST_F(ServeVerb, ClassifiesAsTheToolDoes) {
+  const std::string model = write_model("classes", {.task = "boolq"});
+  const Json expected = Json::parse(run_ok({"classify", "--model", model, "--json", "--first",
+                                            "is it old", "--second", "The mill is old."}));
+  Service service({"--model", model});
+  service.wait_until_ready();
+  const Json found = Json::parse(
+      service.post("/v1/classify", R"({"question":"is it old","passage":"The mill is old."})")
+          .body);
+  EXPECT_EQ(found["label"], expected["label"]);
+  EXPECT_EQ(found["probabilities"], expected["probabilities"]);
+}
+
+TEST_F(ServeVerb, StoppingUnderLoadLosesNoRequest) {
+  Service service({"--model", write_model()});
+  service.wait_until_ready();
+  std::atomic<int> lost{0};
+  std::atomic<int> answered{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 16; ++i) {
+    clients.emplace_back([&] {
+      try {
+        for (bool up = true; up;) {
+          HttpClient client(service.port());
+          for (bool open = true; open && up;) {
+            const auto response = client.exchange(http_request("POST", "/v1/answer", question(1)));
+            up = response && response->status == 200;
+            lost += up ? 0 : 1;
+            answered += up ? 1 : 0;
+            open = up && response->headers.count("connection") == 0;
+          }
+        }
+      } catch (const std::runtime_error&) {
+        // The door is closed.
+      }
+    });
+  }
+  while (answered < 100) std::this_thread::sleep_for(milliseconds(1));
+  service.send(SIGTERM);
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(service.wait(), 0);
+  EXPECT_EQ(lost, 0);
+  EXPECT_THAT(service.log(), HasSubstr("stopped"));
+}
+
+TEST_F(ServeVerb, AFailingStoreConcernsWhoNeedsItAndRecovers) {
+  Service service({"--model", write_model(), "--store", "lmdb:" + path("store")});
+  service.wait_until_ready();
+  EXPECT_EQ(service.put("a", "The first passage.").status, 200);
+  // A limit of the file size stands for a full disk.
+  rlimit before{};
+  ASSERT_EQ(::prlimit(service.pid(), RLIMIT_FSIZE, nullptr, &before), 0);
+  rlimit full_disk = before;
+  full_disk.rlim_cur = 1;
+  ASSERT_EQ(::prlimit(service.pid(), RLIMIT_FSIZE, &full_disk, nullptr), 0);
+  const HttpResponse full = service.put("b", "The second passage, which finds no room.");
+  EXPECT_EQ(full.status, 503) << full.body;
+  EXPECT_THAT(full.body, HasSubstr("store_unavailable"));
+  EXPECT_EQ(service.post("/v1/answer", question(1)).status, 200);
+  EXPECT_EQ(service.post("/v1/answer", R"({"question":"Which?","passage_id":"a"})").status, 200);
+  ASSERT_EQ(::prlimit(service.pid(), RLIMIT_FSIZE, &before, nullptr), 0);
+  EXPECT_EQ(service.put("b", "The second passage, which finds room now.").status, 200);
+}
+
+TEST_F(ServeVerb, TakesOptionsFromFileAndEnvironment) {
+  const std::string model = write_model();
+  const std::string config =
+      write("serve.toml", "# a service\nmodel = \"" + model +
+                              "\"\nmax-question-bytes = 10\nlog-level = \"error\"\n"
+                              "cors-origin = [\"https://a.example\", \"https://b.example\"]\n"
+                              "projections = true\n");
+  Service service({"--config", config});
+  service.wait_until_ready();
+  EXPECT_EQ(service.post("/v1/answer", question(1)).status, 200);
+  EXPECT_EQ(service.post("/v1/answer", question(0)).status, 400);
+  EXPECT_EQ(
+      http(service.port(), http_request("GET", "/livez", "", "", "Origin: https://b.example\r\n"))
+          .headers.count("access-control-allow-origin"),
+      1U);
+  // The environment wins over the file, the command line over both.
+  ::setenv("DEFORMER_SERVE_MAX_QUESTION_BYTES", "100", 1);
+  Service second({"--config", config});
+  Service third({"--config", config, "--max-question-bytes", "5"});
+  ::unsetenv("DEFORMER_SERVE_MAX_QUESTION_BYTES");
+  second.wait_until_ready();
+  third.wait_until_ready();
+  EXPECT_EQ(second.post("/v1/answer", question(0)).status, 200);
+  EXPECT_EQ(third.post("/v1/answer", question(1)).status, 400);
+}
+
+TEST_F(ServeVerb, RefusesWhatItCannotServe) {
+  const std::string model = write_model();
+  expect_failure(run({"serve"}), 2, "expected --model DIR");
+  expect_failure(run({"serve", "--model", model, "--listen", "0.0.0.0:0"}), 2,
+                 "others can reach it: expected --api-keys FILE, or --insecure");
+  expect_failure(run({"serve", "--model", model, "--listen", "8080"}), 2, "expected ADDRESS:PORT");
+  expect_failure(run({"serve", "--model", model, "--listen", "127.0.0.1:65536"}), 2,
+                 "expected ADDRESS:PORT");
+  expect_failure(run({"serve", "--model", model, "--tls-cert", "c"}), 2, "expected both or none");
+  expect_failure(run({"serve", "--model", model, "--queue-tokens", "0"}), 2, "--queue-tokens");
+  expect_failure(run({"serve", "--config", write("c", "modle = \"x\"\n")}), 2,
+                 "expected options of serve, found \"modle\"");
+  expect_failure(run({"serve", "--config", write("d", "queue-tokens = -1\n")}), 2,
+                 "--queue-tokens: expected a whole number");
+  expect_failure(run({"serve", "--config", path("none")}), 3, "none");
+}
+
+// It listens before the model is loaded, so the end is that of a program that has begun.
+TEST_F(ServeVerb, EndsWhenItsModelCannotBeLoaded) {
+  const ProcessResult result = run({"serve", "--model", path("none"), "--listen", "127.0.0.1:0"});
+  EXPECT_EQ(result.status, 3);
+  EXPECT_THAT(result.err, HasSubstr("deformer: error: "));
+}
+
+}  // namespace
+}  // namespace deformer::test
