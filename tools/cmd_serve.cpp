@@ -282,7 +282,7 @@ void run_serve(CLI::App& verb, ServeVerbOptions& options) {
     server.set_service(service);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     log->info("ready", {{"model", options.model.model_dir},
-                        {"task", to_string(service->task())},
+                        {"task", to_string(service->kind())},
                         {"seconds", fixed(seconds.count(), 2), true}});
   } catch (...) {
     failure = std::current_exception();
