@@ -148,16 +148,17 @@ TEST_P(PairClassifierTest, ThreadsShareAModel) {
 
 INSTANTIATE_TEST_SUITE_P(
     Models, PairClassifierTest,
-    testing::Values(
-        ClassifierCase{"bert", "boolq", 2}, ClassifierCase{"bert", "mnli", 1},
-        ClassifierCase{"bert", "boolq", 0, Layout::kContinue},
-        ClassifierCase{"bert", "qqp", 0, Layout::kRestart}, ClassifierCase{"mpnet", "boolq", 0},
-        ClassifierCase{"mpnet", "mnli", 2}, ClassifierCase{"roberta", "boolq", 2},
-        ClassifierCase{"roberta", "mnli", 0}, ClassifierCase{"distilbert", "mnli", 2},
-        ClassifierCase{"electra", "qqp", 1}, ClassifierCase{"albert", "boolq", 0},
-        ClassifierCase{"albert", "mnli", 2}, ClassifierCase{"deberta-v2", "boolq", 0},
-        ClassifierCase{"deberta-v2", "mnli", 2}, ClassifierCase{"xlnet", "boolq", 0},
-        ClassifierCase{"xlnet", "mnli", 2}, ClassifierCase{"xlnet", "qqp", 1, Layout::kSlots}),
+    testing::Values(ClassifierCase{"bert", "boolq", 2}, ClassifierCase{"bert", "mnli", 1},
+                    ClassifierCase{"bert", "boolq", 0, Layout::kContinue},
+                    ClassifierCase{"bert", "qqp", 0, Layout::kRestart},
+                    ClassifierCase{"mpnet", "boolq", 0}, ClassifierCase{"mpnet", "mnli", 2},
+                    ClassifierCase{"roberta", "boolq", 2}, ClassifierCase{"roberta", "mnli", 0},
+                    ClassifierCase{"distilbert", "mnli", 2}, ClassifierCase{"electra", "qqp", 1},
+                    ClassifierCase{"albert", "boolq", 0}, ClassifierCase{"albert", "mnli", 2},
+                    ClassifierCase{"deberta-v2", "boolq", 0},
+                    ClassifierCase{"deberta-v2", "mnli", 2}, ClassifierCase{"xlnet", "boolq", 0},
+                    ClassifierCase{"xlnet", "mnli", 2},
+                    ClassifierCase{"xlnet", "qqp", 1, Layout::kSlots}),
     [](const testing::TestParamInfo<ClassifierCase>& entry) {
       std::string name = entry.param.architecture;
       std::erase(name, '-');
