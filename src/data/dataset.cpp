@@ -79,6 +79,13 @@ Example to_example(SquadQuestion question, std::size_t passage) {
   return example;
 }
 
+void add_paragraph(Dataset& dataset, SquadParagraph& paragraph) {
+  for (SquadQuestion& question : paragraph.questions) {
+    dataset.examples.push_back(to_example(std::move(question), dataset.passages.size()));
+  }
+  dataset.passages.push_back({std::move(paragraph.context)});
+}
+
 }  // namespace
 
 std::optional<int> Example::label() const noexcept {
@@ -94,12 +101,7 @@ bool Dataset::is_labelled() const noexcept {
 Dataset to_dataset(SquadDataset squad) {
   Dataset dataset{.name = "squad", .kind = TaskKind::kSpan};
   for (SquadArticle& article : squad.articles) {
-    for (SquadParagraph& paragraph : article.paragraphs) {
-      for (SquadQuestion& question : paragraph.questions) {
-        dataset.examples.push_back(to_example(std::move(question), dataset.passages.size()));
-      }
-      dataset.passages.push_back({std::move(paragraph.context)});
-    }
+    for (SquadParagraph& paragraph : article.paragraphs) add_paragraph(dataset, paragraph);
   }
   return dataset;
 }
