@@ -52,8 +52,8 @@ class ServerTest : public testing::Test {
     return http(port_, http_request("GET", path, "", "", more));
   }
   HttpResponse post(const std::string& path, const std::string& body,
-                                  const std::string& type = "application/json",
-                                  const std::string& more = "") const {
+                    const std::string& type = "application/json",
+                    const std::string& more = "") const {
     return http(port_, http_request("POST", path, body, type, more));
   }
   [[nodiscard]] std::string write_file(const std::string& name, const std::string& text) const {
