@@ -8,12 +8,12 @@ using testing::HasSubstr;
 
 class Main : public CliTest {};
 
-constexpr const char* kVerbs[] = {"answer",   "bench",   "classify", "convert", "encode",
-                                  "evaluate", "inspect",
+constexpr const char* kVerbs[] = {"answer", "bench",    "classify", "convert",
+                                  "encode", "evaluate", "inspect",
 #ifdef DEFORMER_HAS_SERVE
                                   "serve",
 #endif
-                                  "store",    "trace",   "train"};
+                                  "store",  "trace",    "train"};
 
 TEST_F(Main, PrintsItsVersion) {
   EXPECT_THAT(run_ok({"--version"}), testing::MatchesRegex("deformer [0-9]+\\.[0-9]+\\.[0-9]+\n"));
@@ -34,13 +34,12 @@ TEST_F(Main, EveryVerbHasExamplesInItsHelp) {
 }
 
 TEST_F(Main, RefusesAMissingOrUnknownVerb) {
-  expect_failure(
-      run({}), 2,
-      "expected a verb (answer, bench, classify, convert, encode, evaluate, inspect, "
+  expect_failure(run({}), 2,
+                 "expected a verb (answer, bench, classify, convert, encode, evaluate, inspect, "
 #ifdef DEFORMER_HAS_SERVE
-      "serve, "
+                 "serve, "
 #endif
-      "store, trace, train");
+                 "store, trace, train");
   expect_failure(run({"anser"}), 2, "found \"anser\"");
 }
 
