@@ -5,6 +5,22 @@
 #include "serve/response_json.h"
 
 namespace deformer::serve {
+namespace {
+
+// Responds with what `body` makes of the result, or with the error.
+template <typename Result, typename Body>
+Done<Result> respond_with(const Call& call, Body body) {
+  return then_in_connection<Result>(
+      call.exchange, [call, body = std::move(body)](Reply<Result>&& reply) {
+        if (const Error* const error = reply.outcome.error()) {
+          const ApiError told = question_error(call, *error, reply.overloaded);
+          return call.exchange->respond(to_response(told));
+        }
+        call.exchange->respond({.body = body(reply.outcome.value())});
+      });
+}
+
+}  // namespace
 
 RequestControl control_of(const Call& call, std::optional<std::chrono::milliseconds> timeout) {
   const auto longest = call.api.options().timeout;
@@ -66,43 +82,25 @@ void handle_answer(const Call& call) {
   if (call.lines) return stream_answers(call);
   AnswerCall asked = parse_answer_call(call.exchange->request().body, call.api.options().answers,
                                        call.api.options().limits);
-  LineFields fields{.id_json = asked.fields.id_json,
-                    .question = "",
-                    .no_answer_score = asked.request.options->allow_no_answer};
-  if (asked.request.passages.empty()) {
-    return call.exchange->respond({.body = result_line(QaResult{}, fields)});
-  }
+  const LineFields fields{.id_json = asked.fields.id_json,
+                          .question = "",
+                          .no_answer_score = asked.request.options->allow_no_answer};
+  const auto body = [fields](const QaResult& result) { return result_line(result, fields); };
+  if (asked.request.passages.empty()) return call.exchange->respond({.body = body(QaResult{})});
   asked.request.control = control_of(call, asked.fields.timeout);
-  call.service->answer(
-      std::move(asked.request),
-      then_in_connection<QaResult>(
-          call.exchange, [call, fields = std::move(fields)](Reply<QaResult>&& reply) {
-            if (const Error* const error = reply.outcome.error()) {
-              return call.exchange->respond(
-                  to_response(question_error(call, *error, reply.overloaded)));
-            }
-            call.exchange->respond({.body = result_line(reply.outcome.value(), fields)});
-          }));
+  call.service->answer(std::move(asked.request), respond_with<QaResult>(call, body));
 }
 
 void handle_hugging_face(const Call& call) {
   require_task(call, true);
   HuggingFaceCall asked = parse_hugging_face_call(
       call.exchange->request().body, call.api.options().answers, call.api.options().limits);
-  if (asked.request.passages.empty()) {
-    return call.exchange->respond({.body = hugging_face_body(QaResult{}, asked.as_list)});
-  }
+  const auto body = [as_list = asked.as_list](const QaResult& result) {
+    return hugging_face_body(result, as_list);
+  };
+  if (asked.request.passages.empty()) return call.exchange->respond({.body = body(QaResult{})});
   asked.request.control = control_of(call, std::nullopt);
-  call.service->answer(
-      std::move(asked.request),
-      then_in_connection<QaResult>(
-          call.exchange, [call, as_list = asked.as_list](Reply<QaResult>&& reply) {
-            if (const Error* const error = reply.outcome.error()) {
-              return call.exchange->respond(
-                  to_response(question_error(call, *error, reply.overloaded)));
-            }
-            call.exchange->respond({.body = hugging_face_body(reply.outcome.value(), as_list)});
-          }));
+  call.service->answer(std::move(asked.request), respond_with<QaResult>(call, body));
 }
 
 void handle_classify(const Call& call) {
@@ -110,31 +108,20 @@ void handle_classify(const Call& call) {
   const TaskKind kind = call.service->kind();
   ClassifyCall asked =
       parse_classify_call(call.exchange->request().body, kind, call.api.options().limits);
+  const RequestControl control = control_of(call, asked.fields.timeout);
   const std::string id_json = asked.fields.id_json;
   if (kind == TaskKind::kChoice) {
-    asked.choice.control = control_of(call, asked.fields.timeout);
-    return call.service->choose(
-        std::move(asked.choice),
-        then_in_connection<ChoiceResult>(
-            call.exchange, [call, id_json](Reply<ChoiceResult>&& reply) {
-              if (const Error* const error = reply.outcome.error()) {
-                return call.exchange->respond(
-                    to_response(question_error(call, *error, reply.overloaded)));
-              }
-              call.exchange->respond({.body = choice_line(reply.outcome.value(), id_json)});
-            }));
+    asked.choice.control = control;
+    const auto body = [id_json](const ChoiceResult& result) {
+      return choice_line(result, id_json);
+    };
+    return call.service->choose(std::move(asked.choice), respond_with<ChoiceResult>(call, body));
   }
-  asked.pair.control = control_of(call, asked.fields.timeout);
-  call.service->classify(
-      std::move(asked.pair),
-      then_in_connection<PairResult>(call.exchange, [call, id_json](Reply<PairResult>&& reply) {
-        if (const Error* const error = reply.outcome.error()) {
-          return call.exchange->respond(
-              to_response(question_error(call, *error, reply.overloaded)));
-        }
-        call.exchange->respond(
-            {.body = class_line(call.service->labels(), reply.outcome.value(), id_json)});
-      }));
+  asked.pair.control = control;
+  const auto body = [id_json, service = call.service](const PairResult& result) {
+    return class_line(service->labels(), result, id_json);
+  };
+  call.service->classify(std::move(asked.pair), respond_with<PairResult>(call, body));
 }
 
 }  // namespace deformer::serve

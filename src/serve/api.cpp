@@ -137,9 +137,11 @@ void Api::handle(const std::shared_ptr<Exchange>& exchange) const {
 }
 
 std::string_view Api::route_name(const Request& head) {
-  std::string allowed;
-  const Match found = match(head, allowed);
-  return found.route == nullptr ? "other" : found.route->pattern;
+  for (const Route& route : routes()) {
+    std::string_view argument;
+    if (fits(route.pattern, head.path, argument)) return route.pattern;
+  }
+  return "other";
 }
 
 void Api::add_headers(const Request& request, Response& response) const {

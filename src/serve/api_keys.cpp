@@ -51,7 +51,7 @@ ApiKeys ApiKeys::parse(std::string_view text, const std::string& where) {
     if (access.empty() || access.front() == '#') continue;
     if ((access != "read" && access != "write") || key.empty() || !more.empty()) {
       throw Error(ErrorCode::kCorrupt,
-                  place + ": expected \"read KEY\" or \"write KEY\", found something else");
+                  place + R"(: expected "read KEY" or "write KEY", found something else)");
     }
     if (key.size() < kMinKeyBytes) {
       throw Error(ErrorCode::kCorrupt, place + ": expected a key of at least " +

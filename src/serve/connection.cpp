@@ -300,7 +300,7 @@ class HttpConnection final : public Connection,
     timer_.cancel();
     http_10_ = parser_->get().version() < 11;
     keep_alive_ = parser_->get().keep_alive() && !last_;
-    const auto exchange = std::make_shared<HttpExchange<Stream>>(
+    auto exchange = std::make_shared<HttpExchange<Stream>>(
         this->shared_from_this(), std::move(request), request_stop_.get_token(), begin_);
     if (buffer_.size() == 0 && !last_) fill();
     return exchange;
@@ -334,17 +334,17 @@ class HttpConnection final : public Connection,
   // Ends the connection so that the client can read what was sent: no reset.
   void shut_down() {
     arm(Phase::kLingering, kLingerTimeout);
-    if constexpr (kTls) {
-      // Sends close_notify; the peer's own is not waited for longer than the timer.
-      if (!filling_) {
-        return stream_.async_shutdown(
-            [self = this->shared_from_this()](const error_code&) { self->close_now(); });
-      }
-    }
+    if (kTls && !filling_) return shut_down_tls();
     error_code ignored;
     socket().shutdown(tcp::socket::shutdown_send, ignored);
     if (!filling_) buffer_.consume(buffer_.size());
     fill();
+  }
+
+  // Sends close_notify; the peer's own is not waited for longer than the timer.
+  void shut_down_tls() {
+    const auto end = [self = this->shared_from_this()](const error_code&) { self->close_now(); };
+    if constexpr (kTls) stream_.async_shutdown(end);
   }
 
   void close_now() {
@@ -575,7 +575,7 @@ std::size_t ServerContext::size() const {
 }
 
 void start_connection(ServerContext& context, tcp::socket socket,
-                      std::shared_ptr<asio::ssl::context> tls) {
+                      const std::shared_ptr<asio::ssl::context>& tls) {
   const auto enter = [&context](auto connection) {
     context.enter(connection);
     const auto executor = connection->executor();

@@ -53,6 +53,6 @@ struct ServerContext {
 
 /// Reads and answers requests until the connection ends. `tls` may be null.
 void start_connection(ServerContext& context, boost::asio::ip::tcp::socket socket,
-                      std::shared_ptr<boost::asio::ssl::context> tls);
+                      const std::shared_ptr<boost::asio::ssl::context>& tls);
 
 }  // namespace deformer::serve

@@ -43,8 +43,8 @@ void Log::write(LogLevel level, std::string_view message,
   if (level > level_) return;
   const bool json = format_ == LogFormat::kJson;
   const char* const name = level == LogLevel::kError ? "error" : "info";
-  std::string line = json ? "{\"time\":\"" + utc_now() + "\",\"level\":\"" + name +
-                                "\",\"message\":" + json_text(message)
+  std::string line = json ? R"({"time":")" + utc_now() + R"(","level":")" + name +
+                                R"(","message":)" + json_text(message)
                           : utc_now() + " " + name + " " + std::string(message);
   for (const LogField& field : fields) {
     if (json) {

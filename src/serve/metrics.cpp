@@ -115,7 +115,7 @@ std::string Metrics::render(const ServiceStats* stats) const {
                   "route=\"" + route + "\",le=\"" + number(kDurationBounds.at(i)) + "\"",
                   "_bucket");
     }
-    page.sample(std::to_string(durations.count), "route=\"" + route + "\",le=\"+Inf\"", "_bucket");
+    page.sample(std::to_string(durations.count), "route=\"" + route + R"(",le="+Inf")", "_bucket");
     page.sample(number(durations.sum), "route=\"" + route + "\"", "_sum");
     page.sample(std::to_string(durations.count), "route=\"" + route + "\"", "_count");
   }

@@ -32,28 +32,36 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
   }
 
  private:
-  // Lines of the batch that failed already have their text in `out`, others are empty.
+  // Lines of the batch that failed already have their text in `out_`, others are empty.
   void read_batch() {
     batch_.clear();
     out_.clear();
-    std::size_t bytes = 0;
-    while (next_ < lines_.size() && batch_.size() < kBatchPassages && bytes < kBatchBytes) {
-      const BodyLine& line = lines_[next_];
-      try {
-        Passage passage = parse_passage(line.text, std::nullopt);
-        const bool known = std::any_of(batch_.begin(), batch_.end(), [&](const Passage& other) {
-          return other.id == passage.id && (!passage.id.empty() || other.text == passage.text);
-        });
-        // An id may come again with another text: the later one is to win.
-        if (known) return;
-        bytes += passage.text.size();
-        batch_.push_back(std::move(passage));
-        out_.emplace_back();
-      } catch (const ApiFault& fault) {
-        out_.push_back(fault_line(line.number, fault.error(), id_of_line(line.text)));
-      }
+    batch_bytes_ = 0;
+    while (next_ < lines_.size() && batch_.size() < kBatchPassages && batch_bytes_ < kBatchBytes) {
+      if (!read_line(lines_[next_])) return;
       ++next_;
     }
+  }
+
+  // False for a passage that has to wait for the next batch.
+  bool read_line(const BodyLine& line) {
+    try {
+      Passage passage = parse_passage(line.text, std::nullopt);
+      // An id may come again with another text: the later one is to win.
+      if (is_in_batch(passage)) return false;
+      batch_bytes_ += passage.text.size();
+      batch_.push_back(std::move(passage));
+      out_.emplace_back();
+    } catch (const ApiFault& fault) {
+      out_.push_back(fault_line(line.number, fault.error(), id_of_line(line.text)));
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool is_in_batch(const Passage& passage) const {
+    return std::any_of(batch_.begin(), batch_.end(), [&](const Passage& other) {
+      return other.id == passage.id && (!passage.id.empty() || other.text == passage.text);
+    });
   }
 
   void put() {
@@ -102,6 +110,7 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
   std::vector<BodyLine> lines_;  // views of the exchange's body
   std::size_t next_ = 0;
   std::vector<Passage> batch_;
+  std::size_t batch_bytes_ = 0;
   std::vector<std::string> out_;
   std::string pending_;
   bool begun_ = false;

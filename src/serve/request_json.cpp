@@ -17,6 +17,8 @@ using Json = nlohmann::json;
 
 // The longest key of a passage store.
 constexpr std::size_t kMaxIdBytes = 500;
+// Of Hugging Face's lengths in tokens.
+constexpr std::int64_t kMaxParameter = 1'000'000;
 
 [[noreturn]] void fail(const std::string& field, const std::string& message) {
   throw ApiFault({400, "invalid_request", (field.empty() ? "" : field + ": ") + message, field});
@@ -202,6 +204,27 @@ CallFields take_call_fields(Fields& fields) {
   return call;
 }
 
+AnswerOptions take_parameters(Fields& fields, AnswerOptions options) {
+  const Json* const given = fields.find("parameters");
+  if (given == nullptr) return options;
+  Fields parameters(*given, "parameters");
+  // Both spellings are in use: the pipeline's was "topk" before.
+  for (const char* const key : {"top_k", "topk"}) {
+    const auto top_k = parameters.whole(key, 1, kMaxTopK);
+    if (top_k) options.top_k = static_cast<std::size_t>(*top_k);
+  }
+  const auto tokens = parameters.whole("max_answer_len", 1, kMaxParameter);
+  if (tokens) options.max_answer_tokens = static_cast<int>(*tokens);
+  options.align_to_words = parameters.flag("align_to_words", options.align_to_words);
+  options.allow_no_answer = parameters.flag("handle_impossible_answer", options.allow_no_answer);
+  // Windows and the longest question are the model's own: stored passages depend on them.
+  for (const char* const key : {"doc_stride", "max_seq_len", "max_question_len"}) {
+    static_cast<void>(parameters.whole(key, 1, kMaxParameter));
+  }
+  parameters.finish();
+  return options;
+}
+
 }  // namespace
 
 AnswerCall parse_answer_call(std::string_view json, const AnswerOptions& defaults,
@@ -270,31 +293,11 @@ HuggingFaceCall parse_hugging_face_call(std::string_view json, const AnswerOptio
   call.request.question = take_question(inputs, "question", limits);
   add_passage(std::nullopt, &inputs.require_string("context"), call.request.passages);
   inputs.finish();
-  AnswerOptions options = defaults;
-  if (const Json* const given = fields.find("parameters")) {
-    Fields parameters(*given, "parameters");
-    // Both spellings are in use: the pipeline's was "topk" before.
-    for (const char* const key : {"top_k", "topk"}) {
-      if (const auto top_k = parameters.whole(key, 1, kMaxTopK)) {
-        options.top_k = static_cast<std::size_t>(*top_k);
-      }
-    }
-    if (const auto tokens = parameters.whole("max_answer_len", 1, 1'000'000)) {
-      options.max_answer_tokens = static_cast<int>(*tokens);
-    }
-    options.align_to_words = parameters.flag("align_to_words", options.align_to_words);
-    options.allow_no_answer = parameters.flag("handle_impossible_answer", options.allow_no_answer);
-    // Windows and the longest question are the model's own: stored passages depend on them.
-    for (const char* const key : {"doc_stride", "max_seq_len", "max_question_len"}) {
-      static_cast<void>(parameters.whole(key, 1, 1'000'000));
-    }
-    parameters.finish();
-  }
+  call.request.options = take_parameters(fields, defaults);
   // The Hub's clients may send options of the Hub, as "wait_for_model".
   static_cast<void>(fields.find("options"));
   fields.finish();
-  call.as_list = options.top_k > 1;
-  call.request.options = options;
+  call.as_list = call.request.options->top_k > 1;
   return call;
 }
 

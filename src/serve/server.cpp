@@ -37,7 +37,7 @@ constexpr milliseconds kStopPoll{20};
 
 asio::ip::address parse_address(const std::string& text) {
   error_code error;
-  const auto address = asio::ip::make_address(text, error);
+  auto address = asio::ip::make_address(text, error);
   if (error) {
     throw Error(ErrorCode::kInvalidArgument,
                 "listen: expected an IPv4 or IPv6 address, found \"" + text + "\"");
@@ -143,7 +143,7 @@ struct Server::State {
       const std::scoped_lock lock(mutex);
       with = tls;
     }
-    start_connection(context, std::move(socket), std::move(with));
+    start_connection(context, std::move(socket), with);
   }
 
   // Who waits to be let in when the door is closed would be reset.

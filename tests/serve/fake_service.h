@@ -39,7 +39,7 @@ class FakeService : public serve::AnswerService {
     result.answers.assign(request.options->top_k, answer);
     const auto reply = [done = std::move(done), result] { done({result}); };
     if (!held_) return reply();
-    waiting_.push_back(reply);
+    waiting_.emplace_back(reply);
   }
   void classify(PairRequest request, serve::Done<PairResult> done) override {
     PairResult result;

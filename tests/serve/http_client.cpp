@@ -108,7 +108,7 @@ std::optional<HttpResponse> HttpClient::read_response() {
     buffer_.erase(0, size);
     return true;
   };
-  if (response.headers.count("content-length") > 0) {
+  if (response.headers.contains("content-length")) {
     if (!take(std::stoul(response.headers["content-length"]))) return std::nullopt;
   } else if (response.headers["transfer-encoding"] == "chunked") {
     while (const std::size_t size = std::stoul("0" + read_line(), nullptr, 16)) {

@@ -13,15 +13,14 @@ using Admission = JobQueue::Admission;
 
 TEST(JobQueue, RunsJobsInOrder) {
   std::vector<int> order;
-  {
-    JobQueue queue(100, JobQueue::Priority::kNormal);
-    std::promise<void> done;
-    for (int i = 0; i < 5; ++i) {
-      EXPECT_EQ(queue.add(1, [&order, i](JobState) { order.push_back(i); }), Admission::kTaken);
-    }
-    EXPECT_EQ(queue.add(1, [&](JobState) { done.set_value(); }), Admission::kTaken);
-    done.get_future().wait();
+  std::promise<void> done;
+  JobQueue queue(100, JobQueue::Priority::kNormal);
+  for (int i = 0; i < 5; ++i) {
+    const auto admission = queue.add(1, [&order, i](JobState) { order.push_back(i); });
+    EXPECT_EQ(admission, Admission::kTaken);
   }
+  EXPECT_EQ(queue.add(1, [&](JobState) { done.set_value(); }), Admission::kTaken);
+  done.get_future().wait();
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3, 4}));
 }
 

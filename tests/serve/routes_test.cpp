@@ -102,26 +102,31 @@ TEST_F(Routes, TakePassagesALine) {
 
 TEST_F(Routes, AStreamHasALineForEachLineInOrder) {
   start();
-  std::string body;
-  std::string expected;
+  std::ostringstream body;
+  std::ostringstream expected;
   for (int i = 0; i < 300; ++i) {
-    const std::string id = std::to_string(i);
-    body += i % 7 == 3 ? "{\"id\":" + id + "}\n"
-                       : "{\"id\":" + id + ",\"question\":\"q" + id + "\",\"passage\":\"t\"}\r\n";
-    expected += id + (i % 7 == 3 ? " error\n" : " q" + id + "\n");
+    Json line{{"id", i}};
+    expected << i;
+    if (i % 7 == 3) {
+      expected << " error\n";
+    } else {
+      line["question"] = "q" + std::to_string(i);
+      line["passage"] = "t";
+      expected << " q" << i << "\n";
+    }
+    body << line.dump() << "\r\n";
   }
-  const HttpResponse response = post("/v1/answer", body, kLines);
+  const HttpResponse response = post("/v1/answer", body.str(), kLines);
   EXPECT_EQ(response.headers.at("transfer-encoding"), "chunked");
-  std::string found;
+  std::ostringstream found;
   std::istringstream lines(response.body);
-  for (std::string line; std::getline(lines, line);) {
-    const Json object = Json::parse(line);
-    found +=
-        object["id"].dump() + " " +
-        (object.contains("error") ? "error" : object["answers"][0]["text"].get<std::string>()) +
-        "\n";
+  for (std::string text; std::getline(lines, text);) {
+    const Json line = Json::parse(text);
+    const bool failed = line.contains("error");
+    found << line["id"] << " " << (failed ? "error" : line["answers"][0]["text"].get<std::string>())
+          << "\n";
   }
-  EXPECT_EQ(found, expected);
+  EXPECT_EQ(found.str(), expected.str());
 }
 
 TEST_F(Routes, AStreamSendsAnswersAsTheyCome) {
@@ -129,7 +134,7 @@ TEST_F(Routes, AStreamSendsAnswersAsTheyCome) {
   service_->hold();
   HttpClient client(port_);
   std::string body = "broken\n";
-  for (int i = 0; i < 100; ++i) body += kQuestion + "\n";
+  for (int i = 0; i < 100; ++i) body.append(kQuestion).append("\n");
   client.send(http_request("POST", "/v1/answer", body, kLines));
   while (client.read_line() != "\r\n") {
   }
@@ -294,7 +299,7 @@ TEST_F(Routes, AskForKeys) {
                     "Authorization: Bearer other-key-01234567890\r\n"),
                401, "unauthorized");
   EXPECT_EQ(post("/v1/answer", kQuestion, "application/json", reader).status, 200);
-  const std::string put = "{\"text\":\"t\"}";
+  const std::string put = R"({"text":"t"})";
   expect_error(http(port_, http_request("PUT", "/v1/passages/a", put, "application/json", reader)),
                403, "forbidden");
   EXPECT_EQ(
