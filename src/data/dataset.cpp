@@ -5,12 +5,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "data/readers.h"
 #include "deformer/error.h"
 
 namespace deformer {
 namespace {
-
-constexpr std::size_t kLetters = 26;
 
 // Adds files one after the other.
 class Joiner {
@@ -148,7 +147,7 @@ std::string fill_option(const std::string& question, const std::string& option) 
 }
 
 std::string option_name(std::size_t option, std::size_t count) {
-  if (count > kLetters) return std::to_string(option);
+  if (count > kOptionLetters) return std::to_string(option);
   return {static_cast<char>('A' + static_cast<char>(option))};
 }
 

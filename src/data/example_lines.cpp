@@ -11,8 +11,6 @@
 namespace deformer {
 namespace {
 
-constexpr std::size_t kLetters = 26;
-
 // A name, or what is written without quotation marks: true, false, 17.
 std::string read_label(const JsonPlace& place) {
   if (place.value().is_boolean()) return place.as_bool() ? "true" : "false";
@@ -22,15 +20,9 @@ std::string read_label(const JsonPlace& place) {
   return label;
 }
 
-std::vector<std::string> read_options(const JsonPlace& line) {
+std::vector<std::string> read_line_options(const JsonPlace& line) {
   const std::optional<JsonPlace> choices = line.find("choices");
-  const JsonPlace list = choices ? *choices : line.at("options");
-  if (list.size() < 2) {
-    fail_reading(list.where(), "at least two options", std::to_string(list.size()));
-  }
-  std::vector<std::string> options;
-  for (std::size_t i = 0; i < list.size(); ++i) options.push_back(list.at(i).as_string());
-  return options;
+  return read_options(choices ? *choices : line.at("options"));
 }
 
 int read_answer(const JsonPlace& place, std::size_t options) {
@@ -39,7 +31,7 @@ int read_answer(const JsonPlace& place, std::size_t options) {
     const std::string& letter = place.as_string();
     const std::size_t answer =
         letter.size() == 1 ? static_cast<std::size_t>(letter.front()) - 'A' : options;
-    if (answer < options && answer < kLetters) return static_cast<int>(answer);
+    if (answer < options && answer < kOptionLetters) return static_cast<int>(answer);
     fail_reading(place.where(), "an option's letter, or its number from 0 to " + last,
                  in_quotes(letter));
   }
@@ -87,7 +79,7 @@ Dataset load_choice_lines(const std::filesystem::path& path) {
   Dataset dataset{.name = "choice", .kind = TaskKind::kChoice};
   read_lines(path, dataset, [](const JsonPlace& line, Example& example) {
     const std::string& question = line.at("question").as_string();
-    for (const std::string& option : read_options(line)) {
+    for (const std::string& option : read_line_options(line)) {
       example.questions.push_back(fill_option(question, option));
     }
     const std::optional<JsonPlace> answer = line.find("answer");

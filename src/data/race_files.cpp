@@ -14,8 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kLetters = 26;
-
 // Of a list that has one element a question.
 void require_size(const JsonPlace& list, std::size_t questions) {
   if (list.size() == questions) return;
@@ -23,17 +21,8 @@ void require_size(const JsonPlace& list, std::size_t questions) {
                std::to_string(list.size()));
 }
 
-std::vector<std::string> read_options(const JsonPlace& list) {
-  if (list.size() < 2) {
-    fail_reading(list.where(), "at least two options", std::to_string(list.size()));
-  }
-  std::vector<std::string> options;
-  for (std::size_t i = 0; i < list.size(); ++i) options.push_back(list.at(i).as_string());
-  return options;
-}
-
 int read_answer(const JsonPlace& place, std::size_t options) {
-  if (options > kLetters) {
+  if (options > kOptionLetters) {
     fail_reading(place.where(), "a letter, so at most 26 options",
                  std::to_string(options) + " options");
   }

@@ -12,6 +12,15 @@ void fail_reading(const std::string& where, const std::string& expected, const s
   throw Error(ErrorCode::kCorrupt, where + ": expected " + expected + ", found " + found);
 }
 
+std::vector<std::string> read_options(const JsonPlace& list) {
+  if (list.size() < 2) {
+    fail_reading(list.where(), "at least two options", std::to_string(list.size()));
+  }
+  std::vector<std::string> options;
+  for (std::size_t i = 0; i < list.size(); ++i) options.push_back(list.at(i).as_string());
+  return options;
+}
+
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShown = 40;
   const std::string shown =

@@ -7,10 +7,16 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "deformer/dataset.h"
 
 namespace deformer {
+
+class JsonPlace;
+
+/// Options that letters can name: "A" to "Z".
+inline constexpr std::size_t kOptionLetters = 26;
 
 [[nodiscard]] Dataset load_boolq(const std::filesystem::path& path);
 [[nodiscard]] Dataset load_mnli(const std::filesystem::path& path);
@@ -27,6 +33,9 @@ namespace deformer {
 /// "FILE: line N"
 [[nodiscard]] std::string in_line(const std::string& file, std::size_t line);
 [[nodiscard]] bool is_blank(std::string_view text) noexcept;
+
+/// A question's options: texts, at least two. Throws kCorrupt naming the place.
+[[nodiscard]] std::vector<std::string> read_options(const JsonPlace& list);
 
 /// The text of a file. Throws as read_file(), and for a stand-in of a large file.
 [[nodiscard]] std::string read_data_file(const std::filesystem::path& path);

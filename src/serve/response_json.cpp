@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "deformer/dataset.h"
 #include "serve/answer_json.h"
 
 namespace deformer::serve {
@@ -39,14 +40,9 @@ std::string class_line(const std::vector<std::string>& labels, const PairResult&
 }
 
 std::string choice_line(const ChoiceResult& result, const std::string& id_json) {
-  constexpr std::size_t kLetters = 26;
   const std::size_t count = result.probabilities.size();
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < count; ++i) {
-    names.push_back(count > kLetters
-                        ? std::to_string(i)
-                        : std::string(1, static_cast<char>('A' + static_cast<int>(i))));
-  }
+  for (std::size_t i = 0; i < count; ++i) names.push_back(option_name(i, count));
   return with_id(id_json, label_line(names, static_cast<std::size_t>(result.choice),
                                      result.probabilities, result.cut));
 }

@@ -13,14 +13,12 @@
 #include "nn/guard.h"
 #include "task/attempt.h"
 #include "task/pooled_reading.h"
+#include "task/preparation.h"
 #include "task/reading_engine.h"
 #include "task/span_reading.h"
 
 namespace deformer {
 namespace {
-
-// English has about four bytes a token.
-constexpr std::size_t kBytesPerToken = 4;
 
 // The answer step's own checks.
 void require_model(const std::shared_ptr<const Model>& model,

@@ -155,19 +155,12 @@ void PassageSource::look_up(std::span<const Passage* const> passages,
                             std::vector<ReadyPassage>& ready) {
   if (store_ != nullptr) {
     const StageTimer timer(times_, &StageTimes::read);
-    std::vector<std::string> ids;
-    ids.reserve(passages.size());
-    for (const Passage* passage : passages) ids.push_back(passage->id);
     try {
-      auto found = store_->get(ids);
-      check_found(ids, found);
-      for (std::size_t i = 0; i < passages.size(); ++i) {
-        if (is_fresh(found[i].get(), *passages[i])) ready[i].encoded = std::move(found[i]);
-      }
+      fetch(passages, ready);
     } catch (const Error& error) {
       // A damaged record concerns those alone who ask about it.
       if (error.code() != ErrorCode::kCorrupt) throw;
-      for (std::size_t i = 0; i < passages.size(); ++i) look_up_alone(*passages[i], ready[i]);
+      for (std::size_t i = 0; i < passages.size(); ++i) fetch_alone(*passages[i], ready[i]);
     }
     expect_more_of(ready);
   }
@@ -177,12 +170,22 @@ void PassageSource::look_up(std::span<const Passage* const> passages,
   }
 }
 
-void PassageSource::look_up_alone(const Passage& passage, ReadyPassage& ready) const {
-  const std::vector<std::string> ids{passage.id};
+void PassageSource::fetch(std::span<const Passage* const> passages,
+                          std::span<ReadyPassage> ready) const {
+  std::vector<std::string> ids;
+  ids.reserve(passages.size());
+  for (const Passage* passage : passages) ids.push_back(passage->id);
+  auto found = store_->get(ids);
+  check_found(ids, found);
+  for (std::size_t i = 0; i < passages.size(); ++i) {
+    if (is_fresh(found[i].get(), *passages[i])) ready[i].encoded = std::move(found[i]);
+  }
+}
+
+void PassageSource::fetch_alone(const Passage& passage, ReadyPassage& ready) const {
+  const Passage* const one = &passage;
   try {
-    auto found = store_->get(ids);
-    check_found(ids, found);
-    if (is_fresh(found.front().get(), passage)) ready.encoded = std::move(found.front());
+    fetch({&one, 1}, {&ready, 1});
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kCorrupt) throw;
     ready.error = error;

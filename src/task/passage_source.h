@@ -58,7 +58,8 @@ class PassageSource {
 
  private:
   void look_up(std::span<const Passage* const> passages, std::vector<ReadyPassage>& ready);
-  void look_up_alone(const Passage& passage, ReadyPassage& ready) const;
+  void fetch(std::span<const Passage* const> passages, std::span<ReadyPassage> ready) const;
+  void fetch_alone(const Passage& passage, ReadyPassage& ready) const;
   void expect_more_of(std::span<const ReadyPassage> found);
   void encode_missing(std::span<const Passage* const> passages,
                       std::vector<ReadyPassage>& ready) const;

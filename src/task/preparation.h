@@ -1,6 +1,7 @@
 // Texts made ready for the encoder: token ids, cut to what a model reads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,10 @@
 #include "deformer/tokenizer.h"
 
 namespace deformer {
+
+/// English WordPiece makes about one token of 4 bytes or more: to bound and estimate, where a text
+/// has not been tokenised.
+inline constexpr std::size_t kBytesPerToken = 4;
 
 struct PreparedQuestion {
   std::vector<std::int32_t> ids;  ///< without special tokens, at most max_question_tokens

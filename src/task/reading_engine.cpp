@@ -23,9 +23,6 @@ namespace {
 // Passages that are looked up at once at most.
 constexpr std::size_t kMostPassagesAtOnce = 64;
 
-// English WordPiece makes about one token of 4 bytes or more; used only to bound memory.
-constexpr std::size_t kBytesPerToken = 4;
-
 // Rows of questions under way, in batches: enough for those who ask about one passage to meet,
 // little beside the passages' states.
 constexpr std::size_t kBatchesOfQuestions = 4;
