@@ -134,6 +134,11 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
   verb.add_flag("--train-distance-bias", training.train_distance_bias,
                 "Train MPNet's scores of distances too (slower)")
       ->group(group);
+  verb.add_option("--teacher-answers", training.teacher_answers,
+                  "The teacher's logits, computed once into this file and read from it; for kd "
+                  "without lrs")
+      ->type_name("FILE")
+      ->group(group);
   verb.add_option("--temperature", training.temperature, "Of the distillation")
       ->type_name("X")
       ->check(real_number())

@@ -44,6 +44,7 @@ nlohmann::ordered_json score_json(const TrainingScore& score) {
 
 TrainingHooks TrainingDisplay::hooks() {
   return {.on_data = [this](const TrainingDataReport& data) { show_data(data); },
+          .on_teacher = [this](const TeacherProgress& progress) { show_teacher(progress); },
           .on_step = [this](const TrainingProgress& progress) { show_step(progress); },
           .on_score = [this](const TrainingScore& score) { show_score(score); }};
 }
@@ -61,6 +62,13 @@ void TrainingDisplay::show_data(const TrainingDataReport& data) {
   note("questions left out, answer in no single window", data.split_answers);
   note("questions cut, longer than the model allows", data.cut_questions);
   note("passages cut, longer than the model allows", data.cut_passages);
+}
+
+void TrainingDisplay::show_teacher(const TeacherProgress& progress) {
+  if (!progress_) progress_.emplace(talk_, "teacher", "examples", progress.of);
+  progress_->update(progress.examples,
+                    grouped(static_cast<std::size_t>(progress.tokens_per_second)) + " tokens/s");
+  if (progress.examples == progress.of) progress_.reset();
 }
 
 void TrainingDisplay::show_step(const TrainingProgress& progress) {

@@ -18,6 +18,7 @@ class TrainingDisplay {
 
  private:
   void show_data(const TrainingDataReport& data);
+  void show_teacher(const TeacherProgress& progress);
   void show_step(const TrainingProgress& progress);
   void show_score(const TrainingScore& score);
 

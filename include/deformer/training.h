@@ -80,6 +80,11 @@ struct TrainingOptions {
   /// gradient for them takes attention off its fused kernel.
   bool train_distance_bias = false;
   LossWeights loss_weights = {};
+  /// A file for the teacher's logits of all questions and windows. They are computed once, where
+  /// the file does not hold them yet, and read from there in every step, so that a step with kd
+  /// costs what one without costs. Kept in fp16; belongs to one teacher, layout and set of training
+  /// data. For kd alone: lrs needs the teacher's states. Empty: the teacher runs in every step.
+  std::filesystem::path teacher_answers = {};
   double temperature = 2.0;  ///< of kd (reference code: kd_temperature)
   LrsScale lrs_scale = LrsScale::kRaw;
   Negatives negatives = Negatives::kDrop;
@@ -157,6 +162,13 @@ struct TrainingProgress {
   double seconds_left = 0;
 };
 
+/// How far the teacher's answers are (TrainingOptions::teacher_answers).
+struct TeacherProgress {
+  std::size_t examples = 0;      ///< answered, by earlier runs too
+  std::size_t of = 0;            ///< in all
+  double tokens_per_second = 0;  ///< joint tokens, in this run
+};
+
 /// Score of the held-out questions, in percent. Which numbers there are depends on the kind.
 struct TrainingScore {
   std::uint64_t step = 0;
@@ -171,6 +183,7 @@ struct TrainingScore {
 
 struct TrainingHooks {
   std::function<void(const TrainingDataReport&)> on_data = nullptr;
+  std::function<void(const TeacherProgress&)> on_teacher = nullptr;
   std::function<void(const TrainingProgress&)> on_step = nullptr;
   std::function<void(const TrainingScore&)> on_score = nullptr;
   /// Set from a signal handler or another thread: training writes a checkpoint after the step under
@@ -216,8 +229,9 @@ class DEFORMER_EXPORT Trainer {
   /// options. Throws kInvalidArgument for data of another kind or with a label that the model
   /// lacks, when no example is left or the loss stops being a number (naming step and questions),
   /// when the output directory is the base's or the teacher's, or holds a run and `resume` is not
-  /// asked for; kIncompatible when that run belongs to other options or data, kIo and
-  /// kResourceExhausted when something cannot be written: the last checkpoint stays.
+  /// asked for; kIncompatible when that run belongs to other options or data, or a file of
+  /// teacher's answers to another teacher, layout or data; kIo and kResourceExhausted when
+  /// something cannot be written: the last checkpoint stays.
   TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks = {});
 
   /// What is trained.

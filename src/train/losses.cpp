@@ -7,12 +7,6 @@
 #include "base/check.h"
 
 namespace deformer {
-namespace {
-
-// exp() of it is 0 in fp32, and unlike -infinity it gives no NaN in p log p.
-constexpr double kExcluded = -1e4;
-
-}  // namespace
 
 Candidates make_candidates(const std::vector<std::int64_t>& offsets,
                            const std::vector<std::int64_t>& passage_tokens, bool with_cls,
@@ -40,7 +34,7 @@ at::Tensor candidate_logits(const at::Tensor& logits, const Candidates& candidat
   const at::Tensor picked = logits.index_select(0, candidates.rows.flatten())
                                 .view({candidates.rows.size(0), candidates.rows.size(1), 2})
                                 .to(at::kFloat);
-  return picked.masked_fill(candidates.valid.logical_not().unsqueeze(-1), kExcluded)
+  return picked.masked_fill(candidates.valid.logical_not().unsqueeze(-1), kExcludedLogit)
       .permute({2, 0, 1});
 }
 

@@ -17,6 +17,10 @@ struct LossTerm {
   double count = 0;
 };
 
+/// Logit of a candidate that is none: exp() of it is 0 in fp32, and unlike -infinity it gives no
+/// NaN in p log p.
+inline constexpr float kExcludedLogit = -1e4F;
+
 /// The rows of each pair that may begin or end its answer.
 struct Candidates {
   at::Tensor rows;   ///< [pairs, longest] int64; row 0 stands where a pair has fewer candidates

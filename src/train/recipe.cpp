@@ -27,31 +27,6 @@ std::string hex(std::uint64_t value) {
   return digits;
 }
 
-std::string hash_of(const TrainingSet& set) {
-  Hasher hasher;
-  const auto add = [&](const std::vector<std::int32_t>& ids) {
-    hasher.add(std::as_bytes(std::span(ids)));
-  };
-  for (const auto& question : set.questions) add(question);
-  for (const auto& window : set.windows) add(window);
-  hasher.add(std::as_bytes(std::span(set.pairs)));
-  if (!set.labels.empty()) {
-    hasher.add(static_cast<std::int64_t>(set.pairs_per_example));
-    hasher.add(std::as_bytes(std::span(set.labels)));
-  }
-  return hex(hasher.digest64());
-}
-
-std::string hash_of(const std::vector<Parameter>& parameters) {
-  Hasher hasher;
-  for (const auto& [name, weight] : named_weights(parameters)) {
-    const at::Tensor values = weight.to(at::kCPU).contiguous();
-    hasher.add(name);
-    hasher.add({static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()});
-  }
-  return hex(hasher.digest64());
-}
-
 std::vector<Parameter> frozen_parameters(const TrainReader& reader) {
   std::vector<Parameter> frozen;
   for (Parameter& parameter : reader.parameters()) {
@@ -77,6 +52,31 @@ double* weight_of(LossWeights& weights, std::string_view name) {
 }
 
 }  // namespace
+
+std::string hash_of(const TrainingSet& set) {
+  Hasher hasher;
+  const auto add = [&](const std::vector<std::int32_t>& ids) {
+    hasher.add(std::as_bytes(std::span(ids)));
+  };
+  for (const auto& question : set.questions) add(question);
+  for (const auto& window : set.windows) add(window);
+  hasher.add(std::as_bytes(std::span(set.pairs)));
+  if (!set.labels.empty()) {
+    hasher.add(static_cast<std::int64_t>(set.pairs_per_example));
+    hasher.add(std::as_bytes(std::span(set.labels)));
+  }
+  return hex(hasher.digest64());
+}
+
+std::string hash_of(const std::vector<Parameter>& parameters) {
+  Hasher hasher;
+  for (const auto& [name, weight] : named_weights(parameters)) {
+    const at::Tensor values = weight.to(at::kCPU).contiguous();
+    hasher.add(name);
+    hasher.add({static_cast<const std::byte*>(values.const_data_ptr()), values.nbytes()});
+  }
+  return hex(hasher.digest64());
+}
 
 LossWeights parse_loss_weights(std::string_view text) {
   if (text == "paper") return kPaperLossWeights;
@@ -123,6 +123,10 @@ void validate(const TrainingOptions& options) {
           options.checkpoint_minutes);
   require(options.freeze_layers >= 0, "freeze_layers", "0 or more", options.freeze_layers);
   require(options.threads >= 0, "threads", "0 or more", options.threads);
+  require(options.teacher_answers.empty() || options.loss_weights.kd > 0, "teacher_answers",
+          "a weight of kd above 0", options.loss_weights.kd);
+  require(options.teacher_answers.empty() || options.loss_weights.lrs == 0, "teacher_answers",
+          "no lrs, which needs the teacher's states: a weight of 0", options.loss_weights.lrs);
   require_training_precision(options.precision, options.device);
 }
 
@@ -134,7 +138,7 @@ void require_freezable(int freeze_layers, const ModelConfig& config) {
 }
 
 std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
-                        const TrainReader& student, const TrainReader* teacher) {
+                        const TrainReader& student, const TeacherFacts& teacher) {
   nlohmann::ordered_json recipe;
   if (student.config.task != TaskKind::kSpan) recipe["task"] = set.data_name;
   recipe["split_layers"] = options.split_layers;
@@ -162,7 +166,8 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
   recipe["seed"] = options.seed;
   recipe["parameters"] = named_weights(student.parameters()).size();
   recipe["data"] = hash_of(set);
-  if (teacher != nullptr) recipe["teacher"] = hash_of(teacher->parameters());
+  if (!teacher.weights.empty()) recipe["teacher"] = teacher.weights;
+  if (teacher.answers_in_file) recipe["teacher_answers"] = "fp16";
   // A checkpoint does not hold what is not trained: the base must be the same one.
   const std::vector<Parameter> frozen = frozen_parameters(student);
   if (!frozen.empty()) recipe["frozen"] = hash_of(frozen);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "train/train_reader.h"
 #include "train/training_set.h"
@@ -14,9 +15,19 @@ void validate(const TrainingOptions& options);
 /// Throws kInvalidArgument when no layer would be left to train.
 void require_freezable(int freeze_layers, const ModelConfig& config);
 
+/// Hex digests that tell data and weights apart.
+[[nodiscard]] std::string hash_of(const TrainingSet& set);
+[[nodiscard]] std::string hash_of(const std::vector<Parameter>& parameters);
+
+/// What a recipe says of the teacher.
+struct TeacherFacts {
+  std::string weights;           ///< hash_of(); empty: none
+  bool answers_in_file = false;  ///< TrainingOptions::teacher_answers, in fp16
+};
+
 /// Canonical JSON of all that the weights after a step depend on: options, data, teacher. Two runs
 /// with one recipe on one kind of processor end in the same weights.
 [[nodiscard]] std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
-                                      const TrainReader& student, const TrainReader* teacher);
+                                      const TrainReader& student, const TeacherFacts& teacher);
 
 }  // namespace deformer

@@ -30,10 +30,6 @@ constexpr const char* kTokenizerFiles[] = {"vocab.txt",
                                            "tokenizer.json",
                                            "tokenizer_config.json"};
 
-std::int64_t head_outputs(TaskKind kind, const std::vector<std::string>& labels) {
-  return kind == TaskKind::kChoice ? 1 : std::ssize(labels);
-}
-
 // What is trained, and how much of it the directory has.
 struct TrainConfig {
   ModelConfig config;
@@ -188,6 +184,10 @@ void require_equal(const char* what, std::int64_t expected, std::int64_t found) 
 }
 
 }  // namespace
+
+std::int64_t head_outputs(TaskKind kind, const std::vector<std::string>& labels) {
+  return kind == TaskKind::kChoice ? 1 : std::ssize(labels);
+}
 
 std::shared_ptr<const Model> TrainReader::model(int split_layer) const {
   ModelConfig split = config;

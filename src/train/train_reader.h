@@ -3,9 +3,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "deformer/encoder.h"
@@ -57,6 +59,9 @@ struct TrainReaderOptions {
 /// Model::load, and kIncompatible when the layout does not allow the split.
 [[nodiscard]] TrainReader load_train_reader(const std::filesystem::path& model_dir,
                                             const TrainReaderOptions& options);
+
+/// Numbers that the head of a pooled task gives for a pair: one a class, one for a choice.
+[[nodiscard]] std::int64_t head_outputs(TaskKind kind, const std::vector<std::string>& labels);
 
 /// Throws kIncompatible naming what differs: the two must give one joint sequence the same rows.
 void require_same_shape(const TrainReader& student, const TrainReader& teacher);

@@ -19,6 +19,9 @@
 #include "train/optimizer.h"
 #include "train/process_group.h"
 #include "train/recipe.h"
+#include "train/speedometer.h"
+#include "train/teacher_answers.h"
+#include "train/teacher_run.h"
 #include "train/train_reader.h"
 #include "train/training_log.h"
 #include "train/training_state.h"
@@ -45,25 +48,6 @@ Shared share_step(const std::vector<Parameter>& parameters, const StepLosses& lo
   if (losses.lrs) shared.losses.lrs = numbers[3];
   return shared;
 }
-
-// Speed over the last steps: what the progress line shows.
-class Speedometer {
- public:
-  void add(double seconds, std::size_t tokens) {
-    // About the last 30 steps.
-    constexpr double kKeep = 1.0 - 1.0 / 30;
-    seconds_ = seconds_ * kKeep + seconds;
-    tokens_ = tokens_ * kKeep + static_cast<double>(tokens);
-    steps_ = steps_ * kKeep + 1;
-  }
-  [[nodiscard]] double tokens_per_second() const { return seconds_ > 0 ? tokens_ / seconds_ : 0; }
-  [[nodiscard]] double seconds_per_step() const { return steps_ > 0 ? seconds_ / steps_ : 0; }
-
- private:
-  double seconds_ = 0;
-  double tokens_ = 0;
-  double steps_ = 0;
-};
 
 // One data set, its labels numbered as the head's outputs.
 Dataset make_dataset(std::vector<Dataset> files, const ModelConfig& config) {
@@ -102,12 +86,17 @@ struct Trainer::State {
   void refuse_overwriting() const;
   // Data, order and schedule of this run; continues at the checkpoint when asked to.
   void prepare(std::vector<Dataset> files, const TrainingHooks& hooks);
+  // Completes the file of the teacher's answers, where there is to be one. False: stopped before.
+  [[nodiscard]] bool ask_teacher(const TrainingHooks& hooks);
   void schedule();
   TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks) {
     prepare(std::move(files), hooks);
+    if (!ask_teacher(hooks)) return leave_early();
+    schedule();
     train(hooks);
     return finish(hooks);
   }
+  [[nodiscard]] TrainingResult leave_early();
   void train(const TrainingHooks& hooks);
   TrainingResult finish(const TrainingHooks& hooks);
 
@@ -137,6 +126,8 @@ struct Trainer::State {
 
   Dataset held_out;
   TrainingSet set;
+  TeacherFacts teacher_facts;
+  std::optional<TeacherAnswers> answers;
   std::optional<DataOrder> order;
   std::optional<Adamw> optimizer;
   std::optional<StepRunner> runner;
@@ -222,7 +213,28 @@ void Trainer::State::prepare(std::vector<Dataset> files, const TrainingHooks& ho
   set.report.held_out = held_out.examples.size();
   set.report.questions += set.report.held_out;
   if (leads() && hooks.on_data) hooks.on_data(set.report);
-  schedule();
+}
+
+bool Trainer::State::ask_teacher(const TrainingHooks& hooks) {
+  if (!teacher) return true;
+  teacher_facts = {.weights = hash_of(teacher->parameters()),
+                   .answers_in_file = !options.teacher_answers.empty()};
+  if (!teacher_facts.answers_in_file) return true;
+  const AnswersOwner owner{.teacher = teacher_facts.weights,
+                           .layout = to_string(teacher->config.split.layout),
+                           .data = hash_of(set)};
+  answers.emplace(set, head_outputs(teacher->config.task, teacher->config.labels));
+  const TeacherRun run{*teacher, set, options, owner, group.get()};
+  if (!complete_answers(*answers, run, hooks)) return false;
+  teacher.reset();
+  return true;
+}
+
+// Nothing is trained yet, so there is nothing to keep but the answers.
+TrainingResult Trainer::State::leave_early() {
+  if (group) group->leave();
+  result.data = set.report;
+  return std::move(result);
 }
 
 void Trainer::State::schedule() {
@@ -239,10 +251,13 @@ void Trainer::State::schedule() {
       std::ceil(options.epochs * static_cast<double>(order->steps_per_epoch()))));
   optimizer.emplace(student.trained_parameters(),
                     AdamwOptions{.weight_decay = options.weight_decay});
-  runner.emplace(student, teacher ? &*teacher : nullptr, set, options);
+  runner.emplace(student,
+                 StepTeacher{.reader = teacher ? &*teacher : nullptr,
+                             .answers = answers ? &*answers : nullptr},
+                 set, options);
 
   position = {};
-  position.recipe = make_recipe(options, set, student, teacher ? &*teacher : nullptr);
+  position.recipe = make_recipe(options, set, student, teacher_facts);
   if (options.resume) {
     position = load_training_state(state_path(), position.recipe, *optimizer);
     earlier_seconds = position.seconds;

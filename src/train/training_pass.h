@@ -61,9 +61,10 @@ struct ReaderView {
 
 /// What a reader's forward pass leaves for the losses.
 struct PassStates {
-  at::Tensor logits;               ///< [choices, examples, candidates]
-  std::int64_t first_layer = 0;    ///< the first that is compared
-  std::vector<at::Tensor> layers;  ///< all joint rows of it and the following; empty without lrs
+  at::Tensor logits = {};        ///< [choices, examples, candidates]
+  std::int64_t first_layer = 0;  ///< the first that is compared
+  std::vector<at::Tensor> layers =
+      {};  ///< all joint rows of it and the following; empty without lrs
 };
 
 /// The teacher's states, at split layer 0 and without gradient: the target of every student that

@@ -38,7 +38,7 @@ struct StepRunner::Counts {
   double splits = 1;  // that run in this step
 };
 
-StepRunner::StepRunner(const TrainReader& student, const TrainReader* teacher,
+StepRunner::StepRunner(const TrainReader& student, const StepTeacher& teacher,
                        const TrainingSet& set, const TrainingOptions& options)
     : student_(student),
       teacher_(teacher),
@@ -70,7 +70,7 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
                    .precision = options_.precision,
                    .dropout = options_.dropout};
   for (std::size_t i = share.rank; i < batches.size(); i += share.size) {
-    const std::optional<PassStates> target = target_of(active, batches[i], pass);
+    const std::optional<PassStates> target = target_of(active, plan.passes[i], batches[i], pass);
     for (const Split& split : active) {
       const auto index = static_cast<std::uint64_t>(i * splits_.size()) +
                          static_cast<std::uint64_t>(&split - splits_.data());
@@ -90,12 +90,16 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
 }
 
 std::optional<PassStates> StepRunner::target_of(std::span<const Split> splits,
+                                                std::span<const std::uint32_t> pairs,
                                                 const PassBatch& batch,
                                                 const PassOptions& pass) const {
-  if (teacher_ == nullptr) return {};
+  if (teacher_.answers != nullptr) {
+    return PassStates{.logits = teacher_.answers->logits(pairs, device_)};
+  }
+  if (teacher_.reader == nullptr) return {};
   int first_layer = splits.front().layer;
   for (const Split& split : splits) first_layer = std::min(first_layer, split.layer);
-  return run_teacher({*teacher_->encoder, *teacher_->head}, first_layer, batch, pass);
+  return run_teacher({*teacher_.reader->encoder, *teacher_.reader->head}, first_layer, batch, pass);
 }
 
 at::Tensor StepRunner::pass_loss(const Split& split, const PassStates* target,

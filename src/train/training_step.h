@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "train/data_order.h"
+#include "train/teacher_answers.h"
 #include "train/train_reader.h"
 #include "train/training_pass.h"
 
@@ -27,10 +28,17 @@ struct StepOutcome {
   int split_layer = -1;  ///< -1: several
 };
 
-/// Not safe for concurrent calls. Reader, teacher (may be null), set and options must outlive it.
+/// Where kd and lrs get their targets from: a teacher that runs in every step, or its answers (kd
+/// alone); neither where both weights are 0.
+struct StepTeacher {
+  const TrainReader* reader = nullptr;
+  const TeacherAnswers* answers = nullptr;
+};
+
+/// Not safe for concurrent calls. Reader, teacher, set and options must outlive it.
 class StepRunner {
  public:
-  StepRunner(const TrainReader& student, const TrainReader* teacher, const TrainingSet& set,
+  StepRunner(const TrainReader& student, const StepTeacher& teacher, const TrainingSet& set,
              const TrainingOptions& options);
 
   /// Adds the gradients of a process's part of the step's mean loss to the student's parameters;
@@ -51,15 +59,16 @@ class StepRunner {
   [[nodiscard]] at::Tensor pass_loss(const Split& split, const PassStates* target,
                                      const PassBatch& batch, const PassOptions& pass,
                                      const Counts& counts, StepLosses& losses) const;
-  // What the students of all these splits are compared with.
+  // What the students of all these splits are compared with; `pairs` are those of the batch.
   [[nodiscard]] std::optional<PassStates> target_of(std::span<const Split> splits,
+                                                    std::span<const std::uint32_t> pairs,
                                                     const PassBatch& batch,
                                                     const PassOptions& pass) const;
   [[noreturn]] void refuse_loss(std::span<const std::uint32_t> pairs, std::uint64_t step,
                                 double loss) const;
 
   const TrainReader& student_;
-  const TrainReader* teacher_;
+  StepTeacher teacher_;
   const TrainingSet& set_;
   const TrainingOptions& options_;
   at::Device device_;

@@ -1,0 +1,163 @@
+#include "train/teacher_answers.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "base/half.h"
+#include "deformer/error.h"
+#include "model/safetensors.h"
+#include "train/losses.h"
+
+namespace deformer {
+namespace {
+
+constexpr const char* kFormat = "deformer teacher answers";
+constexpr const char* kVersion = "1";
+constexpr const char* kLogits = "logits";
+
+std::string metadata_value(const SafetensorsFile& file, const char* key, const std::string& where) {
+  const auto found = file.metadata().find(key);
+  if (found != file.metadata().end()) return found->second;
+  throw Error(ErrorCode::kIncompatible,
+              where + ": expected a teacher's answers, found a file without \"" + key + "\"");
+}
+
+void require_same(const SafetensorsFile& file, const char* key, const std::string& expected,
+                  const std::string& where) {
+  const std::string found = metadata_value(file, key, where);
+  if (found == expected) return;
+  throw Error(ErrorCode::kIncompatible,
+              where + ": " + key + ": expected " + expected + ", found " + found +
+                  "; these are the answers of another run: give another file");
+}
+
+std::size_t number_of(const std::string& text, std::size_t most, const std::string& where) {
+  std::size_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && value <= most) {
+    return value;
+  }
+  throw Error(ErrorCode::kCorrupt, where + ": examples: expected a number of at most " +
+                                       std::to_string(most) + ", found \"" + text + "\"");
+}
+
+const std::string& question_of(const TrainingSet& set, std::size_t example) {
+  return set.question_ids[set.pairs[example * set.pairs_per_example].question];
+}
+
+}  // namespace
+
+TeacherAnswers::TeacherAnswers(const TrainingSet& set, std::int64_t outputs)
+    : set_(set),
+      choices_(set.labels.empty() ? 2 : 1),
+      outputs_(static_cast<std::size_t>(outputs)),
+      offsets_(set.num_examples() + 1) {
+  for (std::size_t i = 0; i < set.num_examples(); ++i) {
+    offsets_[i + 1] = offsets_[i] + choices_ * candidates(i);
+  }
+}
+
+std::size_t TeacherAnswers::candidates(std::size_t example) const {
+  if (!set_.labels.empty()) return set_.pairs_per_example * outputs_;
+  return set_.windows[set_.pairs[example].window].size() + (set_.no_answer ? 1 : 0);
+}
+
+void TeacherAnswers::append(const at::Tensor& logits) {
+  const at::Tensor values = logits.to(at::kCPU, at::kFloat).contiguous();
+  const auto examples = static_cast<std::size_t>(values.size(1));
+  DEFORMER_CHECK(values.size(0) == static_cast<std::int64_t>(choices_) &&
+                 done_ + examples <= set_.num_examples());
+  const auto row = values.accessor<float, 3>();
+  for (std::size_t i = 0; i < examples; ++i) {
+    for (std::size_t choice = 0; choice < choices_; ++choice) {
+      for (std::size_t j = 0; j < candidates(done_ + i); ++j) {
+        const float value = row[static_cast<std::int64_t>(choice)][static_cast<std::int64_t>(i)]
+                               [static_cast<std::int64_t>(j)];
+        if (!(std::abs(value) <= kHalfMax)) {
+          throw Error(ErrorCode::kInvalidArgument,
+                      "teacher: question " + question_of(set_, done_ + i) +
+                          ": expected logits within fp16, found " + std::to_string(value));
+        }
+        values_.push_back(float_to_half(value));
+      }
+    }
+  }
+  done_ += examples;
+}
+
+at::Tensor TeacherAnswers::logits(std::span<const std::uint32_t> indices,
+                                  const at::Device& device) const {
+  std::vector<std::size_t> examples;
+  std::size_t longest = 0;
+  for (std::size_t i = 0; i < indices.size(); i += set_.pairs_per_example) {
+    examples.push_back(indices[i] / set_.pairs_per_example);
+    longest = std::max(longest, candidates(examples.back()));
+  }
+  DEFORMER_CHECK(complete());
+  at::Tensor logits = at::full({static_cast<std::int64_t>(choices_), std::ssize(examples),
+                                static_cast<std::int64_t>(longest)},
+                               kExcludedLogit, at::kFloat);
+  auto* const rows = logits.mutable_data_ptr<float>();
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    const std::size_t count = candidates(examples[i]);
+    const std::uint16_t* stored = values_.data() + offsets_[examples[i]];
+    for (std::size_t choice = 0; choice < choices_; ++choice, stored += count) {
+      std::transform(stored, stored + count, rows + (choice * examples.size() + i) * longest,
+                     half_to_float);
+    }
+  }
+  return logits.to(device);
+}
+
+void TeacherAnswers::save(const std::filesystem::path& path, const AnswersOwner& owner) const {
+  const TensorView view{
+      kLogits, Dtype::kF16, {std::ssize(values_)}, std::as_bytes(std::span(values_))};
+  write_safetensors(path, {&view, 1},
+                    {{"format", kFormat},
+                     {"version", kVersion},
+                     {"teacher", owner.teacher},
+                     {"layout", owner.layout},
+                     {"data", owner.data},
+                     {"examples", std::to_string(done_)}});
+}
+
+void TeacherAnswers::load(const std::filesystem::path& path, const AnswersOwner& owner) {
+  const std::string where = path.string();
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  if (metadata_value(file, "format", where) != kFormat ||
+      metadata_value(file, "version", where) != kVersion) {
+    throw Error(ErrorCode::kIncompatible, where + ": expected a teacher's answers of version " +
+                                              kVersion + ", found another format or version");
+  }
+  require_same(file, "teacher", owner.teacher, where);
+  require_same(file, "layout", owner.layout, where);
+  require_same(file, "data", owner.data, where);
+  const std::size_t done =
+      number_of(metadata_value(file, "examples", where), set_.num_examples(), where);
+  const TensorView* const view = file.find(kLogits);
+  const std::size_t bytes = offsets_[done] * sizeof(std::uint16_t);
+  if (view == nullptr || view->dtype != Dtype::kF16 || view->bytes.size() != bytes) {
+    throw Error(
+        ErrorCode::kCorrupt,
+        where + ": tensor " + quoted_name(kLogits) + ": expected F16 " +
+            shape_text(Shape{static_cast<std::int64_t>(offsets_[done])}) + ", found " +
+            (view == nullptr ? "none" : to_string(view->dtype) + " " + shape_text(view->shape)));
+  }
+  std::vector<std::uint16_t> values(offsets_[done]);
+  if (bytes > 0) std::memcpy(values.data(), view->bytes.data(), bytes);
+  const auto finite = [](std::uint16_t half) { return std::isfinite(half_to_float(half)); };
+  if (!std::all_of(values.begin(), values.end(), finite)) {
+    throw Error(ErrorCode::kCorrupt, where + ": tensor " + quoted_name(kLogits) +
+                                         ": expected finite values, found another");
+  }
+  values_ = std::move(values);
+  done_ = done;
+}
+
+}  // namespace deformer
