@@ -16,6 +16,8 @@ if(TARGET deformer_cli)
   set_target_properties(deformer_cli PROPERTIES
     INSTALL_RPATH "$ORIGIN/${_deformer_bin_to_lib};${_deformer_torch_rpath}")
   install(TARGETS deformer_cli)
+  # What the tool answers with when it is told no model (tools/default_model.h).
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/models/" DESTINATION "${CMAKE_INSTALL_DATADIR}/deformer/models")
 endif()
 
 # A static library leaves its private dependencies to the program that links it: the package config finds those that the

@@ -25,9 +25,11 @@ template <typename Value>
 
 /// The element type of weights written.
 [[nodiscard]] inline SaveFormat save_format(const char* option, const std::string& name) {
-  return choice<SaveFormat>(
-      option, name,
-      {{"fp32", SaveFormat::kFp32}, {"fp16", SaveFormat::kFp16}, {"bf16", SaveFormat::kBf16}});
+  return choice<SaveFormat>(option, name,
+                            {{"fp32", SaveFormat::kFp32},
+                             {"fp16", SaveFormat::kFp16},
+                             {"bf16", SaveFormat::kBf16},
+                             {"int8", SaveFormat::kInt8}});
 }
 
 }  // namespace deformer::tools

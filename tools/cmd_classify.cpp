@@ -83,6 +83,8 @@ CLI::App* add_classify(CLI::App& app, ClassifyVerbOptions& options) {
   CLI::App* verb =
       app.add_subcommand("classify", "Classify pairs of texts, or choose among options");
   add_model_options(*verb, options.model);
+  // The bundled models are for spans.
+  verb->get_option("--model")->required()->description("Model directory (docs/model_format.md)");
   add_task_option(*verb, options.model);
   add_inputs(*verb, options);
   add_outputs(*verb, options);

@@ -53,7 +53,7 @@ CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
       ->required()
       ->type_name("DIR");
   verb->add_option("--format", options.format,
-                   "Weights written: fp32, fp16 or bf16; by default the source's")
+                   "Weights written: fp32, fp16, bf16 or int8; by default the source's")
       ->type_name("NAME");
   verb->add_option("--split-layer", options.convert.split_layer,
                    "Number of lower layers, for config.json; by default the source's")

@@ -4,6 +4,7 @@
 
 #include "deformer/error.h"
 #include "deformer/passage_encoder.h"
+#include "tools/default_model.h"
 #include "tools/number.h"
 #include "tools/output.h"
 #include "tools/passage_reader.h"
@@ -124,8 +125,10 @@ CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options) {
   return verb;
 }
 
-void run_encode(const EncodeVerbOptions& options) {
+void run_encode(const EncodeVerbOptions& given) {
+  EncodeVerbOptions options = given;
   const Talk talk(options.quiet);
+  choose_model(options.model, talk);
   (void)parse_hidden_codec(options.codec);
   const auto input = open_input(options);
   Output output("-");

@@ -15,6 +15,7 @@
 #include "serve/log.h"
 #include "serve/server.h"
 #include "tools/config_file.h"
+#include "tools/default_model.h"
 #include "tools/number.h"
 #include "tools/output.h"
 #include "tools/talk.h"
@@ -237,8 +238,6 @@ void announce(const serve::Server& server, const serve::ServerOptions& options) 
 CLI::App* add_serve(CLI::App& app, ServeVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("serve", "Answer over HTTP");
   add_model_options(*verb, options.model);
-  // May come from --config, which is read later.
-  verb->get_option("--model")->required(false);
   add_task_option(*verb, options.model);
   const std::string group = "Passage store";
   verb->add_option("--store", options.store,
@@ -263,9 +262,8 @@ CLI::App* add_serve(CLI::App& app, ServeVerbOptions& options) {
 
 void run_serve(CLI::App& verb, ServeVerbOptions& options) {
   if (!options.config.empty()) apply_config_file(verb, options.config);
-  if (options.model.model_dir.empty()) {
-    throw Error(ErrorCode::kInvalidArgument, "serve: expected --model DIR, found none");
-  }
+  // The line "ready" of the log names the model.
+  choose_model(options.model, Talk(/*quiet=*/true));
   const serve::ServerOptions listening = server_options(options);
   const auto log = std::make_shared<const serve::Log>(
       options.log_format == "json" ? serve::LogFormat::kJson : serve::LogFormat::kPlain,

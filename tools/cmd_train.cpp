@@ -202,7 +202,7 @@ void add_run(CLI::App& verb, TrainVerbOptions& options) {
          "fp32; bf16 on a GPU and on a CPU with AMX or AVX-512 BF16; on a GPU tf32");
   option("--threads", training.threads, "N", "CPU threads; 0 = LibTorch's own choice")
       ->check(whole_int(0));
-  option("--save-format", options.save_format, "NAME", "Weights written: fp32, fp16 or bf16");
+  option("--save-format", options.save_format, "NAME", "Weights written: fp32, fp16, bf16 or int8");
   verb.add_flag("--json", options.json, "Print the summary as JSON on stdout")->group(group);
   verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group(group);
 }

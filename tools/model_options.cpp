@@ -1,13 +1,14 @@
 #include "tools/model_options.h"
 
 #include "deformer/device.h"
+#include "tools/default_model.h"
 #include "tools/number.h"
 
 namespace deformer::tools {
 
 void add_model_options(CLI::App& verb, ModelOptions& options) {
-  verb.add_option("--model", options.model_dir, "Model directory (docs/model_format.md)")
-      ->required()
+  verb.add_option("--model", options.model_dir,
+                  "Model directory; by default what DEFORMER_MODEL names, or a bundled one")
       ->type_name("DIR");
   add_runtime_options(verb, options);
 }
@@ -76,6 +77,8 @@ void add_store_options(CLI::App& verb, std::string& store, bool& require_store) 
 }
 
 std::shared_ptr<const Model> load_model(const ModelOptions& options, const Talk& talk) {
+  ModelOptions chosen = options;
+  choose_model(chosen, talk);
   LoadOptions load;
   load.device = parse_device(options.device);
   load.precision = parse_precision(options.precision);
@@ -84,7 +87,7 @@ std::shared_ptr<const Model> load_model(const ModelOptions& options, const Talk&
   load.split_layer = options.split_layer;
   load.task = options.task;
   if (!options.layout.empty()) load.layout = parse_layout(options.layout);
-  auto model = Model::load(options.model_dir, load);
+  auto model = Model::load(chosen.model_dir, load);
   if (load.precision == Precision::kAuto) {
     talk.note("precision auto: " + to_string(model->runtime().precision) +
               " is the fastest one here");

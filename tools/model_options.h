@@ -23,7 +23,7 @@ struct ModelOptions {
   std::optional<Task> task;
 };
 
-/// Adds --model and what says how to run it.
+/// Adds --model, which may be left out (default_model.h), and what says how to run it.
 void add_model_options(CLI::App& verb, ModelOptions& options);
 /// The same without --model.
 void add_runtime_options(CLI::App& verb, ModelOptions& options);
@@ -38,7 +38,7 @@ void add_task_option(CLI::App& verb, ModelOptions& options);
 /// Adds --store and --require-store, for verbs that take passages from a store.
 void add_store_options(CLI::App& verb, std::string& store, bool& require_store);
 
-/// Notes which precision was chosen where it was left open.
+/// Notes which model and which precision were chosen where they were left open.
 [[nodiscard]] std::shared_ptr<const Model> load_model(const ModelOptions& options,
                                                       const Talk& talk);
 

@@ -60,7 +60,7 @@ struct ConvertReport {
   std::string sizes_from;            ///< the configuration's path, or that the shapes told
   std::filesystem::path vocabulary;  ///< the file that was copied
   bool lower_case = false;
-  std::string dtype;                   ///< of the weights written: "F32", "F16", "BF16"
+  std::string dtype;                   ///< of the weights written: "F32", "F16", "BF16", "I8"
   std::vector<MappedTensor> mapped;    ///< by `name`
   std::vector<SkippedTensor> skipped;  ///< by `source`
   std::vector<std::string> unused;     ///< left out because of allow_unused

@@ -1,6 +1,8 @@
 #include "deformer/convert.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <new>
 #include <set>
 #include <span>
@@ -18,6 +20,7 @@
 #include "deformer/error.h"
 #include "deformer/tokenizer.h"
 #include "model/config.h"
+#include "model/int8_tensor.h"
 #include "text/tokenizer_config.h"
 #include "text/tokenizer_json.h"
 
@@ -56,17 +59,57 @@ void write_tensor(SafetensorsWriter& writer, const SourceTensor& tensor, Dtype d
   }
 }
 
+// Rows [first, first + count) of a matrix, as fp32.
+std::vector<float> float_rows(const SourceTensor& tensor, std::int64_t first, std::int64_t count) {
+  const std::vector<std::byte> bytes = read_rows(tensor, first, count, Dtype::kF32);
+  std::vector<float> values(bytes.size() / sizeof(float));
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+// A matrix in 8 bits: its values, or the scales of its rows.
+void write_int8(SafetensorsWriter& writer, const SourceTensor& tensor, bool scales) {
+  for (std::int64_t i = 0; i < tensor.shape.front(); ++i) {
+    const std::vector<float> row = float_rows(tensor, i, 1);
+    const float scale = int8_scale(row);
+    if (!std::isfinite(scale)) {
+      throw Error(ErrorCode::kInvalidArgument, "tensor " + quoted_name(tensor.name) +
+                                                   ": expected values that I8 can hold, found " +
+                                                   std::to_string(scale));
+    }
+    if (scales) {
+      writer.append(std::as_bytes(std::span(&scale, 1)));
+      continue;
+    }
+    std::vector<std::int8_t> values(row.size());
+    quantize_row(row, scale, values);
+    writer.append(std::as_bytes(std::span(values)));
+  }
+}
+
+void write_part(SafetensorsWriter& writer, const SourceTensor& tensor, const SavedTensor& part) {
+  if (part.is_scale || part.spec.dtype == Dtype::kI8) {
+    write_int8(writer, tensor, part.is_scale);
+  } else {
+    write_tensor(writer, tensor, part.spec.dtype);
+  }
+}
+
 void write_weights(const fs::path& path, const std::vector<NamedWeight>& weights, Dtype dtype,
                    const CheckpointSource& source) {
-  std::vector<TensorSpec> specs;
-  specs.reserve(weights.size());
+  std::vector<TensorSpec> named;
+  named.reserve(weights.size());
   for (const NamedWeight& weight : weights) {
-    specs.push_back({weight.name, dtype, weight.tensor.shape});
+    named.push_back({weight.name, dtype, weight.tensor.shape});
   }
+  const std::vector<SavedTensor> saved = tensors_to_save(named, dtype);
+  std::vector<TensorSpec> specs;
+  specs.reserve(saved.size());
+  for (const SavedTensor& part : saved) specs.push_back(part.spec);
   SafetensorsWriter writer(path, specs, {{"format", "pt"}});
-  for (const NamedWeight& weight : weights) {
+  for (const SavedTensor& part : saved) {
     try {
-      write_tensor(writer, weight.tensor, dtype);
+      write_part(writer, weights[part.weight].tensor, part);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kInvalidArgument) throw;
       throw Error(error.code(), source.path.string() + ": " + error.what());

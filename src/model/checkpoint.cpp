@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "deformer/error.h"
+#include "model/int8_tensor.h"
 #include "model/shard_index.h"
 
 namespace deformer {
@@ -127,6 +128,10 @@ const StoredTensor* Checkpoint::find(std::string_view name) const {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
+const StoredTensor* Checkpoint::scale_of(const StoredTensor& tensor, std::string_view name) const {
+  return tensor.view.dtype == Dtype::kI8 ? find(int8_scale_name(name)) : nullptr;
+}
+
 bool Checkpoint::is_stored_in(Dtype dtype) const {
   constexpr std::array kFloating{Dtype::kF16, Dtype::kBf16, Dtype::kF32, Dtype::kF64};
   std::size_t found = 0;
@@ -151,6 +156,8 @@ void Checkpoint::hash_into(Hasher& hasher, std::span<const std::string> names) c
     const TensorView& view = tensor->view;
     hasher.add(std::string_view(name)).add(std::string_view(to_string(view.dtype)));
     hasher.add(std::as_bytes(std::span(view.shape))).add(view.bytes);
+    const StoredTensor* scale = scale_of(*tensor, name);
+    if (scale != nullptr) hasher.add(scale->view.bytes);
   }
 }
 

@@ -57,6 +57,11 @@ class Checkpoint {
   /// Null when absent.
   [[nodiscard]] const StoredTensor* find(std::string_view name) const;
 
+  /// The scales of a tensor that is kept in 8 bits (int8_tensor.h), whose name is `name`. Null
+  /// where it is kept otherwise, or they are absent.
+  [[nodiscard]] const StoredTensor* scale_of(const StoredTensor& tensor,
+                                             std::string_view name) const;
+
   /// Whether all tensors of floating-point numbers are of this type.
   [[nodiscard]] bool is_stored_in(Dtype dtype) const;
 

@@ -279,6 +279,8 @@ Dtype dtype_of(SaveFormat format) noexcept {
       return Dtype::kF16;
     case SaveFormat::kBf16:
       return Dtype::kBf16;
+    case SaveFormat::kInt8:
+      return Dtype::kI8;
   }
   return Dtype::kF32;
 }

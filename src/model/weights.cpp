@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "deformer/error.h"
+#include "model/int8_tensor.h"
 
 namespace deformer {
 namespace {
@@ -73,6 +74,39 @@ void require_representable(const at::Tensor& source, const at::Tensor& converted
                                                std::to_string(source.abs().max().item<double>()));
 }
 
+// Scales and values of a matrix in 8 bits, row by row.
+struct Int8Values {
+  at::Tensor scales;
+  at::Tensor values;
+};
+
+Int8Values quantize(const at::Tensor& weight, const std::string& where) {
+  const at::Tensor source = weight.to(at::kFloat).contiguous();
+  Int8Values result{at::empty({source.size(0)}, at::kFloat), at::empty(source.sizes(), at::kChar)};
+  const auto columns = static_cast<std::size_t>(source.size(1));
+  for (std::int64_t i = 0; i < source.size(0); ++i) {
+    const std::size_t first = static_cast<std::size_t>(i) * columns;
+    const std::span row(source.const_data_ptr<float>() + first, columns);
+    const float scale = int8_scale(row);
+    if (!std::isfinite(scale)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  where + ": expected values that I8 can hold, found " + std::to_string(scale));
+    }
+    result.scales.mutable_data_ptr<float>()[i] = scale;
+    quantize_row(row, scale, {result.values.mutable_data_ptr<std::int8_t>() + first, columns});
+  }
+  return result;
+}
+
+at::Tensor values_to_save(const at::Tensor& weight, const SavedTensor& part,
+                          const std::string& where) {
+  if (part.is_scale) return quantize(weight, where).scales;
+  if (part.spec.dtype == Dtype::kI8) return quantize(weight, where).values;
+  const at::Tensor converted = weight.to(*floating_type(part.spec.dtype)).contiguous();
+  require_representable(weight, converted, where, part.spec.dtype);
+  return converted;
+}
+
 }  // namespace
 
 // A vector is a gain or a bias, whatever the architecture calls it.
@@ -102,20 +136,51 @@ at::Tensor WeightLoader::take_as(at::ScalarType wanted, const std::string& name,
     return stand_in();
   }
   taken_.insert(name);
-  const TensorView& found = stored->view;
-  const auto type = floating_type(found.dtype);
-  if (!type || at::IntArrayRef(found.shape) != shape) {
-    const std::span<const std::int64_t> expected(shape.data(), shape.size());
-    misshapen_.add(name, " (expected F32, F16, BF16 or F64 " + shape_text(expected) + ", found " +
-                             to_string(found.dtype) + " " + shape_text(found.shape) + ")");
-    return stand_in();
-  }
+  const std::optional<at::Tensor> view = stored_values(*stored, name, shape);
+  if (!view) return stand_in();
   taken_values_ += c10::multiply_integers(shape);
-  const at::Tensor view = view_of(*stored, *type, shape);
   const bool copy = memory_ == WeightMemory::kOwned;
-  const at::Tensor values = view.to(placement_.device, wanted, /*non_blocking=*/false, copy);
+  const at::Tensor values = view->to(placement_.device, wanted, /*non_blocking=*/false, copy);
   if (!is_embedding(name, checkpoint_->architecture())) require_finite(name, values);
   return values;
+}
+
+std::optional<at::Tensor> WeightLoader::stored_values(const StoredTensor& stored,
+                                                      const std::string& name,
+                                                      at::IntArrayRef shape) {
+  const TensorView& found = stored.view;
+  const auto type = floating_type(found.dtype);
+  const bool int8 = found.dtype == Dtype::kI8 && checkpoint_->scale_of(stored, name) != nullptr;
+  if ((type || int8) && at::IntArrayRef(found.shape) == shape) {
+    return int8 ? int8_values(stored, name, shape) : view_of(stored, *type, shape);
+  }
+  const std::span<const std::int64_t> expected(shape.data(), shape.size());
+  const bool lacks_scales = found.dtype == Dtype::kI8 && !int8;
+  misshapen_.add(name, " (expected F32, F16, BF16 or F64 " + shape_text(expected) + ", found " +
+                           to_string(found.dtype) + " " + shape_text(found.shape) +
+                           (lacks_scales ? " without " + int8_scale_name(name) : "") + ")");
+  return std::nullopt;
+}
+
+std::optional<at::Tensor> WeightLoader::int8_values(const StoredTensor& stored,
+                                                    const std::string& name,
+                                                    at::IntArrayRef shape) {
+  const StoredTensor& scale = *checkpoint_->scale_of(stored, name);
+  const std::string scale_name = int8_scale_name(name);
+  taken_.insert(scale_name);
+  const std::int64_t rows = shape.empty() ? 0 : shape.front();
+  const Shape expected{rows};
+  if (scale.view.dtype != Dtype::kF32 || scale.view.shape != expected) {
+    misshapen_.add(scale_name, " (expected F32 " + shape_text(expected) + ", found " +
+                                   to_string(scale.view.dtype) + " " +
+                                   shape_text(scale.view.shape) + ")");
+    return std::nullopt;
+  }
+  const at::Tensor scales = view_of(scale, at::kFloat, rows);
+  require_finite(scale_name, scales);
+  std::vector<std::int64_t> column(shape.size(), 1);
+  column.front() = rows;
+  return view_of(stored, at::kChar, shape).to(at::kFloat).mul_(scales.view(column));
 }
 
 void WeightLoader::require_finite(const std::string& name, const at::Tensor& values) const {
@@ -165,29 +230,31 @@ void WeightLoader::finish(const std::vector<std::string>& ignorable_prefixes) co
 void write_checkpoint(const std::filesystem::path& model_dir, const NamedTensors& tensors,
                       Dtype dtype) {
   const std::filesystem::path path = model_dir / "model.safetensors";
-  const auto type = floating_type(dtype);
-  if (!type || dtype == Dtype::kF64) {
+  if (dtype == Dtype::kF64 || (dtype != Dtype::kI8 && !floating_type(dtype))) {
     throw Error(ErrorCode::kInvalidArgument,
-                path.string() + ": expected F32, F16 or BF16, found " + to_string(dtype));
+                path.string() + ": expected F32, F16, BF16 or I8, found " + to_string(dtype));
   }
   NamedTensors sorted = tensors;
   std::sort(sorted.begin(), sorted.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<TensorSpec> specs;
+  std::vector<TensorSpec> weights;
   for (const auto& [name, tensor] : sorted) {
     if (!tensor.defined() || !tensor.is_floating_point()) {
       throw Error(ErrorCode::kInvalidArgument, path.string() + ": tensor " + quoted_name(name) +
                                                    ": expected a floating-point tensor");
     }
-    specs.push_back({name, dtype, tensor.sizes().vec()});
+    weights.push_back({name, dtype, tensor.sizes().vec()});
   }
+  const std::vector<SavedTensor> saved = tensors_to_save(weights, dtype);
+  std::vector<TensorSpec> specs;
+  for (const SavedTensor& part : saved) specs.push_back(part.spec);
   SafetensorsWriter writer(path, specs, {{"format", "pt"}});
-  for (const auto& [name, tensor] : sorted) {
-    const at::Tensor converted = tensor.detach().to(at::kCPU, *type).contiguous();
+  for (const SavedTensor& part : saved) {
+    const auto& [name, tensor] = sorted[part.weight];
     const std::string where = path.string() + ": tensor " + quoted_name(name);
-    require_representable(tensor.detach().to(at::kCPU), converted, where, dtype);
-    writer.append({static_cast<const std::byte*>(converted.const_data_ptr()),
-                   static_cast<std::size_t>(converted.nbytes())});
+    const at::Tensor values = values_to_save(tensor.detach().to(at::kCPU), part, where);
+    writer.append({static_cast<const std::byte*>(values.const_data_ptr()),
+                   static_cast<std::size_t>(values.nbytes())});
   }
   writer.commit();
 }

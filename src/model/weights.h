@@ -53,8 +53,8 @@ class WeightLoader {
 
   /// A tensor of exactly this shape and of the placement's type, contiguous. Mapped, stored in that
   /// type (and aligned) and for the CPU: a view of the mapped file, which stays mapped as long as
-  /// the tensor. Otherwise a converted copy. The mapping is read-only: never write such a weight in
-  /// place.
+  /// the tensor. Otherwise a converted copy; of one that is kept in 8 bits its values times its
+  /// scales. The mapping is read-only: never write such a weight in place.
   ///
   /// A weight outside the embeddings that is not finite is kCorrupt: attention would turn some into
   /// zeros without a sign. (Embeddings are large and read by row; a NaN there shows in the states.)
@@ -91,6 +91,13 @@ class WeightLoader {
 
  private:
   [[nodiscard]] at::Tensor make(std::string_view name, at::IntArrayRef shape) const;
+  // As it is stored; records and gives nothing when it has another shape or no type of weights.
+  [[nodiscard]] std::optional<at::Tensor> stored_values(const StoredTensor& stored,
+                                                        const std::string& name,
+                                                        at::IntArrayRef shape);
+  [[nodiscard]] std::optional<at::Tensor> int8_values(const StoredTensor& stored,
+                                                      const std::string& name,
+                                                      at::IntArrayRef shape);
   void require_finite(const std::string& name, const at::Tensor& values) const;
   [[nodiscard]] NameList unexpected(const std::vector<std::string>& ignorable_prefixes) const;
   [[noreturn]] void fail(const NameList& unexpected) const;
@@ -148,9 +155,10 @@ class WeightScope {
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 /// Writes MODEL_DIR/model.safetensors as a whole or not at all, converting tensor by tensor to
-/// `dtype` (F32, F16 or BF16), with the metadata that Hugging Face asks for. The directory must
-/// exist. Throws kInvalidArgument for another dtype, a tensor that is not floating-point, or a
-/// finite value that `dtype` cannot hold; and as SafetensorsWriter.
+/// `dtype` (F32, F16, BF16, or I8 as in int8_tensor.h), with the metadata that Hugging Face asks
+/// for. The directory must exist. Throws kInvalidArgument for another dtype, a tensor that is not
+/// floating-point, or a finite value that `dtype` cannot hold (I8: also one that is not finite);
+/// and as SafetensorsWriter.
 void write_checkpoint(const std::filesystem::path& model_dir, const NamedTensors& tensors,
                       Dtype dtype = Dtype::kF32);
 

@@ -66,8 +66,8 @@ TEST_F(ConvertVerb, FailsInOneLine) {
   };
   expect_failure(convert(path("none")), 3, "none: expected a directory, a file or the prefix");
   expect_failure(convert(kGolden + "torch/hostile"), 6, "posix.system");
-  expect_failure(convert(kGolden + "torch/bert", {"--format", "int8"}), 2,
-                 "--format: expected one of fp32, fp16, bf16, found \"int8\"");
+  expect_failure(convert(kGolden + "torch/bert", {"--format", "int4"}), 2,
+                 "--format: expected one of fp32, fp16, bf16, int8, found \"int4\"");
   expect_failure(convert(kGolden + "torch/bert", {"--layout", "packed"}), 5,
                  "deformer.layout: expected restart or continue, found packed");
   expect_failure(convert(kGolden + "torch/bert", {"--cased", "--lower-case"}), 2, "--cased");

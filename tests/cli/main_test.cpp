@@ -45,7 +45,7 @@ TEST_F(Main, RefusesAMissingOrUnknownVerb) {
 
 TEST_F(Main, RefusesUnknownAndMissingOptions) {
   expect_failure(run({"answer", "--model", "m", "--sqad", "f"}), 2, "--sqad");
-  expect_failure(run({"answer", "--squad", "f"}), 2, "--model");
+  expect_failure(run({"classify", "--data", "f"}), 2, "--model");
   expect_failure(run({"evaluate", "--predictions", "p"}), 2, "--squad");
   expect_failure(run({"answer", "--model", "m", "--squad", "f", "--top-k", "0"}), 2, "--top-k");
   expect_failure(run({"answer", "--model", "m", "--squad", "f", "--top-k", "many"}), 2, "--top-k");

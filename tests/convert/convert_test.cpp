@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -352,6 +354,50 @@ TEST_F(Convert, RoundsToTheAskedType) {
   expect_weights(from / "expected-bf16.safetensors");
   EXPECT_EQ(convert(golden_model("bert-fp16"), {.format = SaveFormat::kFp32, .force = true}).dtype,
             "F32");
+}
+
+// Largest |value| of each row.
+std::vector<float> largest_of_rows(std::span<const float> values, std::size_t rows) {
+  std::vector<float> largest(rows);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    float& row = largest[i / (values.size() / rows)];
+    row = std::max(row, std::abs(values[i]));
+  }
+  return largest;
+}
+
+template <typename Value>
+std::vector<Value> values_of(const SafetensorsFile& file, const std::string& name) {
+  const TensorView& view = *file.find(name);
+  std::vector<Value> values(view.bytes.size() / sizeof(Value));
+  std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
+  return values;
+}
+
+TEST_F(Convert, WritesMatricesInEightBits) {
+  const fs::path from = path("from");
+  fs::create_directories(from);
+  test::write_tiny_model(from, {});
+  EXPECT_EQ(convert(from, {.format = SaveFormat::kInt8}).dtype, "I8");
+  const SafetensorsFile source = SafetensorsFile::open(from / "model.safetensors");
+  const SafetensorsFile file = SafetensorsFile::open(to() / "model.safetensors");
+  const std::string name = "bert.encoder.layer.1.intermediate.dense.weight";
+  ASSERT_EQ(file.find(name)->dtype, Dtype::kI8);
+  const auto weights = values_of<float>(source, name);
+  const auto scales = values_of<float>(file, name + "_scale");
+  const auto values = values_of<std::int8_t>(file, name);
+  const auto largest = largest_of_rows(weights, scales.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const std::size_t row = i / (weights.size() / scales.size());
+    EXPECT_FLOAT_EQ(scales[row], largest[row] / 127);
+    EXPECT_NEAR(static_cast<float>(values[i]) * scales[row], weights[i], scales[row] * 0.50001);
+  }
+  EXPECT_EQ(file.find("bert.encoder.layer.1.intermediate.dense.bias")->dtype, Dtype::kF32);
+  EXPECT_EQ(file.find("qa_outputs.weight")->dtype, Dtype::kF32);
+  EXPECT_EQ(file.find("bert.embeddings.word_embeddings.weight")->dtype, Dtype::kI8);
+  EXPECT_NE(Model::load(to())->head(), nullptr);
+  // And back: not from here.
+  expect_error(ErrorCode::kIncompatible, "I8", [&] { convert_model(to(), path("back")); });
 }
 
 TEST_F(Convert, MixedTypesBecomeFp32) {

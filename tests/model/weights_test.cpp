@@ -5,11 +5,14 @@
 
 #include <bit>
 #include <cstring>
+#include <filesystem>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -215,6 +218,125 @@ INSTANTIATE_TEST_SUITE_P(Types, WriteCheckpoint,
                          testing::Values(Dtype::kF32, Dtype::kF16, Dtype::kBf16),
                          [](const auto& dtype) { return to_string(dtype.param); });
 
+// 32 rows; row r is (r + 1) / 127 times whole numbers, the largest of which is 127.
+at::Tensor whole_number_rows() {
+  const at::Tensor values = (at::arange(32 * 40, at::kLong).view({32, 40}) * 7 % 255 - 127);
+  values.select(1, 3).fill_(-127);
+  return values.to(at::kFloat) * (at::arange(1, 33, at::kFloat) / 127).unsqueeze(1);
+}
+
+class Int8Checkpoint : public testing::Test {
+ protected:
+  [[nodiscard]] Checkpoint open() const {
+    return Checkpoint::open(dir_.path(), architecture("bert"));
+  }
+  // Writes the file's tensors again, as `change` leaves them.
+  void rewrite(const std::function<void(std::vector<TensorView>&)>& change) {
+    const SafetensorsFile file = SafetensorsFile::open(dir_ / "model.safetensors");
+    std::vector<TensorView> tensors = file.tensors();
+    change(tensors);
+    write_safetensors(dir_ / "other.safetensors", tensors);
+    std::filesystem::rename(dir_ / "other.safetensors", dir_ / "model.safetensors");
+  }
+  [[nodiscard]] std::uint64_t hash() const {
+    Hasher hasher;
+    open().hash_into(hasher, std::vector<std::string>{"w"});
+    return hasher.digest64();
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(Int8Checkpoint, KeepsMatricesInEightBitsAndTheRestAsItIs) {
+  const at::Tensor matrix = whole_number_rows();
+  write_checkpoint(dir_.path(),
+                   {{"w", matrix},
+                    {"head", at::rand({2, 40})},
+                    {"bias", at::rand({40})},
+                    {"cube", at::ones({32, 32, 2})}},
+                   Dtype::kI8);
+  const Checkpoint checkpoint = open();
+  EXPECT_EQ(checkpoint.find("w")->view.dtype, Dtype::kI8);
+  EXPECT_EQ(checkpoint.find("w_scale")->view.shape, Shape{32});
+  EXPECT_EQ(checkpoint.find("head")->view.dtype, Dtype::kF32);
+  EXPECT_EQ(checkpoint.find("bias")->view.dtype, Dtype::kF32);
+  EXPECT_EQ(checkpoint.find("cube")->view.dtype, Dtype::kF16);
+  WeightLoader loader(checkpoint);
+  EXPECT_TRUE(at::allclose(loader.take("w", {32, 40}), matrix, 1e-6, 0));
+  EXPECT_EQ(loader.taken_values(), 32 * 40);
+  (void)loader.take("head", {2, 40});
+  (void)loader.take("bias", {40});
+  (void)loader.take("cube", {32, 32, 2});
+  EXPECT_NO_THROW(loader.finish());
+}
+
+TEST_F(Int8Checkpoint, IsOffByHalfAStepAtMostAndGivesTheSameValuesAgain) {
+  const at::Tensor matrix = at::randn({64, 48}, at::kFloat);
+  matrix.select(0, 5).zero_();
+  write_checkpoint(dir_.path(), {{"w", matrix}}, Dtype::kI8);
+  const Checkpoint checkpoint = open();
+  WeightLoader loader(checkpoint);
+  const at::Tensor loaded = loader.take("w", {64, 48});
+  const at::Tensor step = matrix.abs().amax(1, /*keepdim=*/true) / 127;
+  EXPECT_TRUE((loaded - matrix).abs().le(step * 0.50001).all().item<bool>());
+  EXPECT_TRUE(loaded.select(0, 5).eq(0).all().item<bool>());
+  // What int8 arithmetic makes of them (nn/int8_weight).
+  const at::Tensor again = (loaded / (loaded.abs().amax(1, true) / 127).clamp_min(1e-30)).round();
+  const auto& bytes = checkpoint.find("w")->view.bytes;
+  const at::Tensor stored =
+      at::from_blob(const_cast<std::byte*>(bytes.data()), {64, 48}, at::TensorOptions(at::kChar));
+  EXPECT_TRUE(at::equal(again.to(at::kChar), stored));
+}
+
+TEST_F(Int8Checkpoint, ItsHashCoversTheScales) {
+  write_checkpoint(dir_.path(), {{"w", whole_number_rows()}}, Dtype::kI8);
+  const std::uint64_t one = hash();
+  write_checkpoint(dir_.path(), {{"w", whole_number_rows() * 2}}, Dtype::kI8);
+  EXPECT_NE(hash(), one);
+}
+
+TEST_F(Int8Checkpoint, RefusesScalesThatAreAbsentMisshapenOrNotFinite) {
+  const auto load = [&] {
+    const Checkpoint checkpoint = open();
+    WeightLoader loader(checkpoint);
+    (void)loader.take("w", {32, 40});
+    loader.finish();
+  };
+  const auto write = [&] {
+    write_checkpoint(dir_.path(), {{"w", whole_number_rows()}}, Dtype::kI8);
+  };
+  write();
+  rewrite([](std::vector<TensorView>& tensors) {
+    std::erase_if(tensors, [](const TensorView& view) { return view.name == "w_scale"; });
+  });
+  expect_error(ErrorCode::kIncompatible,
+               "\"w\" (expected F32, F16, BF16 or F64 [32, 40], found I8 [32, 40] without w_scale)",
+               load);
+  write();
+  const std::vector<float> scales(32, std::numeric_limits<float>::quiet_NaN());
+  rewrite([&](std::vector<TensorView>& tensors) {
+    for (TensorView& view : tensors) {
+      if (view.name == "w_scale") view.bytes = std::as_bytes(std::span(scales));
+    }
+  });
+  expect_error(ErrorCode::kCorrupt, "tensor \"w_scale\": expected finite numbers, found nan", load);
+  write();
+  rewrite([&](std::vector<TensorView>& tensors) {
+    for (TensorView& view : tensors) {
+      if (view.name != "w_scale") continue;
+      view.shape = {16};
+      view.bytes = view.bytes.first(64);
+    }
+  });
+  expect_error(ErrorCode::kIncompatible, "\"w_scale\" (expected F32 [32], found F32 [16])", load);
+  const at::Tensor broken = whole_number_rows();
+  broken.select(0, 4).fill_(std::numeric_limits<float>::infinity());
+  expect_error(ErrorCode::kInvalidArgument,
+               "tensor \"w\": expected values that I8 can hold, found inf", [&] {
+                 write_checkpoint(dir_.path(), {{"w", broken}}, Dtype::kI8);
+               });
+}
+
 TEST(WriteCheckpointErrors, RefusesWhatATypeCannotHold) {
   const TempDir dir;
   const auto write = [&](const at::Tensor& tensor, Dtype dtype) {
@@ -222,7 +344,7 @@ TEST(WriteCheckpointErrors, RefusesWhatATypeCannotHold) {
   };
   expect_error(ErrorCode::kInvalidArgument, "tensor \"w\": expected values that F16 can hold",
                [&] { write(at::full({2}, 70000.0), Dtype::kF16); });
-  expect_error(ErrorCode::kInvalidArgument, "expected F32, F16 or BF16, found I64",
+  expect_error(ErrorCode::kInvalidArgument, "expected F32, F16, BF16 or I8, found I64",
                [&] { write(at::ones({2}), Dtype::kI64); });
   expect_error(ErrorCode::kInvalidArgument, "tensor \"w\": expected a floating-point tensor",
                [&] { write(at::ones({2}, at::kLong), Dtype::kF32); });
