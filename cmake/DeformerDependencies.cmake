@@ -32,8 +32,10 @@ endif()
 deformer_find_torch(REQUIRED)
 
 # at::parallel_for is compiled into our objects and is a plain loop without it (ATen/ParallelOpenMP.h).
-find_package(OpenMP REQUIRED COMPONENTS CXX)
-set_target_properties(OpenMP::OpenMP_CXX PROPERTIES IMPORTED_GLOBAL TRUE)
+if(NOT DEFORMER_FUZZ)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  set_target_properties(OpenMP::OpenMP_CXX PROPERTIES IMPORTED_GLOBAL TRUE)
+endif()
 
 # GLOBAL: a program that takes the library by add_subdirectory links these too.
 find_package(nlohmann_json 3.10 REQUIRED GLOBAL)

@@ -131,6 +131,23 @@ void read_option(std::string_view option, RedisUrl& url) {
   }
 }
 
+// What would read as another part of a URL, or breaks a line, is written as %XX.
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kPlain = " -._~/:+!$'()*,;=";
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  std::string encoded;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (letter || byte >= 0x80 || kPlain.find(c) != std::string_view::npos) {
+      encoded += c;
+    } else {
+      encoded.append({'%', kDigits[byte >> 4U], kDigits[byte & 15U]});
+    }
+  }
+  return encoded;
+}
+
 }  // namespace
 
 std::string to_string(const RedisEndpoint& endpoint) {
@@ -146,7 +163,7 @@ std::string to_string(const RedisUrl& url) {
       is_number(std::string_view(url.prefix).substr(0, url.prefix.find('/')));
   const std::string database =
       with_database ? std::to_string(url.options.database) + "/" : std::string();
-  return "redis://" + to_string(url.endpoint) + "/" + database + url.prefix;
+  return "redis://" + to_string(url.endpoint) + "/" + database + percent_encoded(url.prefix);
 }
 
 RedisUrl parse_redis_url(std::string_view rest) {

@@ -71,6 +71,23 @@ TEST(RedisUrl, ReadsIpv6) {
   EXPECT_EQ(parse_redis_url("//[::1]").endpoint, (RedisEndpoint{"::1", 6379}));
 }
 
+// The text opens the same store again, whatever the prefix holds.
+TEST(RedisUrl, WritesAPrefixSoThatItIsReadBack) {
+  for (const std::string& prefix :
+       {std::string("h:1@s/s0"), std::string("a?b=c&d"), std::string("50%"), std::string("%2F"),
+        std::string("#"), std::string("a\nb")}) {
+    RedisUrl url;
+    url.endpoint.host = "h";
+    url.prefix = prefix;
+    const std::string text = to_string(url);
+    EXPECT_EQ(text.find('\n'), std::string::npos);
+    const RedisUrl again = parse_redis_url(text.substr(6));
+    EXPECT_EQ(again.prefix, prefix) << text;
+    EXPECT_EQ(again.options.user, "") << text;
+    EXPECT_EQ(again.endpoint, url.endpoint) << text;
+  }
+}
+
 TEST(RedisUrl, LeavesThePasswordOutOfItsText) {
   EXPECT_EQ(to_string(parse_redis_url("//user:secret@host:1/p")), "redis://host:1/p");
 }
