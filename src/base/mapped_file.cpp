@@ -18,8 +18,10 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   const auto fail = [&](const char* action) {
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
-    throw Error(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-                path.string() + ": cannot " + action + ": " + std::strerror(error));
+    ErrorCode code = ErrorCode::kIo;
+    if (error == ENOENT) code = ErrorCode::kNotFound;
+    if (error == ENOMEM || error == EMFILE || error == ENFILE) code = ErrorCode::kResourceExhausted;
+    throw Error(code, path.string() + ": cannot " + action + ": " + std::strerror(error));
   };
   if (descriptor < 0) fail("open");
   struct stat status {};

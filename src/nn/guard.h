@@ -16,20 +16,23 @@ namespace deformer::nn {
   return message.substr(0, message.find('\n'));
 }
 
+/// Left to itself LibTorch ends a C++ program whose memory runs out. This has it throw, for the
+/// whole process, as it does in Python. Done once; safe for concurrent calls.
+void have_allocator_throw();
+
+/// One of LibTorch's exceptions as ours: kResourceExhausted where memory was short, else kInternal.
+[[nodiscard]] Error to_error(const c10::Error& error);
+
 /// Runs `function`; LibTorch's exceptions and those of rethrow_as_error() leave as deformer::Error.
 template <typename Function>
 decltype(auto) guarded(Function&& function) {
+  have_allocator_throw();
   try {
     return std::forward<Function>(function)();
   } catch (const Error&) {
     throw;
-  } catch (const c10::OutOfMemoryError& error) {
-    throw Error(ErrorCode::kResourceExhausted, first_line(error.what_without_backtrace()));
   } catch (const c10::Error& error) {
-    const std::string text = first_line(error.what_without_backtrace());
-    // The CPU allocator reports a failed allocation as a plain c10::Error.
-    const bool memory = text.find("not enough memory") != std::string::npos;
-    throw Error(memory ? ErrorCode::kResourceExhausted : ErrorCode::kInternal, "LibTorch: " + text);
+    throw to_error(error);
   } catch (...) {
     rethrow_as_error({});
   }
