@@ -27,9 +27,10 @@ enum class Scoring : std::uint8_t {
             ///< questions; answers never share a character
   /// As Hugging Face's question-answering pipeline (transformers 5.2): within each window start and
   /// end logits become probabilities over its tokens and [CLS], an answer's score is the product of
-  /// its two. Of each window the best 2 * top_k + 10 spans (top_k without align_to_words) count.
-  /// Scores of equal texts (but for case) of a passage are added up, so one may be above 1; the
-  /// place is that of the first one found. Answers may overlap. `probability` is the score, and
+  /// its two. Of each window the best 2 * top_k + 10 spans (top_k without align_to_words) count;
+  /// words are Tokenizer::words(), and of a word that a window cuts its part in there. Scores of
+  /// equal texts (but for case) of a passage are added up, so one may be above 1; the place is that
+  /// of the first one found. Answers may overlap. `probability` is the score, and
   /// QaResult::no_answer_score the lowest product of [CLS].
   kWindowProbability,
 };

@@ -45,13 +45,13 @@ from ._native import (
     TrainingProgress,
     TrainingResult,
     TrainingScore,
-    __version__,
     content_id,
     encode_passages,
     evaluate_squad,
     exact_match,
     join_datasets,
     known_architectures,
+    library_version,
     load_dataset,
     normalize_answer,
     open_existing_store,
@@ -76,6 +76,8 @@ from .errors import (
 from .pipelines import QuestionAnsweringPipeline, pipeline
 from .progress import progress_bar
 from .training import train
+
+__version__ = library_version
 
 __all__ = [
     "Answer",

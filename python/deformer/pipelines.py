@@ -230,9 +230,9 @@ def pipeline(
     model: str | os.PathLike[str] | Model | None = None,
     *,
     store: str | PassageStore | None = None,
-    device: str = "cpu",
-    precision: str = "fp32",
-    threads: int = 0,
+    device: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
     split_layer: int | None = None,
     layout: str | None = None,
     **options: Any,
@@ -241,18 +241,29 @@ def pipeline(
 
     model: a directory in Hugging Face's form, or a loaded Model. store: where contexts are kept once they are encoded, a
     URI of open_store() or a store; decomposed models only. device, precision, threads, split_layer and layout are those
-    of Model.load(). options: those of QuestionAnsweringPipeline, and defaults of its call's, e.g. top_k=3.
+    of Model.load(), for a directory. options: those of QuestionAnsweringPipeline, and defaults of its call's, e.g. top_k=3.
     """
     if task != QuestionAnsweringPipeline.task:
         raise UnsupportedError(f"task: expected {QuestionAnsweringPipeline.task}, found {task}")
     if model is None:
         raise TypeError("pipeline() needs a model: a directory, or a deformer.Model")
+    loading: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("device", device),
+            ("precision", precision),
+            ("threads", threads),
+            ("split_layer", split_layer),
+            ("layout", layout),
+        )
+        if value is not None
+    }
     if not isinstance(model, Model):
         directory = Path(model)
-        model = Model.load(
-            directory, device=device, precision=precision, threads=threads, split_layer=split_layer, layout=layout
-        )
+        model = Model.load(directory, **loading)
         options.setdefault("model_max_length", _model_max_length(directory))
+    elif loading:
+        raise TypeError(f"{', '.join(loading)}: expected with a directory; a loaded model has its own")
     return QuestionAnsweringPipeline(model, store, **options)
 
 

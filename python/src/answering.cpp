@@ -98,8 +98,9 @@ void bind_results(nb::module_& module) {
       .def_ro("probability", &Answer::probability, "Over all candidates of the question")
       .def_ro("no_answer", &Answer::no_answer)
       .def("__repr__", [](const Answer& answer) {
-        return nb::str("<deformer.Answer {!r} start={} end={} probability={:.4g}>")
-            .attr("format")(answer.text, answer.start, answer.end, answer.probability);
+        const nb::str form("<deformer.Answer {!r} start={} end={} probability={:.4g}>");
+        return nb::str(
+            form.attr("format")(answer.text, answer.start, answer.end, answer.probability));
       });
   nb::class_<QaResult>(module, "QaResult", "The answers of a request.")
       .def_ro("id", &QaResult::id)
@@ -144,7 +145,7 @@ void bind_answering(nb::module_& module) {
           "answer",
           [](const SpanQa& qa, std::vector<QaRequest> requests,
              const std::optional<AnswerOptions>& options, std::size_t batch_tokens,
-             std::optional<double> timeout_s, bool return_errors, nb::object progress) {
+             std::optional<double> timeout_s, bool return_errors, const Progress& progress) {
             set_deadlines(requests, timeout_s);
             const BatchOptions batches{batch_tokens, progress_callback(progress)};
             return collect<QaResult>(requests.size(), return_errors, [&](const QaSink& sink) {
@@ -153,12 +154,7 @@ void bind_answering(nb::module_& module) {
           },
           nb::arg("requests"), nb::arg("options") = nb::none(), nb::kw_only(),
           nb::arg("batch_tokens") = 4096, nb::arg("timeout_s") = nb::none(),
-          nb::arg("return_errors") = false, nb::arg("progress").none() = nb::none(),
-          nb::sig("def answer(self, requests: Sequence[QaRequest], options: AnswerOptions | None = "
-                  "None, "
-                  "*, batch_tokens: int = 4096, timeout_s: float | None = None, return_errors: "
-                  "bool = False, "
-                  "progress: Callable[[int, int], object] | None = None) -> list[QaResult]"),
+          nb::arg("return_errors") = false, nb::arg("progress") = nb::none(),
           "One QaResult a request, in order, independent of how requests are grouped.\n\n"
           "batch_tokens: most tokens of question and window together in one pass. timeout_s: "
           "seconds\n"

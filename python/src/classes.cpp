@@ -58,7 +58,7 @@ void bind_pairs(nb::module_& module) {
           "classify",
           [](const PairClassifier& classifier, std::vector<PairRequest> requests,
              std::size_t batch_tokens, std::optional<double> timeout_s, bool return_errors,
-             nb::object progress) {
+             const Progress& progress) {
             set_deadlines(requests, timeout_s);
             const BatchOptions batches{batch_tokens, progress_callback(progress)};
             return collect<PairResult>(requests.size(), return_errors, [&](const PairSink& sink) {
@@ -67,12 +67,7 @@ void bind_pairs(nb::module_& module) {
           },
           nb::arg("requests"), nb::kw_only(), nb::arg("batch_tokens") = 4096,
           nb::arg("timeout_s") = nb::none(), nb::arg("return_errors") = false,
-          nb::arg("progress").none() = nb::none(),
-          nb::sig(
-              "def classify(self, requests: Sequence[PairRequest], *, batch_tokens: int = 4096, "
-              "timeout_s: float | None = None, return_errors: bool = False, progress: "
-              "Callable[[int, int], object] | None = None) -> list[PairResult]"),
-          kCallDoc);
+          nb::arg("progress") = nb::none(), kCallDoc);
 }
 
 void bind_choices(nb::module_& module) {
@@ -108,7 +103,7 @@ void bind_choices(nb::module_& module) {
           "choose",
           [](const MultipleChoice& chooser, std::vector<ChoiceRequest> requests,
              std::size_t batch_tokens, std::optional<double> timeout_s, bool return_errors,
-             nb::object progress) {
+             const Progress& progress) {
             set_deadlines(requests, timeout_s);
             const BatchOptions batches{batch_tokens, progress_callback(progress)};
             return collect<ChoiceResult>(
@@ -117,12 +112,7 @@ void bind_choices(nb::module_& module) {
           },
           nb::arg("requests"), nb::kw_only(), nb::arg("batch_tokens") = 4096,
           nb::arg("timeout_s") = nb::none(), nb::arg("return_errors") = false,
-          nb::arg("progress").none() = nb::none(),
-          nb::sig(
-              "def choose(self, requests: Sequence[ChoiceRequest], *, batch_tokens: int = 4096, "
-              "timeout_s: float | None = None, return_errors: bool = False, progress: "
-              "Callable[[int, int], object] | None = None) -> list[ChoiceResult]"),
-          kCallDoc);
+          nb::arg("progress") = nb::none(), kCallDoc);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace deformer::python {
 namespace {
 
 EncodeOptions to_options(std::size_t batch_tokens, const std::string& codec, bool projections,
-                         nb::handle progress) {
+                         const Progress& progress) {
   return {.batch_tokens = batch_tokens,
           .codec = parse_hidden_codec(codec),
           .projections = projections,
@@ -50,13 +50,13 @@ void bind_encoding(nb::module_& module) {
           "encode",
           [](const PassageEncoder& encoder, const std::vector<Passage>& passages,
              std::size_t batch_tokens, const std::string& codec, bool projections,
-             nb::object progress) {
+             const Progress& progress) {
             const EncodeOptions options = to_options(batch_tokens, codec, projections, progress);
             return without_gil([&] { return encoder.encode(passages, options); });
           },
           nb::arg("passages"), nb::kw_only(), nb::arg("batch_tokens") = 4096,
           nb::arg("codec") = "fp32", nb::arg("projections") = false,
-          nb::arg("progress").none() = nb::none(),
+          nb::arg("progress") = nb::none(),
           "Encodes each passage that the store lacks or holds with another text.\n\n"
           "batch_tokens: most tokens of one pass. codec: how states are kept, \"fp32\", \"fp16\" "
           "or\n"
@@ -66,13 +66,12 @@ void bind_encoding(nb::module_& module) {
   module.def(
       "encode_passages",
       [](const Model& model, const std::vector<Passage>& passages, std::size_t batch_tokens,
-         const std::string& codec, bool projections, nb::object progress) {
+         const std::string& codec, bool projections, const Progress& progress) {
         const EncodeOptions options = to_options(batch_tokens, codec, projections, progress);
         return without_gil([&] { return encode_passages(model, passages, options); });
       },
       nb::arg("model"), nb::arg("passages"), nb::kw_only(), nb::arg("batch_tokens") = 4096,
-      nb::arg("codec") = "fp32", nb::arg("projections") = false,
-      nb::arg("progress").none() = nb::none(),
+      nb::arg("codec") = "fp32", nb::arg("projections") = false, nb::arg("progress") = nb::none(),
       "The same without a store: one EncodedPassage a passage, in order.");
 }
 

@@ -21,7 +21,7 @@ namespace deformer::python {
 /// `return_errors`; else the first error is thrown. `run(sink)` is called without the interpreter's
 /// lock and gives one outcome a request.
 template <typename Result, typename Run>
-nb::list collect(std::size_t requests, bool return_errors, const Run& run) {
+nb::typed<nb::list, Result> collect(std::size_t requests, bool return_errors, const Run& run) {
   std::vector<std::optional<Outcome<Result>>> outcomes(requests);
   without_gil([&] {
     run([&](std::size_t request, Outcome<Result>&& outcome) {
@@ -37,7 +37,7 @@ nb::list collect(std::size_t requests, bool return_errors, const Run& run) {
       results.append(nb::cast(std::move(*outcome).value()));
     }
   }
-  return results;
+  return nb::typed<nb::list, Result>(std::move(results));
 }
 
 }  // namespace deformer::python

@@ -51,8 +51,8 @@ void bind_metrics(nb::module_& module) {
       .def_ro("f1", &SquadScore::f1)
       .def_ro("total", &SquadScore::total)
       .def("__repr__", [](const SquadScore& score) {
-        return nb::str("<deformer.SquadScore exact={:.2f} f1={:.2f} total={}>")
-            .attr("format")(score.exact, score.f1, score.total);
+        const nb::str form("<deformer.SquadScore exact={:.2f} f1={:.2f} total={}>");
+        return nb::str(form.attr("format")(score.exact, score.f1, score.total));
       });
   nb::class_<BestThreshold>(module, "BestThreshold", "What evaluate-v2.0.py's search finds.")
       .def_ro("best_exact", &BestThreshold::best_exact)

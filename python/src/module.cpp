@@ -9,7 +9,7 @@ NB_MODULE(_native, module) {
   // users.
   nanobind::set_leak_warnings(false);
   module.doc() = "The C++ library. Import `deformer`, which checks the installed torch first.";
-  module.attr("__version__") = deformer::version();
+  module.attr("library_version") = deformer::version();
   deformer::python::bind_errors(module);
   deformer::python::bind_model(module);
   deformer::python::bind_stores(module);

@@ -13,6 +13,7 @@ import deformer
 from conftest import GOLDEN, ROOT
 
 SCORE_TOLERANCE = 1e-4
+TINY_MODELS = ("bert-joint", "roberta-joint")
 QUESTION = "who is the king ?"
 CONTEXT = "the king is in the city and the river is many first"
 
@@ -35,6 +36,11 @@ def expect_same(found: Any, expected: Any, tolerance: float = SCORE_TOLERANCE) -
 
 
 @pytest.fixture(scope="module")
+def tiny_pipelines() -> dict[str, deformer.QuestionAnsweringPipeline]:
+    return {name: deformer.pipeline(model=GOLDEN / "models" / name) for name in TINY_MODELS}
+
+
+@pytest.fixture(scope="module")
 def joint(joint_model: deformer.Model) -> deformer.QuestionAnsweringPipeline:
     return deformer.pipeline("question-answering", model=joint_model, max_seq_len=48)
 
@@ -44,12 +50,16 @@ def split(split_model: deformer.Model) -> deformer.QuestionAnsweringPipeline:
     return deformer.pipeline("question-answering", model=split_model)
 
 
-@pytest.mark.parametrize("case", golden("bert-joint")["cases"], ids=lambda case: str(case["parameters"]))
-def test_gives_what_transformers_gives_with_a_tiny_bert(
-    joint: deformer.QuestionAnsweringPipeline, case: dict[str, Any]
+@pytest.mark.parametrize(
+    ("model", "case"),
+    [(model, case) for model in TINY_MODELS for case in golden(model)["cases"]],
+    ids=lambda value: value if isinstance(value, str) else str(value["parameters"]),
+)
+def test_gives_what_transformers_gives_with_a_tiny_model(
+    tiny_pipelines: dict[str, deformer.QuestionAnsweringPipeline], model: str, case: dict[str, Any]
 ) -> None:
-    found = joint(question=case["question"], context=case["context"], **case["parameters"])
-    # Scores of random weights are small: a thousandth of the largest is what fp32 leaves of them.
+    found = tiny_pipelines[model](question=case["question"], context=case["context"], **case["parameters"])
+    # Scores of random weights are small, and so is the tolerance.
     expect_same(found, case["expected"], tolerance=2e-6)
 
 
@@ -184,3 +194,5 @@ def test_another_task_or_no_model_is_refused(joint_model: deformer.Model) -> Non
         deformer.pipeline("text-generation", model=joint_model)
     with pytest.raises(TypeError, match="needs a model"):
         deformer.pipeline("question-answering")
+    with pytest.raises(TypeError, match="split_layer: expected with a directory"):
+        deformer.pipeline("question-answering", model=joint_model, split_layer=0)

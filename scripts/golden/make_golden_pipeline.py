@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What transformers' question-answering pipeline answers: tests/golden/pipeline/*.json.
 
-Needs torch and transformers 5.2.0, the last release with that pipeline. Reads the tiny BERT checkpoint
-tests/golden/models/bert-joint with random weights, and models/squad-mini (as an ordinary checkpoint, which ignores its
+Needs torch and transformers 5.2.0, the last release with that pipeline. Reads the tiny checkpoints
+bert-joint and roberta-joint of tests/golden/models, with random weights, and models/squad-mini (as an ordinary checkpoint, which ignores its
 `deformer` object) on the questions of examples/. All in fp32.
 """
 import json
@@ -16,7 +16,7 @@ OUT = ROOT / 'tests' / 'golden' / 'pipeline'
 WORDS = ('the of and in to was is first city river king a b1 many Ann 7 12.5 %'
          ' Caf\u00e9 \u00dcber \u6771\u4eac (king) "river" city, city. City! don\'t e\u0301t\u00e9').split()
 QUESTIONS = ['who is the king ?', 'What city?', 'when was the first river in the city, and how many did the king ?']
-# Sequences of the tiny model have at most 64 tokens.
+# Sequences of the tiny models have at most 64 tokens.
 TINY_PARAMETERS = [
     {},
     {'top_k': 3},
@@ -66,7 +66,8 @@ def write(name, model, cases):
 def main():
     OUT.mkdir(exist_ok=True)
     transformers.utils.logging.disable_progress_bar()
-    write('bert-joint', 'tests/golden/models/bert-joint', tiny_cases())
+    for name in ('bert-joint', 'roberta-joint'):
+        write(name, f'tests/golden/models/{name}', tiny_cases())
     write('squad-mini', 'models/squad-mini', mini_cases())
 
 

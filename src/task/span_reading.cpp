@@ -90,8 +90,9 @@ void SpanReading::take(const ReadPair& pair) {
     const double cls = double{outputs.output(0).back()} + double{outputs.output(1).back()};
     no_answer_score = std::min(no_answer_score, cls);
   }
-  const DecodedSpans spans =
-      decode_spans(windows, extents_of(*pair.passage), max_answer_tokens_, options_.top_k);
+  const std::span<const ByteSpan> extents =
+      options_.align_to_words ? pair.passage->words() : std::span<const ByteSpan>(passage.spans);
+  const DecodedSpans spans = decode_spans(windows, extents, max_answer_tokens_, options_.top_k);
   if (!windows.empty() && !std::isfinite(spans.log_sum)) refuse_not_finite(model_, passage.id);
   collector_.add(passage, pair.place, spans, no_answer_score, options_);
 }
@@ -115,7 +116,9 @@ void SpanReading::take_by_window(const ReadPair& pair) {
 // Hugging Face's pipeline knows of a word what lies in the window.
 std::vector<ByteSpan> SpanReading::clipped_extents(const ReadyPassage& passage,
                                                    const Window& window) const {
-  const auto own = extents_of(passage).subspan(window.first_token, window.num_tokens);
+  const auto all = options_.align_to_words ? passage.words_of(model_.tokenizer())
+                                           : std::span<const ByteSpan>(passage.encoded->spans);
+  const auto own = all.subspan(window.first_token, window.num_tokens);
   std::vector<ByteSpan> extents(own.begin(), own.end());
   if (extents.empty()) return extents;
   const std::vector<ByteSpan>& spans = passage.encoded->spans;
@@ -125,11 +128,6 @@ std::vector<ByteSpan> SpanReading::clipped_extents(const ReadyPassage& passage,
     extent = {std::max(extent.begin, begin), std::min(extent.end, end)};
   }
   return extents;
-}
-
-std::span<const ByteSpan> SpanReading::extents_of(const ReadyPassage& passage) const {
-  return options_.align_to_words ? passage.words()
-                                 : std::span<const ByteSpan>(passage.encoded->spans);
 }
 
 void SpanReading::finish() {

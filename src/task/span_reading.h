@@ -42,7 +42,6 @@ class SpanReading final : public Reading {
 
  private:
   void take_by_window(const ReadPair& pair);
-  [[nodiscard]] std::span<const ByteSpan> extents_of(const ReadyPassage& passage) const;
   [[nodiscard]] std::vector<ByteSpan> clipped_extents(const ReadyPassage& passage,
                                                       const Window& window) const;
 

@@ -48,7 +48,9 @@ class WordList {
   bool attached_ = false;  // no space since the last word
 };
 
-std::vector<ByteSpan> words_of(std::string_view text) {
+}  // namespace
+
+std::vector<ByteSpan> bert_words(std::string_view text) {
   WordList words;
   for (std::size_t at = 0; at < text.size();) {
     const DecodedChar c = decode_utf8(text, at);
@@ -60,10 +62,8 @@ std::vector<ByteSpan> words_of(std::string_view text) {
   return std::move(words).take();
 }
 
-}  // namespace
-
-std::vector<ByteSpan> word_extents(std::string_view text, std::span<const ByteSpan> spans) {
-  const std::vector<ByteSpan> words = words_of(text);
+std::vector<ByteSpan> word_extents(std::span<const ByteSpan> words,
+                                   std::span<const ByteSpan> spans) {
   std::vector<ByteSpan> extents;
   extents.reserve(spans.size());
   auto first = words.begin();  // the word that holds the span's first byte, or the next one
@@ -77,6 +77,10 @@ std::vector<ByteSpan> word_extents(std::string_view text, std::span<const ByteSp
         {begins_inside ? first->begin : span.begin, ends_inside ? last->end : span.end});
   }
   return extents;
+}
+
+std::vector<ByteSpan> word_extents(std::string_view text, std::span<const ByteSpan> spans) {
+  return word_extents(bert_words(text), spans);
 }
 
 }  // namespace deformer
