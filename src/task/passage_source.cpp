@@ -125,7 +125,8 @@ std::span<const ByteSpan> ReadyPassage::words() const {
 
 std::span<const ByteSpan> ReadyPassage::words_of(const Tokenizer& tokenizer) const {
   if (!tokenizer_words_) {
-    tokenizer_words_ = word_extents(tokenizer.words(encoded->text), encoded->spans);
+    tokenizer_words_ =
+        hugging_face_extents(encoded->text, tokenizer.words(encoded->text), encoded->spans);
   }
   return *tokenizer_words_;
 }

@@ -26,7 +26,7 @@ class ReadyPassage {
 
   /// word_extents() of the passage, found at the first call. Not safe for concurrent calls.
   [[nodiscard]] std::span<const ByteSpan> words() const;
-  /// The same with the words of the tokenizer, which is one and the same in all calls.
+  /// hugging_face_extents() with the words of the tokenizer, which is the same in all calls.
   [[nodiscard]] std::span<const ByteSpan> words_of(const Tokenizer& tokenizer) const;
 
  private:

@@ -9,6 +9,7 @@
 #include "model/config_check.h"
 #include "task/not_finite.h"
 #include "task/span_decoder.h"
+#include "text/word_extents.h"
 
 namespace deformer {
 namespace {
@@ -116,12 +117,15 @@ void SpanReading::take_by_window(const ReadPair& pair) {
 // Hugging Face's pipeline knows of a word what lies in the window.
 std::vector<ByteSpan> SpanReading::clipped_extents(const ReadyPassage& passage,
                                                    const Window& window) const {
-  const auto all = options_.align_to_words ? passage.words_of(model_.tokenizer())
-                                           : std::span<const ByteSpan>(passage.encoded->spans);
-  const auto own = all.subspan(window.first_token, window.num_tokens);
-  std::vector<ByteSpan> extents(own.begin(), own.end());
-  if (extents.empty()) return extents;
   const std::vector<ByteSpan>& spans = passage.encoded->spans;
+  if (window.num_tokens == 0) return {};
+  if (!options_.align_to_words) {
+    return hugging_face_extents(passage.encoded->text, {},
+                                std::span(spans).subspan(window.first_token, window.num_tokens));
+  }
+  const auto own =
+      passage.words_of(model_.tokenizer()).subspan(window.first_token, window.num_tokens);
+  std::vector<ByteSpan> extents(own.begin(), own.end());
   const std::uint32_t begin = spans[window.first_token].begin;
   const std::uint32_t end = spans[window.first_token + window.num_tokens - 1].end;
   for (ByteSpan& extent : extents) {

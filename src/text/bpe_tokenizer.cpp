@@ -94,7 +94,8 @@ std::vector<ByteSpan> BpeTokenizer::words(std::string_view text) const {
   std::vector<ByteSpan> words;
   for (std::size_t at = 0; at < read.size();) {
     const std::size_t end = gpt2_word_end(read, at);
-    words.push_back(source.span(at, end));
+    const bool spaces = read.substr(at, end - at).find_first_not_of(' ') == std::string_view::npos;
+    if (!spaces) words.push_back(source.span(at, end));
     at = end;
   }
   return words;

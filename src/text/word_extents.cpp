@@ -83,4 +83,19 @@ std::vector<ByteSpan> word_extents(std::string_view text, std::span<const ByteSp
   return word_extents(bert_words(text), spans);
 }
 
+std::vector<ByteSpan> hugging_face_extents(std::string_view text, std::span<const ByteSpan> words,
+                                           std::span<const ByteSpan> spans) {
+  std::vector<ByteSpan> extents = word_extents(words, spans);
+  auto next = words.begin();  // the first word that does not end before the span does
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const ByteSpan span = spans[i];
+    while (next != words.end() && next->end <= span.end) ++next;
+    const std::string_view token = text.substr(span.begin, span.end - span.begin);
+    if (token.find_first_not_of(' ') != std::string_view::npos) continue;
+    const bool follows = next != words.end() && next->begin == span.end;
+    extents[i] = follows ? *next : ByteSpan{span.end, span.end};
+  }
+  return extents;
+}
+
 }  // namespace deformer

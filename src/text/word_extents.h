@@ -24,4 +24,10 @@ namespace deformer {
 [[nodiscard]] std::vector<ByteSpan> word_extents(std::string_view text,
                                                  std::span<const ByteSpan> spans);
 
+/// The same as Hugging Face's offsets have it, where byte-level BPE has tokens of spaces alone:
+/// such a token belongs to the word that follows it at once, and else is empty, at its end.
+[[nodiscard]] std::vector<ByteSpan> hugging_face_extents(std::string_view text,
+                                                         std::span<const ByteSpan> words,
+                                                         std::span<const ByteSpan> spans);
+
 }  // namespace deformer
