@@ -154,5 +154,12 @@ def test_a_missing_package_is_named(module: str, package: str, extra: str) -> No
 
 
 def test_the_mini_reader_is_a_package_of_its_own() -> None:
+    pytest.importorskip("deformer_squad_mini")
     model = deformer.Model.load(deformer.bundled_model())
     assert model.config.split_layer == 3
+
+
+def test_a_missing_mini_reader_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(deformer.NotFoundError, match="expected the package deformer-squad-mini, found none"):
+        deformer.bundled_model()
