@@ -91,6 +91,7 @@ THIRD_PARTY: list[tuple[str, list[str]]] = [
     ("lmdb.h", ["src/store/*lmdb*.cpp", "tests/store/*.cpp"]),
     ("hiredis/*", ["src/store/*redis*.cpp", "tests/store/*.cpp"]),
     ("CLI/*", ["tools/*"]),
+    ("nanobind/*", ["python/src/*"]),
     ("boost/*", ["src/serve/connection*", "src/serve/server.cpp", "tests/serve/*"]),
     ("openssl/*", ["src/serve/api_keys.cpp"]),
     ("gtest/*", ["tests/*"]),
@@ -103,7 +104,7 @@ TORCH = re.compile(r"^(torch|ATen|c10|caffe2)/")
 # A header of the C++ library (no extension), of C or POSIX.
 SYSTEM = re.compile(r"^([a-z0-9_]+|[a-z0-9_]+\.h|(sys|linux|netinet|arpa|net|asm)/[a-z0-9_]+\.h)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
-FOLDERS = ["include", "src", "tools", "examples", "tests", "bench"]
+FOLDERS = ["include", "src", "tools", "examples", "tests", "bench", "python"]
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,13 @@ struct RandomModelOptions {
   std::uint64_t seed = 1;                  ///< of the weights
 };
 
+/// Lengths in tokens as in SplitConfig; absent: the model's own.
+struct ReadingLengths {
+  std::optional<int> max_question_tokens = {};
+  std::optional<int> window_tokens = {};
+  std::optional<int> window_step = {};
+};
+
 /// A model directory in memory. Immutable, safe for concurrent calls; shared by the tasks that use
 /// it.
 class DEFORMER_EXPORT Model {
@@ -65,6 +72,10 @@ class DEFORMER_EXPORT Model {
   /// a decomposed one. Throws kIncompatible as validate().
   [[nodiscard]] std::shared_ptr<const Model> with_split_layer(int split_layer) const;
 
+  /// The same weights, shared and not copied, for texts of other lengths. Another window makes
+  /// another fingerprint(): stores are not shared. Throws kIncompatible as validate().
+  [[nodiscard]] std::shared_ptr<const Model> with_lengths(const ReadingLengths& lengths) const;
+
   /// Internal: of parts that exist already, as while training (model_parts.h). It answers, but
   /// belongs to no store: it has neither fingerprint() nor projection_hash(), which throw
   /// kInternal.
@@ -76,6 +87,10 @@ class DEFORMER_EXPORT Model {
 
   [[nodiscard]] const ModelConfig& config() const noexcept;
   [[nodiscard]] const Tokenizer& tokenizer() const noexcept;
+  /// False where what the lower layers make of a passage depends on its question: layout `continue`
+  /// of BERT and its relatives. Then a passage cannot be encoded beforehand, and its windows may
+  /// depend on the question too (AnswerOptions::sequence).
+  [[nodiscard]] bool can_store_passages() const noexcept;
   /// Computed at the first call (a hash over the lower weights), then kept.
   [[nodiscard]] const Fingerprint& fingerprint() const;
   /// Hash of what EncodedPassage::projections depend on beside the states: the weights of the
@@ -97,6 +112,7 @@ class DEFORMER_EXPORT Model {
  private:
   struct State;
   explicit Model(std::unique_ptr<State> state);
+  [[nodiscard]] std::shared_ptr<const Model> with_split(const SplitConfig& split) const;
 
   std::unique_ptr<State> state_;
 };

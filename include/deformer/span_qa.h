@@ -21,6 +21,28 @@ namespace deformer {
 /// The search for each further answer looks at all spans anew.
 inline constexpr std::size_t kMaxTopK = 1000;
 
+/// How answers are scored and which of them are one.
+enum class Scoring : std::uint8_t {
+  kLogits,  ///< Answer::score is the sum of two logits, comparable across windows, passages and
+            ///< questions; answers never share a character
+  /// As Hugging Face's question-answering pipeline (transformers 5.2): within each window start and
+  /// end logits become probabilities over its tokens and [CLS], an answer's score is the product of
+  /// its two. Of each window the best 2 * top_k + 10 spans (top_k without align_to_words) count;
+  /// words are Tokenizer::words(), and of a word that a window cuts its part in there. Scores of
+  /// equal texts (but for case) of a passage are added up, so one may be above 1; the place is that
+  /// of the first one found. Answers may overlap. `probability` is the score, and
+  /// QaResult::no_answer_score the lowest product of [CLS].
+  kWindowProbability,
+};
+
+/// Windows that depend on the question, as ordinary (joint) readers are run: the question is read
+/// whole, and the passage in windows of what it leaves.
+struct SequenceLengths {
+  int sequence_tokens = 384;    ///< of question and window together, special tokens included
+  int overlap_tokens = 128;     ///< passage tokens that two neighbouring windows share
+  int max_question_tokens = 0;  ///< longer questions are cut; 0: they are read whole
+};
+
 /// Which answers a question gets.
 struct AnswerOptions {
   /// Answers per question, best first, no two of which share a character of one passage; 1 to
@@ -35,6 +57,12 @@ struct AnswerOptions {
   bool allow_no_answer = false;  ///< lets "no answer" compete (models trained on SQuAD 2.0)
   double no_answer_threshold =
       0.0;  ///< no answer wins when its score exceeds the best span's by more than this
+  Scoring scoring = Scoring::kLogits;
+  /// In place of the model's lengths, where nothing of a passage can be stored
+  /// (Model::can_store_passages()); other models are kIncompatible. kInvalidArgument where
+  /// sequence_tokens is longer than the model's position table, and for a request whose question
+  /// leaves no more than overlap_tokens to a passage that is longer.
+  std::optional<SequenceLengths> sequence = {};
 };
 
 /// One question about one or more passages.
@@ -56,7 +84,8 @@ struct Answer {
   ByteSpan bytes;          ///< byte range in the passage's UTF-8 text
   std::int64_t start = 0;  ///< the same range in Unicode code points, as Python indexes strings
   std::int64_t end = 0;
-  /// Start logit + end logit. Comparable across windows, passages and questions of one model.
+  /// Start logit + end logit, comparable across windows, passages and questions of one model; with
+  /// Scoring::kWindowProbability a probability.
   double score = 0;
   /// exp(score) over the sum of exp(score) of all candidates of the question, in all its windows
   /// and passages (with allow_no_answer, that of no answer too). In [0, 1].
@@ -69,7 +98,7 @@ struct QaResult {
   /// Best first; empty when no passage has a token.
   std::vector<Answer> answers;
   /// Lowest start + end logit of the [CLS] row over all windows (the rule of Google's SQuAD 2.0
-  /// code); absent without a token.
+  /// code; Scoring has the other one); absent without a token.
   std::optional<double> no_answer_score;
   bool question_cut =
       false;  ///< the question was longer than max_question_tokens and its tail was not read

@@ -48,6 +48,12 @@ class DEFORMER_EXPORT Tokenizer {
   /// as U+FFFD, byte by byte. The name of a special token inside the text ("[SEP]") is plain text.
   [[nodiscard]] virtual TokenizedText tokenize(std::string_view text) const = 0;
 
+  /// The words that a text is cut into before tokens are looked for, in order, without the white
+  /// space around them: GPT-2's for byte-level BPE. For the others, and as this default, BERT's:
+  /// runs without white space and punctuation; a punctuation mark or an ideograph is a word of its
+  /// own.
+  [[nodiscard]] virtual std::vector<ByteSpan> words(std::string_view text) const;
+
   [[nodiscard]] virtual const SpecialTokens& special_tokens() const noexcept = 0;
   [[nodiscard]] virtual std::int64_t vocab_size() const noexcept = 0;
   /// The vocabulary's own spelling of a token, e.g. "##ing". Throws kInvalidArgument when id is out

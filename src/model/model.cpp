@@ -232,9 +232,23 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config,
 }
 
 std::shared_ptr<const Model> Model::with_split_layer(int split_layer) const {
+  SplitConfig split = state_->config.split;
+  split.split_layer = split_layer;
+  return with_split(split);
+}
+
+std::shared_ptr<const Model> Model::with_lengths(const ReadingLengths& lengths) const {
+  SplitConfig split = state_->config.split;
+  split.max_question_tokens = lengths.max_question_tokens.value_or(split.max_question_tokens);
+  split.window_tokens = lengths.window_tokens.value_or(split.window_tokens);
+  split.window_step = lengths.window_step.value_or(split.window_step);
+  return with_split(split);
+}
+
+std::shared_ptr<const Model> Model::with_split(const SplitConfig& split) const {
   return nn::guarded([&] {
     ModelConfig config = state_->config;
-    config.split.split_layer = split_layer;
+    config.split = split;
     validate(config);
     auto state = std::make_unique<State>();
     state->config = config;
@@ -243,7 +257,7 @@ std::shared_ptr<const Model> Model::with_split_layer(int split_layer) const {
     state->origin = state_->origin;
     state->head = state_->head;
     state->segment_layout = make_segment_layout(config, state->tokenizer->special_tokens());
-    state->encoder = state_->encoder->with_split_layer(split_layer);
+    state->encoder = state_->encoder->with_split_layer(split.split_layer);
     state->num_parameters = state_->num_parameters;
     return std::shared_ptr<const Model>(new Model(std::move(state)));
   });
@@ -280,6 +294,9 @@ const Encoder& Model::encoder() const noexcept {
 }
 const SegmentLayout& Model::segment_layout() const noexcept {
   return *state_->segment_layout;
+}
+bool Model::can_store_passages() const noexcept {
+  return !state_->segment_layout->passage_depends_on_question();
 }
 const Head* Model::head() const noexcept {
   return state_->head.get();

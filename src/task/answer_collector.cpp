@@ -7,7 +7,6 @@
 #include "text/utf8.h"
 
 namespace deformer {
-namespace {
 
 Answer make_answer(const EncodedPassage& passage, const SpanCandidate& span) {
   Answer answer;
@@ -20,8 +19,6 @@ Answer make_answer(const EncodedPassage& passage, const SpanCandidate& span) {
   answer.score = span.score;
   return answer;
 }
-
-}  // namespace
 
 void AnswerCollector::add(const EncodedPassage& passage, std::size_t order,
                           const DecodedSpans& spans, double no_answer_score,

@@ -11,6 +11,9 @@
 
 namespace deformer {
 
+/// The text and the offsets of a candidate, with its score.
+[[nodiscard]] Answer make_answer(const EncodedPassage& passage, const SpanCandidate& span);
+
 /// Not safe for concurrent calls.
 class AnswerCollector {
  public:

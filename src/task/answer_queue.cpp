@@ -204,7 +204,7 @@ AnswerQueue::AnswerQueue(std::shared_ptr<const Model> model,
                          const AnswerQueueOptions& options)
     : state_(nn::guarded([&] {
         require_model(model, store);
-        validate(options.answers);
+        validate(options.answers, *model);
         if (options.batch_tokens < 1) {
           throw Error(ErrorCode::kInvalidArgument, "batch_tokens: expected at least 1, found 0");
         }
@@ -226,7 +226,7 @@ void AnswerQueue::submit(QaRequest request, std::function<void(Outcome<QaResult>
   State& state = *state_;
   const auto make = [&state](const QaRequest& owned, const std::string& name,
                              SpanReading::Done counted) {
-    if (owned.options) validate(*owned.options);
+    if (owned.options) validate(*owned.options, *state.model);
     return std::make_unique<SpanReading>(*state.model, owned,
                                          owned.options ? *owned.options : state.options.answers,
                                          name, std::move(counted));

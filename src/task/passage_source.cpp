@@ -123,6 +123,14 @@ std::span<const ByteSpan> ReadyPassage::words() const {
   return *words_;
 }
 
+std::span<const ByteSpan> ReadyPassage::words_of(const Tokenizer& tokenizer) const {
+  if (!tokenizer_words_) {
+    tokenizer_words_ =
+        hugging_face_extents(encoded->text, tokenizer.words(encoded->text), encoded->spans);
+  }
+  return *tokenizer_words_;
+}
+
 PassageSource::PassageSource(const Model& model, const PassageStore* store,
                              std::size_t batch_tokens, StageTimes* times)
     : model_(model),

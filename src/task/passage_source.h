@@ -26,9 +26,12 @@ class ReadyPassage {
 
   /// word_extents() of the passage, found at the first call. Not safe for concurrent calls.
   [[nodiscard]] std::span<const ByteSpan> words() const;
+  /// hugging_face_extents() with the words of the tokenizer, which is the same in all calls.
+  [[nodiscard]] std::span<const ByteSpan> words_of(const Tokenizer& tokenizer) const;
 
  private:
   mutable std::optional<std::vector<ByteSpan>> words_;
+  mutable std::optional<std::vector<ByteSpan>> tokenizer_words_;
 };
 
 /// One window of one passage, for a question of `question_tokens` tokens (special tokens included).

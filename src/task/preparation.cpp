@@ -7,11 +7,11 @@
 
 namespace deformer {
 
-PreparedQuestion prepare_question(const Tokenizer& tokenizer, const SplitConfig& split,
+PreparedQuestion prepare_question(const Tokenizer& tokenizer, int max_tokens,
                                   std::string_view text) {
   PreparedQuestion question{.ids = tokenizer.tokenize(text).ids};
-  const auto limit = static_cast<std::size_t>(split.max_question_tokens);
-  question.cut = question.ids.size() > limit;
+  const auto limit = static_cast<std::size_t>(max_tokens);
+  question.cut = max_tokens > 0 && question.ids.size() > limit;
   if (question.cut) question.ids.resize(limit);
   return question;
 }

@@ -21,8 +21,9 @@ struct PreparedQuestion {
   bool cut = false;               ///< the text has more
 };
 
-[[nodiscard]] PreparedQuestion prepare_question(const Tokenizer& tokenizer,
-                                                const SplitConfig& split, std::string_view text);
+/// `max_tokens`: longer ones are cut; 0: none is.
+[[nodiscard]] PreparedQuestion prepare_question(const Tokenizer& tokenizer, int max_tokens,
+                                                std::string_view text);
 
 struct PreparedPassage {
   TokenizedText tokens;  ///< of the whole text; of the first window where the task reads one

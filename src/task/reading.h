@@ -8,6 +8,7 @@
 
 #include "deformer/answering.h"
 #include "deformer/passage_store.h"
+#include "deformer/span_qa.h"
 #include "task/passage_source.h"
 
 namespace deformer {
@@ -43,6 +44,8 @@ class Reading {
   [[nodiscard]] virtual std::span<const std::string> questions() const = 0;
   [[nodiscard]] virtual std::span<const Passage> passages() const = 0;
   [[nodiscard]] virtual const RequestControl& control() const = 0;
+  /// Null: the model's lengths.
+  [[nodiscard]] virtual const SequenceLengths* lengths() const { return nullptr; }
 
   /// Takes a pair's logits. What it throws becomes the reading's error.
   virtual void take(const ReadPair& pair) = 0;

@@ -15,6 +15,7 @@
 #include "task/attempt.h"
 #include "task/parallel_pass.h"
 #include "task/stage_timer.h"
+#include "text/windows.h"
 
 namespace deformer {
 
@@ -82,9 +83,12 @@ ReadingEngine::ReadingEngine(const Model& model, const PassageStore* store, Read
 ReadingEngine::~ReadingEngine() = default;
 
 std::vector<PreparedQuestion> ReadingEngine::prepare(const Reading& reading) const {
+  const SequenceLengths* const lengths = reading.lengths();
+  const int most =
+      lengths != nullptr ? lengths->max_question_tokens : model_.config().split.max_question_tokens;
   std::vector<PreparedQuestion> questions;
   for (const std::string& text : reading.questions()) {
-    questions.push_back(prepare_question(model_.tokenizer(), model_.config().split, text));
+    questions.push_back(prepare_question(model_.tokenizer(), most, text));
   }
   return questions;
 }
@@ -246,14 +250,17 @@ void ReadingEngine::queue_portion(std::span<const Group> groups,
 void ReadingEngine::queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage) {
   // Texts without a token have no window.
   if (options_.blank_texts && passage && passage->encoded->windows.empty()) passage = nullptr;
-  const std::size_t windows = passage ? passage->encoded->windows.size() : 1;
   for (std::size_t question = 0; question < asker.active->questions.size(); ++question) {
     if (asker.active->over) return;
     const auto pair = std::make_shared<PairState>();
     pair->active = asker.active;
     pair->question = question;
     pair->place = asker.place;
-    pair->passage = passage;
+    if (const auto error = attempt([&] { pair->passage = fitted(*pair, passage); })) {
+      end(asker.active, &*error);
+      return;
+    }
+    const std::size_t windows = pair->passage ? pair->passage->encoded->windows.size() : 1;
     pair->windows.resize(windows);
     pair->windows_left = windows;
     pair->state().windows_left = pair->state().windows_left + windows - 1;
@@ -263,6 +270,38 @@ void ReadingEngine::queue_pairs(const Asker& asker, std::shared_ptr<const ReadyP
     }
     if (windows == 0) finish_pair(*pair);
   }
+}
+
+// The passage in the windows that the pair's question leaves, where the reading has lengths of its
+// own.
+std::shared_ptr<const ReadyPassage> ReadingEngine::fitted(
+    const PairState& pair, std::shared_ptr<const ReadyPassage> passage) const {
+  const Reading& reading = *pair.active->reading;
+  const SequenceLengths* const lengths = reading.lengths();
+  if (lengths == nullptr || passage == nullptr) return passage;
+  const std::int64_t room = lengths->sequence_tokens - std::ssize(pair.state().prepared.ids) -
+                            static_cast<std::int64_t>(question_special_tokens_) -
+                            static_cast<std::int64_t>(passage_special_tokens_);
+  const std::int64_t tokens = std::ssize(passage->ids);
+  if (tokens > room && room <= lengths->overlap_tokens) {
+    throw Error(ErrorCode::kInvalidArgument,
+                reading.name() + ": question: expected one that leaves more than " +
+                    std::to_string(lengths->overlap_tokens) + " (overlap_tokens) of " +
+                    std::to_string(lengths->sequence_tokens) +
+                    " tokens (sequence_tokens) to the passage, found " +
+                    std::to_string(std::max<std::int64_t>(room, 0)) + " left");
+  }
+  // A passage that fits has one window, whatever the overlap.
+  const std::int64_t step =
+      tokens > room ? room - lengths->overlap_tokens : std::max<std::int64_t>(room, 1);
+  std::vector<Window> windows =
+      make_windows(passage->ids.size(), std::max<std::int64_t>(room, 1), step);
+  if (windows == passage->encoded->windows) return passage;
+  auto own = std::make_shared<ReadyPassage>(*passage);
+  EncodedPassage encoded = *passage->encoded;
+  encoded.windows = std::move(windows);
+  own->encoded = std::make_shared<const EncodedPassage>(std::move(encoded));
+  return own;
 }
 
 std::size_t ReadingEngine::passage_rows(const PairState& pair, std::size_t window) const {

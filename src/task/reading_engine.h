@@ -82,6 +82,8 @@ class ReadingEngine {
   void queue_portion(std::span<const Group> groups, std::span<const std::size_t> places,
                      std::vector<ReadyPassage> found);
   void queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage);
+  [[nodiscard]] std::shared_ptr<const ReadyPassage> fitted(
+      const PairState& pair, std::shared_ptr<const ReadyPassage> passage) const;
   [[nodiscard]] bool is_blank(const Passage& passage) const;
   [[nodiscard]] std::size_t joint_rows(const PairState& pair, std::size_t window) const;
   [[nodiscard]] std::size_t passage_rows(const PairState& pair, std::size_t window) const;

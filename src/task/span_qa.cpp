@@ -37,10 +37,10 @@ std::vector<QaResult> SpanQa::answer(std::span<const QaRequest> requests,
 StageTimes SpanQa::answer_each(std::span<const QaRequest> requests, const QaSink& sink,
                                const AnswerOptions& options, const BatchOptions& batches) const {
   return nn::guarded([&] {
-    validate(options);
+    validate(options, *model_);
     const auto make = [&](std::size_t i) {
       const QaRequest& request = requests[i];
-      if (request.options) validate(*request.options);
+      if (request.options) validate(*request.options, *model_);
       return std::make_shared<SpanReading>(
           *model_, request, request.options ? *request.options : options,
           request_name(request.id, i),

@@ -4,16 +4,19 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "deformer/model.h"
 #include "deformer/span_qa.h"
 #include "task/answer_collector.h"
 #include "task/reading.h"
+#include "task/window_answers.h"
 
 namespace deformer {
 
-/// Throws kInvalidArgument for a value out of range.
-void validate(const AnswerOptions& options);
+/// Throws kInvalidArgument for a value out of range, kIncompatible for options that the model
+/// cannot have.
+void validate(const AnswerOptions& options, const Model& model);
 
 class SpanReading final : public Reading {
  public:
@@ -30,11 +33,18 @@ class SpanReading final : public Reading {
   }
   [[nodiscard]] std::span<const Passage> passages() const override { return request_.passages; }
   [[nodiscard]] const RequestControl& control() const override { return request_.control; }
+  [[nodiscard]] const SequenceLengths* lengths() const override {
+    return options_.sequence ? &*options_.sequence : nullptr;
+  }
   void take(const ReadPair& pair) override;
   void finish() override;
   void fail(const Error& error) override { done_(error); }
 
  private:
+  void take_by_window(const ReadPair& pair);
+  [[nodiscard]] std::vector<ByteSpan> clipped_extents(const ReadyPassage& passage,
+                                                      const Window& window) const;
+
   const Model& model_;
   const QaRequest& request_;
   const AnswerOptions& options_;
@@ -42,7 +52,8 @@ class SpanReading final : public Reading {
   Done done_;
   int max_answer_tokens_;
   bool question_cut_ = false;
-  AnswerCollector collector_;
+  AnswerCollector collector_;        // Scoring::kLogits
+  WindowAnswerCollector by_window_;  // Scoring::kWindowProbability
 };
 
 }  // namespace deformer

@@ -90,7 +90,7 @@ Trace trace_texts(const Model& model, std::string_view question, std::string_vie
                   std::size_t window) {
   return nn::guarded([&] {
     const PreparedQuestion read_question =
-        prepare_question(model.tokenizer(), model.config().split, question);
+        prepare_question(model.tokenizer(), model.config().split.max_question_tokens, question);
     require_tokens("question", read_question.ids);
     const PreparedPassage read_passage =
         prepare_passage(model.tokenizer(), model.config().split, model.config().task, passage);

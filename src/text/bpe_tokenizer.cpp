@@ -88,6 +88,19 @@ TokenizedText BpeTokenizer::tokenize(std::string_view text) const {
   return result;
 }
 
+std::vector<ByteSpan> BpeTokenizer::words(std::string_view text) const {
+  const BpeText source(text, reading_);
+  const std::string_view read = source.text();
+  std::vector<ByteSpan> words;
+  for (std::size_t at = 0; at < read.size();) {
+    const std::size_t end = gpt2_word_end(read, at);
+    const bool spaces = read.substr(at, end - at).find_first_not_of(' ') == std::string_view::npos;
+    if (!spaces) words.push_back(source.span(at, end));
+    at = end;
+  }
+  return words;
+}
+
 std::int64_t BpeTokenizer::vocab_size() const noexcept {
   return static_cast<std::int64_t>(tokens_.size());
 }

@@ -29,6 +29,7 @@ class BpeTokenizer final : public Tokenizer {
                Normalizer normalizer = Normalizer::kNone);
 
   [[nodiscard]] TokenizedText tokenize(std::string_view text) const override;
+  [[nodiscard]] std::vector<ByteSpan> words(std::string_view text) const override;
   [[nodiscard]] const SpecialTokens& special_tokens() const noexcept override { return special_; }
   [[nodiscard]] std::int64_t vocab_size() const noexcept override;
   [[nodiscard]] std::string token(std::int32_t id) const override;

@@ -4,6 +4,7 @@
 #include "text/bpe_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer_json.h"
+#include "text/word_extents.h"
 #include "text/wordpiece.h"
 
 namespace deformer {
@@ -25,6 +26,10 @@ constexpr Kind kKinds[] = {
 };
 
 }  // namespace
+
+std::vector<ByteSpan> Tokenizer::words(std::string_view text) const {
+  return bert_words(text);
+}
 
 std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& model_dir) {
   std::string files;

@@ -48,7 +48,9 @@ class WordList {
   bool attached_ = false;  // no space since the last word
 };
 
-std::vector<ByteSpan> words_of(std::string_view text) {
+}  // namespace
+
+std::vector<ByteSpan> bert_words(std::string_view text) {
   WordList words;
   for (std::size_t at = 0; at < text.size();) {
     const DecodedChar c = decode_utf8(text, at);
@@ -60,10 +62,8 @@ std::vector<ByteSpan> words_of(std::string_view text) {
   return std::move(words).take();
 }
 
-}  // namespace
-
-std::vector<ByteSpan> word_extents(std::string_view text, std::span<const ByteSpan> spans) {
-  const std::vector<ByteSpan> words = words_of(text);
+std::vector<ByteSpan> word_extents(std::span<const ByteSpan> words,
+                                   std::span<const ByteSpan> spans) {
   std::vector<ByteSpan> extents;
   extents.reserve(spans.size());
   auto first = words.begin();  // the word that holds the span's first byte, or the next one
@@ -75,6 +75,25 @@ std::vector<ByteSpan> word_extents(std::string_view text, std::span<const ByteSp
     const bool ends_inside = last != words.end() && last->begin < span.end;
     extents.push_back(
         {begins_inside ? first->begin : span.begin, ends_inside ? last->end : span.end});
+  }
+  return extents;
+}
+
+std::vector<ByteSpan> word_extents(std::string_view text, std::span<const ByteSpan> spans) {
+  return word_extents(bert_words(text), spans);
+}
+
+std::vector<ByteSpan> hugging_face_extents(std::string_view text, std::span<const ByteSpan> words,
+                                           std::span<const ByteSpan> spans) {
+  std::vector<ByteSpan> extents = word_extents(words, spans);
+  auto next = words.begin();  // the first word that does not end before the span does
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const ByteSpan span = spans[i];
+    while (next != words.end() && next->end <= span.end) ++next;
+    const std::string_view token = text.substr(span.begin, span.end - span.begin);
+    if (token.find_first_not_of(' ') != std::string_view::npos) continue;
+    const bool follows = next != words.end() && next->begin == span.end;
+    extents[i] = follows ? *next : ByteSpan{span.end, span.end};
   }
   return extents;
 }

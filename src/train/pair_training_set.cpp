@@ -18,7 +18,7 @@ class TextCutter {
       : tokenizer_(tokenizer), split_(split), report_(report) {}
 
   [[nodiscard]] std::vector<std::int32_t> question(std::string_view text) {
-    PreparedQuestion question = prepare_question(tokenizer_, split_, text);
+    PreparedQuestion question = prepare_question(tokenizer_, split_.max_question_tokens, text);
     report_.cut_questions += question.cut ? 1 : 0;
     return std::move(question.ids);
   }

@@ -170,6 +170,24 @@ TEST(WithSplitLayer, RefusesWhatTheLayoutForbids) {
                [&] { static_cast<void>(Model::load(dir.path())->with_split_layer(1)); });
 }
 
+TEST(WithLengths, IsTheModelLoadedWithThoseLengths) {
+  const TempDir first;
+  const TempDir second;
+  test::write_tiny_model(first.path());
+  test::write_tiny_model(second.path(),
+                         {.max_question_tokens = 9, .window_tokens = 20, .window_step = 5});
+  const auto model = Model::load(first.path());
+  const auto loaded = Model::load(second.path());
+  const auto changed =
+      model->with_lengths({.max_question_tokens = 9, .window_tokens = 20, .window_step = 5});
+  EXPECT_EQ(changed->fingerprint(), loaded->fingerprint());
+  EXPECT_NE(changed->fingerprint(), model->fingerprint());
+  EXPECT_EQ(changed->config().split.max_question_tokens, 9);
+  EXPECT_EQ(model->with_lengths({})->fingerprint(), model->fingerprint());
+  expect_error(ErrorCode::kIncompatible, "window_step",
+               [&] { static_cast<void>(model->with_lengths({.window_step = 41})); });
+}
+
 std::int64_t count_weights(const ModelConfig& config) {
   std::vector<WeightGroup> groups;
   const auto has = [](std::string_view /*name*/) { return false; };

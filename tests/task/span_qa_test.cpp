@@ -379,6 +379,78 @@ TEST(SpanQa, RefusesWeightsWithoutASpanHead) {
                      [&] { const SpanQa qa(model); });
 }
 
+class JointSpanQa : public testing::Test {
+ protected:
+  JointSpanQa() {
+    test::write_tiny_model(dir_.path(), {.ordinary = true});
+    model_ = Model::load(dir_.path());
+  }
+
+  [[nodiscard]] QaResult ask(const Model& model, const std::string& question,
+                             const AnswerOptions& options) const {
+    const QaRequest request{.id = "", .question = question, .passages = {{"l", kLong}}};
+    const std::shared_ptr<const Model> alias(std::shared_ptr<void>(), &model);
+    return SpanQa(alias).answer({&request, 1}, options).front();
+  }
+
+  test::TempDir dir_;
+  std::shared_ptr<const Model> model_;
+};
+
+// What a question leaves of the sequence is the window of a model with that length.
+TEST_F(JointSpanQa, SequenceLengthsMakeWindowsOfWhatTheQuestionLeaves) {
+  const int special = 3;
+  for (const std::string question : {"Who?", "When did the river rise in the town?"}) {
+    const auto tokens = static_cast<int>(model_->tokenizer().tokenize(question).ids.size());
+    const int window = 40 - special - tokens;
+    const auto fixed = model_->with_lengths(
+        {.max_question_tokens = tokens, .window_tokens = window, .window_step = window - 7});
+    for (const Scoring scoring : {Scoring::kLogits, Scoring::kWindowProbability}) {
+      expect_same(ask(*model_, question,
+                      {.top_k = 3,
+                       .scoring = scoring,
+                       .sequence = SequenceLengths{.sequence_tokens = 40, .overlap_tokens = 7}}),
+                  ask(*fixed, question, {.top_k = 3, .scoring = scoring}));
+    }
+  }
+}
+
+TEST_F(JointSpanQa, SequenceLengthsCutAQuestionOnlyWhenTold) {
+  const std::string question = "When did the river rise in the town and who moved to the mill?";
+  const auto cut = [&](int most) {
+    const SequenceLengths lengths{
+        .sequence_tokens = 60, .overlap_tokens = 7, .max_question_tokens = most};
+    return ask(*model_, question, {.sequence = lengths}).question_cut;
+  };
+  EXPECT_FALSE(cut(0));
+  EXPECT_TRUE(cut(5));
+}
+
+TEST_F(JointSpanQa, SequenceLengthsOutOfRangeAreNamed) {
+  const auto expect = [&](const SequenceLengths& lengths, const std::string& text) {
+    test::expect_error(ErrorCode::kInvalidArgument, text, [&] {
+      static_cast<void>(ask(*model_, "Who moved?", {.sequence = lengths}));
+    });
+  };
+  expect({.sequence_tokens = 65, .overlap_tokens = 7},
+         "sequence_tokens: expected at most the model's 64 positions, found 65");
+  expect({.sequence_tokens = 20, .overlap_tokens = -1}, "overlap_tokens: expected 0 or more");
+  // 20 tokens, of which "who moved ?" and three special ones take 6.
+  expect({.sequence_tokens = 20, .overlap_tokens = 14},
+         "expected one that leaves more than 14 (overlap_tokens) of 20 tokens");
+}
+
+TEST_F(JointSpanQa, SequenceLengthsNeedAModelThatStoresNothing) {
+  const test::TempDir dir;
+  test::write_tiny_model(dir.path());
+  const auto decomposed = Model::load(dir.path());
+  EXPECT_TRUE(decomposed->can_store_passages());
+  EXPECT_FALSE(model_->can_store_passages());
+  test::expect_error(ErrorCode::kIncompatible, "windows may depend on the question", [&] {
+    static_cast<void>(ask(*decomposed, "Who?", {.sequence = SequenceLengths{}}));
+  });
+}
+
 TEST(SpanQa, AnOrdinaryCheckpointAnswersInBatchesAsAlone) {
   const test::TempDir dir;
   test::write_tiny_model(dir.path(), {.ordinary = true});

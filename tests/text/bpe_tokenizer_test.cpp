@@ -51,6 +51,14 @@ TEST(BpeTokenizer, PartsOfOneCharacterShareItsRange) {
   }
 }
 
+TEST(BpeTokenizer, WordsAreGpt2sWithoutTheirSpaces) {
+  for (const char* const mode : kModes) {
+    const BpeTokenizer tokenizer = test::make_bpe_tokenizer(mode);
+    EXPECT_EQ(tokenizer.words("B52 isn't   ..."),
+              (Spans{{0, 1}, {1, 3}, {4, 7}, {7, 9}, {12, 15}}));
+  }
+}
+
 TEST(BpeTokenizer, AnAddedSpaceIsPartOfWhatFollows) {
   const BpeTokenizer tokenizer = test::make_bpe_tokenizer("prefix");
   EXPECT_EQ(pieces(tokenizer, "the"), (Pieces{"\u0120the"}));

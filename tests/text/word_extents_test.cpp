@@ -85,5 +85,16 @@ TEST(WordExtents, NeverCutATokenAndKeepWholeWords) {
   }
 }
 
+TEST(HuggingFaceExtents, ATokenOfSpacesBelongsToTheWordAfterItOrIsEmpty) {
+  //                       0123456789
+  const std::string text = "ab    cd";  // tokens: "ab", "  ", " ", " ", "c", "d"
+  const std::vector<ByteSpan> spans{{0, 2}, {2, 4}, {4, 5}, {5, 6}, {6, 7}, {7, 8}};
+  const std::vector<ByteSpan> words{{0, 2}, {6, 8}};
+  EXPECT_EQ(hugging_face_extents(text, words, spans),
+            (std::vector<ByteSpan>{{0, 2}, {4, 4}, {5, 5}, {6, 8}, {6, 8}, {6, 8}}));
+  EXPECT_EQ(hugging_face_extents(text, {}, spans),
+            (std::vector<ByteSpan>{{0, 2}, {4, 4}, {5, 5}, {6, 6}, {6, 7}, {7, 8}}));
+}
+
 }  // namespace
 }  // namespace deformer

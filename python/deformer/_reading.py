@@ -1,0 +1,98 @@
+"""What the adapters for other libraries share: questions about texts that have no ids."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ._native import (
+    Answer,
+    AnswerOptions,
+    Model,
+    Passage,
+    PassageEncoder,
+    PassageStore,
+    QaRequest,
+    SpanQa,
+    content_id,
+    open_store,
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """An answer, and the place of its text among those that were read; None for no answer."""
+
+    answer: Answer
+    text: int | None
+
+
+class TextReader:
+    """Loads its model at the first call, so that it can be made, copied to another process and configured cheaply.
+
+    Texts go by content_id(), so a store encodes each once. Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Model,
+        store: str | PassageStore | None = None,
+        *,
+        device: str = "cpu",
+        precision: str = "fp32",
+        batch_tokens: int = 4096,
+    ) -> None:
+        self._source = model
+        self._store_source = store
+        self._device = device
+        self._precision = precision
+        self._batch_tokens = batch_tokens
+        self._lock = threading.Lock()
+        self._loaded: tuple[SpanQa, PassageEncoder | None] | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        """A model and a store are not copied: their names are."""
+        state = dict(self.__dict__, _loaded=None)
+        del state["_lock"]
+        return state
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+    def load(self) -> tuple[SpanQa, PassageEncoder | None]:
+        with self._lock:
+            if self._loaded is None:
+                model = self._source
+                if not isinstance(model, Model):
+                    model = Model.load(model, device=self._device, precision=self._precision)
+                store = self._store_source
+                if isinstance(store, str):
+                    store = open_store(store, model)
+                encoder = None if store is None else PassageEncoder(model, store)
+                self._loaded = (SpanQa(model, store), encoder)
+            return self._loaded
+
+    def answer(self, questions: Sequence[tuple[str, Sequence[str]]], options: AnswerOptions) -> list[list[Found]]:
+        """For each question, with the texts to read, its answers: best first, over all of them."""
+        qa, encoder = self.load()
+        passages: dict[str, Passage] = {}
+        requests = []
+        places: list[dict[str, int]] = []
+        for question, texts in questions:
+            place: dict[str, int] = {}
+            for number, text in enumerate(texts):
+                place.setdefault(content_id(text), number)
+            for identity, number in place.items():
+                passages.setdefault(identity, Passage(identity, texts[number]))
+            requests.append(QaRequest(question, [passages[identity] for identity in place]))
+            places.append(place)
+        if encoder is not None:
+            encoder.encode(list(passages.values()), batch_tokens=self._batch_tokens)
+        results = qa.answer(requests, options, batch_tokens=self._batch_tokens)
+        return [
+            [Found(answer, None if answer.no_answer else place[answer.passage_id]) for answer in result.answers]
+            for result, place in zip(results, places)
+        ]

@@ -1,0 +1,110 @@
+"""A reader for Haystack 2 and 3 (pip install 'deformer[haystack]'), where ExtractiveReader was.
+
+    reader = DeformerReader(model="model-directory", store="lmdb:passages")
+    reader.run(query="When did the river rise?", documents=documents)["answers"]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from haystack import Document, ExtractedAnswer, component, default_from_dict, default_to_dict
+except ImportError as error:
+    raise ImportError("deformer.haystack needs Haystack: pip install 'deformer[haystack]'") from error
+
+from ._native import Answer, AnswerOptions
+from ._reading import TextReader
+
+
+@component
+class DeformerReader:
+    """Finds the answers to a query in documents.
+
+    Scores are probabilities over all candidates in all documents of the call, so those of one call add up to at most 1.
+    With a store, a document is encoded once, whatever the number of queries; stores are for decomposed models.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        store: str | None = None,
+        *,
+        device: str = "cpu",
+        precision: str = "fp32",
+        top_k: int = 20,
+        score_threshold: float | None = None,
+        no_answer: bool = True,
+        max_answer_tokens: int = 0,
+        batch_tokens: int = 4096,
+    ) -> None:
+        """model: a directory. store: a URI of deformer.open_store(). top_k: answers of a run. score_threshold: answers
+        below it are left out. no_answer: whether "no answer" competes; as an answer its data is None. max_answer_tokens:
+        longest answer, 0: the model's own."""
+        self._parameters = {
+            "model": str(model),
+            "store": store,
+            "device": device,
+            "precision": precision,
+            "top_k": top_k,
+            "score_threshold": score_threshold,
+            "no_answer": no_answer,
+            "max_answer_tokens": max_answer_tokens,
+            "batch_tokens": batch_tokens,
+        }
+        self.top_k = top_k
+        self.score_threshold = score_threshold
+        self.no_answer = no_answer
+        self.max_answer_tokens = max_answer_tokens
+        self._reader = TextReader(
+            str(model), store, device=device, precision=precision, batch_tokens=batch_tokens
+        )
+
+    def warm_up(self) -> None:
+        """Loads the model; run() does so where it was not called."""
+        self._reader.load()
+
+    def to_dict(self) -> dict[str, Any]:
+        return default_to_dict(self, **self._parameters)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> DeformerReader:
+        return default_from_dict(cls, data)
+
+    @component.output_types(answers=list[ExtractedAnswer])
+    def run(
+        self,
+        query: str,
+        documents: list[Document],
+        top_k: int | None = None,
+        score_threshold: float | None = None,
+        no_answer: bool | None = None,
+    ) -> dict[str, list[ExtractedAnswer]]:
+        """Returns {"answers": [...]}, best first. Documents without text are not read; where no other is left, there is no
+        answer. Arguments that are None are those of the reader."""
+        readable = [document for document in documents if document.content]
+        if not readable:
+            return {"answers": []}
+        options = AnswerOptions(
+            top_k=self.top_k if top_k is None else top_k,
+            max_answer_tokens=self.max_answer_tokens,
+            allow_no_answer=self.no_answer if no_answer is None else no_answer,
+        )
+        (found,) = self._reader.answer([(query, [document.content or "" for document in readable])], options)
+        lowest = self.score_threshold if score_threshold is None else score_threshold
+        answers = [
+            _extracted(query, each.answer, None if each.text is None else readable[each.text]) for each in found
+        ]
+        return {"answers": [answer for answer in answers if lowest is None or answer.score >= lowest]}
+
+
+def _extracted(query: str, answer: Answer, document: Document | None) -> ExtractedAnswer:
+    if document is None:
+        return ExtractedAnswer(query=query, score=answer.probability)
+    return ExtractedAnswer(
+        query=query,
+        score=answer.probability,
+        data=answer.text,
+        document=document,
+        document_offset=ExtractedAnswer.Span(answer.start, answer.end),
+    )

@@ -1,0 +1,1 @@
+"""Holds the mini reader; deformer.bundled_model() says where."""

@@ -1,0 +1,186 @@
+// Training.
+#include <deformer/error.h>
+#include <deformer/known_datasets.h>
+#include <deformer/training.h>
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <atomic>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "calls.h"
+#include "rooms.h"
+
+namespace deformer::python {
+namespace {
+
+TrainingPrecision parse_training_precision(const std::string& name) {
+  if (name == "fp32") return TrainingPrecision::kFp32;
+  if (name == "tf32") return TrainingPrecision::kTf32;
+  if (name == "bf16") return TrainingPrecision::kBf16;
+  throw Error(ErrorCode::kInvalidArgument, "precision: expected fp32, tf32 or bf16, found " + name);
+}
+
+void bind_options(nb::module_& module) {
+  nb::class_<TrainingOptions>(module, "TrainingOptions",
+                              "docs/training.md says what each does. Absent values are the base "
+                              "model's own.")
+      .def(nb::init<>())
+      .def_prop_rw(
+          "task",
+          [](const TrainingOptions& options) {
+            return options.task ? std::optional(options.task->name) : std::nullopt;
+          },
+          [](TrainingOptions& options, const std::optional<std::string>& name) {
+            options.task = name ? std::optional(parse_task(*name)) : std::nullopt;
+          },
+          nb::arg("value").none())
+      .def_rw("split_layers", &TrainingOptions::split_layers)
+      .def_prop_rw(
+          "layout",
+          [](const TrainingOptions& options) {
+            return options.layout ? std::optional(to_string(*options.layout)) : std::nullopt;
+          },
+          [](TrainingOptions& options, const std::optional<std::string>& name) {
+            options.layout = name ? std::optional(parse_layout(*name)) : std::nullopt;
+          },
+          nb::arg("value").none())
+      .def_rw("freeze_layers", &TrainingOptions::freeze_layers)
+      .def_prop_rw(
+          "loss_weights",
+          [](const TrainingOptions& options) {
+            const LossWeights& weights = options.loss_weights;
+            return "task=" + std::to_string(weights.task) + ",kd=" + std::to_string(weights.kd) +
+                   ",lrs=" + std::to_string(weights.lrs);
+          },
+          [](TrainingOptions& options, const std::string& text) {
+            options.loss_weights = parse_loss_weights(text);
+          },
+          "\"task=0.7,kd=1.1,lrs=0.5\" or \"paper\"")
+      .def_rw("temperature", &TrainingOptions::temperature)
+      .def_rw("epochs", &TrainingOptions::epochs)
+      .def_rw("max_steps", &TrainingOptions::max_steps, nb::arg("value").none())
+      .def_rw("learning_rate", &TrainingOptions::learning_rate)
+      .def_rw("warmup", &TrainingOptions::warmup, "Share of all steps")
+      .def_rw("weight_decay", &TrainingOptions::weight_decay)
+      .def_rw("max_gradient_norm", &TrainingOptions::max_gradient_norm)
+      .def_rw("dropout", &TrainingOptions::dropout)
+      .def_rw("batch_questions", &TrainingOptions::batch_questions)
+      .def_rw("pass_tokens", &TrainingOptions::pass_tokens)
+      .def_rw("questions_per_window", &TrainingOptions::questions_per_window)
+      .def_rw("seed", &TrainingOptions::seed)
+      .def_rw("held_out_questions", &TrainingOptions::held_out_questions)
+      .def_rw("evaluate_every", &TrainingOptions::evaluate_every)
+      .def_rw("checkpoint_minutes", &TrainingOptions::checkpoint_minutes)
+      .def_rw("resume", &TrainingOptions::resume)
+      .def_prop_rw(
+          "device", [](const TrainingOptions& options) { return to_string(options.device); },
+          [](TrainingOptions& options, const std::string& name) {
+            options.device = parse_device(name);
+          })
+      .def_prop_rw(
+          "precision",
+          [](const TrainingOptions& options) {
+            constexpr const char* kNames[] = {"fp32", "tf32", "bf16"};
+            return std::string(kNames[static_cast<std::size_t>(options.precision)]);
+          },
+          [](TrainingOptions& options, const std::string& name) {
+            options.precision = parse_training_precision(name);
+          })
+      .def_rw("threads", &TrainingOptions::threads);
+}
+
+void bind_reports(nb::module_& module) {
+  nb::class_<StepLosses>(module, "StepLosses", "Mean losses of a step; None: not computed.")
+      .def_ro("total", &StepLosses::total)
+      .def_ro("task", &StepLosses::task)
+      .def_ro("kd", &StepLosses::kd)
+      .def_ro("lrs", &StepLosses::lrs);
+  nb::class_<TrainingProgress>(module, "TrainingProgress", "Where a training stands.")
+      .def_ro("step", &TrainingProgress::step, "Done")
+      .def_ro("steps", &TrainingProgress::steps, "In all")
+      .def_ro("epoch", &TrainingProgress::epoch)
+      .def_ro("losses", &TrainingProgress::losses)
+      .def_ro("learning_rate", &TrainingProgress::learning_rate)
+      .def_ro("tokens_per_second", &TrainingProgress::tokens_per_second)
+      .def_ro("seconds_left", &TrainingProgress::seconds_left);
+  nb::class_<TrainingScore>(module, "TrainingScore", "Of the held-out questions, in percent.")
+      .def_ro("step", &TrainingScore::step)
+      .def_ro("split_layer", &TrainingScore::split_layer)
+      .def_ro("exact", &TrainingScore::exact)
+      .def_ro("f1", &TrainingScore::f1)
+      .def_ro("accuracy", &TrainingScore::accuracy);
+  nb::class_<TrainingResult>(module, "TrainingResult", "What a training gave.")
+      .def_ro("finished", &TrainingResult::finished)
+      .def_ro("steps", &TrainingResult::steps)
+      .def_ro("seconds", &TrainingResult::seconds, "Of all runs together")
+      .def_ro("scores", &TrainingResult::scores, "Of this run")
+      .def_ro("best", &TrainingResult::best, "Of all runs");
+}
+
+// What the training thread calls back. The first exception, Ctrl-C's too, stops the training after
+// the step under way, with a checkpoint, and is raised then.
+class Callbacks {
+ public:
+  Callbacks(nb::handle on_step, nb::handle on_score) : on_step_(on_step), on_score_(on_score) {}
+
+  [[nodiscard]] TrainingHooks hooks() {
+    return {.on_step = [this](const TrainingProgress& progress) { call(on_step_, progress); },
+            .on_score = [this](const TrainingScore& score) { call(on_score_, score); },
+            .stop = &stop_};
+  }
+  void rethrow() const {
+    if (fault_) std::rethrow_exception(fault_);
+  }
+
+ private:
+  template <typename Report>
+  void call(nb::handle callable, const Report& report) {
+    const nb::gil_scoped_acquire gil;
+    try {
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+      if (!callable.is_none()) callable(nb::cast(report, nb::rv_policy::copy));
+    } catch (const nb::python_error&) {
+      if (!fault_) fault_ = std::current_exception();
+      stop_ = true;
+    }
+  }
+
+  nb::handle on_step_;
+  nb::handle on_score_;
+  std::exception_ptr fault_;
+  std::atomic<bool> stop_ = false;
+};
+
+}  // namespace
+
+void bind_training(nb::module_& module) {
+  bind_options(module);
+  bind_reports(module);
+  module.def(
+      "run_training",
+      [](const std::filesystem::path& base_dir, const std::optional<std::filesystem::path>& teacher,
+         const std::filesystem::path& output_dir, std::vector<Dataset> files,
+         const TrainingOptions& options, nb::object on_step, nb::object on_score) {
+        Callbacks callbacks(on_step, on_score);
+        TrainingResult result = without_gil([&] {
+          Trainer trainer(base_dir, teacher.value_or(std::filesystem::path{}), output_dir, options);
+          return trainer.run(std::move(files), callbacks.hooks());
+        });
+        callbacks.rethrow();
+        return result;
+      },
+      nb::arg("base_dir"), nb::arg("teacher_dir").none(), nb::arg("output_dir"), nb::arg("files"),
+      nb::arg("options"), nb::arg("on_step").none() = nb::none(),
+      nb::arg("on_score").none() = nb::none(), "Internal: use deformer.train().");
+}
+
+}  // namespace deformer::python

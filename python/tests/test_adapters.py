@@ -1,0 +1,165 @@
+"""The adapters, with the real packages where they are installed."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import deformer
+from conftest import GOLDEN, ROOT
+from deformer.datasets import AnswerColumns
+
+MINI = ROOT / "models" / "squad-mini"
+TEXTS = [
+    "The mill stands on the hill above the town.",
+    "The river rose in March and flooded the lower streets.",
+    "Mia lives in Oslo with her brother.",
+]
+QUESTION = "When did the river rise?"
+BEST = "March"
+
+
+@pytest.fixture(scope="module")
+def haystack() -> Any:
+    return pytest.importorskip("haystack")
+
+
+@pytest.fixture(scope="module")
+def reader(haystack: Any) -> Any:
+    from deformer.haystack import DeformerReader
+
+    return DeformerReader(model=str(MINI), store="memory:", no_answer=False)
+
+
+@pytest.fixture(scope="module")
+def runnable() -> Any:
+    pytest.importorskip("langchain_core")
+    from deformer.langchain import DeformerRunnable
+
+    return DeformerRunnable(MINI, store="memory:")
+
+
+class TestHaystack:
+    def test_finds_the_document_and_the_place(self, haystack: Any, reader: Any) -> None:
+        documents = [haystack.Document(content=text, meta={"number": i}) for i, text in enumerate(TEXTS)]
+        answers = reader.run(query=QUESTION, documents=documents, top_k=3)["answers"]
+        assert len(answers) == 3
+        assert [answer.score for answer in answers] == sorted((answer.score for answer in answers), reverse=True)
+        best = answers[0]
+        assert (best.query, best.data) == (QUESTION, BEST)
+        assert best.document.meta["number"] == 1
+        assert best.document.content[best.document_offset.start : best.document_offset.end] == BEST
+        assert 0 < best.score <= 1
+
+    def test_threshold_no_answer_and_nothing_to_read(self, haystack: Any, reader: Any) -> None:
+        documents = [haystack.Document(content=text) for text in TEXTS]
+        assert reader.run(query=QUESTION, documents=documents, score_threshold=1.1)["answers"] == []
+        assert reader.run(query=QUESTION, documents=[])["answers"] == []
+        assert reader.run(query=QUESTION, documents=[haystack.Document(content=None)])["answers"] == []
+        with_none = reader.run(query=QUESTION, documents=documents, top_k=1000, no_answer=True)["answers"]
+        assert [answer.document for answer in with_none if answer.data is None] == [None]
+
+    def test_runs_in_a_pipeline_that_was_saved(self, haystack: Any, reader: Any) -> None:
+        from deformer.haystack import DeformerReader
+
+        copy = DeformerReader.from_dict(reader.to_dict())
+        assert copy.to_dict() == reader.to_dict()
+        pipeline = haystack.Pipeline()
+        pipeline.add_component("reader", copy)
+        documents = [haystack.Document(content=text) for text in TEXTS]
+        result = pipeline.run({"reader": {"query": QUESTION, "documents": documents, "top_k": 1}})
+        assert result["reader"]["answers"][0].data == BEST
+
+
+class TestLangchain:
+    def test_answers_from_texts_and_documents(self, runnable: Any) -> None:
+        from langchain_core.documents import Document
+
+        result = runnable.invoke({"question": QUESTION, "context": TEXTS})
+        assert (result["answer"], result["source"]) == (BEST, TEXTS[1])
+        assert TEXTS[1][result["start"] : result["end"]] == BEST
+        documents = [Document(page_content=text, metadata={"number": i}) for i, text in enumerate(TEXTS)]
+        assert runnable.invoke({"question": QUESTION, "context": documents})["source"] is documents[1]
+        assert runnable.invoke({"question": QUESTION, "context": TEXTS[1]})["answer"] == BEST
+
+    def test_batch_is_the_single_calls(self, runnable: Any) -> None:
+        inputs = [{"question": QUESTION, "context": TEXTS}, {"question": "Where does Mia live?", "context": TEXTS[2]}]
+        together = runnable.batch(inputs)
+        assert [result["answer"] for result in together] == [BEST, "Oslo"]
+        for result, each in zip(together, inputs):
+            alone = runnable.invoke(each)
+            assert {**result, "score": 0} == {**alone, "score": 0}
+            assert result["score"] == pytest.approx(alone["score"], abs=1e-5)
+        assert runnable.batch([]) == []
+
+    def test_composes(self, runnable: Any) -> None:
+        from langchain_core.runnables import RunnableLambda
+
+        chain = RunnableLambda(lambda question: {"question": question, "context": TEXTS}) | runnable
+        assert chain.invoke(QUESTION)["answer"] == BEST
+
+    def test_bad_input_is_one_clear_error(self, runnable: Any) -> None:
+        with pytest.raises(ValueError, match="question"):
+            runnable.invoke({"context": TEXTS})
+        with pytest.raises(ValueError, match="context"):
+            runnable.invoke({"question": QUESTION, "context": []})
+        good = {"question": QUESTION, "context": TEXTS}
+        failed, answered = runnable.batch([{"question": QUESTION}, good], return_exceptions=True)
+        assert isinstance(failed, ValueError)
+        assert answered["answer"] == BEST
+
+
+class TestDatasets:
+    def test_adds_columns_to_a_batch(self) -> None:
+        function = AnswerColumns(MINI, store="memory:", prefix="best_")
+        columns = function({"question": [QUESTION, QUESTION], "context": [TEXTS[1], " "]})
+        assert columns["best_answer"] == [BEST, ""]
+        assert TEXTS[1][columns["best_start"][0] : columns["best_end"][0]] == BEST
+        assert columns["best_score"][1] == 0.0
+
+    def test_is_copied_by_name(self) -> None:
+        function = AnswerColumns(MINI)
+        batch = {"question": [QUESTION], "context": [TEXTS[1]]}
+        expected = function(batch)
+        assert pickle.loads(pickle.dumps(function))(batch) == expected
+
+    def test_wrong_columns_are_named(self) -> None:
+        function = AnswerColumns(GOLDEN / "models" / "bert-split")
+        with pytest.raises(KeyError, match="found no context"):
+            function({"question": ["who ?"]})
+        with pytest.raises(TypeError, match="batched=True"):
+            function({"question": "who ?", "context": "the king"})
+
+    def test_maps_a_real_dataset(self, tmp_path: Path) -> None:
+        datasets = pytest.importorskip("datasets")
+        rows = datasets.Dataset.from_dict({"question": [QUESTION] * 5, "context": [TEXTS[1]] * 5})
+        answered = rows.map(AnswerColumns(MINI), batched=True, batch_size=2)
+        assert answered["answer"][:] == [BEST] * 5
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "extra"),
+    [("deformer.haystack", "haystack", "haystack"), ("deformer.langchain", "langchain_core", "langchain")],
+)
+def test_a_missing_package_is_named(module: str, package: str, extra: str) -> None:
+    code = f"import sys; sys.modules['{package}'] = None; import {module}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert f"pip install 'deformer[{extra}]'" in done.stderr.strip().splitlines()[-1]
+
+
+def test_the_mini_reader_is_a_package_of_its_own() -> None:
+    pytest.importorskip("deformer_squad_mini")
+    model = deformer.Model.load(deformer.bundled_model())
+    assert model.config.split_layer == 3
+
+
+def test_a_missing_mini_reader_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(deformer.NotFoundError, match="expected the package deformer-squad-mini, found none"):
+        deformer.bundled_model()

@@ -1,0 +1,269 @@
+"""The library's own interface."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import struct
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import deformer
+from conftest import GOLDEN, ROOT
+
+TEXT = "the king was in the city and the first river is the king of many"
+
+
+def passages(count: int, text: str = TEXT) -> list[deformer.Passage]:
+    return [deformer.Passage(f"p{i}", text) for i in range(count)]
+
+
+def test_configuration(split_model: deformer.Model, joint_model: deformer.Model) -> None:
+    assert (split_model.config.split_layer, split_model.config.layout) == (2, "restart")
+    assert (joint_model.config.task, joint_model.config.architecture) == ("span", "bert")
+    assert split_model.can_store_passages
+    assert not joint_model.can_store_passages
+    assert len(split_model.fingerprint) == 32
+    assert split_model.with_split_layer(2).fingerprint == split_model.fingerprint
+
+
+def test_answers_from_a_store_and_on_the_fly_are_the_same(
+    split_model: deformer.Model, store: deformer.PassageStore
+) -> None:
+    report = deformer.PassageEncoder(split_model, store).encode(passages(3))
+    assert (report.encoded, report.reused) == (3, 0)
+    assert deformer.PassageEncoder(split_model, store).encode(passages(3)).reused == 3
+    options = deformer.AnswerOptions(top_k=2)
+    stored = deformer.SpanQa(split_model, store).answer(
+        [deformer.QaRequest("who is the king ?", [deformer.Passage("p1")], id="q")], options
+    )
+    direct = deformer.SpanQa(split_model).answer(
+        [deformer.QaRequest("who is the king ?", [deformer.Passage("other", TEXT)])], options
+    )
+    assert stored[0].id == "q"
+    assert len(stored[0].answers) == 2
+    for one, other in zip(stored[0].answers, direct[0].answers):
+        assert (one.text, one.start, one.end) == (other.text, other.start, other.end)
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        assert TEXT[one.start : one.end] == one.text
+        assert one.passage_id == "p1"
+
+
+def test_offsets_are_characters(split_model: deformer.Model) -> None:
+    text = "\u00dcber \u6771\u4eac \U0001f600 the king"
+    request = deformer.QaRequest("who ?", [deformer.Passage("p", text)])
+    for answer in deformer.SpanQa(split_model).answer([request], deformer.AnswerOptions(top_k=5))[0].answers:
+        assert text[answer.start : answer.end] == answer.text
+        begin, end = answer.bytes
+        assert text.encode()[begin:end].decode() == answer.text
+
+
+def test_a_request_fails_alone_when_errors_are_returned(split_model: deformer.Model) -> None:
+    requests = [
+        deformer.QaRequest("who ?", [deformer.Passage("nowhere")]),
+        deformer.QaRequest("who ?", [deformer.Passage("p", TEXT)]),
+    ]
+    qa = deformer.SpanQa(split_model)
+    failed, answered = qa.answer(requests, return_errors=True)
+    assert isinstance(failed, deformer.NotFoundError)
+    assert answered.answers
+    with pytest.raises(deformer.NotFoundError, match="nowhere"):
+        qa.answer(requests)
+    with pytest.raises(deformer.TimedOutError):
+        qa.answer(requests[1:], timeout_s=0.0)
+
+
+def test_store(split_model: deformer.Model, tmp_path: Path) -> None:
+    store = deformer.open_store(f"lmdb:{tmp_path / 'store'}", split_model)
+    encoded = deformer.encode_passages(split_model, passages(3))
+    store.put(encoded)
+    assert len(store) == 3
+    assert "p1" in store
+    assert "p7" not in store
+    assert sorted(store.list_ids()) == ["p0", "p1", "p2"]
+    assert store.erase(["p0", "p7"]) == 1
+    assert store.get(["p0", "p2"])[0] is None
+    store.check()
+    assert store.info().engine == "lmdb"
+    assert store.info().fingerprint == split_model.fingerprint
+
+
+@pytest.mark.parametrize(("codec", "dtype"), [("fp32", torch.float32), ("fp16", torch.float16), ("int8", torch.int8)])
+def test_hidden_states_are_tensors_on_the_stores_memory(
+    split_model: deformer.Model, codec: str, dtype: torch.dtype
+) -> None:
+    (exact,) = deformer.encode_passages(split_model, passages(1))
+    (encoded,) = deformer.encode_passages(split_model, passages(1), codec=codec)
+    hidden = encoded.hidden
+    rows = sum(tokens + 1 for _, tokens in encoded.windows)  # and a [SEP] each
+    assert hidden.shape == (rows, split_model.config.hidden_size)
+    assert hidden.dtype == dtype
+    assert hidden.data_ptr() == encoded.hidden.data_ptr()
+    values = hidden.float()
+    if codec == "int8":
+        assert encoded.scales.shape == (rows,)
+        values = values * encoded.scales[:, None]
+    else:
+        assert encoded.scales is None
+    torch.testing.assert_close(values, exact.hidden, atol=0.05, rtol=0.01)
+
+
+def test_a_tensor_keeps_its_memory_alive(split_model: deformer.Model, tmp_path: Path) -> None:
+    store = deformer.open_store(f"lmdb:{tmp_path / 'store'}", split_model)
+    deformer.PassageEncoder(split_model, store).encode(passages(1))
+    hidden = store.get(["p0"])[0].hidden
+    expected = deformer.encode_passages(split_model, passages(1))[0].hidden
+    del store
+    torch.testing.assert_close(hidden, expected)
+
+
+def test_trace_has_the_logits_of_the_golden_model(joint_model: deformer.Model) -> None:
+    trace = deformer.trace(joint_model, "who is the king ?", TEXT)
+    rows = len(trace.question_ids) + len(trace.passage_ids)
+    tensors = trace.tensors
+    assert tensors["logits.start"].shape == (rows,)
+    assert tensors["upper.3"].shape == (rows, joint_model.config.hidden_size)
+    assert tensors["upper.3"].data_ptr() == trace.tensors["upper.3"].data_ptr()
+    weights = _weights(GOLDEN / "models" / "bert-joint" / "model.safetensors")
+    logits = tensors["upper.3"] @ weights["qa_outputs.weight"].T + weights["qa_outputs.bias"]
+    torch.testing.assert_close(logits[:, 0], tensors["logits.start"], atol=1e-5, rtol=1e-5)
+
+
+def _weights(path: Path) -> dict[str, torch.Tensor]:
+    """An fp32 safetensors file, read by hand."""
+    data = path.read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + size])
+    tensors = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            begin, end = (8 + size + offset for offset in entry["data_offsets"])
+            tensors[name] = torch.frombuffer(bytearray(data[begin:end]), dtype=torch.float32).reshape(entry["shape"])
+    return tensors
+
+
+def test_progress_counts_to_the_end(split_model: deformer.Model, store: deformer.PassageStore) -> None:
+    seen: list[tuple[int, int]] = []
+    deformer.PassageEncoder(split_model, store).encode(
+        passages(20), batch_tokens=64, progress=lambda done, total: seen.append((done, total))
+    )
+    assert len(seen) > 3
+    assert seen[-1] == (20, 20)
+    assert seen == sorted(seen)
+
+
+def test_what_a_callback_raises_ends_the_call(split_model: deformer.Model, store: deformer.PassageStore) -> None:
+    def stop(done: int, total: int) -> None:
+        raise RuntimeError(f"enough at {done}")
+
+    with pytest.raises(RuntimeError, match="enough at"):
+        deformer.PassageEncoder(split_model, store).encode(passages(20), batch_tokens=64, progress=stop)
+    assert 0 < len(store) < 20
+
+
+def test_ctrl_c_stops_at_the_next_batch(split_model: deformer.Model, store: deformer.PassageStore) -> None:
+    def press(done: int, total: int) -> None:
+        if done >= 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        deformer.PassageEncoder(split_model, store).encode(passages(40), batch_tokens=64, progress=press)
+    assert 5 <= len(store) < 40
+    requests = [deformer.QaRequest("who ?", [deformer.Passage("p", TEXT)]) for _ in range(40)]
+    with pytest.raises(KeyboardInterrupt):
+        deformer.SpanQa(split_model).answer(requests, batch_tokens=64, progress=press)
+
+
+def test_other_threads_run_while_the_library_computes(split_model: deformer.Model) -> None:
+    requests = [deformer.QaRequest("who ?", [deformer.Passage(f"{i}", TEXT * 20)]) for i in range(200)]
+    finished = threading.Event()
+    ticks = 0
+
+    def count() -> None:
+        nonlocal ticks
+        while not finished.is_set():
+            ticks += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    # One batch: no callback gives the lock away in between.
+    deformer.SpanQa(split_model).answer(requests, batch_tokens=10_000_000)
+    finished.set()
+    thread.join()
+    assert ticks >= 3
+
+
+def test_calls_from_several_threads_agree(split_model: deformer.Model) -> None:
+    qa = deformer.SpanQa(split_model)
+    request = deformer.QaRequest("who ?", [deformer.Passage("p", TEXT)])
+    expected = qa.answer([request])[0].answers[0].text
+    found: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(qa.answer([request])[0].answers[0].text)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 8
+
+
+def test_progress_bar() -> None:
+    pytest.importorskip("tqdm")
+    with deformer.progress_bar("passages") as progress:
+        progress(1, 4)
+        progress(4, 4)
+
+
+def test_dataset_and_metrics() -> None:
+    path = ROOT / "examples" / "sample.json"
+    dataset = deformer.load_dataset(path)
+    assert (dataset.kind, len(dataset)) == ("span", 13)
+    example = dataset.examples[0]
+    text, start = example.answers[0]
+    assert dataset.passage_of(example)[start : start + len(text)] == text
+    predictions = {each.id: each.answers[0][0] for each in dataset.examples if each.answers}
+    evaluation = deformer.evaluate_squad(path, predictions)
+    assert evaluation.missing == len(dataset) - len(predictions)
+    assert evaluation.overall.total == 13
+    assert deformer.exact_match("The King!", "king") == 1.0
+    assert deformer.token_f1("the old king", "king") == pytest.approx(2 / 3)
+    assert deformer.score_classes([1, 0, 1], [1, 1, 1], 1).accuracy == pytest.approx(200 / 3)
+    assert len(deformer.join_datasets([dataset, dataset]).examples) == 26
+
+
+CLASS_CASES = [
+    case
+    for case in json.loads((GOLDEN / "tasks" / "cases.json").read_text(encoding="utf-8"))["cases"]
+    if case["architecture"] == "bert" and "id2label" not in case["config"]
+]
+
+
+@pytest.mark.parametrize("case", CLASS_CASES, ids=lambda case: case["name"])
+def test_classes_and_choices_are_those_of_other_programs(case: dict[str, Any], tmp_path: Path) -> None:
+    shutil.copy(GOLDEN / "models" / "bert-split" / "vocab.txt", tmp_path)
+    shutil.copy(GOLDEN / "tasks" / f"{case['model']}.safetensors", tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(case["config"]), encoding="utf-8")
+    model = deformer.Model.load(tmp_path, task=case["task"])
+    passage = deformer.Passage("", case["passage"])
+    if model.config.task == "choice":
+        requests = [deformer.ChoiceRequest(case["questions"], passage, id="a")]
+        (result,) = deformer.MultipleChoice(model).choose(requests)
+        best = result.choice
+    else:
+        classifier = deformer.PairClassifier(model)
+        assert classifier.labels == model.config.labels
+        (result,) = classifier.classify([deformer.PairRequest(case["questions"][0], passage, id="a")])
+        best = result.label
+    assert result.id == "a"
+    assert result.logits == pytest.approx(case["logits"], abs=1e-5)
+    assert best == result.logits.index(max(result.logits))
+    assert sum(result.probabilities) == pytest.approx(1)

@@ -1,0 +1,76 @@
+"""The package as it was installed: types, versions, the tool."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import deformer
+from deformer import _torch
+
+PACKAGE = Path(deformer.__file__).parent
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_is_not_the_source_tree() -> None:
+    assert ROOT / "python" not in PACKAGE.parents
+    assert list(PACKAGE.glob("_native.*.so"))
+
+
+def test_has_types_and_stubs() -> None:
+    assert (PACKAGE / "py.typed").is_file()
+    stub = (PACKAGE / "_native.pyi").read_text(encoding="utf-8")
+    assert "class SpanQa" in stub
+    assert "std::" not in stub  # a C++ type that no caster knows
+
+
+def test_every_public_name_exists_and_is_documented() -> None:
+    for name in deformer.__all__:
+        assert hasattr(deformer, name)
+    for name in ("Model", "SpanQa", "PassageEncoder", "pipeline", "train", "open_store", "load_dataset", "trace"):
+        assert getattr(deformer, name).__doc__, name
+
+
+def test_versions_agree() -> None:
+    assert deformer.__version__ == metadata.version("deformer")
+
+
+def test_console_script_is_the_tool() -> None:
+    done = subprocess.run([sys.executable, "-m", "deformer", "--version"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert deformer.__version__ in done.stdout
+
+
+def test_the_tool_gets_its_arguments_and_gives_its_exit_status() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "deformer", "inspect", "no such model"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode != 0
+    assert "no such model" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("built_with", "installed", "fit"),
+    [
+        ("2.13.0", "2.13.0", True),
+        ("2.13.0", "2.13.1+cpu", True),
+        ("2.13.0", "2.12.1", False),
+        ("2.13.0", "2.1.3", False),
+        ("2.13.0", "3.13.0", False),
+    ],
+)
+def test_torch_of_another_minor_version_does_not_fit(built_with: str, installed: str, fit: bool) -> None:
+    assert _torch.fits(built_with, installed) == fit
+
+
+def test_an_import_with_another_torch_names_both_versions() -> None:
+    code = "import torch; torch.__version__ = '2.4.1'; import deformer"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    message = done.stderr.strip().splitlines()[-1]
+    assert message.startswith("ImportError: deformer: expected torch 2.")
+    assert "found torch 2.4.1" in message

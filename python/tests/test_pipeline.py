@@ -1,0 +1,198 @@
+"""deformer.pipeline() against what transformers 5.2's own pipeline gives (scripts/golden/make_golden_pipeline.py)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import deformer
+from conftest import GOLDEN, ROOT
+
+SCORE_TOLERANCE = 1e-4
+TINY_MODELS = ("bert-joint", "roberta-joint")
+QUESTION = "who is the king ?"
+CONTEXT = "the king is in the city and the river is many first"
+
+
+def golden(name: str) -> dict[str, Any]:
+    return json.loads((GOLDEN / "pipeline" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def as_list(result: Any) -> list[dict[str, Any]]:
+    return [result] if isinstance(result, dict) else result
+
+
+def expect_same(found: Any, expected: Any, tolerance: float = SCORE_TOLERANCE) -> None:
+    assert isinstance(found, dict) == isinstance(expected, dict)
+    found, expected = as_list(found), as_list(expected)
+    places = [(answer["answer"], answer["start"], answer["end"]) for answer in found]
+    assert places == [(answer["answer"], answer["start"], answer["end"]) for answer in expected]
+    scores = [answer["score"] for answer in expected]
+    assert [answer["score"] for answer in found] == pytest.approx(scores, abs=tolerance)
+
+
+@pytest.fixture(scope="module")
+def tiny_pipelines() -> dict[str, deformer.QuestionAnsweringPipeline]:
+    return {name: deformer.pipeline(model=GOLDEN / "models" / name) for name in TINY_MODELS}
+
+
+@pytest.fixture(scope="module")
+def joint(joint_model: deformer.Model) -> deformer.QuestionAnsweringPipeline:
+    return deformer.pipeline("question-answering", model=joint_model, max_seq_len=48)
+
+
+@pytest.fixture(scope="module")
+def split(split_model: deformer.Model) -> deformer.QuestionAnsweringPipeline:
+    return deformer.pipeline("question-answering", model=split_model)
+
+
+@pytest.mark.parametrize(
+    ("model", "case"),
+    [(model, case) for model in TINY_MODELS for case in golden(model)["cases"]],
+    ids=lambda value: value if isinstance(value, str) else str(value["parameters"]),
+)
+def test_gives_what_transformers_gives_with_a_tiny_model(
+    tiny_pipelines: dict[str, deformer.QuestionAnsweringPipeline], model: str, case: dict[str, Any]
+) -> None:
+    found = tiny_pipelines[model](question=case["question"], context=case["context"], **case["parameters"])
+    # Scores of random weights are small, and so is the tolerance.
+    expect_same(found, case["expected"], tolerance=2e-6)
+
+
+def test_gives_what_transformers_gives_with_the_mini_reader() -> None:
+    data = golden("squad-mini")
+    pipe = deformer.pipeline("question-answering", model=ROOT / data["model"], split_layer=0, layout="continue")
+    for parameters in {json.dumps(case["parameters"]): case["parameters"] for case in data["cases"]}.values():
+        cases = [case for case in data["cases"] if case["parameters"] == parameters]
+        questions = [{"question": case["question"], "context": case["context"]} for case in cases]
+        for found, case in zip(pipe(questions, **parameters), cases):
+            expect_same(found, case["expected"])
+
+
+def test_a_list_gives_what_single_calls_give(split: deformer.QuestionAnsweringPipeline) -> None:
+    questions = [QUESTION, "what is the river ?", "how many ?"]
+    together = split(question=questions, context=CONTEXT, top_k=3)
+    assert len(together) == 3
+    for question, result in zip(questions, together):
+        expect_same(result, split(question=question, context=CONTEXT, top_k=3), tolerance=1e-6)
+
+
+def test_all_forms_of_a_call_give_the_same(split: deformer.QuestionAnsweringPipeline) -> None:
+    expected = split(question=QUESTION, context=CONTEXT)
+    assert set(expected) == {"score", "start", "end", "answer"}
+    assert CONTEXT[expected["start"] : expected["end"]] == expected["answer"]
+    mapping = {"question": QUESTION, "context": CONTEXT}
+    example = SimpleNamespace(question_text=QUESTION, context_text=CONTEXT)
+    assert split(question=[QUESTION], context=[CONTEXT]) == expected
+    assert split(mapping) == expected
+    assert split(example) == expected
+    assert split([mapping]) == expected
+    assert split([mapping, example]) == [expected, expected]
+    assert split(question=[QUESTION] * 2, context=CONTEXT) == [expected] * 2
+    assert split(question=[QUESTION] * 2, context=[CONTEXT] * 2) == [expected] * 2
+    stream = split(iter([mapping] * 3))
+    assert next(stream) == expected
+    assert list(stream) == [expected] * 2
+
+
+def test_defaults_of_the_call_can_be_given_when_it_is_made(split_model: deformer.Model) -> None:
+    pipe = deformer.pipeline("question-answering", model=split_model, top_k=3)
+    assert len(pipe(question=QUESTION, context=CONTEXT)) == 3
+    assert isinstance(pipe(question=QUESTION, context=CONTEXT, top_k=1), dict)
+
+
+def test_a_store_encodes_each_context_once(
+    split_model: deformer.Model, store: deformer.PassageStore, split: deformer.QuestionAnsweringPipeline
+) -> None:
+    pipe = deformer.pipeline("question-answering", model=split_model, store=store)
+    results = pipe(question=[QUESTION, "what ?"], context=[CONTEXT, CONTEXT])
+    assert len(store) == 1
+    assert store.list_ids() == [deformer.content_id(CONTEXT)]
+    for question, result in zip([QUESTION, "what ?"], results):
+        expect_same(result, split(question=question, context=CONTEXT), tolerance=1e-6)
+    pipe(question=QUESTION, context=CONTEXT + " city")
+    assert len(store) == 2
+
+
+def test_a_store_on_disk_is_used_by_the_next_pipeline(split_model: deformer.Model, tmp_path: Path) -> None:
+    uri = f"lmdb:{tmp_path / 'store'}"
+    first = deformer.pipeline(model=split_model, store=uri)(question=QUESTION, context=CONTEXT)
+    assert len(deformer.open_existing_store(uri)) == 1
+    assert deformer.pipeline(model=split_model, store=uri)(question=QUESTION, context=CONTEXT) == first
+
+
+def test_lengths_of_a_decomposed_model_are_windows_of_another_store(
+    split_model: deformer.Model, store: deformer.PassageStore
+) -> None:
+    long = " ".join([CONTEXT] * 6)
+    pipe = deformer.pipeline(model=split_model, max_seq_len=30, doc_stride=4, max_question_len=8)
+    (passage,) = deformer.encode_passages(
+        split_model.with_lengths(max_question_tokens=8, window_tokens=19, window_step=15),
+        [deformer.Passage("p", long)],
+    )
+    assert passage.windows[1] == (15, 19)
+    assert pipe(question=QUESTION, context=long)["score"] > 0
+    with_store = deformer.pipeline(model=split_model, store=store)
+    with pytest.raises(deformer.IncompatibleError):
+        with_store(question=QUESTION, context=long, max_seq_len=30, doc_stride=4)
+
+
+def test_a_joint_model_takes_no_store(joint_model: deformer.Model) -> None:
+    with pytest.raises(deformer.IncompatibleError, match="store: expected a decomposed model"):
+        deformer.pipeline(model=joint_model, store="memory:")
+
+
+def test_max_question_len_cuts_the_question(joint: deformer.QuestionAnsweringPipeline) -> None:
+    long = "who is the king and what is the river in the city ?"
+    cut = joint(question=long, context=CONTEXT, max_question_len=4)
+    expect_same(cut, joint(question="who is the king", context=CONTEXT), tolerance=1e-6)
+
+
+def test_a_context_without_a_token_has_no_answer(split: deformer.QuestionAnsweringPipeline) -> None:
+    assert split(question=QUESTION, context=" \n") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"question": "", "context": CONTEXT}, ValueError, "`question` cannot be empty"),
+        ({"question": QUESTION, "context": ""}, ValueError, "`context` cannot be empty"),
+        ({"question": None, "context": CONTEXT}, ValueError, "`question` cannot be None"),
+        ({"question": QUESTION}, ValueError, "`context` cannot be None"),
+        ({"question": QUESTION, "context": 7}, ValueError, "`context`: expected a string, found int"),
+        ({"question": QUESTION, "context": [CONTEXT]}, ValueError, "`context`: expected a string, found list"),
+        ({"question": [QUESTION] * 2, "context": [CONTEXT]}, ValueError, "don't have the same lengths"),
+        ({"inputs": "text"}, ValueError, "expected a mapping with question and context"),
+        ({"inputs": [7]}, ValueError, "expected a mapping with question and context, found int"),
+        ({"inputs": {"question": QUESTION}}, KeyError, "dictionary with keys"),
+        ({"question": QUESTION, "context": CONTEXT, "top_k": 0}, ValueError, r"top_k parameter should be >= 1 \(got 0\)"),
+        ({"question": QUESTION, "context": CONTEXT, "max_answer_len": 0}, ValueError, "max_answer_len parameter"),
+        ({"question": QUESTION, "context": CONTEXT, "doc_stride": 49, "max_seq_len": 48}, ValueError, "is larger than"),
+        ({"question": QUESTION, "context": CONTEXT, "max_seq_len": 65}, ValueError, "at most the model's 64 positions"),
+        ({"question": QUESTION, "context": CONTEXT, "topk": 3}, TypeError, "'topk'"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_one_clear_error(
+    joint: deformer.QuestionAnsweringPipeline, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        joint(**arguments)
+
+
+def test_an_empty_list_gives_an_empty_list(joint: deformer.QuestionAnsweringPipeline) -> None:
+    assert joint([]) == []
+    assert joint(question=[], context=[]) == []
+
+
+def test_another_task_or_no_model_is_refused(joint_model: deformer.Model) -> None:
+    with pytest.raises(deformer.UnsupportedError, match="expected question-answering, found text-generation"):
+        deformer.pipeline("text-generation", model=joint_model)
+    with pytest.raises(TypeError, match="needs a model"):
+        deformer.pipeline("question-answering")
+    with pytest.raises(TypeError, match="split_layer: expected with a directory"):
+        deformer.pipeline("question-answering", model=joint_model, split_layer=0)

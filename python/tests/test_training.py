@@ -1,0 +1,83 @@
+"""Training from Python: a few steps of a tiny model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import deformer
+from conftest import GOLDEN
+
+BASE = GOLDEN / "models" / "bert-joint"
+WORDS = "the king of the city is in the first river and many is what how".split()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> deformer.Dataset:
+    context = " ".join(WORDS)
+    questions = [
+        {"id": f"q{i}", "question": f"who is {word} ?", "answers": [{"text": word, "answer_start": context.index(word)}]}
+        for i, word in enumerate(WORDS)
+    ]
+    path = tmp_path / "train.json"
+    paragraphs = [{"context": context, "qas": questions}]
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
+    return deformer.load_dataset(path)
+
+
+def train(data: deformer.Dataset, output: Path, **changes: Any) -> deformer.TrainingResult:
+    options = {"split_layers": [2], "max_steps": 6, "batch_questions": 4, "learning_rate": 1e-3, **changes}
+    return deformer.train(BASE, data, output, **options)
+
+
+def test_writes_a_reader_that_answers(data: deformer.Dataset, tmp_path: Path) -> None:
+    steps: list[deformer.TrainingProgress] = []
+    result = train(data, tmp_path / "out", on_step=steps.append)
+    assert result.finished
+    assert result.steps == 6
+    assert [step.step for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert steps[0].losses.task is not None
+    assert steps[0].losses.kd is None
+    model = deformer.Model.load(tmp_path / "out")
+    assert model.config.split_layer == 2
+    pipe = deformer.pipeline(model=model)
+    assert pipe(question="who is the king ?", context=" ".join(WORDS))["answer"]
+
+
+def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(data: deformer.Dataset, tmp_path: Path) -> None:
+    def press(progress: deformer.TrainingProgress) -> None:
+        if progress.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "out", on_step=press)
+    seen: list[int] = []
+    result = train(data, tmp_path / "out", resume=True, on_step=lambda progress: seen.append(progress.step))
+    assert result.finished
+    assert seen[0] > 2
+    assert seen[-1] == 6
+
+
+def test_what_a_callback_raises_is_raised(data: deformer.Dataset, tmp_path: Path) -> None:
+    def fail(progress: deformer.TrainingProgress) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        train(data, tmp_path / "out", on_step=fail)
+
+
+def test_an_unknown_option_is_named(data: deformer.Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="'learning_rat'"):
+        train(data, tmp_path / "out", learning_rat=1e-3)
+    with pytest.raises(deformer.InvalidArgumentError, match="precision"):
+        train(data, tmp_path / "out", precision="fp64")
+
+
+def test_a_progress_bar_counts_steps(data: deformer.Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("tqdm")
+    assert train(data, tmp_path / "out", progress=True).finished

@@ -1,0 +1,135 @@
+// Answers by window. tests/golden/pipeline, which Python's tests read, has what Hugging Face's
+// pipeline makes of whole models.
+#include "task/window_answers.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace deformer {
+namespace {
+
+std::vector<float> random_logits(std::size_t count, std::mt19937& random) {
+  std::normal_distribution<float> logit(0, 3);
+  std::vector<float> logits(count);
+  for (float& value : logits) value = logit(random);
+  return logits;
+}
+
+std::vector<ByteSpan> letters(std::uint32_t count) {
+  std::vector<ByteSpan> extents;
+  for (std::uint32_t i = 0; i < count; ++i) extents.push_back({i, i + 1});
+  return extents;
+}
+
+double probability(const std::vector<float>& logits, float cls, float of) {
+  double sum = std::exp(double{cls});
+  for (const float logit : logits) sum += std::exp(double{logit});
+  return std::exp(double{of}) / sum;
+}
+
+TEST(DecodeWindow, EqualsExhaustiveSearch) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 20; ++round) {
+    const std::vector<float> start = random_logits(12, random);
+    const std::vector<float> end = random_logits(12, random);
+    const WindowSpans found =
+        decode_window({{{4, 12}, start, end}, 1.5F, -0.5F}, letters(12), 5, 7);
+    std::vector<SpanCandidate> all;
+    for (std::uint32_t i = 0; i < 12; ++i) {
+      for (std::uint32_t j = i; j < std::min<std::uint32_t>(12, i + 5); ++j) {
+        all.push_back(
+            {4 + i, 4 + j, probability(start, 1.5F, start[i]) * probability(end, -0.5F, end[j])});
+      }
+    }
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& a, const auto& b) { return a.score > b.score; });
+    ASSERT_EQ(found.best.size(), 7U);
+    for (std::size_t i = 0; i < 7; ++i) {
+      EXPECT_EQ(found.best[i].first, all[i].first);
+      EXPECT_EQ(found.best[i].last, all[i].last);
+      EXPECT_NEAR(found.best[i].score, all[i].score, 1e-12);
+      EXPECT_EQ(found.best[i].bytes, (ByteSpan{all[i].first - 4, all[i].last - 3}));
+    }
+    EXPECT_NEAR(found.no_answer, probability(start, 1.5F, 1.5F) * probability(end, -0.5F, -0.5F),
+                1e-12);
+  }
+}
+
+TEST(DecodeWindow, LargeLogitsAndAnEmptyWindowAreNoTrouble) {
+  const std::vector<float> start{2000, -2000};
+  const std::vector<float> end{-2000, 2000};
+  const WindowSpans found = decode_window({{{0, 2}, start, end}, 0, 0}, letters(2), 2, 3);
+  ASSERT_EQ(found.best.size(), 1U);  // all others have probability 0
+  EXPECT_EQ(found.best[0].bytes, (ByteSpan{0, 2}));
+  EXPECT_EQ(found.best[0].score, 1.0);
+  const WindowSpans empty = decode_window({{{0, 0}, {}, {}}, 1, 2}, {}, 2, 3);
+  EXPECT_TRUE(empty.best.empty());
+  EXPECT_EQ(empty.no_answer, 1.0);
+}
+
+EncodedPassage passage_of(const std::string& text) {
+  EncodedPassage passage;
+  passage.id = "p";
+  passage.text = text;
+  return passage;
+}
+
+TEST(WindowAnswerCollector, EqualTextsButForCaseAreOneAnswerWithTheSumOfScores) {
+  const EncodedPassage passage = passage_of("\xC3\x84pfel und \xC3\xA4pfel");
+  WindowAnswerCollector collector;
+  collector.begin();
+  collector.add(passage, {{{0, 0, 0.25, {11, 17}}, {0, 0, 0.125, {7, 10}}}, 0.5});
+  collector.add(passage, {{{0, 0, 0.5, {0, 6}}}, 0.0625});
+  const QaResult result = collector.finish({.top_k = 5});
+  ASSERT_EQ(result.answers.size(), 2U);
+  EXPECT_EQ(result.answers[0].text, "\xC3\xA4pfel");  // as it was found first
+  EXPECT_EQ(result.answers[0].start, 10);
+  EXPECT_EQ(result.answers[0].end, 15);
+  EXPECT_EQ(result.answers[0].score, 0.75);
+  EXPECT_EQ(result.answers[0].probability, 0.75);
+  EXPECT_EQ(result.answers[1].text, "und");
+  EXPECT_EQ(result.no_answer_score, 0.0625);  // the lowest
+}
+
+TEST(WindowAnswerCollector, AnswersOfTwoPassagesStayTwo) {
+  const EncodedPassage passage = passage_of("an ox");
+  WindowAnswerCollector collector;
+  for (int i = 0; i < 2; ++i) {
+    collector.begin();
+    collector.add(passage, {{{0, 0, 0.25, {3, 5}}}, 0.5});
+  }
+  EXPECT_EQ(collector.finish({.top_k = 5}).answers.size(), 2U);
+}
+
+TEST(WindowAnswerCollector, NoAnswerCompetesWhereItIsAllowed) {
+  const EncodedPassage passage = passage_of("an ox");
+  const auto first = [&](bool allowed, double threshold) {
+    WindowAnswerCollector collector;
+    collector.begin();
+    collector.add(passage, {{{0, 0, 0.25, {3, 5}}}, 0.5});
+    return collector.finish({.allow_no_answer = allowed, .no_answer_threshold = threshold})
+        .answers.at(0)
+        .no_answer;
+  };
+  EXPECT_FALSE(first(false, 0));
+  EXPECT_TRUE(first(true, 0));
+  EXPECT_FALSE(first(true, 0.3));
+}
+
+TEST(WindowAnswerCollector, TextThatIsNotUtf8IsComparedAsItIs) {
+  const EncodedPassage passage = passage_of("\xFF \xFF");
+  WindowAnswerCollector collector;
+  collector.begin();
+  collector.add(passage, {{{0, 0, 0.25, {0, 1}}, {0, 0, 0.125, {2, 3}}}, 0});
+  const QaResult result = collector.finish({.top_k = 5});
+  ASSERT_EQ(result.answers.size(), 1U);
+  EXPECT_EQ(result.answers[0].score, 0.375);
+}
+
+}  // namespace
+}  // namespace deformer
