@@ -226,12 +226,12 @@ class DEFORMER_EXPORT Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   /// Trains on all examples of `files` that have a target; of kChoice all have equally many
-  /// options. Throws kInvalidArgument for data of another kind or with a label that the model
-  /// lacks, when no example is left or the loss stops being a number (naming step and questions),
-  /// when the output directory is the base's or the teacher's, or holds a run and `resume` is not
-  /// asked for; kIncompatible when that run belongs to other options or data, or a file of
-  /// teacher's answers to another teacher, layout or data; kIo and kResourceExhausted when
-  /// something cannot be written: the last checkpoint stays.
+  /// options. To be called once: another object with `resume` goes on. Throws kInvalidArgument for
+  /// data of another kind or with a label that the model lacks, when no example is left or the loss
+  /// stops being a number (naming step and questions), when the output directory is the base's or
+  /// the teacher's, or holds a run and `resume` is not asked for; kIncompatible when that run
+  /// belongs to other options or data, or a file of teacher's answers to another teacher, layout or
+  /// data; kIo and kResourceExhausted when something cannot be written: the last checkpoint stays.
   TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks = {});
 
   /// What is trained.

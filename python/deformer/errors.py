@@ -63,6 +63,12 @@ class TimedOutError(Error, TimeoutError):
     code = "timed out"
 
 
+class OverloadedError(Error):
+    """More waits than there is room for: come back later."""
+
+    code = "overloaded"
+
+
 class InternalError(Error, RuntimeError):
     """A broken invariant: a bug of the library."""
 
@@ -81,6 +87,7 @@ _KINDS: dict[str, type[Error]] = {
         IoError,
         CancelledError,
         TimedOutError,
+        OverloadedError,
         InternalError,
     )
 }

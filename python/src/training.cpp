@@ -1,6 +1,7 @@
 // Training.
 #include <deformer/error.h>
 #include <deformer/known_datasets.h>
+#include <deformer/save_format.h>
 #include <deformer/training.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
@@ -8,6 +9,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <filesystem>
@@ -22,18 +24,58 @@
 namespace deformer::python {
 namespace {
 
-TrainingPrecision parse_training_precision(const std::string& name) {
-  if (name == "fp32") return TrainingPrecision::kFp32;
-  if (name == "tf32") return TrainingPrecision::kTf32;
-  if (name == "bf16") return TrainingPrecision::kBf16;
-  throw Error(ErrorCode::kInvalidArgument, "precision: expected fp32, tf32 or bf16, found " + name);
+// A property of a few values, which Python sees by the names that the tool has for them.
+template <typename Value>
+void def_choice(nb::class_<TrainingOptions>& options, const char* property,
+                Value TrainingOptions::*member,
+                std::vector<std::pair<std::string, Value>> choices) {
+  options.def_prop_rw(
+      property,
+      [member, choices](const TrainingOptions& self) {
+        const auto found = std::find_if(choices.begin(), choices.end(), [&](const auto& choice) {
+          return choice.second == self.*member;
+        });
+        return found == choices.end() ? std::string() : found->first;
+      },
+      [property, member, choices](TrainingOptions& self, const std::string& name) {
+        std::string known;
+        for (const auto& [spelling, value] : choices) {
+          if (spelling == name) {
+            self.*member = value;
+            return;
+          }
+          known += (known.empty() ? "" : ", ") + spelling;
+        }
+        throw Error(ErrorCode::kInvalidArgument,
+                    std::string(property) + ": expected one of " + known + ", found " + name);
+      });
+}
+
+void bind_choices(nb::class_<TrainingOptions>& options) {
+  def_choice<TrainingPrecision>(options, "precision", &TrainingOptions::precision,
+                                {{"fp32", TrainingPrecision::kFp32},
+                                 {"tf32", TrainingPrecision::kTf32},
+                                 {"bf16", TrainingPrecision::kBf16}});
+  def_choice<LrsScale>(options, "lrs_scale", &TrainingOptions::lrs_scale,
+                       {{"raw", LrsScale::kRaw}, {"teacher", LrsScale::kTeacher}});
+  def_choice<Negatives>(options, "negatives", &TrainingOptions::negatives,
+                        {{"drop", Negatives::kDrop}, {"keep", Negatives::kKeep}});
+  def_choice<SplitSchedule>(
+      options, "split_schedule", &TrainingOptions::split_schedule,
+      {{"alternate", SplitSchedule::kAlternate}, {"sum", SplitSchedule::kSum}});
+  def_choice<SaveFormat>(options, "save_format", &TrainingOptions::save_format,
+                         {{"fp32", SaveFormat::kFp32},
+                          {"fp16", SaveFormat::kFp16},
+                          {"bf16", SaveFormat::kBf16},
+                          {"int8", SaveFormat::kInt8}});
 }
 
 void bind_options(nb::module_& module) {
-  nb::class_<TrainingOptions>(module, "TrainingOptions",
-                              "docs/training.md says what each does. Absent values are the base "
-                              "model's own.")
-      .def(nb::init<>())
+  nb::class_<TrainingOptions> options(module, "TrainingOptions",
+                                      "docs/training.md says what each does. Absent values are the "
+                                      "base model's own.");
+  bind_choices(options);
+  options.def(nb::init<>())
       .def_prop_rw(
           "task",
           [](const TrainingOptions& options) {
@@ -54,6 +96,9 @@ void bind_options(nb::module_& module) {
           },
           nb::arg("value").none())
       .def_rw("freeze_layers", &TrainingOptions::freeze_layers)
+      .def_rw("train_distance_bias", &TrainingOptions::train_distance_bias)
+      .def_rw("teacher_answers", &TrainingOptions::teacher_answers,
+              "A file for the teacher's logits; an empty path: the teacher runs in every step")
       .def_prop_rw(
           "loss_weights",
           [](const TrainingOptions& options) {
@@ -85,15 +130,6 @@ void bind_options(nb::module_& module) {
           "device", [](const TrainingOptions& options) { return to_string(options.device); },
           [](TrainingOptions& options, const std::string& name) {
             options.device = parse_device(name);
-          })
-      .def_prop_rw(
-          "precision",
-          [](const TrainingOptions& options) {
-            constexpr const char* kNames[] = {"fp32", "tf32", "bf16"};
-            return std::string(kNames[static_cast<std::size_t>(options.precision)]);
-          },
-          [](TrainingOptions& options, const std::string& name) {
-            options.precision = parse_training_precision(name);
           })
       .def_rw("threads", &TrainingOptions::threads);
 }

@@ -49,6 +49,26 @@ def test_writes_a_reader_that_answers(data: deformer.Dataset, tmp_path: Path) ->
     assert pipe(question="who is the king ?", context=" ".join(WORDS))["answer"]
 
 
+def test_options_have_the_names_and_values_of_the_tool() -> None:
+    options = deformer.TrainingOptions()
+    assert (options.precision, options.save_format, options.negatives) == ("fp32", "fp32", "drop")
+    options.save_format = "int8"
+    options.lrs_scale = "teacher"
+    options.split_schedule = "sum"
+    assert (options.save_format, options.lrs_scale, options.split_schedule) == ("int8", "teacher", "sum")
+    with pytest.raises(deformer.InvalidArgumentError, match="save_format: expected one of fp32, fp16, bf16, int8, found f8"):
+        options.save_format = "f8"
+
+
+def test_the_teachers_answers_are_kept_in_a_file(data: deformer.Dataset, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.safetensors"
+    kept = {"teacher": BASE, "loss_weights": "task=1,kd=1", "teacher_answers": answers}
+    assert train(data, tmp_path / "a", **kept).finished
+    written = answers.stat().st_mtime_ns
+    assert train(data, tmp_path / "b", **kept).finished
+    assert answers.stat().st_mtime_ns == written
+
+
 def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(data: deformer.Dataset, tmp_path: Path) -> None:
     def press(progress: deformer.TrainingProgress) -> None:
         if progress.step == 2:

@@ -82,6 +82,16 @@ struct Trainer::State {
   State(const std::filesystem::path& base, const std::filesystem::path& teacher_path,
         std::filesystem::path output, TrainingOptions training_options);
 
+  // A run leaves its state behind: weights, position, what the teacher said.
+  void refuse_second_run() {
+    if (has_run) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          "training: expected one run of this object, found a second; make another one, with "
+          "`resume` to go on");
+    }
+    has_run = true;
+  }
   // Throws when the run would destroy what it starts from, or another run's checkpoint.
   void refuse_overwriting() const;
   // Data, order and schedule of this run; continues at the checkpoint when asked to.
@@ -90,6 +100,7 @@ struct Trainer::State {
   [[nodiscard]] bool ask_teacher(const TrainingHooks& hooks);
   void schedule();
   TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks) {
+    refuse_second_run();
     prepare(std::move(files), hooks);
     if (!ask_teacher(hooks)) return leave_early();
     schedule();
@@ -140,6 +151,7 @@ struct Trainer::State {
   Stopwatch since_start;
   Stopwatch since_checkpoint;
   bool stopping = false;
+  bool has_run = false;
   Speedometer speed;
   TrainingResult result;
 };

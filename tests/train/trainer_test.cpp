@@ -149,6 +149,19 @@ TEST_F(TrainerTest, AResumedRunEndsInTheWeightsOfAnUninterruptedOne) {
   EXPECT_THAT(steps, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
 }
 
+TEST_F(TrainerTest, RunsOnce) {
+  TrainingOptions training = options();
+  training.resume = false;
+  std::atomic<bool> stop{false};
+  TrainingHooks hooks;
+  hooks.stop = &stop;
+  hooks.on_step = [&](const TrainingProgress&) { stop = true; };
+  Trainer trainer(base(), {}, directory_ / "out", training);
+  EXPECT_FALSE(trainer.run({to_dataset(toy_dataset())}, hooks).finished);
+  test::expect_error(ErrorCode::kInvalidArgument, "expected one run of this object",
+                     [&] { trainer.run({to_dataset(toy_dataset())}); });
+}
+
 TEST_F(TrainerTest, RefusesToResumeARunWithOtherOptions) {
   train("out", options());
   TrainingOptions other = options();
