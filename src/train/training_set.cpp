@@ -118,7 +118,8 @@ class SpanSetBuilder {
   }
 
   std::uint32_t add_tokens(const Example& example) {
-    PreparedQuestion question = prepare_question(tokenizer_, split_.max_question_tokens, example.questions.front());
+    PreparedQuestion question =
+        prepare_question(tokenizer_, split_.max_question_tokens, example.questions.front());
     set_.report.cut_questions += question.cut ? 1 : 0;
     set_.questions.push_back(std::move(question.ids));
     set_.question_ids.push_back(example.id);

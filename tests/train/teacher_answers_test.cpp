@@ -235,7 +235,8 @@ TEST_F(TeacherAnswersTest, ThatCannotBeWrittenEndTheRunBeforeTheTeacherIsAsked) 
   training.teacher_answers = directory_ / "absent" / "answers.safetensors";
   TrainingHooks hooks;
   hooks.on_teacher = [](const TeacherProgress&) { ADD_FAILURE() << "asked"; };
-  test::expect_error(ErrorCode::kNotFound, "absent", [&] { train(span_data(false), training, hooks); });
+  test::expect_error(ErrorCode::kNotFound, "absent",
+                     [&] { train(span_data(false), training, hooks); });
 }
 
 }  // namespace
