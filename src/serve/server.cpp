@@ -97,7 +97,9 @@ struct Server::State {
         acceptor(control),
         signals(control),
         accept_timer(control),
-        stop_timer(control) {}
+        stop_timer(control) {
+    metrics->watch(*log);
+  }
 
   void listen() {
     const tcp::endpoint endpoint(parse_address(options.address), options.port);
