@@ -12,20 +12,24 @@
   slowloris    1,000 half-open requests beside 8 clients
   idle         5,000 idle connections beside 8 clients
   store        a Redis server that dies and comes back (needs redis-server)
+  fuzz         schemathesis on the OpenAPI document for ten minutes (needs schemathesis)
 
 Questions come from a SQuAD file; passages lie in an LMDB store, but where the bar is about another one. Everything stays on the
 loopback interface and ends by itself. Run it on a quiet machine, with OMP_WAIT_POLICY=passive.
 """
 import argparse
+import collections
 import contextlib
 import json
 import os
 import pathlib
+import resource
 import signal
 import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -36,9 +40,10 @@ TINY = "tests/golden/models/bert-split"
 
 
 class Service:
-    def __init__(self, options, *more, model=None, store=None):
+    def __init__(self, options, model=None, store=None):
+        self.folder = tempfile.TemporaryDirectory()
         command = [f"{options.build}/deformer", "serve", "--model", model or options.model, "--listen", "127.0.0.1:0",
-                   "--log-level", "error", "--store", store or "memory:", *more]
+                   "--log-level", "error", "--store", store or f"lmdb:{self.folder.name}/store"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.url = json.loads(self.process.stdout.readline())["listening"]
         begin = time.monotonic()
@@ -55,6 +60,7 @@ class Service:
             self.process.terminate()
             self.process.wait(60)
         self.process.stdout.close()
+        self.folder.cleanup()
 
     def request(self, method, path, value=None):
         body = None if value is None else json.dumps(value).encode()
@@ -70,6 +76,10 @@ class Service:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
@@ -79,13 +89,16 @@ def load(options, service, *arguments, squad=None, wait=True):
     folder = tempfile.TemporaryDirectory()
     report = pathlib.Path(folder.name) / "report.json"
     command = [f"{options.build}/bench/service/deformer_service_load", "--url", service.url, "--squad",
-               squad or options.squad, "--json", str(report), *map(str, arguments)]
+               squad or options.squad, "--json", str(report), "--questions", str(options.questions), *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
     def finish():
         with folder:
-            if process.wait(900) != 0:
-                raise RuntimeError("the load tool failed")
+            try:
+                if process.wait(900) != 0:
+                    raise RuntimeError("the load tool failed")
+            finally:
+                process.kill()
             return json.loads(report.read_text(encoding="utf-8"))
 
     return finish() if wait else finish
@@ -115,42 +128,53 @@ def offline_seconds(options, store, lines, folder):
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     command = [f"{options.build}/deformer", "answer", "--model", options.model, "--store", store, "--require-store",
                "--jsonl", str(path), "--output", str(folder / "answers.jsonl"), "--quiet"]
-    begin = time.monotonic()
+    begin, used = time.monotonic(), children_cpu_seconds()
     subprocess.run(command, check=True)
-    return time.monotonic() - begin
+    return time.monotonic() - begin, children_cpu_seconds() - used
+
+
+def children_cpu_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def throughput(options):
-    """The offline program's start is measured with one question and taken off."""
+    """The offline program's start is measured with one question and taken off. Processor time is compared too: it says what
+    the service costs where other programs use the same cores."""
     count = options.questions
     with scratch() as folder:
         store = f"lmdb:{folder}/store"
         with Service(options, store=store) as service:
-            load(options, service, "--by-id", "--questions", 1, "--requests", 1, "--clients", 1)
+            load(options, service, "--by-id", "--requests", 1, "--clients", 1)
             lines = offline_lines(options, count)
-            ratios = []
+            ratios, costs = [], []
             for turn in range(ROUNDS + 1):
-                start = offline_seconds(options, store, lines[:1], folder)
-                offline = count / (offline_seconds(options, store, lines, folder) - start)
-                (run,) = load(options, service, "--by-id", "--questions", count, "--requests", count, "--clients", 32,
+                start, start_cpu = offline_seconds(options, store, lines[:1], folder)
+                whole, whole_cpu = offline_seconds(options, store, lines, folder)
+                offline, offline_cpu = count / (whole - start), 1000 * (whole_cpu - start_cpu) / count
+                used = service.cpu_seconds()
+                (run,) = load(options, service, "--by-id", "--requests", count, "--clients", 32,
                               "--seconds", 600)
                 assert run["statuses"] == {"200": count}, run["statuses"]
-                served = run["answers_per_second"]
+                served, served_cpu = run["answers_per_second"], 1000 * (service.cpu_seconds() - used) / count
                 if turn:  # the first turn warms up
                     ratios.append(served / offline)
-                print(f"  offline {offline:.1f} questions/s, 32 clients {served:.1f}: {served / offline:.3f}", flush=True)
-    return f"{statistics.median(ratios):.3f} of the offline rate (bar: 0.90)"
+                    costs.append(offline_cpu / served_cpu)
+                print(f"  offline {offline:.1f} questions/s, 32 clients {served:.1f}: {served / offline:.3f}; processor time a "
+                      f"question {offline_cpu:.2f} ms, {served_cpu:.2f} ms: {offline_cpu / served_cpu:.3f}", flush=True)
+    return (f"{statistics.median(ratios):.3f} of the offline rate (bar: 0.90), "
+            f"by processor time {statistics.median(costs):.3f}")
 
 
 def latency(options):
     with scratch() as folder:
         store = f"lmdb:{folder}/store"
         with Service(options, store=store) as service:
-            load(options, service, "--by-id", "--questions", 1, "--requests", 1, "--clients", 1)
+            load(options, service, "--by-id", "--requests", 1, "--clients", 1)
             results = []
             for _ in range(ROUNDS):
                 done = subprocess.run([f"{options.build}/bench/service/deformer_service_latency", service.url, options.model,
-                                       store, options.squad, str(min(options.questions, 400))],
+                                       store, options.squad, str(options.questions)],
                                       check=True, capture_output=True, text=True)
                 print("  " + done.stdout.strip(), flush=True)
                 results.append(done.stdout.strip())
@@ -170,7 +194,7 @@ def overload(options):
         rate = 10 * capacity["answers_per_second"]
         print(f"  capacity: {describe(capacity)}", flush=True)
         (run,) = load(options, service, "--by-id", "--rates", f"{rate:.0f}", "--connections", 512, "--seconds", options.minute,
-                      "--idle", 5000)
+                      "--idle", options.idle)
         (after,) = load(options, service, "--by-id", "--clients", 32, "--seconds", 10)
         print(f"  {rate:.0f} a second offered: {describe(run)}\n  capacity after it: {describe(after)}", flush=True)
     share = run["answers_per_second"] / statistics.mean([capacity["answers_per_second"], after["answers_per_second"]])
@@ -181,7 +205,7 @@ def overload(options):
 
 def idle(options):
     with Service(options) as service:
-        (run,) = load(options, service, "--by-id", "--clients", 8, "--seconds", 15, "--idle", 5000)
+        (run,) = load(options, service, "--by-id", "--clients", 8, "--seconds", 15, "--idle", options.idle)
     print("  " + describe(run), flush=True)
     return f"livez at most {run['livez_ms']['max']:.1f} ms (bar: 50), idle connections lost: {run['idle_lost']}"
 
@@ -212,9 +236,9 @@ def memory(options):
                           squad="examples/sample.json")
             assert run["statuses"] == {"200": 19_000}, run["statuses"]
             points.append(service.resident_mib())
+            print(f"  {begin:.1f} MiB after 5,000 requests, {points[-1]:.1f} after {5000 + 19_000 * len(points):,}", flush=True)
         time.sleep(1)
         open_after = service.descriptors()
-    print(f"  resident MiB: {begin:.1f}, then {', '.join(f'{point:.1f}' for point in points)}", flush=True)
     return (f"resident memory {100 * (points[-1] / begin - 1):+.1f} % after 95,000 more requests (bar: 5 %), "
             f"descriptors {open_before} before, {open_after} after")
 
@@ -285,7 +309,33 @@ def store(options):
     return "503 with the reason while it is down, 200 again without a restart"
 
 
-BARS = [throughput, latency, overload, idle, slowloris, memory, stop, store]
+# ---- Malformed requests ----
+
+def fuzz(options):
+    command = [options.schemathesis, "run", "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,"
+               "response_schema_conformance", "--max-examples", "100000", "--max-time", str(options.fuzz_seconds), "--seed", "1",
+               "--continue-on-failure"]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
+                   "PYTHONPATH": str(pathlib.Path(__file__).resolve().parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    with Service(options, model=TINY) as service, scratch() as folder:
+        done = subprocess.run([*command, service.url + "/openapi.json"], cwd=folder, env=environment, capture_output=True,
+                              text=True, check=False)
+        print("\n".join("  " + line for line in done.stdout.splitlines()[-40:]), flush=True)
+        samples = service.request("GET", "/metrics")[1].splitlines()
+    statuses = collections.Counter()
+    for line in samples:
+        if line.startswith("deformer_requests_total{"):
+            statuses[line.split('status="')[1].split('"')[0]] += int(line.rsplit(" ", 1)[1])
+    return f"exit status {done.returncode} (0: nothing found), requests by status {dict(sorted(statuses.items()))}"
+
+
+BARS = [throughput, latency, overload, idle, slowloris, memory, stop, store, fuzz]
+
+
+def end(*_):
+    """So that what was started ends too; a second signal must not disturb that."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(1)
 
 
 def main():
@@ -294,9 +344,13 @@ def main():
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--model", default="models/squad-mini")
     parser.add_argument("--squad", required=True)
-    parser.add_argument("--questions", type=int, default=1500)
+    parser.add_argument("--questions", type=int, default=1500, help="different questions, evenly from the file")
+    parser.add_argument("--idle", type=int, default=5000, help="idle connections")
     parser.add_argument("--minute", type=float, default=60, help="seconds of overload")
+    parser.add_argument("--schemathesis", default="schemathesis", help="the program of this name (pip install schemathesis)")
+    parser.add_argument("--fuzz-seconds", type=int, default=600)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, end)
     for bar in BARS:
         if bar.__name__ in options.bars or "all" in options.bars:
             print(f"{bar.__name__}:", flush=True)

@@ -122,7 +122,7 @@ void print_row(const std::string& name, const LoadResult& result) {
 
 std::vector<std::string> requests_of(const deformer::bench::QuestionSet& set, bool by_id,
                                      std::uint16_t port) {
-  if (by_id) deformer::bench::put_passages(port, set.passages);
+  if (by_id) deformer::bench::put_passages(port, set);
   std::vector<std::string> requests;
   for (const auto& question : set.questions) {
     requests.push_back(by_id ? deformer::bench::request_by_id(question)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <stdexcept>
 
 #include "load_client.h"
@@ -55,11 +56,14 @@ std::uint16_t port_of(const std::string& url) {
   throw std::runtime_error("--url: expected http://127.0.0.1:PORT, found \"" + url + "\"");
 }
 
-void put_passages(std::uint16_t port, const std::vector<std::string>& texts) {
+void put_passages(std::uint16_t port, const QuestionSet& set) {
+  std::set<std::size_t> asked;
+  for (const SetQuestion& question : set.questions) asked.insert(question.passage);
   std::string lines;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    lines += Json{{"id", passage_id(i)}, {"text", texts[i]}}.dump() + "\n";
-    if ((i + 1) % kPutLines != 0 && i + 1 < texts.size()) continue;
+  std::size_t count = 0;
+  for (const std::size_t place : asked) {
+    lines += Json{{"id", passage_id(place)}, {"text", set.passages.at(place)}}.dump() + "\n";
+    if (++count % kPutLines != 0 && count < asked.size()) continue;
     const LoadResponse response =
         send_once(port, http_post("/v1/passages", "application/x-ndjson", lines));
     if (response.status != 200 || response.body.find("\"error\"") != std::string::npos) {

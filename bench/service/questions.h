@@ -28,8 +28,9 @@ struct QuestionSet {
 /// The port of "http://127.0.0.1:PORT"; throws std::runtime_error for any other address.
 [[nodiscard]] std::uint16_t port_of(const std::string& url);
 
-/// Encodes them into the service's store. Throws std::runtime_error.
-void put_passages(std::uint16_t port, const std::vector<std::string>& texts);
+/// Encodes the passages that are asked about into the store of the service. Throws
+/// std::runtime_error.
+void put_passages(std::uint16_t port, const QuestionSet& set);
 
 /// Whole HTTP requests.
 [[nodiscard]] std::string request_by_id(const SetQuestion& question);
