@@ -221,7 +221,8 @@ struct Server::State {
       } else {
         begin_stop();
       }
-      await_signal();
+      // A second signal has ended it: a wait for a third would keep run() up.
+      if (work) await_signal();
     });
   }
 

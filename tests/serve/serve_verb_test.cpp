@@ -311,6 +311,19 @@ TEST_F(ServeVerb, StoppingUnderLoadLosesNoRequest) {
   EXPECT_EQ(service.log(), "");
 }
 
+TEST_F(ServeVerb, ASecondSignalEndsItAtOnce) {
+  Service service({"--model", write_model(), "--drain", "60"});
+  service.wait_until_ready();
+  service.send(SIGTERM);
+  while (http(service.port(), http_request("GET", "/readyz")).status != 503) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  service.send(SIGTERM);
+  EXPECT_EQ(service.wait(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
+}
+
 TEST_F(ServeVerb, AFailingStoreConcernsWhoNeedsItAndRecovers) {
   Service service({"--model", write_model(), "--store", "lmdb:" + path("store")});
   service.wait_until_ready();
