@@ -14,6 +14,7 @@
 #include "serve/library_service.h"
 #include "serve/log.h"
 #include "serve/server.h"
+#include "serve/warm_up.h"
 #include "tools/config_file.h"
 #include "tools/default_model.h"
 #include "tools/number.h"
@@ -215,6 +216,7 @@ std::shared_ptr<serve::AnswerService> load_service(const ServeVerbOptions& optio
   const auto model = load_model(options.model, Talk(true));
   std::shared_ptr<PassageStore> store;
   if (!options.store.empty()) store = open_passage_store(options.store, model->fingerprint());
+  serve::warm_up(model);
   return serve::make_library_service(model, store,
                                      {.batch_tokens = options.batch_tokens,
                                       .queue_tokens = options.queue_tokens,

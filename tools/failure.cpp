@@ -37,6 +37,8 @@ int exit_status(ErrorCode code) noexcept {
       return 9;
     case ErrorCode::kTimedOut:
       return 10;
+    case ErrorCode::kOverloaded:
+      return 11;
     case ErrorCode::kInternal:
       return kExitInternal;
   }

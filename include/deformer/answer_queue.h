@@ -19,7 +19,7 @@ namespace deformer {
 struct AnswerQueueOptions {
   std::size_t batch_tokens = 4096;  ///< as BatchOptions::batch_tokens
   /// Most tokens that wait or are being read; a request beyond them is refused with
-  /// kResourceExhausted. Counted are a request's question texts, each with each of its passages: a
+  /// kOverloaded. Counted are a request's question texts, each with each of its passages: a
   /// text as a quarter of its bytes, a passage without one as a window. 0 = no limit.
   std::size_t max_waiting_tokens = 0;
   AnswerOptions answers = {};  ///< of span requests that have none of their own

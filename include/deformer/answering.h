@@ -71,4 +71,16 @@ struct StageTimes {
   }
 };
 
+/// Where the time of one request of an AnswerQueue went, in seconds. The stages are those of the
+/// queue's thread from when it took the request up to the result: the batches that had a part of
+/// it, with whatever else was in them. So they are the request's own where nothing else is asked.
+struct RequestTimes {
+  double wait = 0;      ///< for the batch under way when the request came
+  double tokenize = 0;  ///< the question, by the caller; passages that are not in the store
+  double read = 0;
+  double lower = 0;
+  double upper = 0;
+  double total = 0;  ///< from submit() to the result; what it has beyond the others is decoding
+};
+
 }  // namespace deformer

@@ -19,6 +19,7 @@ enum class ErrorCode {
   kIo,                 ///< the operating system or a server refused or failed
   kCancelled,          ///< the caller no longer wants the result
   kTimedOut,           ///< the caller's deadline passed before there was a result
+  kOverloaded,         ///< a queue is full: the same request may be taken later
   kInternal,           ///< a broken invariant: a bug in this library
 };
 

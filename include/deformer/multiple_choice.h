@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,11 +28,12 @@ struct ChoiceRequest {
 };
 
 struct ChoiceResult {
-  std::string id;                     ///< of the request
-  int choice = 0;                     ///< the most probable option, from 0
-  std::vector<double> probabilities;  ///< softmax over the options
-  std::vector<double> logits;         ///< by option
-  PairCuts cut;                       ///< `question`: one of the choices was cut
+  std::string id;                          ///< of the request
+  int choice = 0;                          ///< the most probable option, from 0
+  std::vector<double> probabilities;       ///< softmax over the options
+  std::vector<double> logits;              ///< by option
+  PairCuts cut;                            ///< `question`: one of the choices was cut
+  std::optional<RequestTimes> times = {};  ///< from an AnswerQueue alone
 };
 
 /// As QaSink.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +39,7 @@ struct PairResult {
   std::vector<double> probabilities;  ///< softmax over the classes, by labels()
   std::vector<double> logits;         ///< in the same order
   PairCuts cut;
+  std::optional<RequestTimes> times = {};  ///< from an AnswerQueue alone
 };
 
 /// As QaSink.

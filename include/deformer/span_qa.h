@@ -102,6 +102,7 @@ struct QaResult {
   std::optional<double> no_answer_score;
   bool question_cut =
       false;  ///< the question was longer than max_question_tokens and its tail was not read
+  std::optional<RequestTimes> times = {};  ///< from an AnswerQueue alone
 };
 
 /// Takes what became of the request with this place among those of the call. Called once a request,

@@ -22,6 +22,8 @@ const char* to_string(ErrorCode code) noexcept {
       return "cancelled";
     case ErrorCode::kTimedOut:
       return "timed out";
+    case ErrorCode::kOverloaded:
+      return "overloaded";
     case ErrorCode::kInternal:
       return "internal error";
   }

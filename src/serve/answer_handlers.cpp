@@ -10,14 +10,14 @@ namespace {
 // Responds with what `body` makes of the result, or with the error.
 template <typename Result, typename Body>
 Done<Result> respond_with(const Call& call, Body body) {
-  return then_in_connection<Result>(
-      call.exchange, [call, body = std::move(body)](Reply<Result>&& reply) {
-        if (const Error* const error = reply.outcome.error()) {
-          const ApiError told = question_error(call, *error, reply.overloaded);
-          return call.exchange->respond(to_response(told));
-        }
-        call.exchange->respond({.body = body(reply.outcome.value())});
-      });
+  return then_in_connection<Result>(call.exchange,
+                                    [call, body = std::move(body)](Outcome<Result>&& reply) {
+                                      if (const Error* const error = reply.error()) {
+                                        const ApiError told = question_error(call, *error);
+                                        return call.exchange->respond(to_response(told));
+                                      }
+                                      call.exchange->respond({.body = body(reply.value())});
+                                    });
 }
 
 }  // namespace
@@ -29,20 +29,18 @@ RequestControl control_of(const Call& call, std::optional<std::chrono::milliseco
       .deadline = std::chrono::steady_clock::now() + std::min(timeout.value_or(longest), longest)};
 }
 
-ApiError error_of(const Call& call, const Error& error, bool overloaded) {
-  if (overloaded) {
-    return {429, "overloaded", "there is no room for more now", "",
-            call.service->stats().retry_after_s};
-  }
-  return to_api_error(error);
+ApiError error_of(const Call& call, const Error& error) {
+  ApiError told = to_api_error(error);
+  if (is_overloaded(error)) told.retry_after = call.service->stats().retry_after_s;
+  return told;
 }
 
-void respond_error(const Call& call, const Error& error, bool overloaded) {
-  call.exchange->respond(to_response(error_of(call, error, overloaded)));
+void respond_error(const Call& call, const Error& error) {
+  call.exchange->respond(to_response(error_of(call, error)));
 }
 
-ApiError question_error(const Call& call, const Error& error, bool overloaded) {
-  ApiError told = error_of(call, error, overloaded);
+ApiError question_error(const Call& call, const Error& error) {
+  ApiError told = error_of(call, error);
   // Options were checked before: what is left is a question without a token.
   if (error.code() == ErrorCode::kInvalidArgument) told.field = "question";
   if (error.code() == ErrorCode::kNotFound) told.field = "passages";
@@ -84,7 +82,8 @@ void handle_answer(const Call& call) {
                                        call.api.options().limits);
   const LineFields fields{.id_json = asked.fields.id_json,
                           .question = "",
-                          .no_answer_score = asked.request.options->allow_no_answer};
+                          .no_answer_score = asked.request.options->allow_no_answer,
+                          .timing = asked.fields.timing};
   const auto body = [fields](const QaResult& result) { return result_line(result, fields); };
   if (asked.request.passages.empty()) return call.exchange->respond({.body = body(QaResult{})});
   asked.request.control = control_of(call, asked.fields.timeout);
@@ -109,17 +108,20 @@ void handle_classify(const Call& call) {
   ClassifyCall asked =
       parse_classify_call(call.exchange->request().body, kind, call.api.options().limits);
   const RequestControl control = control_of(call, asked.fields.timeout);
+  const auto finished = [fields = asked.fields](std::string line, const auto& result) {
+    return fields.timing && result.times ? with_timing(line, *result.times) : line;
+  };
   const std::string id_json = asked.fields.id_json;
   if (kind == TaskKind::kChoice) {
     asked.choice.control = control;
-    const auto body = [id_json](const ChoiceResult& result) {
-      return choice_line(result, id_json);
+    const auto body = [id_json, finished](const ChoiceResult& result) {
+      return finished(choice_line(result, id_json), result);
     };
     return call.service->choose(std::move(asked.choice), respond_with<ChoiceResult>(call, body));
   }
   asked.pair.control = control;
-  const auto body = [id_json, service = call.service](const PairResult& result) {
-    return class_line(service->labels(), result, id_json);
+  const auto body = [id_json, finished, service = call.service](const PairResult& result) {
+    return finished(class_line(service->labels(), result, id_json), result);
   };
   call.service->classify(std::move(asked.pair), respond_with<PairResult>(call, body));
 }

@@ -55,7 +55,20 @@ std::string result_line(const QaResult& result, const LineFields& fields) {
     line["no_answer_score"] = *result.no_answer_score;
   }
   line["question_cut"] = result.question_cut;
-  return line_with_id(fields.id_json, line);
+  const std::string text = line_with_id(fields.id_json, line);
+  return fields.timing && result.times ? with_timing(text, *result.times) : text;
+}
+
+std::string with_timing(const std::string& line, const RequestTimes& times) {
+  constexpr double kMs = 1000;
+  Json object;
+  object["wait_ms"] = kMs * times.wait;
+  object["tokenize_ms"] = kMs * times.tokenize;
+  object["read_ms"] = kMs * times.read;
+  object["lower_ms"] = kMs * times.lower;
+  object["upper_ms"] = kMs * times.upper;
+  object["total_ms"] = kMs * times.total;
+  return line.substr(0, line.rfind('}')) + ",\"timing\":" + dump(object) + "}\n";
 }
 
 std::string error_line(std::size_t line, std::string_view message, const std::string& id_json) {

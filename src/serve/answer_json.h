@@ -16,7 +16,12 @@ struct LineFields {
   std::string id_json;   ///< as JSON text; empty: no "id"
   std::string question;  ///< empty: no "question"
   bool no_answer_score = false;
+  bool timing = false;  ///< "timing", where the result has its times
 };
+
+/// `line` with a last field "timing": {"wait_ms", "tokenize_ms", "read_ms", "lower_ms", "upper_ms",
+/// "total_ms"}.
+[[nodiscard]] std::string with_timing(const std::string& line, const RequestTimes& times);
 
 /// {"id": ..., "answers": [...], "question_cut": false} and a line feed.
 [[nodiscard]] std::string result_line(const QaResult& result, const LineFields& fields);

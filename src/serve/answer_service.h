@@ -16,21 +16,38 @@
 
 namespace deformer::serve {
 
-/// Result, or error; `overloaded` where there was no room and the client is to come back.
 template <typename Result>
-struct Reply {
-  Outcome<Result> outcome;
-  bool overloaded = false;
-};
-
-template <typename Result>
-using Done = std::function<void(Reply<Result>&&)>;
+using Done = std::function<void(Outcome<Result>&&)>;
 
 struct StoredPassage {
   std::string id;
   std::string text;
   std::size_t tokens = 0;
   std::size_t windows = 0;
+};
+
+/// Which ids a list has.
+struct PassageQuery {
+  std::string prefix = {};
+  std::string after = {};  ///< begins behind this id, in the store's own order
+  std::size_t limit = 100;
+};
+
+struct PassageList {
+  std::vector<std::string> ids;
+  std::string next;  ///< `after` of the rest; empty: there is none
+};
+
+struct StoreDescription {
+  std::string engine;  ///< StoreInfo::engine
+  std::size_t passages = 0;
+  std::optional<std::uint64_t> bytes;
+};
+
+struct ServiceDescription {
+  std::int64_t layers = 0;
+  std::int64_t split_layer = 0;
+  std::optional<StoreDescription> store;  ///< absent without one
 };
 
 struct PutReport {
@@ -49,7 +66,7 @@ struct ServiceStats {
 
 /// Every method is safe for concurrent calls and returns soon: results come by `done`, from any
 /// thread, once. A passage with a text and an empty id goes by its content id. Without a store
-/// passages are kUnsupported.
+/// passages are kUnsupported. What there is no room for ends as kOverloaded.
 class AnswerService {
  public:
   virtual ~AnswerService() = default;
@@ -67,8 +84,13 @@ class AnswerService {
   virtual void put_passages(std::vector<Passage> passages, const std::stop_token& cancel,
                             Done<PutReport> done) = 0;
   virtual void find_passage(std::string id, Done<std::optional<StoredPassage>> done) = 0;
+  /// Looks at a bounded number of ids, so a list may be short, or empty, and still have a `next`.
+  virtual void list_passages(PassageQuery query, Done<PassageList> done) = 0;
   /// The result is the number of passages removed.
   virtual void erase_passage(std::string id, Done<std::size_t> done) = 0;
+
+  /// Looks into the store for its size.
+  virtual void describe(Done<ServiceDescription> done) = 0;
 
   /// Ends what waits as kCancelled and returns when all callbacks have been; refuses what comes
   /// later.

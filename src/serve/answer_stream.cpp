@@ -40,29 +40,30 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
           parse_answer_call(line.text, call_.api.options().answers, call_.api.options().limits);
       const LineFields fields{.id_json = asked.fields.id_json,
                               .question = "",
-                              .no_answer_score = asked.request.options->allow_no_answer};
+                              .no_answer_score = asked.request.options->allow_no_answer,
+                              .timing = asked.fields.timing};
       if (asked.request.passages.empty()) return take(place, result_line(QaResult{}, fields));
       asked.request.control = control_of(call_, asked.fields.timeout);
       ++asked_;
       call_.service->answer(
           std::move(asked.request),
-          then_in_connection<QaResult>(
-              call_.exchange, [self = shared_from_this(), place, fields](Reply<QaResult>&& reply) {
-                self->on_reply(place, fields, reply);
-              }));
+          then_in_connection<QaResult>(call_.exchange, [self = shared_from_this(), place,
+                                                        fields](Outcome<QaResult>&& reply) {
+            self->on_reply(place, fields, reply);
+          }));
     } catch (const ApiFault& fault) {
       take(place, fault_line(line.number, fault.error(), id_of_line(line.text)));
     }
   }
 
-  void on_reply(std::size_t place, const LineFields& fields, const Reply<QaResult>& reply) {
+  void on_reply(std::size_t place, const LineFields& fields, const Outcome<QaResult>& reply) {
     --asked_;
-    if (reply.overloaded) return on_refused(place, *reply.outcome.error());
-    if (const Error* const error = reply.outcome.error()) {
-      take(place,
-           fault_line(lines_[place].number, question_error(call_, *error, false), fields.id_json));
+    const Error* const error = reply.error();
+    if (error != nullptr && is_overloaded(*error)) return on_refused(place, *error);
+    if (error != nullptr) {
+      take(place, fault_line(lines_[place].number, question_error(call_, *error), fields.id_json));
     } else {
-      take(place, result_line(reply.outcome.value(), fields));
+      take(place, result_line(reply.value(), fields));
     }
     ask_more();
   }
@@ -73,7 +74,7 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
     if (ended_ || call_.exchange->gone().stop_requested()) return;
     if (!begun_ && asked_ == 0 && ready_.empty()) {
       ended_ = true;
-      return respond_error(call_, error, true);
+      return respond_error(call_, error);
     }
     retry_.insert(place);
     if (asked_ > 0) return;

@@ -124,6 +124,9 @@ void Api::handle(const std::shared_ptr<Exchange>& exchange) const {
     if (!percent_decode(found.argument, call.argument)) {
       throw ApiFault({400, "invalid_request", "id: broken percent escape", "id"});
     }
+    if (!is_utf8(call.argument)) {
+      throw ApiFault({400, "invalid_request", "id: expected UTF-8", "id"});
+    }
     const std::string* const type = request.header("Content-Type");
     call.lines = type != nullptr && media_type(*type) == kLinesType;
     found.route->handle(call);
@@ -180,11 +183,14 @@ const std::vector<Route>& routes() {
       {"POST", "/v1/answer", Access::kRead, BodyKind::kJsonOrLines, true, handle_answer},
       {"POST", "/v1/classify", Access::kRead, BodyKind::kJson, true, handle_classify},
       {"POST", "/v1/passages", Access::kWrite, BodyKind::kLines, true, handle_put_passages},
+      {"GET", "/v1/passages", Access::kRead, BodyKind::kNone, true, handle_list_passages},
       {"PUT", "/v1/passages/{id}", Access::kWrite, BodyKind::kJson, true, handle_put_passage},
       {"GET", "/v1/passages/{id}", Access::kRead, BodyKind::kNone, true, handle_get_passage},
       {"DELETE", "/v1/passages/{id}", Access::kWrite, BodyKind::kNone, true, handle_delete_passage},
       {"POST", "/", Access::kRead, BodyKind::kJson, true, handle_hugging_face},
       {"POST", "/models/{name}", Access::kRead, BodyKind::kJson, true, handle_hugging_face},
+      {"GET", "/", Access::kNone, BodyKind::kNone, false, handle_page},
+      {"GET", "/v1/info", Access::kRead, BodyKind::kNone, true, handle_info},
       {"GET", "/livez", Access::kNone, BodyKind::kNone, false, handle_livez},
       {"GET", "/readyz", Access::kNone, BodyKind::kNone, false, handle_readyz},
       {"GET", "/metrics", Access::kRead, BodyKind::kNone, false, handle_metrics},

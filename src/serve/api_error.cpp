@@ -16,6 +16,8 @@ ApiError to_api_error(const Error& error) {
     case ErrorCode::kResourceExhausted:
     case ErrorCode::kIo:
       return {503, "store_unavailable", error.what(), "", 1};
+    case ErrorCode::kOverloaded:
+      return {429, "overloaded", "there is no room for more now", "", 1};
     case ErrorCode::kCancelled:
       return {503, "stopping", "the service is stopping", "", 1};
     case ErrorCode::kTimedOut:

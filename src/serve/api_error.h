@@ -30,6 +30,11 @@ class ApiFault : public std::exception {
   ApiError error_;
 };
 
+/// There was no room: the client is to come back.
+[[nodiscard]] inline bool is_overloaded(const Error& error) noexcept {
+  return error.code() == ErrorCode::kOverloaded;
+}
+
 /// What an outcome's error is to a client.
 [[nodiscard]] ApiError to_api_error(const Error& error);
 

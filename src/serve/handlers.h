@@ -21,6 +21,7 @@ void handle_hugging_face(const Call& call);
 void stream_answers(const Call& call);
 // passage_handlers.cpp
 void handle_put_passage(const Call& call);
+void handle_list_passages(const Call& call);
 void handle_get_passage(const Call& call);
 void handle_delete_passage(const Call& call);
 // passage_stream.cpp
@@ -30,19 +31,21 @@ void handle_livez(const Call& call);
 void handle_readyz(const Call& call);
 void handle_metrics(const Call& call);
 void handle_openapi(const Call& call);
+void handle_info(const Call& call);
+void handle_page(const Call& call);
 
 /// When the client leaves, and by when it wants its answer.
 [[nodiscard]] RequestControl control_of(const Call& call,
                                         std::optional<std::chrono::milliseconds> timeout);
 
 /// The error of a reply as a client sees it.
-[[nodiscard]] ApiError error_of(const Call& call, const Error& error, bool overloaded);
+[[nodiscard]] ApiError error_of(const Call& call, const Error& error);
 
 /// What a reply that has no result is answered with.
-void respond_error(const Call& call, const Error& error, bool overloaded);
+void respond_error(const Call& call, const Error& error);
 
 /// The same for questions, with the field at fault.
-[[nodiscard]] ApiError question_error(const Call& call, const Error& error, bool overloaded);
+[[nodiscard]] ApiError question_error(const Call& call, const Error& error);
 
 /// Throws the 400 of a route that the model's task does not have.
 void require_task(const Call& call, bool spans);
@@ -58,8 +61,8 @@ struct BodyLine {
 template <typename Result, typename Then>
 [[nodiscard]] Done<Result> then_in_connection(const std::shared_ptr<Exchange>& exchange,
                                               Then&& then) {
-  return [exchange, then = std::forward<Then>(then)](Reply<Result>&& reply) {
-    exchange->run([then, shared = std::make_shared<Reply<Result>>(std::move(reply))] {
+  return [exchange, then = std::forward<Then>(then)](Outcome<Result>&& reply) {
+    exchange->run([then, shared = std::make_shared<Outcome<Result>>(std::move(reply))] {
       then(std::move(*shared));
     });
   };

@@ -18,6 +18,9 @@ namespace {
 // As AnswerQueueOptions::max_waiting_tokens counts.
 constexpr std::size_t kBytesPerToken = 4;
 constexpr std::size_t kWaitingLookUps = 1024;
+// Of a list with a prefix: a store's order need not be the alphabet's, so all ids are looked at.
+constexpr std::size_t kIdsAtOnce = 1000;
+constexpr std::size_t kMostIdsSeen = 20'000;
 constexpr int kLongestRetrySeconds = 60;
 
 void name_by_content(Passage& passage) {
@@ -60,15 +63,15 @@ class LibraryService final : public AnswerService {
 
   void answer(QaRequest request, Done<QaResult> done) override {
     for (Passage& passage : request.passages) name_by_content(passage);
-    submit<QaResult>(std::move(request), std::move(done));
+    queue_.submit(std::move(request), std::move(done));
   }
   void classify(PairRequest request, Done<PairResult> done) override {
     name_by_content(request.passage);
-    submit<PairResult>(std::move(request), std::move(done));
+    queue_.submit(std::move(request), std::move(done));
   }
   void choose(ChoiceRequest request, Done<ChoiceResult> done) override {
     name_by_content(request.passage);
-    submit<ChoiceResult>(std::move(request), std::move(done));
+    queue_.submit(std::move(request), std::move(done));
   }
 
   [[nodiscard]] bool has_store() const override { return store_ != nullptr; }
@@ -89,6 +92,24 @@ class LibraryService final : public AnswerService {
   void find_passage(std::string id, Done<std::optional<StoredPassage>> done) override {
     in_turn<std::optional<StoredPassage>>(reads_, 1, std::move(done),
                                           [this, id = std::move(id)] { return find(id); });
+  }
+
+  void list_passages(PassageQuery query, Done<PassageList> done) override {
+    in_turn<PassageList>(reads_, 1, std::move(done),
+                         [this, query = std::move(query)] { return list(query); });
+  }
+
+  void describe(Done<ServiceDescription> done) override {
+    ServiceDescription description{.layers = model_->config().num_hidden_layers,
+                                   .split_layer = model_->config().split.split_layer,
+                                   .store = std::nullopt};
+    if (!store_) return done(std::move(description));
+    in_turn<ServiceDescription>(reads_, 1, std::move(done), [this, description] {
+      const StoreInfo info = store_->info();
+      ServiceDescription whole = description;
+      whole.store = {info.engine, info.passages, info.file_bytes};
+      return whole;
+    });
   }
 
   // Behind the writes that came before it.
@@ -121,33 +142,19 @@ class LibraryService final : public AnswerService {
   }
 
  private:
-  // A refusal for want of room comes before submit() returns, and no other error of its kind does
-  // but a failed allocation: for both the client is to come back later.
-  template <typename Result, typename Request>
-  void submit(Request request, Done<Result> done) {
-    const auto submitting = std::make_shared<std::atomic<bool>>(true);
-    queue_.submit(
-        std::move(request), [submitting, done = std::move(done)](Outcome<Result>&& outcome) {
-          const bool full = outcome.error() != nullptr &&
-                            outcome.error()->code() == ErrorCode::kResourceExhausted && *submitting;
-          done({std::move(outcome), full});
-        });
-    *submitting = false;
-  }
-
   template <typename Result, typename Function>
   void in_turn(JobQueue& jobs, std::size_t tokens, Done<Result> done, Function function) {
     if (!store_) {
-      return done({Error(ErrorCode::kUnsupported,
-                         "expected a service with a passage store, found one without")});
+      return done(Error(ErrorCode::kUnsupported,
+                        "expected a service with a passage store, found one without"));
     }
     const auto admission = jobs.add(tokens, [done, function = std::move(function)](JobState state) {
-      if (state == JobState::kCancelled) return done({stopping()});
-      done({outcome_of<Result>(function)});
+      if (state == JobState::kCancelled) return done(stopping());
+      done(outcome_of<Result>(function));
     });
-    if (admission == JobQueue::Admission::kClosed) done({stopping()});
+    if (admission == JobQueue::Admission::kClosed) done(stopping());
     if (admission == JobQueue::Admission::kFull) {
-      done({Error(ErrorCode::kResourceExhausted, "too much waits for the passage store"), true});
+      done(Error(ErrorCode::kOverloaded, "too much waits for the passage store"));
     }
   }
 
@@ -164,6 +171,26 @@ class LibraryService final : public AnswerService {
     PutReport report{.ids = {}, .encoded = done.encoded};
     for (const Passage& passage : passages) report.ids.push_back(passage.id);
     return report;
+  }
+
+  [[nodiscard]] PassageList list(const PassageQuery& query) const {
+    PassageList list;
+    std::string after = query.after;
+    for (std::size_t seen = 0; seen < kMostIdsSeen;) {
+      const std::size_t most = query.prefix.empty() ? query.limit : kIdsAtOnce;
+      const std::vector<std::string> ids = store_->list_ids(after, most);
+      for (const std::string& id : ids) {
+        if (id.starts_with(query.prefix)) list.ids.push_back(id);
+        after = id;
+        if (list.ids.size() == query.limit) break;
+      }
+      seen += ids.size();
+      const bool end = ids.size() < most && (ids.empty() || after == ids.back());
+      if (end) return list;
+      if (list.ids.size() == query.limit) break;
+    }
+    list.next = after;
+    return list;
   }
 
   [[nodiscard]] std::optional<StoredPassage> find(const std::string& id) const {

@@ -1,10 +1,12 @@
 #include "serve/log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <climits>
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -36,11 +38,19 @@ std::string utc_now() {
   return text.data();
 }
 
+// False when there is no room now. A pipe that is ready has room for PIPE_BUF bytes, and takes so
+// many as a whole; the descriptor's own mode is left alone, because others share it. A log that
+// cannot be written is no reason to stop.
+bool append(int descriptor, const std::string& line) {
+  pollfd ready{.fd = descriptor, .events = POLLOUT, .revents = 0};
+  if (line.size() > PIPE_BUF || ::poll(&ready, 1, 0) < 1) return false;
+  return ::write(descriptor, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+}
+
 }  // namespace
 
-void Log::write(LogLevel level, std::string_view message,
-                const std::vector<LogField>& fields) const {
-  if (level > level_) return;
+std::string Log::line_of(LogLevel level, std::string_view message,
+                         const std::vector<LogField>& fields) const {
   const bool json = format_ == LogFormat::kJson;
   const char* const name = level == LogLevel::kError ? "error" : "info";
   std::string line = json ? R"({"time":")" + utc_now() + R"(","level":")" + name +
@@ -56,14 +66,27 @@ void Log::write(LogLevel level, std::string_view message,
     }
   }
   line += json ? "}\n" : "\n";
-  // A log that cannot be written is no reason to stop.
-  static_cast<void>(!::write(descriptor_, line.data(), line.size()));
+  return line;
+}
+
+void Log::write(LogLevel level, std::string_view message,
+                const std::vector<LogField>& fields) const {
+  if (level > level_) return;
+  const std::string line = line_of(level, message, fields);
+  const std::scoped_lock lock(mutex_);
+  const std::uint64_t lost = dropped_ - dropped_told_;
+  if (lost > 0 && append(descriptor_, line_of(LogLevel::kError, "log lines dropped",
+                                              {{"lines", std::to_string(lost), true}}))) {
+    dropped_told_ += lost;
+  }
+  if (!append(descriptor_, line)) ++dropped_;
 }
 
 std::string trace_id_of(std::string_view traceparent) {
   constexpr std::size_t kVersion = 3;
   constexpr std::size_t kTraceId = 32;
-  if (traceparent.size() < 55 || traceparent[2] != '-' || traceparent[kVersion + kTraceId] != '-') {
+  if (traceparent.size() < 55 || traceparent.size() > 512 || traceparent[2] != '-' ||
+      traceparent[kVersion + kTraceId] != '-') {
     return "";
   }
   const std::string_view id = traceparent.substr(kVersion, kTraceId);

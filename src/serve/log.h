@@ -1,6 +1,9 @@
 // What a service says while it runs: one line an event on stderr, for people or for programs.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,7 +21,9 @@ struct LogField {
   bool raw = false;
 };
 
-/// Safe for concurrent calls; a line is one write.
+/// Safe for concurrent calls; a line is one write. Nothing waits for whoever reads the log: a line
+/// that a full pipe has no room for is dropped and counted, and the next one that fits is preceded
+/// by a line that says how many were.
 class Log {
  public:
   Log(LogFormat format, LogLevel level, int descriptor = 2)
@@ -33,10 +38,19 @@ class Log {
     write(LogLevel::kError, message, fields);
   }
 
+  /// Lines since the log was made.
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+
  private:
+  [[nodiscard]] std::string line_of(LogLevel level, std::string_view message,
+                                    const std::vector<LogField>& fields) const;
+
   LogFormat format_;
   LogLevel level_;
   int descriptor_;
+  mutable std::mutex mutex_;
+  mutable std::atomic<std::uint64_t> dropped_{0};
+  mutable std::uint64_t dropped_told_ = 0;
 };
 
 /// "00-<trace-id>-<parent-id>-<flags>" of W3C Trace Context: the trace id; empty for anything else.

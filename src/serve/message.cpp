@@ -46,6 +46,22 @@ bool percent_decode(std::string_view text, std::string& decoded) {
   return true;
 }
 
+bool parse_query(std::string_view text, Headers& fields) {
+  fields.clear();
+  while (!text.empty()) {
+    std::string field(text.substr(0, text.find('&')));
+    text.remove_prefix(std::min(field.size() + 1, text.size()));
+    if (field.empty()) continue;
+    std::replace(field.begin(), field.end(), '+', ' ');
+    const std::size_t equals = std::min(field.find('='), field.size());
+    auto& [name, value] = fields.emplace_back();
+    if (!percent_decode(std::string_view(field).substr(0, equals), name)) return false;
+    if (equals == field.size()) continue;
+    if (!percent_decode(std::string_view(field).substr(equals + 1), value)) return false;
+  }
+  return true;
+}
+
 std::string media_type(std::string_view content_type) {
   std::string type(content_type.substr(0, content_type.find(';')));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();

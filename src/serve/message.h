@@ -13,9 +13,10 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
   std::string method;
-  std::string path;  ///< as sent, without the query
-  Headers headers;   ///< in the order of the request
-  std::string body;  ///< empty while only the head has been read
+  std::string path;   ///< as sent, without the query
+  std::string query;  ///< as sent, behind the "?"
+  Headers headers;    ///< in the order of the request
+  std::string body;   ///< empty while only the head has been read
   std::string remote;
 
   /// The first header of this name, whatever its case; null when there is none.
@@ -33,6 +34,9 @@ struct Response {
 
 /// "%C3%AB" and the like as bytes. False for a broken escape.
 [[nodiscard]] bool percent_decode(std::string_view text, std::string& decoded);
+
+/// "a=b%20c&d=" -> {{"a", "b c"}, {"d", ""}}; "+" is a space. False for a broken escape.
+[[nodiscard]] bool parse_query(std::string_view text, Headers& fields);
 
 /// "application/json; charset=utf-8" -> "application/json", in lower case.
 [[nodiscard]] std::string media_type(std::string_view content_type);

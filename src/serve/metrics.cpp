@@ -100,6 +100,8 @@ std::string Metrics::render(const ServiceStats* stats) const {
               writes_timed_out.load());
   page.single("deformer_clients_gone_total", "counter", "Clients that left before their answer.",
               clients_gone.load());
+  page.single("deformer_log_lines_dropped_total", "counter", "Log lines that nobody read in time.",
+              log_ == nullptr ? 0 : log_->dropped());
   const std::scoped_lock lock(mutex_);
   page.family("deformer_requests_total", "counter", "Responses by route and status.");
   for (const auto& [key, count] : requests_) {

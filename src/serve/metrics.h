@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "serve/answer_service.h"
+#include "serve/log.h"
 
 namespace deformer::serve {
 
@@ -32,6 +33,8 @@ class Metrics {
 
   /// `stats` may be null, while there is no service.
   [[nodiscard]] std::string render(const ServiceStats* stats) const;
+  /// The log whose dropped lines are counted; outlives the object.
+  void watch(const Log& log) { log_ = &log; }
 
  private:
   struct Durations {
@@ -40,6 +43,7 @@ class Metrics {
     std::uint64_t count = 0;
   };
 
+  const Log* log_ = nullptr;
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, int>, std::uint64_t> requests_;  // by route and status
   std::map<std::string, Durations, std::less<>> durations_;        // by route

@@ -53,6 +53,7 @@ Json question_fields(const ApiOptions& options) {
   fields["passage"] = or_null("string", "The text to read.");
   fields["passage_id"] = id_schema("With passage: its id. Alone: a passage of the store.");
   fields["timeout_ms"] = whole(1, 86'400'000, "How long the client waits.");
+  fields["timing"] = or_null("boolean", "Say in the response where the time went.");
   return fields;
 }
 
@@ -105,6 +106,24 @@ Json hugging_face_request(const ApiOptions& options) {
   return closed_object(std::move(fields), {"inputs"});
 }
 
+Json timing() {
+  Json fields;
+  fields["wait_ms"] = typed("number", "For the batch under way when the request came.");
+  fields["tokenize_ms"] = typed("number", "The question, and passages that are not in the store.");
+  fields["read_ms"] = typed("number", "Reading the store.");
+  fields["lower_ms"] =
+      typed("number", "Lower layers: the question, and passages not in the store.");
+  fields["upper_ms"] = typed("number", "Upper layers.");
+  fields["total_ms"] = typed("number", "From taking the request to its result.");
+  std::vector<std::string> all;
+  for (const auto& [name, schema] : fields.items()) all.push_back(name);
+  Json object = closed_object(std::move(fields), all);
+  object["description"] =
+      "With timing. The stages are those of the batches that the request had a part in, whole: its "
+      "own where nothing else is asked.";
+  return object;
+}
+
 Json answer_result() {
   Json answer;
   answer["text"] = typed("string", "Cut from the passage; \"\" for no answer.");
@@ -122,6 +141,7 @@ Json answer_result() {
       {"items", closed_object(std::move(answer), {"text", "score", "probability"})}};
   fields["no_answer_score"] = typed("number", "With no_answer.");
   fields["question_cut"] = typed("boolean", "The question was longer than the model reads.");
+  fields["timing"] = reference("Timing");
   return closed_object(std::move(fields), {"answers", "question_cut"});
 }
 
@@ -132,6 +152,7 @@ Json class_result() {
   fields["probabilities"] = {{"type", "object"}, {"additionalProperties", {{"type", "number"}}}};
   fields["question_cut"] = typed("boolean", "The question was longer than the model reads.");
   fields["passage_cut"] = typed("boolean", "The passage was longer than the model reads.");
+  fields["timing"] = reference("Timing");
   return closed_object(std::move(fields), {"label", "probabilities"});
 }
 
@@ -145,8 +166,37 @@ Json hugging_face_result() {
   return {{"anyOf", Json::array({one, Json{{"type", "array"}, {"items", one}}})}};
 }
 
+Json passage_list_schema() {
+  Json fields;
+  fields["passages"] = {{"type", "array"},
+                        {"items", closed_object({{"id", {{"type", "string"}}}}, {"id"})},
+                        {"description", "In the store's own order."}};
+  fields["next"] = typed("string", "after of the rest; absent at the end.");
+  return closed_object(std::move(fields), {"passages"});
+}
+
+Json info_schema() {
+  Json store;
+  store["engine"] = typed("string", "memory, lmdb or redis.");
+  store["passages"] = typed("integer", "How many it holds.");
+  store["bytes"] = typed("integer", "On disk, where the engine knows.");
+  Json fields;
+  fields["version"] = typed("string", "Of the program.");
+  fields["task"] = typed("string", "span, classes or choice: what the model answers.");
+  fields["labels"] = {
+      {"type", "array"}, {"items", {{"type", "string"}}}, {"description", "Of classes alone."}};
+  fields["layers"] = typed("integer", "Of the model.");
+  fields["split_layer"] = typed("integer", "Layers below it read question and passage apart.");
+  fields["store"] = closed_object(std::move(store), {"engine", "passages"});
+  fields["store"]["description"] = "Absent without a store.";
+  return closed_object(std::move(fields), {"version", "task", "layers", "split_layer"});
+}
+
 Json schemas(const ApiOptions& options) {
   Json all;
+  all["Timing"] = timing();
+  all["PassageList"] = passage_list_schema();
+  all["Info"] = info_schema();
   all["AnswerRequest"] = answer_request(options);
   all["AnswerResult"] = answer_result();
   all["ClassifyRequest"] = classify_request(options);
@@ -202,6 +252,11 @@ Json path_parameter(const char* name) {
                        {"schema", {{"type", "string"}, {"minLength", 1}}}}});
 }
 
+Json query_parameter(const char* name, const char* description, Json schema) {
+  return {
+      {"name", name}, {"in", "query"}, {"description", description}, {"schema", std::move(schema)}};
+}
+
 // What any route with a body may answer.
 std::vector<int> body_errors(Access access) {
   std::vector<int> errors{400, 401, 404, 408, 411, 413, 415, 429, 431, 500, 503, 504};
@@ -223,6 +278,18 @@ void add_passages(Json& paths) {
   erased["204"] = {{"description", "Removed."}};
   one["delete"] = operation("Remove a passage", nullptr, std::move(erased));
   paths["/v1/passages/{id}"] = std::move(one);
+  Json listed =
+      operation("Ids of stored passages", nullptr,
+                responses(content(kJsonType, reference("PassageList")), {400, 401, 429, 500, 503}));
+  const Json id{{"type", "string"}, {"maxLength", kMaxIdBytes}};
+  listed["parameters"] = Json::array();
+  listed["parameters"].push_back(query_parameter("prefix", "What ids begin with.", id));
+  listed["parameters"].push_back(
+      query_parameter("after", "Goes on behind this id: next of the list before.", id));
+  listed["parameters"].push_back(query_parameter(
+      "limit", "Most ids; a list may be shorter and still have a next.",
+      {{"type", "integer"}, {"minimum", 1}, {"maximum", kMostListed}, {"default", 100}}));
+  paths["/v1/passages"]["get"] = std::move(listed);
   paths["/v1/passages"]["post"] = operation(
       "Encode and store passages, one a line", content(kLinesType, reference("PassageLine")),
       responses(content(kLinesType, Json::object()), body_errors(Access::kWrite)));
@@ -247,6 +314,11 @@ Json all_paths() {
       responses(content(kJsonType, reference("HuggingFaceResult")), body_errors(Access::kRead)));
   paths["/"]["post"] = hugging_face;
   paths["/models/{name}"] = {{"parameters", path_parameter("name")}, {"post", hugging_face}};
+  paths["/"]["get"] = operation("The page to ask questions on", nullptr,
+                                responses(content("text/html", {{"type", "string"}}), {}));
+  paths["/v1/info"]["get"] =
+      operation("Model and store", nullptr,
+                responses(content(kJsonType, reference("Info")), {401, 429, 500, 503}));
   const Json text = content("text/plain", {{"type", "string"}});
   paths["/livez"]["get"] = operation("The process serves", nullptr, responses(text, {}));
   paths["/readyz"]["get"] = operation("The model is loaded", nullptr, responses(text, {503}));

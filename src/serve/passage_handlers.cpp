@@ -14,38 +14,46 @@ void handle_put_passage(const Call& call) {
   std::vector<Passage> passages{parse_passage(call.exchange->request().body, call.argument)};
   call.service->put_passages(
       std::move(passages), call.exchange->gone(),
-      then_in_connection<PutReport>(call.exchange, [call](Reply<PutReport>&& reply) {
-        if (const Error* const error = reply.outcome.error()) {
-          return respond_error(call, *error, reply.overloaded);
+      then_in_connection<PutReport>(call.exchange, [call](Outcome<PutReport>&& reply) {
+        if (const Error* const error = reply.error()) {
+          return respond_error(call, *error);
         }
-        const PutReport& report = reply.outcome.value();
+        const PutReport& report = reply.value();
         call.exchange->respond({.body = put_line(report.ids.front(), report.encoded > 0)});
+      }));
+}
+
+void handle_list_passages(const Call& call) {
+  call.service->list_passages(
+      parse_passage_query(call.exchange->request().query),
+      then_in_connection<PassageList>(call.exchange, [call](Outcome<PassageList>&& reply) {
+        if (const Error* const error = reply.error()) return respond_error(call, *error);
+        call.exchange->respond({.body = passage_list(reply.value())});
       }));
 }
 
 void handle_get_passage(const Call& call) {
   using Found = std::optional<StoredPassage>;
-  call.service->find_passage(call.argument,
-                             then_in_connection<Found>(call.exchange, [call](Reply<Found>&& reply) {
-                               if (const Error* const error = reply.outcome.error()) {
-                                 return respond_error(call, *error, reply.overloaded);
-                               }
-                               const Found& found = reply.outcome.value();
-                               call.exchange->respond(found ? Response{.body = passage_line(*found)}
-                                                            : to_response(absent(call.argument)));
-                             }));
+  call.service->find_passage(
+      call.argument, then_in_connection<Found>(call.exchange, [call](Outcome<Found>&& reply) {
+        if (const Error* const error = reply.error()) {
+          return respond_error(call, *error);
+        }
+        const Found& found = reply.value();
+        call.exchange->respond(found ? Response{.body = passage_line(*found)}
+                                     : to_response(absent(call.argument)));
+      }));
 }
 
 void handle_delete_passage(const Call& call) {
   call.service->erase_passage(
       call.argument,
-      then_in_connection<std::size_t>(call.exchange, [call](Reply<std::size_t>&& reply) {
-        if (const Error* const error = reply.outcome.error()) {
-          return respond_error(call, *error, reply.overloaded);
+      then_in_connection<std::size_t>(call.exchange, [call](Outcome<std::size_t>&& reply) {
+        if (const Error* const error = reply.error()) {
+          return respond_error(call, *error);
         }
-        call.exchange->respond(reply.outcome.value() > 0
-                                   ? Response{.status = 204, .content_type = ""}
-                                   : to_response(absent(call.argument)));
+        call.exchange->respond(reply.value() > 0 ? Response{.status = 204, .content_type = ""}
+                                                 : to_response(absent(call.argument)));
       }));
 }
 

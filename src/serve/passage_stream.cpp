@@ -69,23 +69,24 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
         batch_, call_.exchange->gone(),
         then_in_connection<PutReport>(
             call_.exchange,
-            [self = shared_from_this()](Reply<PutReport>&& reply) { self->on_put(reply); }));
+            [self = shared_from_this()](Outcome<PutReport>&& reply) { self->on_put(reply); }));
   }
 
-  void on_put(const Reply<PutReport>& reply) {
-    if (reply.overloaded && !begun_) return respond_error(call_, *reply.outcome.error(), true);
-    if (reply.overloaded) {
+  void on_put(const Outcome<PutReport>& reply) {
+    const Error* const error = reply.error();
+    const bool overloaded = error != nullptr && is_overloaded(*error);
+    if (overloaded && !begun_) return respond_error(call_, *error);
+    if (overloaded) {
       return call_.exchange->run_after(kRetryDelay, [self = shared_from_this()] { self->put(); });
     }
-    const Error* const error = reply.outcome.error();
     std::size_t line = next_ - out_.size();
     std::size_t place = 0;
     for (std::string& text : out_) {
       const BodyLine& from = lines_[line++];
       if (!text.empty()) continue;
       text = error == nullptr
-                 ? stored_line(reply.outcome.value().ids.at(place))
-                 : fault_line(from.number, error_of(call_, *error, false), id_of_line(from.text));
+                 ? stored_line(reply.value().ids.at(place))
+                 : fault_line(from.number, error_of(call_, *error), id_of_line(from.text));
       ++place;
     }
     flush();

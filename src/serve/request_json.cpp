@@ -1,6 +1,7 @@
 #include "serve/request_json.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -9,14 +10,13 @@
 
 #include "deformer/dataset.h"
 #include "serve/api_error.h"
+#include "serve/message.h"
 
 namespace deformer::serve {
 namespace {
 
 using Json = nlohmann::json;
 
-// The longest key of a passage store.
-constexpr std::size_t kMaxIdBytes = 500;
 // Of Hugging Face's lengths in tokens.
 constexpr std::int64_t kMaxParameter = 1'000'000;
 
@@ -201,6 +201,7 @@ CallFields take_call_fields(Fields& fields) {
   if (const auto timeout = fields.whole("timeout_ms", 1, 86'400'000)) {
     call.timeout = std::chrono::milliseconds(*timeout);
   }
+  call.timing = fields.flag("timing", false);
   return call;
 }
 
@@ -223,6 +224,22 @@ AnswerOptions take_parameters(Fields& fields, AnswerOptions options) {
   }
   parameters.finish();
   return options;
+}
+
+const std::string& part_of_id(const std::string& value, const std::string& field) {
+  require_length(value, kMaxIdBytes, field);
+  return value;
+}
+
+std::size_t list_limit(const std::string& value) {
+  std::size_t limit = 0;
+  const char* const end = value.data() + value.size();
+  const auto read = std::from_chars(value.data(), end, limit);
+  if (read.ec != std::errc() || read.ptr != end || limit < 1 || limit > kMostListed) {
+    fail("limit", "expected a whole number from 1 to " + std::to_string(kMostListed) +
+                      ", found \"" + value + "\"");
+  }
+  return limit;
 }
 
 }  // namespace
@@ -314,6 +331,34 @@ Passage parse_passage(std::string_view json, const std::optional<std::string>& i
   passage.text = fields.require_string("text");
   fields.finish();
   return passage;
+}
+
+PassageQuery parse_passage_query(std::string_view query) {
+  Headers fields;
+  if (!parse_query(query, fields)) fail("", "the query: broken percent escape");
+  PassageQuery parsed;
+  for (const auto& [name, value] : fields) {
+    if (!is_utf8(name + value)) fail("", "the query: expected UTF-8");
+    if (name == "prefix") {
+      parsed.prefix = part_of_id(value, name);
+    } else if (name == "after") {
+      parsed.after = part_of_id(value, name);
+    } else if (name == "limit") {
+      parsed.limit = list_limit(value);
+    } else {
+      fail(name, "unknown field");
+    }
+  }
+  return parsed;
+}
+
+bool is_utf8(std::string_view text) {
+  try {
+    static_cast<void>(Json(text).dump());
+    return true;
+  } catch (const Json::exception&) {
+    return false;
+  }
 }
 
 std::string id_of_line(std::string_view json) noexcept {

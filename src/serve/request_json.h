@@ -11,8 +11,14 @@
 #include "deformer/pair_classifier.h"
 #include "deformer/span_qa.h"
 #include "deformer/task.h"
+#include "serve/answer_service.h"
 
 namespace deformer::serve {
+
+/// The longest key of a passage store.
+inline constexpr std::size_t kMaxIdBytes = 500;
+/// Ids of one list.
+inline constexpr std::size_t kMostListed = 1000;
 
 struct RequestLimits {
   std::size_t question_bytes = 8192;
@@ -24,6 +30,7 @@ struct RequestLimits {
 struct CallFields {
   std::string id_json;  ///< as JSON text; empty: none
   std::optional<std::chrono::milliseconds> timeout;
+  bool timing = false;  ///< the response says where the time went
 };
 
 /// A question about passages. Passages whose text is empty are left out; a passage with a text and
@@ -55,6 +62,12 @@ struct HuggingFaceCall {
 
 /// {"text"} of the passage `id`; or, without one, {"id", "text"}.
 [[nodiscard]] Passage parse_passage(std::string_view json, const std::optional<std::string>& id);
+
+/// "prefix", "after" and "limit" of GET /v1/passages.
+[[nodiscard]] PassageQuery parse_passage_query(std::string_view query);
+
+/// What is not UTF-8 cannot stand in JSON.
+[[nodiscard]] bool is_utf8(std::string_view text);
 
 /// The id of a line whose request is at fault, as JSON text; empty where it cannot be told.
 [[nodiscard]] std::string id_of_line(std::string_view json) noexcept;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "deformer/dataset.h"
+#include "deformer/version.h"
 #include "serve/answer_json.h"
 
 namespace deformer::serve {
@@ -71,6 +72,31 @@ std::string passage_line(const StoredPassage& passage) {
   object["text"] = passage.text;
   object["tokens"] = passage.tokens;
   object["windows"] = passage.windows;
+  return dump(object) + "\n";
+}
+
+std::string passage_list(const PassageList& list) {
+  Json object;
+  object["passages"] = Json::array();
+  for (const std::string& id : list.ids) object["passages"].push_back({{"id", id}});
+  if (!list.next.empty()) object["next"] = list.next;
+  return dump(object) + "\n";
+}
+
+std::string info_line(const ServiceDescription& description, TaskKind kind,
+                      const std::vector<std::string>& labels) {
+  Json object;
+  object["version"] = version();
+  object["task"] = to_string(kind);
+  if (kind == TaskKind::kClasses) object["labels"] = labels;
+  object["layers"] = description.layers;
+  object["split_layer"] = description.split_layer;
+  if (const auto& store = description.store) {
+    Json& told = object["store"];
+    told["engine"] = store->engine;
+    told["passages"] = store->passages;
+    if (store->bytes) told["bytes"] = *store->bytes;
+  }
   return dump(object) + "\n";
 }
 

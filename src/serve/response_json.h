@@ -24,6 +24,12 @@ namespace deformer::serve {
 
 /// {"id", "text", "tokens", "windows"} and a line feed.
 [[nodiscard]] std::string passage_line(const StoredPassage& passage);
+/// {"passages": [{"id"}, ...], "next"} and a line feed; "next" where there is more.
+[[nodiscard]] std::string passage_list(const PassageList& list);
+/// {"version", "task", "labels", "layers", "split_layer", "store": {"engine", "passages", "bytes"}}
+/// and a line feed.
+[[nodiscard]] std::string info_line(const ServiceDescription& description, TaskKind kind,
+                                    const std::vector<std::string>& labels);
 /// {"id", "encoded"} and a line feed.
 [[nodiscard]] std::string put_line(const std::string& id, bool encoded);
 /// {"id", "stored": true} and a line feed.

@@ -97,7 +97,9 @@ struct Server::State {
         acceptor(control),
         signals(control),
         accept_timer(control),
-        stop_timer(control) {}
+        stop_timer(control) {
+    metrics->watch(*log);
+  }
 
   void listen() {
     const tcp::endpoint endpoint(parse_address(options.address), options.port);
@@ -219,7 +221,8 @@ struct Server::State {
       } else {
         begin_stop();
       }
-      await_signal();
+      // A second signal has ended it: a wait for a third would keep run() up.
+      if (work) await_signal();
     });
   }
 

@@ -1,5 +1,7 @@
 #include "serve/handlers.h"
 #include "serve/openapi.h"
+#include "serve/page.h"
+#include "serve/response_json.h"
 
 namespace deformer::serve {
 
@@ -27,6 +29,21 @@ void handle_metrics(const Call& call) {
 
 void handle_openapi(const Call& call) {
   call.exchange->respond({.body = openapi_document(call.api.options())});
+}
+
+void handle_info(const Call& call) {
+  using Description = ServiceDescription;
+  call.service->describe(
+      then_in_connection<Description>(call.exchange, [call](Outcome<Description>&& reply) {
+        if (const Error* const error = reply.error()) return respond_error(call, *error);
+        const AnswerService& service = *call.service;
+        call.exchange->respond(
+            {.body = info_line(reply.value(), service.kind(), service.labels())});
+      }));
+}
+
+void handle_page(const Call& call) {
+  call.exchange->respond(page());
 }
 
 }  // namespace deformer::serve

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/stopwatch.h"
 #include "deformer/error.h"
 #include "nn/guard.h"
 #include "task/attempt.h"
@@ -46,6 +47,30 @@ struct OwnedReading {
   std::unique_ptr<Reading> reading;
 };
 
+// When a request came, and what the queue's thread had done when it took the request up.
+struct Arrival {
+  Stopwatch since;
+  double tokenized = 0;
+  double taken = 0;
+  StageTimes before = {};
+
+  [[nodiscard]] RequestTimes until(const StageTimes& now) const {
+    return {.wait = taken - tokenized,
+            .tokenize = tokenized + now.tokenize - before.tokenize,
+            .read = now.read - before.read,
+            .lower = now.lower - before.lower,
+            .upper = now.upper - before.upper,
+            .total = since.seconds()};
+  }
+};
+
+template <typename Result>
+void add_times(Outcome<Result>& outcome, const RequestTimes& times) {
+  Result result = std::move(outcome).value();
+  result.times = times;
+  outcome = Outcome<Result>(std::move(result));
+}
+
 std::string name_of(const std::string& id) {
   return id.empty() ? "request" : "\"" + id + "\"";
 }
@@ -60,6 +85,7 @@ struct AnswerQueue::State {
   struct Waiting {
     std::shared_ptr<Reading> reading;
     std::vector<PreparedQuestion> questions;
+    std::shared_ptr<Arrival> arrival;
   };
 
   State(std::shared_ptr<const Model> of, std::shared_ptr<const PassageStore> from,
@@ -97,10 +123,10 @@ struct AnswerQueue::State {
       error = closed_error(name);
     } else if (options.max_waiting_tokens > 0 && stats.tokens > 0 &&
                stats.tokens + tokens > options.max_waiting_tokens) {
-      error = Error(ErrorCode::kResourceExhausted, name + ": the queue is full: expected at most " +
-                                                       std::to_string(options.max_waiting_tokens) +
-                                                       " tokens, found " +
-                                                       std::to_string(stats.tokens + tokens));
+      error = Error(ErrorCode::kOverloaded, name + ": the queue is full: expected at most " +
+                                                std::to_string(options.max_waiting_tokens) +
+                                                " tokens, found " +
+                                                std::to_string(stats.tokens + tokens));
     }
     if (error) {
       ++stats.refused;
@@ -111,10 +137,15 @@ struct AnswerQueue::State {
     return error;
   }
 
-  void count_outcome(std::optional<ErrorCode> fault, std::size_t tokens) {
+  // Before its outcome is told: who asks again at once finds the room that it had.
+  void release(std::size_t tokens) {
+    const std::scoped_lock lock(mutex);
+    stats.tokens -= tokens;
+  }
+
+  void count_outcome(std::optional<ErrorCode> fault) {
     const std::scoped_lock lock(mutex);
     --stats.requests;
-    stats.tokens -= tokens;
     if (!fault) {
       ++stats.answered;
     } else if (*fault == ErrorCode::kCancelled) {
@@ -127,6 +158,23 @@ struct AnswerQueue::State {
     idle.notify_all();
   }
 
+  // Hands the outcome to `done`, with its times, and counts it.
+  template <typename Result>
+  std::function<void(Outcome<Result>&&)> counting(std::function<void(Outcome<Result>&&)> done,
+                                                  std::size_t tokens,
+                                                  std::shared_ptr<const Arrival> arrival) {
+    return [this, tokens, done = std::move(done),
+            arrival = std::move(arrival)](Outcome<Result>&& outcome) {
+      std::optional<ErrorCode> fault;
+      if (outcome.error() != nullptr) fault = outcome.error()->code();
+      // A result comes from the queue's thread; an error may come from the caller's.
+      if (outcome.ok()) add_times(outcome, arrival->until(engine.times()));
+      release(tokens);
+      done(std::move(outcome));
+      count_outcome(fault);
+    };
+  }
+
   // `make` gives the reading of the request that it is shown, whose outcome goes to `done`.
   template <typename Request, typename Result, typename Make>
   void submit(Request&& request, std::span<const std::string> questions,
@@ -135,25 +183,28 @@ struct AnswerQueue::State {
     const std::string name = name_of(request.id);
     const std::size_t tokens = tokens_of(questions, passages);
     if (const auto error = refusal(name, tokens, asked)) return done(*error);
-    const auto counted = [this, tokens, done](Outcome<Result>&& outcome) {
-      std::optional<ErrorCode> fault;
-      if (outcome.error() != nullptr) fault = outcome.error()->code();
-      done(std::move(outcome));
-      count_outcome(fault, tokens);
-    };
+    const auto arrival = std::make_shared<Arrival>();
+    const auto counted = counting(std::move(done), tokens, arrival);
     std::shared_ptr<Reading> reading;
     std::vector<PreparedQuestion> prepared;
     const auto error = attempt([&] {
       const auto owned = std::make_shared<OwnedReading<Request>>();
-      owned->request = std::move(request);
+      owned->request = std::forward<Request>(request);
       owned->reading = make(owned->request, name, counted);
       reading = std::shared_ptr<Reading>(owned, owned->reading.get());
       prepared = engine.prepare(*reading);
+      arrival->tokenized = arrival->since.seconds();
     });
     if (error) return counted(*error);
     const std::scoped_lock lock(mutex);
-    waiting.push_back({std::move(reading), std::move(prepared)});
+    waiting.push_back({std::move(reading), std::move(prepared), arrival});
     wake.notify_one();
+  }
+
+  void take_up(Waiting&& each) {
+    each.arrival->taken = each.arrival->since.seconds();
+    each.arrival->before = engine.times();
+    engine.add(std::move(each.reading), std::move(each.questions));
   }
 
   // The queue's thread.
@@ -165,7 +216,7 @@ struct AnswerQueue::State {
       std::vector<Waiting> arrived = std::exchange(waiting, {});
       running = true;
       lock.unlock();
-      for (Waiting& each : arrived) engine.add(std::move(each.reading), std::move(each.questions));
+      for (Waiting& each : arrived) take_up(std::move(each));
       // What concerns single readings ends them; this is for what nobody foresaw.
       const auto error = attempt([&] { engine.run_batch(); });
       if (error) engine.abandon(*error);

@@ -28,16 +28,17 @@ class FakeService : public serve::AnswerService {
     last_ = request;
     tokens_of_clients_.push_back(request.control.cancel);
     if (overloaded_) {
-      return done({Error(ErrorCode::kResourceExhausted, "the queue is full"), true});
+      return done(Error(ErrorCode::kOverloaded, "the queue is full"));
     }
-    if (fault_) return done({*fault_});
+    if (fault_) return done(*fault_);
     QaResult result;
     Answer answer;
     answer.text = request.question;
     answer.passage_id = request.passages.front().id;
     answer.probability = 0.5;
+    result.times = RequestTimes{.wait = 0.5, .upper = 0.25, .total = 1};
     result.answers.assign(request.options->top_k, answer);
-    const auto reply = [done = std::move(done), result] { done({result}); };
+    const auto reply = [done = std::move(done), result] { done(result); };
     if (!held_) return reply();
     waiting_.emplace_back(reply);
   }
@@ -45,20 +46,20 @@ class FakeService : public serve::AnswerService {
     PairResult result;
     result.label = request.question == "true" ? 1 : 0;
     result.probabilities = {0.25, 0.75};
-    done({result});
+    done(result);
   }
   void choose(ChoiceRequest request, serve::Done<ChoiceResult> done) override {
     ChoiceResult result;
     result.choice = static_cast<int>(request.choices.size()) - 1;
     result.probabilities.assign(request.choices.size(), 0.5);
-    done({result});
+    done(result);
   }
 
   [[nodiscard]] bool has_store() const override { return true; }
   void put_passages(std::vector<Passage> passages, const std::stop_token&,
                     serve::Done<serve::PutReport> done) override {
     const std::scoped_lock lock(mutex_);
-    if (store_fault_) return done({*store_fault_});
+    if (store_fault_) return done(*store_fault_);
     serve::PutReport report;
     for (Passage& passage : passages) {
       if (passage.id.empty()) passage.id = "content";
@@ -66,19 +67,39 @@ class FakeService : public serve::AnswerService {
       report.encoded += store_[passage.id] == passage.text ? 0 : 1;
       store_[passage.id] = passage.text;
     }
-    done({report});
+    done(report);
   }
   void find_passage(std::string id,
                     serve::Done<std::optional<serve::StoredPassage>> done) override {
     const std::scoped_lock lock(mutex_);
     using Found = std::optional<serve::StoredPassage>;
-    if (store_fault_) return done({*store_fault_});
+    if (store_fault_) return done(*store_fault_);
     const auto found = store_.find(id);
-    done({found == store_.end() ? Found() : Found({id, found->second, 3, 1})});
+    done(found == store_.end() ? Found() : Found({id, found->second, 3, 1}));
+  }
+  void list_passages(serve::PassageQuery query, serve::Done<serve::PassageList> done) override {
+    const std::scoped_lock lock(mutex_);
+    if (store_fault_) return done(*store_fault_);
+    serve::PassageList list;
+    for (const auto& [id, text] : store_) {
+      if (id <= query.after || !id.starts_with(query.prefix)) continue;
+      if (list.ids.size() == query.limit) {
+        list.next = list.ids.back();
+        break;
+      }
+      list.ids.push_back(id);
+    }
+    done(list);
+  }
+  void describe(serve::Done<serve::ServiceDescription> done) override {
+    const std::scoped_lock lock(mutex_);
+    if (store_fault_) return done(*store_fault_);
+    done(serve::ServiceDescription{
+        6, 3, serve::StoreDescription{.engine = "fake", .passages = store_.size(), .bytes = 42}});
   }
   void erase_passage(std::string id, serve::Done<std::size_t> done) override {
     const std::scoped_lock lock(mutex_);
-    done({store_.erase(id)});
+    done(store_.erase(id));
   }
   void close() override {}
   [[nodiscard]] serve::ServiceStats stats() const override { return {.retry_after_s = 7}; }

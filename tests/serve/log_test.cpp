@@ -2,7 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -13,7 +17,8 @@ namespace {
 template <typename Write>
 std::string written(LogFormat format, LogLevel level, const Write& write) {
   FILE* const file = std::tmpfile();
-  write(Log(format, level, ::fileno(file)));
+  const Log log(format, level, ::fileno(file));
+  write(log);
   std::rewind(file);
   std::string text(4096, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), file));
@@ -45,6 +50,37 @@ TEST(Log, PlainLinesStayLinesWhateverTheyHold) {
 TEST(Log, LeavesOutWhatIsLessImportant) {
   EXPECT_EQ(written(LogFormat::kPlain, LogLevel::kError, [](const Log& log) { log.info("x"); }),
             "");
+}
+
+// Nobody reads the pipe: what has no room is dropped and counted, and nothing waits.
+TEST(Log, NeverWaitsForItsReader) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  const Log log(LogFormat::kPlain, LogLevel::kInfo, ends[1]);
+  constexpr int kLines = 4000;
+  for (int i = 0; i < kLines; ++i) log.info("request", {{"route", "/v1/answer"}});
+  const std::uint64_t dropped = log.dropped();
+  EXPECT_GT(dropped, 0U);
+  std::string text(std::size_t{1} << 20, '\0');
+  text.resize(static_cast<std::size_t>(::read(ends[0], text.data(), text.size())));
+  EXPECT_EQ(static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n')) + dropped,
+            static_cast<std::uint64_t>(kLines));
+  log.info("back");
+  text.resize(std::size_t{1} << 20);
+  text.resize(static_cast<std::size_t>(::read(ends[0], text.data(), text.size())));
+  EXPECT_THAT(text, testing::HasSubstr("log lines dropped lines=" + std::to_string(dropped)));
+  EXPECT_THAT(text, testing::EndsWith(" info back\n"));
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST(Log, DropsALineThatAPipeWouldNotTakeAsAWhole) {
+  const std::string text = written(LogFormat::kPlain, LogLevel::kInfo, [](const Log& log) {
+    log.info("long", {{"reason", std::string(5000, 'x')}});
+    log.info("short");
+  });
+  EXPECT_THAT(text, testing::HasSubstr("log lines dropped lines=1"));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("xxx")));
 }
 
 TEST(TraceParent, GivesItsTraceId) {

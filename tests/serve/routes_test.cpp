@@ -82,6 +82,59 @@ TEST_F(Routes, KeepPassages) {
   expect_error(get("/v1/passages/%2"), 400, "invalid_request", "id");
 }
 
+TEST_F(Routes, ListPassagesInPages) {
+  start();
+  for (const char* const id : {"a1", "a2", "a3", "b1", "c%20d"}) {
+    std::string path = "/v1/passages/";
+    path += id;
+    static_cast<void>(http(port_, http_request("PUT", path, R"({"text":"t"})")));
+  }
+  EXPECT_EQ(get("/v1/passages").body,
+            R"({"passages":[{"id":"a1"},{"id":"a2"},{"id":"a3"},{"id":"b1"},{"id":"c d"}]})"
+            "\n");
+  EXPECT_EQ(get("/v1/passages?prefix=a&limit=2").body,
+            R"({"passages":[{"id":"a1"},{"id":"a2"}],"next":"a2"})"
+            "\n");
+  EXPECT_EQ(get("/v1/passages?limit=2&prefix=a&after=a2").body, R"({"passages":[{"id":"a3"}]})"
+                                                                "\n");
+  EXPECT_EQ(get("/v1/passages?prefix=c+d").body, get("/v1/passages?prefix=c%20").body);
+  expect_error(get("/v1/passages?limit=0"), 400, "invalid_request", "limit");
+  expect_error(get("/v1/passages?limit=1001"), 400, "invalid_request", "limit");
+  expect_error(get("/v1/passages?limit=1x"), 400, "invalid_request", "limit");
+  expect_error(get("/v1/passages?prefx=a"), 400, "invalid_request", "prefx");
+  expect_error(get("/v1/passages?prefix=%zz"), 400, "invalid_request");
+  expect_error(get("/v1/passages?after=%ff"), 400, "invalid_request");
+  expect_error(get("/v1/passages?after=" + std::string(501, 'a')), 400, "invalid_request", "after");
+  expect_error(get("/v1/passages/%ff"), 400, "invalid_request", "id");
+}
+
+TEST_F(Routes, SayWhatModelAndStoreAre) {
+  start();
+  const Json info = Json::parse(get("/v1/info").body);
+  EXPECT_EQ(info["task"], "span");
+  EXPECT_EQ(info["layers"], 6);
+  EXPECT_EQ(info["split_layer"], 3);
+  EXPECT_EQ(info["store"].dump(), R"({"engine":"fake","passages":0,"bytes":42})");
+  service_->set_store_fault(Error(ErrorCode::kIo, "connection refused"));
+  expect_error(get("/v1/info"), 503, "store_unavailable");
+}
+
+TEST_F(Routes, SayWhereTheTimeWentWhenAsked) {
+  start();
+  const auto timing = [&](const std::string& path, const std::string& fields) {
+    return Json::parse(post(path, R"({"question":"q","passage":"t")" + fields + "}").body)
+        .value("timing", Json())
+        .dump();
+  };
+  EXPECT_EQ(timing("/v1/answer", ""), "null");
+  EXPECT_EQ(timing("/v1/answer", R"(,"timing":false)"), "null");
+  EXPECT_EQ(timing("/v1/answer", R"(,"timing":true)"),
+            R"({"wait_ms":500.0,"tokenize_ms":0.0,"read_ms":0.0,"lower_ms":0.0,)"
+            R"("upper_ms":250.0,"total_ms":1000.0})");
+  expect_error(post("/v1/answer", R"({"question":"q","passage":"t","timing":1})"), 400,
+               "invalid_request", "timing");
+}
+
 TEST_F(Routes, TakePassagesALine) {
   start();
   const HttpResponse response =
@@ -211,7 +264,7 @@ TEST_F(Routes, SayWhatWentWrong) {
 TEST_F(Routes, NameWhatTheyDoNotHave) {
   start();
   expect_error(get("/nothing"), 404, "not_found");
-  expect_error(get("/"), 405, "method_not_allowed");
+  expect_error(get("/v1/answer"), 405, "method_not_allowed");
   const HttpResponse wrong = get("/v1/answer");
   expect_error(wrong, 405, "method_not_allowed");
   EXPECT_EQ(wrong.headers.at("allow"), "POST");

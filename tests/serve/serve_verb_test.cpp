@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -205,6 +206,36 @@ TEST_F(ServeVerb, KeepsPassagesInItsStore) {
   EXPECT_EQ(report["passages"], 1);
 }
 
+TEST_F(ServeVerb, ListsItsPassages) {
+  for (const std::string& store : {std::string("memory:"), "lmdb:" + path("store")}) {
+    Service service({"--model", write_model(), "--store", store});
+    service.wait_until_ready();
+    std::string lines;
+    for (int i = 0; i < 250; ++i) {
+      const std::string id = (i % 50 == 0 ? "rare-" : "usual-") + std::to_string(i);
+      lines += Json{{"id", id}, {"text", "A passage."}}.dump() + "\n";
+    }
+    EXPECT_EQ(service.post("/v1/passages", lines, kLines).status, 200);
+    const auto list = [&](const std::string& query) {
+      return Json::parse(http(service.port(), http_request("GET", "/v1/passages?" + query)).body);
+    };
+    std::set<std::string> seen;
+    std::string after;
+    for (int page = 0; page < 10; ++page) {
+      const Json found = list("limit=100&after=" + after);
+      for (const Json& passage : found["passages"]) seen.insert(passage["id"].get<std::string>());
+      if (!found.contains("next")) break;
+      after = found["next"];
+    }
+    EXPECT_EQ(seen.size(), 250U) << store;
+    EXPECT_EQ(list("prefix=rare-&limit=3")["passages"].size(), 3U) << store;
+    EXPECT_EQ(list("prefix=rare-")["passages"].size(), 5U) << store;
+    EXPECT_FALSE(list("prefix=rare-").contains("next")) << store;
+    const Json info = Json::parse(http(service.port(), http_request("GET", "/v1/info")).body);
+    EXPECT_EQ(info["store"]["passages"], 250) << store;
+  }
+}
+
 TEST_F(ServeVerb, WithoutAStorePassagesAreRefused) {
   Service service({"--model", write_model()});
   service.wait_until_ready();
@@ -278,6 +309,19 @@ TEST_F(ServeVerb, StoppingUnderLoadLosesNoRequest) {
   EXPECT_EQ(service.wait(), 0);
   EXPECT_EQ(lost, 0);
   EXPECT_EQ(service.log(), "");
+}
+
+TEST_F(ServeVerb, ASecondSignalEndsItAtOnce) {
+  Service service({"--model", write_model(), "--drain", "60"});
+  service.wait_until_ready();
+  service.send(SIGTERM);
+  while (http(service.port(), http_request("GET", "/readyz")).status != 503) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  service.send(SIGTERM);
+  EXPECT_EQ(service.wait(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
 }
 
 TEST_F(ServeVerb, AFailingStoreConcernsWhoNeedsItAndRecovers) {

@@ -169,7 +169,7 @@ TEST_F(AnswerQueueTest, AFullQueueRefusesAtOnce) {
   store->wait_until_reached();
   queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[1].done());
   queue.submit(QaRequest{"third", "Who moved?", {kTown}}, waiters[2].done());
-  EXPECT_EQ(waiters[2].fault(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(waiters[2].fault(), ErrorCode::kOverloaded);
   EXPECT_NE(std::string(waiters[2].outcome().error()->what()).find("\"third\": the queue is full"),
             std::string::npos);
   store->open();
@@ -177,6 +177,41 @@ TEST_F(AnswerQueueTest, AFullQueueRefusesAtOnce) {
   EXPECT_TRUE(waiters[1].outcome().ok());
   queue.close();
   EXPECT_EQ(queue.stats().refused, 1U);
+}
+
+TEST_F(AnswerQueueTest, WhoAsksAgainAtOnceFindsRoom) {
+  Waiter<QaResult> second;
+  AnswerQueue queue(model_, nullptr, {.max_waiting_tokens = 1});
+  const QaRequest request{"", "Who moved?", {kTown}};
+  queue.submit(request, [&](Outcome<QaResult>&&) { queue.submit(request, second.done()); });
+  EXPECT_TRUE(second.outcome().ok());
+  queue.close();
+  EXPECT_EQ(queue.stats().refused, 0U);
+}
+
+TEST_F(AnswerQueueTest, SaysWhereTheTimeOfARequestWent) {
+  const auto store = std::make_shared<GateStore>(model_->fingerprint());
+  AnswerQueue queue(model_, store);
+  std::vector<Waiter<QaResult>> waiters(2);
+  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[0].done());
+  store->wait_until_reached();
+  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[1].done());
+  constexpr double kHeld = 0.05;
+  std::this_thread::sleep_for(std::chrono::duration<double>(kHeld));
+  store->open();
+  const RequestTimes first = *waiters[0].outcome().value().times;
+  const RequestTimes second = *waiters[1].outcome().value().times;
+  // The first was held in the store, the second had to wait for it.
+  EXPECT_GE(first.read, kHeld);
+  EXPECT_LT(first.wait, kHeld);
+  EXPECT_GE(second.wait, kHeld);
+  EXPECT_LT(second.read, kHeld);
+  for (const RequestTimes& times : {first, second}) {
+    EXPECT_GT(times.tokenize, 0);
+    EXPECT_GT(times.lower, 0);
+    EXPECT_GT(times.upper, 0);
+    EXPECT_LE(times.wait + times.tokenize + times.read + times.lower + times.upper, times.total);
+  }
 }
 
 TEST_F(AnswerQueueTest, AFaultIsItsRequestsOwn) {

@@ -1,0 +1,165 @@
+#include "serve/http_exchange.h"
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/http.hpp>
+#include <cstdio>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "serve/connection.h"
+
+namespace deformer::serve {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+std::string decimals(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3f", value);
+  return text.data();
+}
+
+}  // namespace
+
+HttpExchange::HttpExchange(std::shared_ptr<ResponseSink> sink, RequestArrival arrival)
+    : sink_(std::move(sink)),
+      arrival_(std::move(arrival)),
+      route_(Api::route_name(arrival_.request)) {
+  ++context().metrics.requests_under_way;
+}
+
+HttpExchange::~HttpExchange() {
+  --context().metrics.requests_under_way;
+  if (answered_) return;
+  // Nobody answers it any more. The connection's thread may be another one.
+  asio::post(sink_->executor(), [sink = sink_] { sink->close_now(); });
+}
+
+void HttpExchange::run(std::function<void()> function) {
+  asio::post(sink_->executor(), std::move(function));
+}
+
+void HttpExchange::run_after(std::chrono::milliseconds delay, std::function<void()> function) {
+  const auto timer = std::make_shared<asio::steady_timer>(sink_->executor(), delay);
+  timer->async_wait(
+      [timer, function = std::move(function)](const boost::system::error_code&) { function(); });
+}
+
+void HttpExchange::respond(Response response) {
+  if (answered_) return;
+  answered_ = true;
+  std::string body = std::exchange(response.body, {});
+  bytes_ = body.size();
+  if (response.status != 204) {
+    response.headers.emplace_back("Content-Length", std::to_string(bytes_));
+  }
+  if (request().method == "HEAD") body.clear();
+  std::vector<std::string> parts{head_text(std::move(response))};
+  if (!body.empty()) parts.push_back(std::move(body));
+  sink_->write(std::move(parts), [self = shared_from_this()](bool whole) { self->finish(whole); });
+}
+
+void HttpExchange::begin_stream(const Response& head) {
+  if (answered_) return;
+  answered_ = true;
+  Response response = head;
+  if (arrival_.http_10) {
+    // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
+    arrival_.keep_alive = false;
+  } else {
+    response.headers.emplace_back("Transfer-Encoding", "chunked");
+  }
+  pieces_.push_back({head_text(std::move(response)), nullptr});
+  write_next();
+}
+
+void HttpExchange::write(std::string piece, std::function<void()> written) {
+  bytes_ += piece.size();
+  if (!arrival_.http_10) {
+    std::array<char, 24> size{};
+    std::snprintf(size.data(), size.size(), "%zx\r\n", piece.size());
+    piece = size.data() + piece + "\r\n";
+  }
+  pieces_.push_back({std::move(piece), std::move(written)});
+  write_next();
+}
+
+void HttpExchange::end_stream() {
+  ended_ = true;
+  if (!arrival_.http_10) pieces_.push_back({"0\r\n\r\n", nullptr});
+  write_next();
+}
+
+// Status line and headers.
+std::string HttpExchange::head_text(Response response) {
+  context().api.add_headers(request(), response);
+  status_ = response.status;
+  arrival_.keep_alive = arrival_.keep_alive && !context().closing;
+  http::response<http::empty_body> message;
+  message.version(arrival_.http_10 ? 10 : 11);
+  message.result(static_cast<unsigned>(response.status));
+  if (!response.content_type.empty()) {
+    message.set(http::field::content_type, response.content_type);
+  }
+  for (const auto& [name, value] : response.headers) message.insert(name, value);
+  message.keep_alive(arrival_.keep_alive);
+  std::ostringstream text;
+  text << message.base();
+  return text.str();
+}
+
+void HttpExchange::write_next() {
+  if (writing_ || finished_ || !sink_->is_open()) return;
+  if (pieces_.empty()) {
+    if (ended_) finish(true);
+    return;
+  }
+  writing_ = true;
+  std::vector<std::string> parts{std::move(pieces_.front().text)};
+  sink_->write(std::move(parts),
+               [self = shared_from_this()](bool whole) { self->on_written(whole); });
+}
+
+void HttpExchange::on_written(bool whole) {
+  writing_ = false;
+  const auto written = std::move(pieces_.front().written);
+  pieces_.pop_front();
+  if (!whole) return finish(false);
+  if (written) written();
+  write_next();
+}
+
+void HttpExchange::finish(bool whole) {
+  if (finished_) return;
+  finished_ = true;
+  pieces_.clear();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - arrival_.begin).count();
+  context().metrics.count_request(route_, status_, seconds);
+  log(seconds, whole);
+  sink_->after_response(whole, arrival_.keep_alive);
+}
+
+void HttpExchange::log(double seconds, bool whole) const {
+  std::vector<LogField> fields{{"method", request().method},
+                               {"route", route_},
+                               {"status", std::to_string(status_), true},
+                               {"ms", decimals(1000 * seconds), true},
+                               {"bytes_in", std::to_string(request().body.size()), true},
+                               {"bytes_out", std::to_string(bytes_), true},
+                               {"remote", request().remote}};
+  const std::string* const parent = request().header("traceparent");
+  const std::string trace = parent == nullptr ? "" : trace_id_of(*parent);
+  if (!trace.empty()) {
+    fields.push_back({"trace_id", trace});
+    fields.push_back({"traceparent", *parent});
+  }
+  if (!whole) fields.push_back({"cut", "true", true});
+  context().log.info("request", fields);
+}
+
+}  // namespace deformer::serve

@@ -1,0 +1,67 @@
+// A request of a connection, and its response on the way back.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "serve/exchange.h"
+#include "serve/response_sink.h"
+
+namespace deformer::serve {
+
+/// A request and how it came.
+struct RequestArrival {
+  Request request;
+  std::stop_token gone;
+  std::chrono::steady_clock::time_point begin;  ///< its first byte
+  bool keep_alive = true;                       ///< as asked for
+  bool http_10 = false;
+};
+
+/// Keeps its connection alive. Made by std::make_shared.
+class HttpExchange final : public Exchange, public std::enable_shared_from_this<HttpExchange> {
+ public:
+  HttpExchange(std::shared_ptr<ResponseSink> sink, RequestArrival arrival);
+  ~HttpExchange() override;
+
+  [[nodiscard]] const Request& request() const override { return arrival_.request; }
+  [[nodiscard]] std::stop_token gone() const override { return arrival_.gone; }
+  void run(std::function<void()> function) override;
+  void run_after(std::chrono::milliseconds delay, std::function<void()> function) override;
+  void respond(Response response) override;
+  void begin_stream(const Response& head) override;
+  void write(std::string piece, std::function<void()> written) override;
+  void end_stream() override;
+  void set_route(std::string_view route) override { route_ = route; }
+
+ private:
+  struct Piece {
+    std::string text;
+    std::function<void()> written;
+  };
+
+  [[nodiscard]] ServerContext& context() const { return sink_->context(); }
+  [[nodiscard]] std::string head_text(Response response);
+  void write_next();
+  void on_written(bool whole);
+  void finish(bool whole);
+  void log(double seconds, bool whole) const;
+
+  std::shared_ptr<ResponseSink> sink_;
+  RequestArrival arrival_;
+  std::string route_;
+  std::deque<Piece> pieces_;
+  std::size_t bytes_ = 0;
+  int status_ = 0;
+  bool answered_ = false;
+  bool writing_ = false;
+  bool ended_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace deformer::serve

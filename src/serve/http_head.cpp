@@ -1,0 +1,39 @@
+#include "serve/http_head.h"
+
+#include <optional>
+#include <string>
+
+namespace deformer::serve {
+
+namespace http = boost::beast::http;
+
+Request head_of(const http::request<http::string_body>& message, const std::string& remote) {
+  Request request;
+  request.method = std::string(message.method_string());
+  const std::string target(message.target());
+  request.path = target.substr(0, target.find_first_of("?#"));
+  if (target.size() > request.path.size() && target[request.path.size()] == '?') {
+    const std::string query = target.substr(request.path.size() + 1);
+    request.query = query.substr(0, query.find('#'));
+  }
+  for (const auto& field : message) {
+    request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+  }
+  request.remote = remote;
+  return request;
+}
+
+ApiError fault_of_read(const boost::system::error_code& error, const ServerOptions& options,
+                       const ApiOptions& api) {
+  if (error == http::error::header_limit) {
+    return {431, "headers_too_large",
+            "expected headers of at most " + std::to_string(options.header_bytes) + " bytes"};
+  }
+  if (error == http::error::body_limit) {
+    return {413, "too_large",
+            "expected a body of at most " + std::to_string(api.body_bytes) + " bytes"};
+  }
+  return {400, "invalid_http", "malformed request: " + error.message()};
+}
+
+}  // namespace deformer::serve

@@ -1,0 +1,23 @@
+// What the HTTP library read, as the routes see it.
+#pragma once
+
+#include <boost/beast/http.hpp>
+#include <string>
+
+#include "serve/api.h"
+#include "serve/api_error.h"
+#include "serve/message.h"
+#include "serve/server.h"
+
+namespace deformer::serve {
+
+/// All but the body.
+[[nodiscard]] Request head_of(
+    const boost::beast::http::request<boost::beast::http::string_body>& message,
+    const std::string& remote);
+
+/// What a client is told whose request could not be parsed.
+[[nodiscard]] ApiError fault_of_read(const boost::system::error_code& error,
+                                     const ServerOptions& options, const ApiOptions& api);
+
+}  // namespace deformer::serve

@@ -1,0 +1,89 @@
+"""TLS with a certificate made for the test: tls_test.py TOOL MODEL."""
+
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+from service_process import Service, skip
+
+QUESTION = {"question": "Who wrote Faust?", "passage": "Faust was written by Goethe."}
+
+
+def make_certificate(folder, name):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", f"{folder}/key.pem", "-out", f"{folder}/certificate.pem"],
+                   check=True, capture_output=True)
+
+
+def trusting(folder):
+    return ssl.create_default_context(cafile=f"{folder}/certificate.pem")
+
+
+def subject(service):
+    port = int(service.url.rsplit(":", 1)[1])
+    text = ssl.get_server_certificate(("127.0.0.1", port))
+    return subprocess.run(["openssl", "x509", "-noout", "-subject"], input=text, text=True, check=True,
+                          capture_output=True).stdout
+
+
+def refuses(service, context):
+    try:
+        service.request("GET", "/livez", context=context)
+    except OSError:
+        return True
+    return False
+
+
+def main(tool, model):
+    if not shutil.which("openssl"):
+        skip("there is no openssl")
+    with tempfile.TemporaryDirectory() as folder:
+        make_certificate(folder, "first")
+        with Service(tool, "--model", model, "--tls-cert", f"{folder}/certificate.pem",
+                     "--tls-key", f"{folder}/key.pem") as service:
+            assert service.url.startswith("https://"), service.url
+            context = trusting(folder)
+            service.wait_until_ready(context)
+            status, body = service.request("POST", "/v1/answer", QUESTION, context=context)
+            assert status == 200 and '"Goethe"' in body, body
+
+            # A client that does not know the certificate, one that speaks an old version, one that speaks none.
+            assert refuses(service, ssl.create_default_context())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                old = trusting(folder)
+                old.minimum_version = ssl.TLSVersion.TLSv1
+                old.maximum_version = ssl.TLSVersion.TLSv1_1
+                old.set_ciphers("DEFAULT@SECLEVEL=0")
+            assert refuses(service, old)
+            secure_url, service.url = service.url, service.url.replace("https", "http")
+            assert refuses(service, None)
+            service.url = secure_url
+
+            # SIGHUP: the new certificate is for new connections; a broken one changes nothing.
+            assert "first" in subject(service)
+            make_certificate(folder, "second")
+            os.kill(service.process.pid, signal.SIGHUP)
+            for _ in range(100):
+                if "second" in subject(service):
+                    break
+                time.sleep(0.05)
+            assert "second" in subject(service)
+            with open(f"{folder}/certificate.pem", "w", encoding="utf-8") as file:
+                file.write("broken")
+            os.kill(service.process.pid, signal.SIGHUP)
+            time.sleep(0.3)
+            assert "second" in subject(service)
+            service.process.terminate()
+            assert service.process.wait(20) == 0
+    print("ok")
+
+
+main(*sys.argv[1:])
