@@ -34,7 +34,7 @@ _deformer() {
   fi
   # Nothing found: the shell completes a file (-o default).
   # shellcheck disable=SC2207 # words of the tool's own help, without blanks
-  COMPREPLY=($(compgen -W "$_deformer_words" -- "$current"))
+  COMPREPLY=($(compgen -W "$_deformer_words" -- "$current" || true))
 }
 
 complete -o bashdefault -o default -F _deformer deformer
