@@ -5,7 +5,13 @@ set(deformer_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/deformer")
 
 # The installed library and tool look for LibTorch where it was when they were linked. (INSTALL_RPATH_USE_LINK_PATH
 # would leave it out when it lies below the source tree, as .deps/venv does.)
-set(_deformer_torch_rpath "$<TARGET_FILE_DIR:c10>")
+set(DEFORMER_TORCH_RUNTIME_DIR "" CACHE PATH
+    "Where the installed tool looks for LibTorch's shared libraries; default: where they were found, in packages /opt/libtorch/lib")
+if(DEFORMER_TORCH_RUNTIME_DIR)
+  set(_deformer_torch_rpath "${DEFORMER_TORCH_RUNTIME_DIR}")
+else()
+  set(_deformer_torch_rpath "$<TARGET_FILE_DIR:c10>")
+endif()
 set_target_properties(deformer PROPERTIES INSTALL_RPATH "${_deformer_torch_rpath}")
 install(TARGETS deformer EXPORT deformerTargets FILE_SET HEADERS)
 install(EXPORT deformerTargets NAMESPACE deformer:: DESTINATION "${deformer_package_dir}")
@@ -18,6 +24,8 @@ if(TARGET deformer_cli)
   install(TARGETS deformer_cli)
   # What the tool answers with when it is told no model (tools/default_model.h).
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/models/" DESTINATION "${CMAKE_INSTALL_DATADIR}/deformer/models")
+  install(FILES "${PROJECT_SOURCE_DIR}/packaging/completion/deformer.bash"
+          DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME deformer)
 endif()
 
 # A static library leaves its private dependencies to the program that links it: the package config finds those that the
