@@ -226,20 +226,20 @@ def slowloris(options):
 # ---- Endurance ----
 
 def memory(options):
+    first, step = options.requests // 20, options.requests * 19 // 100
     with Service(options, model=TINY) as service:
-        load(options, service, "--by-id", "--clients", 16, "--requests", 5000, "--seconds", 600, squad="examples/sample.json")
+        load(options, service, "--by-id", "--clients", 16, "--requests", first, "--seconds", 600, squad="examples/sample.json")
         time.sleep(1)
         begin, open_before = service.resident_mib(), service.descriptors()
         points = []
         for _ in range(5):
-            (run,) = load(options, service, "--clients", 16, "--requests", 19_000, "--seconds", 600,
-                          squad="examples/sample.json")
-            assert run["statuses"] == {"200": 19_000}, run["statuses"]
+            (run,) = load(options, service, "--clients", 16, "--requests", step, "--seconds", 600, squad="examples/sample.json")
+            assert run["statuses"] == {"200": step}, run["statuses"]
             points.append(service.resident_mib())
-            print(f"  {begin:.1f} MiB after 5,000 requests, {points[-1]:.1f} after {5000 + 19_000 * len(points):,}", flush=True)
+            print(f"  {begin:.1f} MiB after {first:,} requests, {points[-1]:.1f} after {first + step * len(points):,}", flush=True)
         time.sleep(1)
         open_after = service.descriptors()
-    return (f"resident memory {100 * (points[-1] / begin - 1):+.1f} % after 95,000 more requests (bar: 5 %), "
+    return (f"resident memory {100 * (points[-1] / begin - 1):+.1f} % after {step * len(points):,} more requests (bar: 5 %), "
             f"descriptors {open_before} before, {open_after} after")
 
 
@@ -347,6 +347,7 @@ def main():
     parser.add_argument("--questions", type=int, default=1500, help="different questions, evenly from the file")
     parser.add_argument("--idle", type=int, default=5000, help="idle connections")
     parser.add_argument("--minute", type=float, default=60, help="seconds of overload")
+    parser.add_argument("--requests", type=int, default=100_000, help="of the memory bar")
     parser.add_argument("--schemathesis", default="schemathesis", help="the program of this name (pip install schemathesis)")
     parser.add_argument("--fuzz-seconds", type=int, default=600)
     options = parser.parse_args()
