@@ -10,7 +10,6 @@
 #include <deformer/passage_store.h>
 #include <deformer/span_qa.h>
 #include <deformer/squad.h>
-#include <deformer/store_maintenance.h>
 
 #include <algorithm>
 #include <chrono>

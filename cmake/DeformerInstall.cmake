@@ -1,4 +1,5 @@
-# Install rules and the package config: find_package(deformer) gives the target deformer::deformer.
+# Install rules and the package config: find_package(deformer) gives the target deformer::deformer and, for what not every
+# program needs, deformer::data, deformer::convert and deformer::train.
 include(CMakePackageConfigHelpers)
 
 set(deformer_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/deformer")
@@ -13,7 +14,7 @@ else()
   set(_deformer_torch_rpath "$<TARGET_FILE_DIR:c10>")
 endif()
 set_target_properties(deformer PROPERTIES INSTALL_RPATH "${_deformer_torch_rpath}")
-install(TARGETS deformer EXPORT deformerTargets FILE_SET HEADERS)
+install(TARGETS deformer deformer_data deformer_convert deformer_train EXPORT deformerTargets FILE_SET HEADERS)
 install(EXPORT deformerTargets NAMESPACE deformer:: DESTINATION "${deformer_package_dir}")
 
 if(TARGET deformer_cli)

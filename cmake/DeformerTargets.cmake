@@ -19,7 +19,7 @@ function(deformer_target_defaults target)
   endif()
 endfunction()
 
-# Objects of the library: deformer_core (no LibTorch in sight) or deformer_nn (LibTorch, precompiled header).
+# Objects of a library that see no LibTorch.
 function(deformer_objects target)
   add_library(${target} OBJECT)
   deformer_target_defaults(${target})
@@ -32,5 +32,58 @@ function(deformer_objects target)
     target_compile_definitions(${target} PRIVATE deformer_EXPORTS)
   else()
     target_compile_definitions(${target} PUBLIC DEFORMER_STATIC_DEFINE)
+  endif()
+endfunction()
+
+# Objects of a library that use LibTorch, with its precompiled header.
+function(deformer_torch_objects target)
+  deformer_objects(${target})
+  # OpenMP for all of them: one precompiled header wants one set of options.
+  target_link_libraries(${target} PUBLIC ${TORCH_LIBRARIES} PRIVATE OpenMP::OpenMP_CXX)
+  if(DEFORMER_PCH)
+    if(target STREQUAL deformer_nn)
+      target_precompile_headers(${target} PRIVATE <ATen/ATen.h>)
+    else()
+      target_precompile_headers(${target} REUSE_FROM deformer_nn)
+    endif()
+  endif()
+endfunction()
+
+# deformer_library(<name> OBJECTS <target...> [HEADERS <public header...>] PUBLIC|PRIVATE <what it links...>): a library of
+# these objects. Shared, there is one for all: the parts use each other's insides, which it hides. The names of the others
+# stand for it then.
+function(deformer_library name)
+  cmake_parse_arguments(arg "" "" "OBJECTS;HEADERS;PUBLIC;PRIVATE" ${ARGN})
+  # CMake counts the precompiled header among the objects; the linker does not want it.
+  list(TRANSFORM arg_OBJECTS REPLACE "(.+)" "$<FILTER:$<TARGET_OBJECTS:\\1>,EXCLUDE,\\\\.gch$>")
+  set(DEFORMER_ALL_OBJECTS ${DEFORMER_ALL_OBJECTS} ${arg_OBJECTS} PARENT_SCOPE)
+  set(scope PUBLIC)
+  if(BUILD_SHARED_LIBS AND NOT name STREQUAL deformer)
+    set(scope INTERFACE)
+    add_library(${name} INTERFACE)
+    target_sources(deformer PRIVATE ${arg_OBJECTS})
+    target_link_libraries(deformer PRIVATE ${arg_PRIVATE})
+    target_link_libraries(${name} INTERFACE ${arg_PUBLIC})
+  else()
+    add_library(${name} ${arg_OBJECTS})
+    set_target_properties(${name} PROPERTIES
+      LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+      CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    target_compile_features(${name} PUBLIC cxx_std_20)
+    target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+    if(NOT BUILD_SHARED_LIBS)
+      target_compile_definitions(${name} PUBLIC DEFORMER_STATIC_DEFINE)
+    endif()
+    if(DEFORMER_SANITIZE)
+      target_link_options(${name} PUBLIC -fsanitize=${DEFORMER_SANITIZE})
+    endif()
+  endif()
+  string(REGEX REPLACE "^deformer_" "" part ${name})
+  set_target_properties(${name} PROPERTIES EXPORT_NAME ${part})
+  add_library(deformer::${part} ALIAS ${name})
+  if(arg_HEADERS)
+    list(TRANSFORM arg_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/deformer/")
+    target_sources(${name} ${scope} FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${arg_HEADERS})
+    set_target_properties(${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   endif()
 endfunction()

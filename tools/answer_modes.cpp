@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "deformer/content_id.h"
 #include "deformer/error.h"
+#include "deformer/passage_store.h"
 #include "deformer/predictions.h"
 #include "serve/answer_json.h"
 #include "tools/failure.h"
@@ -89,31 +89,31 @@ std::string read_passage(const std::string& path) {
 
 void answer_squad_file(const AnswerOptions& options) {
   const Talk talk(options.quiet);
-  ReaderOptions reader_options = options.reader;
-  const std::size_t top_k = options.reader.top_k.value_or(options.nbest.empty() ? 1 : kNbestTopK);
+  AnswererOptions answerer_options = options.answerer;
+  const std::size_t top_k = options.answerer.top_k.value_or(options.nbest.empty() ? 1 : kNbestTopK);
   // With one answer, "no answer" may hide the best span, which the margin needs.
-  reader_options.top_k = options.na_scores.empty() ? top_k : std::max<std::size_t>(top_k, 2);
+  answerer_options.top_k = options.na_scores.empty() ? top_k : std::max<std::size_t>(top_k, 2);
   SquadOutputs outputs(options);
   SquadDataset dataset = load_squad(options.squad);
   if (options.limit) keep_first_questions(dataset, *options.limit);
-  Reader reader(load_model(options.model, talk), std::move(reader_options));
-  answer_squad(reader, dataset, options.squad, talk,
+  Answerer answerer(load_model(options.model, talk), std::move(answerer_options));
+  answer_squad(answerer, dataset, options.squad, talk,
                [&](const SquadQuestion& question, const QaResult& result) {
                  outputs.add(question, result, top_k);
                });
   outputs.commit();
-  reader.report(talk);
+  answerer.report(talk);
 }
 
 void answer_jsonl_stream(const AnswerOptions& options) {
   const Talk talk(options.quiet);
   Output output(options.output);
-  Reader reader(load_model(options.model, talk), options.reader);
+  Answerer answerer(load_model(options.model, talk), options.answerer);
   const std::size_t errors = answer_jsonl(
-      reader, {.path = options.jsonl, .keep_going = options.keep_going, .limit = options.limit},
+      answerer, {.path = options.jsonl, .keep_going = options.keep_going, .limit = options.limit},
       talk, output);
   output.commit();
-  reader.report(talk);
+  answerer.report(talk);
   if (errors > 0) talk.note("lines that could not be answered: " + grouped(errors));
 }
 
@@ -123,24 +123,24 @@ void answer_passage(const AnswerOptions& options) {
   Passage passage;
   passage.text = read_passage(options.passage);
   passage.id = content_id(passage.text);
-  Reader reader(load_model(options.model, talk), options.reader);
+  Answerer answerer(load_model(options.model, talk), options.answerer);
   std::vector<QaRequest> requests;
   for (std::size_t i = 0; i < options.questions.size(); ++i) {
-    reader.check_question(options.questions[i], "--question " + std::to_string(i + 1));
+    answerer.check_question(options.questions[i], "--question " + std::to_string(i + 1));
     requests.push_back({.id = "", .question = options.questions[i], .passages = {passage}});
   }
-  const std::vector<QaResult> results = reader.answer(requests);
+  const std::vector<QaResult> results = answerer.answer(requests);
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (options.json) {
       output.write(serve::result_line(results[i], {.id_json = "",
                                                    .question = options.questions[i],
-                                                   .no_answer_score = options.reader.no_answer}));
+                                                   .no_answer_score = options.answerer.no_answer}));
     } else {
       print_answers(results[i], options.questions[i], output);
     }
   }
   output.commit();
-  reader.report(talk);
+  answerer.report(talk);
 }
 
 }  // namespace deformer::tools

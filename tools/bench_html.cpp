@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "deformer/version.h"
+#include "deformer/runtime.h"
 #include "tools/svg_chart.h"
 #include "tools/talk.h"
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "deformer/version.h"
+#include "deformer/runtime.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "deformer/benchmark.h"
+#include "bench/benchmark.h"
 #include "deformer/model_config.h"
 #include "deformer/passage_store.h"
 

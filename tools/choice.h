@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "deformer/error.h"
-#include "deformer/save_format.h"
+#include "deformer/types.h"
 
 namespace deformer::tools {
 

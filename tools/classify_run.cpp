@@ -4,8 +4,8 @@
 #include <chrono>
 #include <utility>
 
-#include "deformer/content_id.h"
 #include "deformer/error.h"
+#include "deformer/passage_store.h"
 #include "tools/cost.h"
 
 namespace deformer::tools {

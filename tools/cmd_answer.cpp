@@ -56,7 +56,7 @@ void add_outputs(CLI::App& verb, AnswerOptions& options) {
       ->type_name("FILE")
       ->capture_default_str()
       ->group(group);
-  verb.add_option("--top-k", options.reader.top_k,
+  verb.add_option("--top-k", options.answerer.top_k,
                   "Answers per question, best first, none overlapping (default 1)")
       ->type_name("N")
       ->check(whole_number(1, kMaxTopK))
@@ -83,7 +83,7 @@ CLI::App* add_answer(CLI::App& app, AnswerOptions& options) {
   add_inputs(*verb, options);
   add_outputs(*verb, options);
   add_model_options(*verb, options.model);
-  add_reader_options(*verb, options.reader);
+  add_answerer_options(*verb, options.answerer);
   verb->footer(kFooter);
   return verb;
 }

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "tools/answerer.h"
 #include "tools/model_options.h"
-#include "tools/reader.h"
 
 namespace deformer::tools {
 
 struct AnswerOptions {
   ModelOptions model;
-  ReaderOptions reader;
+  AnswererOptions answerer;
   std::string squad;
   std::string jsonl;
   std::string passage;

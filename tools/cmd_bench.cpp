@@ -6,11 +6,11 @@
 #include <optional>
 #include <utility>
 
-#include "deformer/benchmark.h"
+#include "bench/benchmark.h"
+#include "bench/paper_benchmark.h"
 #include "deformer/error.h"
 #include "deformer/inspect.h"
-#include "deformer/paper_benchmark.h"
-#include "deformer/published_models.h"
+#include "deformer/model_config.h"
 #include "tools/bench_html.h"
 #include "tools/bench_report.h"
 #include "tools/number.h"
@@ -73,10 +73,10 @@ ModelConfig random_config(const BenchVerbOptions& options) {
 std::shared_ptr<const Model> make_model(const BenchVerbOptions& options) {
   if (options.random.empty()) return load_model(options.model, Talk(options.quiet));
   RandomModelOptions random;
-  random.device = parse_device(options.model.device);
-  random.precision = parse_precision(options.model.precision);
-  random.weights = parse_weight_type(options.model.weights);
-  random.threads = options.model.threads;
+  random.runtime.device = parse_device(options.model.device);
+  random.runtime.precision = parse_precision(options.model.precision);
+  random.runtime.weights = parse_weight_type(options.model.weights);
+  random.runtime.threads = options.model.threads;
   random.seed = options.seed;
   return Model::random(random_config(options), random);
 }

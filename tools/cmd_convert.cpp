@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kFooter = R"(Examples:
   deformer convert --from bert-large-squad --to model
-  deformer convert --from ebert-base-s9-squad_v1.1/model.ckpt-8321 --to reader --format fp16
+  deformer convert --from ebert-base-s9-squad_v1.1/model.ckpt-8321 --to answerer --format fp16
   deformer convert --from uncased_L-12_H-768_A-12 --to base --split-layer 9
 
 --from is a Hugging Face directory (config.json with model.safetensors or pytorch_model.bin, whole

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "deformer/error.h"
+#include "deformer/model.h"
 #include "deformer/passage_encoder.h"
 #include "tools/default_model.h"
 #include "tools/number.h"

@@ -110,29 +110,29 @@ EvaluationReport evaluate_model(const EvaluateOptions& options, const SquadDatas
   const Talk talk(options.quiet);
   std::optional<Output> output;
   if (!options.output.empty()) output.emplace(options.output);
-  ReaderOptions reader_options = options.reader;
-  const bool no_answer = reader_options.no_answer || options.tune_threshold;
-  reader_options.no_answer = no_answer;
-  if (no_answer) reader_options.top_k = 2;
-  Reader reader(load_model(options.model, talk), std::move(reader_options));
+  AnswererOptions answerer_options = options.answerer;
+  const bool no_answer = answerer_options.no_answer || options.tune_threshold;
+  answerer_options.no_answer = no_answer;
+  if (no_answer) answerer_options.top_k = 2;
+  Answerer answerer(load_model(options.model, talk), std::move(answerer_options));
   Predictions spans;
   PredictionList answers;
   NoAnswerScores margins;
-  answer_squad(reader, dataset, options.squad, talk,
+  answer_squad(answerer, dataset, options.squad, talk,
                [&](const SquadQuestion& question, const QaResult& result) {
                  spans.emplace(question.id, best_span_text(result));
                  answers.emplace_back(question.id, best_text(result));
                  margins.emplace_back(question.id, no_answer_margin(result));
                });
   EvaluationReport report = evaluate_spans(options, dataset, spans, no_answer ? &margins : nullptr,
-                                           options.reader.no_answer_threshold);
+                                           options.answerer.no_answer_threshold);
   if (report.tuned_threshold) answers = answers_at(margins, spans, *report.tuned_threshold);
-  report.run = ModelRun{reader.answered(), reader.seconds(), peak_rss_bytes()};
+  report.run = ModelRun{answerer.answered(), answerer.seconds(), peak_rss_bytes()};
   if (output) {
     output->write(format_predictions(answers));
     output->commit();
   }
-  reader.report(talk);
+  answerer.report(talk);
   return report;
 }
 
@@ -143,10 +143,10 @@ void evaluate_data(const EvaluateOptions& options) {
   classify.data = options.data;
   classify.limit = options.limit;
   classify.output = options.output;
-  classify.store = options.reader.store;
-  classify.require_store = options.reader.require_store;
-  classify.batch_tokens = options.reader.batch_tokens;
-  classify.timing = options.reader.timing;
+  classify.store = options.answerer.store;
+  classify.require_store = options.answerer.require_store;
+  classify.batch_tokens = options.answerer.batch_tokens;
+  classify.timing = options.answerer.timing;
   classify.json = options.json;
   classify.quiet = options.quiet;
   score_data(classify);
@@ -197,7 +197,7 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
   verb->add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group("Output");
   add_runtime_options(*verb, options.model);
   add_task_option(*verb, options.model);
-  add_reader_options(*verb, options.reader);
+  add_answerer_options(*verb, options.answerer);
   verb->add_flag("--tune-threshold", options.tune_threshold,
                  "Score at the threshold that is best for F1 on this very file, and print it; with "
                  "--model implies --no-answer")

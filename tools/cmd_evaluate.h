@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "tools/answerer.h"
 #include "tools/model_options.h"
-#include "tools/reader.h"
 
 namespace deformer::tools {
 
@@ -19,7 +19,7 @@ struct EvaluateOptions {
   double na_threshold = 1.0;
   bool tune_threshold = false;
   ModelOptions model;
-  ReaderOptions reader;
+  AnswererOptions answerer;
   std::string output;
   std::optional<std::size_t> limit;
   bool json = false;

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "deformer/error.h"
-#include "deformer/store_maintenance.h"
+#include "deformer/passage_store.h"
 #include "tools/model_report.h"
 #include "tools/number.h"
 #include "tools/output.h"

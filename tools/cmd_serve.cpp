@@ -11,6 +11,7 @@
 
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
+#include "serve/api.h"
 #include "serve/library_service.h"
 #include "serve/log.h"
 #include "serve/server.h"

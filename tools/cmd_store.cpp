@@ -6,7 +6,6 @@
 
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
-#include "deformer/store_maintenance.h"
 #include "tools/input.h"
 #include "tools/output.h"
 #include "tools/talk.h"

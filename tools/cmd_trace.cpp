@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "deformer/error.h"
-#include "deformer/trace.h"
+#include "deformer/inspect.h"
 #include "tools/number.h"
 #include "tools/output.h"
 #include "tools/talk.h"

@@ -19,9 +19,9 @@ namespace deformer::tools {
 namespace {
 
 constexpr const char* kFooter = R"(Examples:
-  A teacher: the ordinary joint reader, in the layout of decomposed ones
+  A teacher: the ordinary joint answerer, in the layout of decomposed ones
     deformer train --model BASE --squad train.json --split-layer 0 --output teacher
-  A decomposed reader, distilled from it with the paper's losses
+  A decomposed answerer, distilled from it with the paper's losses
     deformer train --model teacher --teacher teacher --squad train.json --split-layer 3
         --loss-weights paper --output student
   Another task: BoolQ from an ordinary encoder
@@ -31,7 +31,7 @@ constexpr const char* kFooter = R"(Examples:
   The same run after Ctrl-C, a kill or a crash
     deformer train ... --output student --resume
 
-The output directory is itself a model directory: the best reader by the held-out questions, or the
+The output directory is itself a model directory: the best answerer by the held-out questions, or the
 last where none are held out. docs/training.md tells what else it holds, and how several processes
 train one model.)";
 
@@ -259,7 +259,7 @@ CLI::App* add_train(CLI::App& app, TrainVerbOptions& options) {
   verb->add_option("--model", options.model, "Where the weights start: a model directory")
       ->required()
       ->type_name("DIR");
-  verb->add_option("--teacher", options.teacher, "Reader to distil from; run at split layer 0")
+  verb->add_option("--teacher", options.teacher, "Answerer to distil from; run at split layer 0")
       ->type_name("DIR");
   verb->add_option("--output", options.output, "Directory of the trained reader")
       ->required()

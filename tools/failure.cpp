@@ -1,9 +1,7 @@
 #include "tools/failure.h"
 
 #include <CLI/Error.hpp>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <new>
 
 namespace deformer::tools {
@@ -43,24 +41,6 @@ int exit_status(ErrorCode code) noexcept {
       return kExitInternal;
   }
   return kExitInternal;
-}
-
-ErrorCode error_code_of(int error) noexcept {
-  switch (error) {
-    case ENOENT:
-      return ErrorCode::kNotFound;
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-    case ENOMEM:
-      return ErrorCode::kResourceExhausted;
-    default:
-      return ErrorCode::kIo;
-  }
-}
-
-void throw_system_error(const std::string& where, const char* action, int error) {
-  throw Error(error_code_of(error), where + ": cannot " + action + ": " + std::strerror(error));
 }
 
 std::string one_line(std::string_view text) {

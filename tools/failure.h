@@ -15,7 +15,7 @@ inline constexpr int kExitUsage = 2;
 /// What a shell reports for a program that SIGPIPE ended.
 inline constexpr int kExitClosedPipe = 141;
 
-/// The reader of standard output went away. Nobody is left to tell, so it ends the tool quietly.
+/// The answerer of standard output went away. Nobody is left to tell, so it ends the tool quietly.
 class ClosedPipe : public std::exception {
  public:
   [[nodiscard]] const char* what() const noexcept override { return "standard output is closed"; }
@@ -24,12 +24,6 @@ class ClosedPipe : public std::exception {
 /// 2 invalid argument, 3 not found, 4 corrupt, 5 incompatible, 6 unsupported, 7 resource exhausted,
 /// 8 input/output, 1 internal.
 [[nodiscard]] int exit_status(ErrorCode code) noexcept;
-
-/// The kind of an errno value of open, read, write or rename.
-[[nodiscard]] ErrorCode error_code_of(int error) noexcept;
-
-/// Throws Error: "WHERE: cannot ACTION: reason of `error`".
-[[noreturn]] void throw_system_error(const std::string& where, const char* action, int error);
 
 /// Control characters become spaces or escapes, so that a message stays one line and cannot steer
 /// the terminal.

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "tools/failure.h"
+#include "base/system_error.h"
 
 namespace deformer::tools {
 namespace {

@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "deformer/content_id.h"
 #include "deformer/error.h"
+#include "deformer/passage_store.h"
 
 namespace deformer::tools {
 namespace {

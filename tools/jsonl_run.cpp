@@ -31,8 +31,8 @@ struct Slot {
 
 class JsonlRunner {
  public:
-  JsonlRunner(Reader& reader, bool keep_going, std::string input_name, Output& output)
-      : reader_(reader),
+  JsonlRunner(Answerer& answerer, bool keep_going, std::string input_name, Output& output)
+      : answerer_(answerer),
         keep_going_(keep_going),
         input_name_(std::move(input_name)),
         output_(output) {}
@@ -61,7 +61,7 @@ class JsonlRunner {
       JsonlRequest parsed = parse_jsonl_request(line.text, where);
       slot.id_json = std::move(parsed.id_json);
       slot.request = std::move(parsed.request);
-      reader_.check_question(slot.request.question, where + ": question");
+      answerer_.check_question(slot.request.question, where + ": question");
     } catch (const Error& error) {
       slot.error = error;
       if (slot.id_json.empty()) slot.id_json = jsonl_id(line.text);
@@ -78,7 +78,7 @@ class JsonlRunner {
       good.push_back(&slot);
       requests.push_back(slot.request);
     }
-    reader_.answer_each(requests, [&](std::size_t request, Outcome<QaResult>&& outcome) {
+    answerer_.answer_each(requests, [&](std::size_t request, Outcome<QaResult>&& outcome) {
       Slot& slot = *good[request];
       const Error* const error = outcome.error();
       if (error == nullptr) {
@@ -96,7 +96,7 @@ class JsonlRunner {
       output_.write(
           serve::result_line(slot.result, {.id_json = slot.id_json,
                                            .question = "",
-                                           .no_answer_score = reader_.options().no_answer}));
+                                           .no_answer_score = answerer_.options().no_answer}));
       return;
     }
     if (!keep_going_) {
@@ -107,7 +107,7 @@ class JsonlRunner {
     output_.write(serve::error_line(slot.number, slot.error->what(), slot.id_json));
   }
 
-  Reader& reader_;
+  Answerer& answerer_;
   bool keep_going_;
   std::string input_name_;
   Output& output_;
@@ -116,13 +116,13 @@ class JsonlRunner {
 
 }  // namespace
 
-std::size_t answer_jsonl(Reader& reader, const JsonlOptions& options, const Talk& talk,
+std::size_t answer_jsonl(Answerer& answerer, const JsonlOptions& options, const Talk& talk,
                          Output& output) {
   LineReader lines(options.path);
   // Someone who types questions at a terminal wants no moving line between them.
   const Talk quiet(true);
   Progress progress(lines.input().is_terminal() ? quiet : talk, "answer", "lines", 0);
-  JsonlRunner runner(reader, options.keep_going, lines.input().name(), output);
+  JsonlRunner runner(answerer, options.keep_going, lines.input().name(), output);
   std::size_t left = options.limit.value_or(static_cast<std::size_t>(-1));
   std::size_t done = 0;
   while (left > 0) {

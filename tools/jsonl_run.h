@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "tools/answerer.h"
 #include "tools/output.h"
-#include "tools/reader.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {
@@ -20,7 +20,7 @@ struct JsonlOptions {
 /// One line out for each line in (blank lines aside), in order. What is there is answered without
 /// waiting for more, and flushed. Returns the number of error lines. Throws for the first bad line,
 /// naming it, after the lines before it have been answered.
-std::size_t answer_jsonl(Reader& reader, const JsonlOptions& options, const Talk& talk,
+std::size_t answer_jsonl(Answerer& answerer, const JsonlOptions& options, const Talk& talk,
                          Output& output);
 
 }  // namespace deformer::tools

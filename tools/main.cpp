@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "deformer/version.h"
+#include "deformer/runtime.h"
 #include "tools/cmd_answer.h"
 #include "tools/cmd_bench.h"
 #include "tools/cmd_classify.h"

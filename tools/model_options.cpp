@@ -1,6 +1,6 @@
 #include "tools/model_options.h"
 
-#include "deformer/device.h"
+#include "deformer/runtime.h"
 #include "tools/default_model.h"
 #include "tools/number.h"
 
@@ -80,15 +80,15 @@ std::shared_ptr<const Model> load_model(const ModelOptions& options, const Talk&
   ModelOptions chosen = options;
   choose_model(chosen, talk);
   LoadOptions load;
-  load.device = parse_device(options.device);
-  load.precision = parse_precision(options.precision);
-  load.weights = parse_weight_type(options.weights);
-  load.threads = options.threads;
+  load.runtime.device = parse_device(options.device);
+  load.runtime.precision = parse_precision(options.precision);
+  load.runtime.weights = parse_weight_type(options.weights);
+  load.runtime.threads = options.threads;
   load.split_layer = options.split_layer;
   load.task = options.task;
   if (!options.layout.empty()) load.layout = parse_layout(options.layout);
   auto model = Model::load(chosen.model_dir, load);
-  if (load.precision == Precision::kAuto) {
+  if (load.runtime.precision == Precision::kAuto) {
     talk.note("precision auto: " + to_string(model->runtime().precision) +
               " is the fastest one here");
   }

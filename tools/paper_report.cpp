@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "deformer/version.h"
+#include "deformer/runtime.h"
 #include "tools/bench_report.h"
 #include "tools/talk.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "deformer/paper_benchmark.h"
+#include "bench/paper_benchmark.h"
 
 namespace deformer::tools {
 

@@ -6,8 +6,8 @@
 #include <set>
 #include <utility>
 
-#include "deformer/content_id.h"
 #include "deformer/error.h"
+#include "deformer/passage_store.h"
 #include "deformer/squad.h"
 #include "tools/input.h"
 #include "tools/jsonl_request.h"

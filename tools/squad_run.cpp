@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "deformer/content_id.h"
+#include "deformer/passage_store.h"
 
 namespace deformer::tools {
 namespace {
@@ -12,11 +12,12 @@ namespace {
 // can.
 constexpr std::size_t kChunkQuestions = 1024;
 
-void check_questions(const Reader& reader, const SquadDataset& dataset, const std::string& file) {
+void check_questions(const Answerer& answerer, const SquadDataset& dataset,
+                     const std::string& file) {
   for (const SquadArticle& article : dataset.articles) {
     for (const SquadParagraph& paragraph : article.paragraphs) {
       for (const SquadQuestion& question : paragraph.questions) {
-        reader.check_question(question.question, file + ": question " + question.id);
+        answerer.check_question(question.question, file + ": question " + question.id);
       }
     }
   }
@@ -24,8 +25,8 @@ void check_questions(const Reader& reader, const SquadDataset& dataset, const st
 
 class SquadRunner {
  public:
-  SquadRunner(Reader& reader, const SquadSink& sink, Progress& progress)
-      : reader_(reader), sink_(sink), progress_(progress) {}
+  SquadRunner(Answerer& answerer, const SquadSink& sink, Progress& progress)
+      : answerer_(answerer), sink_(sink), progress_(progress) {}
 
   void add(const SquadQuestion& question, const Passage& passage) {
     QaRequest& request = requests_.emplace_back();
@@ -40,7 +41,7 @@ class SquadRunner {
   }
 
   void run() {
-    const auto results = reader_.answer(
+    const auto results = answerer_.answer(
         requests_, [&](std::size_t done, std::size_t) { progress_.update(done_ + done); });
     for (std::size_t i = 0; i < results.size(); ++i) sink_(*questions_[i], results[i]);
     done_ += results.size();
@@ -50,7 +51,7 @@ class SquadRunner {
   }
 
  private:
-  Reader& reader_;
+  Answerer& answerer_;
   const SquadSink& sink_;
   Progress& progress_;
   std::vector<QaRequest> requests_;
@@ -72,11 +73,11 @@ void keep_first_questions(SquadDataset& dataset, std::size_t count) {
   std::erase_if(dataset.articles, [](const auto& a) { return a.paragraphs.empty(); });
 }
 
-void answer_squad(Reader& reader, const SquadDataset& dataset, const std::string& file,
+void answer_squad(Answerer& answerer, const SquadDataset& dataset, const std::string& file,
                   const Talk& talk, const SquadSink& sink) {
-  check_questions(reader, dataset, file);
+  check_questions(answerer, dataset, file);
   Progress progress(talk, "answer", "questions", dataset.num_questions());
-  SquadRunner runner(reader, sink, progress);
+  SquadRunner runner(answerer, sink, progress);
   for (const SquadArticle& article : dataset.articles) {
     for (const SquadParagraph& paragraph : article.paragraphs) {
       const Passage passage{content_id(paragraph.context), paragraph.context};

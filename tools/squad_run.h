@@ -7,7 +7,7 @@
 
 #include "deformer/span_qa.h"
 #include "deformer/squad.h"
-#include "tools/reader.h"
+#include "tools/answerer.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {
@@ -20,7 +20,7 @@ using SquadSink = std::function<void(const SquadQuestion&, const QaResult&)>;
 
 /// Checks all questions first (Error names `file` and the question's id), then answers. A passage's
 /// id is its content id. An empty context gives results without answers.
-void answer_squad(Reader& reader, const SquadDataset& dataset, const std::string& file,
+void answer_squad(Answerer& answerer, const SquadDataset& dataset, const std::string& file,
                   const Talk& talk, const SquadSink& sink);
 
 }  // namespace deformer::tools

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "deformer/version.h"
+#include "deformer/runtime.h"
 
 namespace deformer::tools {
 namespace {

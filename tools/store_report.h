@@ -5,7 +5,6 @@
 #include <string>
 
 #include "deformer/passage_store.h"
-#include "deformer/store_maintenance.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {

@@ -8,13 +8,14 @@
 
 #include "deformer/answering.h"
 #include "deformer/export.h"
-#include "deformer/model.h"
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
 #include "deformer/passage_store.h"
 #include "deformer/span_qa.h"
 
 namespace deformer {
+
+class Model;
 
 struct AnswerQueueOptions {
   std::size_t batch_tokens = 4096;  ///< as BatchOptions::batch_tokens

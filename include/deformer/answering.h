@@ -10,7 +10,7 @@
 #include <variant>
 
 #include "deformer/error.h"
-#include "deformer/passage_encoder.h"
+#include "deformer/types.h"
 
 namespace deformer {
 
@@ -50,6 +50,12 @@ class Outcome {
 
  private:
   std::variant<Result, Error> state_;
+};
+
+/// What of a request's texts was not read.
+struct PairCuts {
+  bool question = false;  ///< longer than max_question_tokens
+  bool passage = false;   ///< longer than window_tokens: one window is read
 };
 
 /// Where the time of a call went: wall time of the computing thread by stage, in seconds. A GPU

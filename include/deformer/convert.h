@@ -10,7 +10,7 @@
 
 #include "deformer/export.h"
 #include "deformer/model_config.h"
-#include "deformer/save_format.h"
+#include "deformer/types.h"
 
 namespace deformer {
 

@@ -10,7 +10,7 @@
 
 #include "deformer/export.h"
 #include "deformer/squad.h"
-#include "deformer/task.h"
+#include "deformer/types.h"
 
 namespace deformer {
 

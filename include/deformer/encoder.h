@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "deformer/export.h"
-#include "deformer/segment.h"
+#include "deformer/types.h"
 
 namespace deformer {
 
@@ -77,6 +77,10 @@ struct Parameter {
   /// What attention adds for a distance (MPNet). Training leaves it as it is unless told otherwise
   /// (TrainingOptions::train_distance_bias).
   bool is_distance_bias = false;
+
+  /// False where the model keeps a weight in the form of its arithmetic alone (int8; 16 bits on a
+  /// CPU): `value` has the shape and no memory behind it, and reads as zeros.
+  [[nodiscard]] DEFORMER_EXPORT bool has_values() const;
 };
 
 /// A stack of transformer layers over packed segments. Architecture-specific; made by Model::load.
@@ -111,7 +115,8 @@ class DEFORMER_EXPORT Encoder {
                                                              std::span<const SegmentPair> pairs,
                                                              JointRows rows) const = 0;
 
-  /// All weights, each once. They share memory with the encoder.
+  /// All weights, each once. They share memory with the encoder, and may be views of the model's
+  /// file: to be read, not written. See Parameter::has_values().
   [[nodiscard]] virtual std::vector<Parameter> parameters() const = 0;
 
   /// The same weights, shared and not copied, split elsewhere. Throws kInvalidArgument outside [0,

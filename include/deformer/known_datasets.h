@@ -11,7 +11,7 @@
 
 #include "deformer/dataset.h"
 #include "deformer/export.h"
-#include "deformer/task.h"
+#include "deformer/types.h"
 
 namespace deformer {
 
@@ -25,9 +25,7 @@ enum class SubmissionForm : std::uint8_t {
 
 /// All that differs between data sets. What is not said here holds for all of one kind.
 struct KnownDataset {
-  /// Its kind, labels, published lengths (StonyBrookNLP/deformer, tasks/__init__.py) and whether it
-  /// names the passage before the question; task.name is the data set's name. The labels of a data
-  /// set stand in the order of Hugging Face's `super_glue` and `glue` data sets.
+  /// As parse_task(); task.name is the data set's name.
   Task task;
   std::optional<int> positive_label;  ///< judged by its F1 too: QQP's "duplicate"
   SubmissionForm submission;
@@ -75,12 +73,6 @@ struct KnownDataset {
 
 /// The same. Throws kInvalidArgument naming the known ones.
 [[nodiscard]] DEFORMER_EXPORT const KnownDataset& known_dataset(std::string_view name);
-
-/// "span, classes, choice, boolq, mnli, qqp or race"
-[[nodiscard]] DEFORMER_EXPORT std::string known_dataset_list();
-
-/// The task that a name stands for: that of the data set, or of a kind: known_dataset(name).task.
-[[nodiscard]] DEFORMER_EXPORT Task parse_task(std::string_view name);
 
 /// What to read `path` as for a model that answers `kind` with these labels, where nobody says it:
 /// the data set with the same labels if the file looks like one of its own (JSON Lines or a table;

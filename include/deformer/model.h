@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "deformer/device.h"
 #include "deformer/export.h"
 #include "deformer/model_config.h"
-#include "deformer/passage_store.h"
+#include "deformer/runtime.h"
 #include "deformer/tokenizer.h"
+#include "deformer/types.h"
 
 namespace deformer {
 
@@ -22,12 +22,9 @@ class Head;
 struct ModelParts;
 class SegmentLayout;
 
-/// `Runtime` fields first, so that {.precision = ...} works in one line.
+/// How Model::load() reads a model directory.
 struct LoadOptions {
-  Device device = Device::kCpu;
-  Precision precision = Precision::kFp32;
-  int threads = 0;  ///< see Runtime::threads
-  WeightType weights = WeightType::kAuto;
+  Runtime runtime = {};
   std::optional<int> split_layer = {};  ///< overrides config.json
   std::optional<Layout> layout = {};    ///< overrides config.json
   std::optional<Task> task = {};        ///< see load_model_config()
@@ -35,11 +32,8 @@ struct LoadOptions {
 
 /// For Model::random(); the weights' standard deviation is ModelConfig::initializer_range.
 struct RandomModelOptions {
-  Device device = Device::kCpu;
-  Precision precision = Precision::kFp32;
-  int threads = 0;                         ///< see Runtime::threads
-  WeightType weights = WeightType::kAuto;  ///< kAuto: kFp32, nothing is stored
-  std::uint64_t seed = 1;                  ///< of the weights
+  Runtime runtime = {};    ///< WeightType::kAuto is kFp32: there is no file that says otherwise
+  std::uint64_t seed = 1;  ///< of the weights
 };
 
 /// Lengths in tokens as in SplitConfig; absent: the model's own.
@@ -61,7 +55,7 @@ class DEFORMER_EXPORT Model {
                                                          const LoadOptions& options = {});
 
   /// A model with a span head and new random weights, without a file: for measuring, where only
-  /// sizes matter (published_models.h has those of known models). Equal arguments give equal
+  /// sizes matter (published_model_config() has those of known models). Equal arguments give equal
   /// weights and so one fingerprint, as long as LibTorch is the same. There is no vocabulary: the
   /// tokenizer reads ids in decimal, "17 4 2301", and throws kUnsupported for any other text.
   /// Throws kIncompatible as validate(), kUnsupported.

@@ -6,17 +6,13 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "deformer/export.h"
-#include "deformer/task.h"
+#include "deformer/types.h"
 
 namespace deformer {
-
-/// Activation of the feed-forward layer. config.json: "gelu" is the erf form, "gelu_new" and
-/// "gelu_pytorch_tanh" the tanh approximation that the original DeFormer code and Google's
-/// TensorFlow BERT use.
-enum class Activation { kGeluErf, kGeluTanh, kRelu };
 
 /// Where the two segments of a joint sequence, question and passage, stand relative to each other.
 /// Each architecture has its own layouts.
@@ -39,7 +35,6 @@ enum class Layout {
 /// The question is the other one.
 enum class PassagePlace : std::uint8_t { kFirst, kSecond };
 
-[[nodiscard]] DEFORMER_EXPORT std::string to_string(Activation activation);
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(Layout layout);
 /// "first", "second".
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(PassagePlace place);
@@ -128,6 +123,18 @@ struct ModelConfig {
 /// that contradict each other, another task or other labels than the file's).
 [[nodiscard]] DEFORMER_EXPORT ModelConfig load_model_config(const std::filesystem::path& model_dir,
                                                             const std::optional<Task>& task = {});
+
+/// Names of models that others published, whose sizes are known: for measuring with random weights
+/// (Model::random). "bert-base", "xlnet-base", "mpnet-base", "roberta-base", ... , by architecture.
+[[nodiscard]] DEFORMER_EXPORT std::vector<std::string> published_model_names();
+
+/// The configuration of a published model: BERT uncased (Devlin et al., 2019), XLNet cased (Yang et
+/// al., 2019), MiniLM-L6-H384 (Wang et al., 2020). The split is the paper's (Cao et al., ACL 2020:
+/// BERT-base 9, XLNet-base 8; BERT-large 20, which is what its 47.7 GFLOPs of table 3 come to);
+/// models of BERT's layers and size take BERT's; any other model is split at two thirds of its
+/// layers. Layout and lengths are the published ones of SQuAD (SplitConfig). Throws
+/// kInvalidArgument naming the known models.
+[[nodiscard]] DEFORMER_EXPORT ModelConfig published_model_config(std::string_view name);
 
 /// Throws kIncompatible with one line that names the first contradiction: split_layer outside [0,
 /// layers - 1], a layout of another architecture, layout `continue` of BERT and MPNet with

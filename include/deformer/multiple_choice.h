@@ -11,11 +11,11 @@
 
 #include "deformer/answering.h"
 #include "deformer/export.h"
-#include "deformer/model.h"
-#include "deformer/pair_classifier.h"
 #include "deformer/passage_store.h"
 
 namespace deformer {
+
+class Model;
 
 /// A question with its options about an article.
 struct ChoiceRequest {

@@ -11,13 +11,14 @@
 
 #include "deformer/answering.h"
 #include "deformer/export.h"
-#include "deformer/model.h"
 #include "deformer/passage_store.h"
 
 namespace deformer {
 
+class Model;
+
 /// Two texts whose relation is asked for. What is question and what is passage is the data set's to
-/// say (known_datasets.h), or the user's.
+/// say (parse_task()), or the user's.
 struct PairRequest {
   std::string id = {};        ///< the caller's own; not interpreted
   std::string question = {};  ///< may be empty
@@ -25,12 +26,6 @@ struct PairRequest {
   /// the fly (and not stored). With an id alone: taken from the store. With neither: a blank text.
   Passage passage = {};
   RequestControl control = {};
-};
-
-/// What of a pair's texts was not read.
-struct PairCuts {
-  bool question = false;  ///< longer than max_question_tokens
-  bool passage = false;   ///< longer than window_tokens: one window is read
 };
 
 struct PairResult {

@@ -2,19 +2,15 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <span>
 
 #include "deformer/export.h"
-#include "deformer/model.h"
 #include "deformer/passage_store.h"
 
 namespace deformer {
 
-/// Called after each batch with the number of finished items and of all items; from the calling
-/// thread.
-using ProgressCallback = std::function<void(std::size_t done, std::size_t total)>;
+class Model;
 
 struct EncodeOptions {
   std::size_t batch_tokens =

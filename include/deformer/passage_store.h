@@ -1,6 +1,7 @@
 // Encoded passages and where they are kept between the encode step and the answer step.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,7 +12,7 @@
 #include <vector>
 
 #include "deformer/export.h"
-#include "deformer/tokenizer.h"
+#include "deformer/types.h"
 
 namespace deformer {
 
@@ -21,6 +22,12 @@ struct Passage {
   std::string id;
   std::string text;  ///< UTF-8; spans and offsets of answers refer to it
 };
+
+/// For a passage that the caller has not named, so that equal texts are stored once: an id that
+/// depends on the text alone, 128 bits of XXH3 as 32 hexadecimal digits. The same on
+/// every machine and in every version; equal for two texts only by an accident that 128 bits make
+/// negligible, but not safe against malice.
+[[nodiscard]] DEFORMER_EXPORT std::string content_id(std::string_view text);
 
 /// How hidden states are kept. The values are written to disk and never change.
 enum class HiddenCodec : std::uint8_t {
@@ -46,15 +53,6 @@ struct HiddenStates {
       values;                     ///< rows * hidden_size * value_bytes(codec) bytes, 4-byte aligned
   std::span<const float> scales;  ///< rows values for kInt8, else empty
   std::shared_ptr<const void> owner;
-};
-
-/// One window of a passage: tokens [first_token, first_token + num_tokens) of the passage, before
-/// special tokens.
-struct Window {
-  std::uint32_t first_token = 0;
-  std::uint32_t num_tokens = 0;
-
-  friend bool operator==(const Window&, const Window&) = default;
 };
 
 /// All that an answer needs from a passage; it does not depend on any question.
@@ -89,20 +87,6 @@ struct PassageHashes {
 
   friend bool operator==(const PassageHashes&, const PassageHashes&) = default;
 };
-
-/// Identifies everything that a stored hidden state depends on: embeddings, lower layers,
-/// tokenizer, layout, windows, split_layer, and for tasks other than kSpan the place of the passage
-/// and that one window is read. 128 bits of XXH3, printed as 32 hexadecimal digits.
-struct Fingerprint {
-  std::uint64_t high = 0;
-  std::uint64_t low = 0;
-
-  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
-};
-
-[[nodiscard]] DEFORMER_EXPORT std::string to_string(const Fingerprint& fingerprint);
-/// Parses what to_string() gives. Throws kInvalidArgument.
-[[nodiscard]] DEFORMER_EXPORT Fingerprint parse_fingerprint(std::string_view text);
 
 /// What a store says about itself, without reading its passages.
 struct StoreInfo {
@@ -185,5 +169,61 @@ class DEFORMER_EXPORT PassageStore {
 /// open_passage_store(), and kNotFound when there is none.
 [[nodiscard]] DEFORMER_EXPORT std::shared_ptr<PassageStore> open_existing_passage_store(
     std::string_view uri);
+
+// ---- Looking after stores: counting, checking and copying, on every engine
+
+/// A stored passage that cannot be used, and why.
+struct BadPassage {
+  std::string id;
+  std::string message;  ///< names the store and the id
+};
+
+/// Sums over the passages that were read.
+struct StoreScan {
+  std::size_t passages = 0;  ///< good ones
+  std::size_t windows = 0;
+  std::size_t tokens = 0;
+  std::size_t rows = 0;  ///< of hidden states, special tokens included
+  std::uint64_t text_bytes = 0;
+  std::uint64_t vector_bytes = 0;                     ///< values and scales, projections' too
+  std::uint64_t record_bytes = 0;                     ///< whole records, as docs/store_format.md
+  std::array<std::size_t, 3> passages_of_codec = {};  ///< by HiddenCodec
+  std::size_t passages_with_projections = 0;
+  std::vector<BadPassage> bad;
+};
+
+struct ScanOptions {
+  std::size_t max_passages = 0;         ///< stop after so many; 0 = all
+  ProgressCallback progress = nullptr;  ///< counts the passages read and those in the store
+};
+
+/// Reads passages, each with all its checks (docs/store_format.md, 1.6). A damaged one is listed,
+/// it does not end the scan; what makes the store itself unreadable throws. Without a limit
+/// PassageStore::check() comes first.
+[[nodiscard]] DEFORMER_EXPORT StoreScan scan_passage_store(const PassageStore& store,
+                                                           const ScanOptions& options = {});
+
+/// What happens to a passage whose id is in the target.
+enum class ExistingPassage : std::uint8_t {
+  kReplace,
+  kKeep,
+};
+
+struct CopyOptions {
+  ExistingPassage existing = ExistingPassage::kReplace;
+  std::size_t batch_passages = 64;      ///< most passages in memory and in one batch of the target
+  ProgressCallback progress = nullptr;  ///< counts the passages of the source
+};
+
+struct CopyReport {
+  std::size_t copied = 0;
+  std::size_t kept = 0;  ///< were in the target and stayed
+};
+
+/// Copies all passages: `store merge` and `store export`. States are copied bit for bit. Throws
+/// kIncompatible when the fingerprints differ (both are named), kInvalidArgument when both are the
+/// same object, kCorrupt naming a damaged passage of the source; what was copied before stays.
+DEFORMER_EXPORT CopyReport copy_passages(const PassageStore& source, PassageStore& target,
+                                         const CopyOptions& options = {});
 
 }  // namespace deformer

@@ -13,10 +13,11 @@
 
 #include "deformer/answering.h"
 #include "deformer/export.h"
-#include "deformer/model.h"
 #include "deformer/passage_store.h"
 
 namespace deformer {
+
+class Model;
 
 /// The search for each further answer looks at all spans anew.
 inline constexpr std::size_t kMaxTopK = 1000;

@@ -9,16 +9,9 @@
 #include <vector>
 
 #include "deformer/export.h"
+#include "deformer/types.h"
 
 namespace deformer {
-
-/// Half-open range of *bytes* of a UTF-8 text.
-struct ByteSpan {
-  std::uint32_t begin = 0;
-  std::uint32_t end = 0;
-
-  friend bool operator==(const ByteSpan&, const ByteSpan&) = default;
-};
 
 /// `ids` and `spans` have equal length. spans[i] is the smallest byte range of the *original* text
 /// that token i was made from, never empty; ranges lie on code-point boundaries (an invalid byte

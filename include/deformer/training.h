@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "deformer/dataset.h"
-#include "deformer/device.h"
 #include "deformer/export.h"
 #include "deformer/model_config.h"
-#include "deformer/save_format.h"
+#include "deformer/runtime.h"
+#include "deformer/types.h"
 
 namespace deformer {
 
@@ -189,6 +189,8 @@ struct TrainingHooks {
   /// Set from a signal handler or another thread: training writes a checkpoint after the step under
   /// way and returns.
   const std::atomic<bool>* stop = nullptr;
+
+  [[nodiscard]] bool stop_wanted() const noexcept { return stop != nullptr && stop->load(); }
 };
 
 struct TrainingResult {

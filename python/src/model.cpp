@@ -33,10 +33,10 @@ struct LoadArguments {
 LoadOptions to_options(const LoadArguments& arguments, int threads,
                        std::optional<int> split_layer) {
   LoadOptions options;
-  options.device = parse_device(arguments.device);
-  options.precision = parse_precision(arguments.precision);
-  options.threads = threads;
-  options.weights = parse_weight_type(arguments.weights);
+  options.runtime.device = parse_device(arguments.device);
+  options.runtime.precision = parse_precision(arguments.precision);
+  options.runtime.threads = threads;
+  options.runtime.weights = parse_weight_type(arguments.weights);
   options.split_layer = split_layer;
   if (arguments.layout) options.layout = parse_layout(*arguments.layout);
   if (arguments.task) options.task = parse_task(*arguments.task);

@@ -1,5 +1,5 @@
 // The extension module deformer._native. Its Python side is python/deformer.
-#include <deformer/version.h>
+#include <deformer/runtime.h>
 #include <nanobind/nanobind.h>
 
 #include "rooms.h"

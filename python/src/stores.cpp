@@ -1,5 +1,4 @@
 // Passages, encoded passages and their stores.
-#include <deformer/content_id.h>
 #include <deformer/error.h>
 #include <deformer/model.h>
 #include <deformer/passage_store.h>

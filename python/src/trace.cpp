@@ -1,5 +1,5 @@
 // All intermediate states of a question on a passage.
-#include <deformer/trace.h>
+#include <deformer/inspect.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/shared_ptr.h>

@@ -1,8 +1,8 @@
 // Training.
 #include <deformer/error.h>
 #include <deformer/known_datasets.h>
-#include <deformer/save_format.h>
 #include <deformer/training.h>
+#include <deformer/types.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>

@@ -5,30 +5,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
-#include "deformer/error.h"
+#include "base/system_error.h"
 
 namespace deformer {
 namespace {
 
 namespace fs = std::filesystem;
-
-ErrorCode code_of(int error) {
-  switch (error) {
-    case ENOENT:
-      return ErrorCode::kNotFound;
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-    case ENOMEM:
-      return ErrorCode::kResourceExhausted;
-    default:
-      return ErrorCode::kIo;
-  }
-}
 
 // Closes on every way out of a read.
 struct Descriptor {
@@ -59,16 +44,13 @@ fs::path resolve_links(const fs::path& path) {
   std::error_code error;
   fs::path resolved = fs::canonical(path, error);
   if (!error) return resolved;
-  throw Error(code_of(error.value()), path.string() + ": cannot resolve: " + error.message());
+  throw_system_error(path.string(), "resolve", error.value());
 }
 
 }  // namespace
 
 std::string read_file(const fs::path& path, std::size_t max_bytes) {
-  const auto fail = [&](const char* action) {
-    const int error = errno;
-    throw Error(code_of(error), path.string() + ": cannot " + action + ": " + std::strerror(error));
-  };
+  const auto fail = [&](const char* action) { throw_system_error(path.string(), action, errno); };
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.value < 0) fail("open");
   struct stat status {};
@@ -108,19 +90,40 @@ AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
     if (descriptor_ < 0) fail("open");
     return;
   }
+  // A rename would replace a file that is protected from writing.
+  if (exists && ::access(target_.c_str(), W_OK) != 0) fail("write");
   if (exists) target_ = resolve_links(target_);
+  is_direct_ = false;
   create_temporary();
   if (exists) ::fchmod(descriptor_, status.st_mode & 07777);
 }
 
+// A file without a name is gone whatever ends the process; where the file system or a missing /proc
+// does not allow it, one with a name serves.
+void AtomicFile::create_temporary() {
+  if (::access("/proc/self/fd", X_OK) == 0) {
+    const fs::path directory = target_.has_parent_path() ? target_.parent_path() : ".";
+    descriptor_ = ::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+  }
+  if (descriptor_ >= 0) return;
+  take_name([&](const char* name) {
+    descriptor_ = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return descriptor_ >= 0;
+  });
+}
+
 // By hand and not by mkostemp(): open() applies the umask, which cannot be read without setting it
 // for all threads.
-void AtomicFile::create_temporary() {
+template <typename Take>
+void AtomicFile::take_name(const Take& take) {
   const std::string prefix = target_.string() + ".tmp" + std::to_string(::getpid()) + "-";
-  for (int i = 0; descriptor_ < 0; ++i) {
-    temporary_ = prefix + std::to_string(i);
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ < 0 && errno != EEXIST) fail("create");
+  for (int i = 0; temporary_.empty(); ++i) {
+    const std::string name = prefix + std::to_string(i);
+    if (take(name.c_str())) {
+      temporary_ = name;
+    } else if (errno != EEXIST) {
+      fail("create");
+    }
   }
 }
 
@@ -139,11 +142,18 @@ void AtomicFile::write(std::string_view bytes) {
 }
 
 void AtomicFile::commit() {
-  if (temporary_.empty()) {
+  if (is_direct_) {
     if (::close(std::exchange(descriptor_, -1)) != 0) fail("write");
     return;
   }
   if (::fsync(descriptor_) != 0) fail("write");
+  if (temporary_.empty()) {
+    // linkat() does not replace, so the name is a new one and a rename follows.
+    const std::string unnamed = "/proc/self/fd/" + std::to_string(descriptor_);
+    take_name([&](const char* name) {
+      return ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+    });
+  }
   if (::close(std::exchange(descriptor_, -1)) != 0) fail("write");
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("rename the temporary file to");
   temporary_.clear();
@@ -151,9 +161,7 @@ void AtomicFile::commit() {
 }
 
 void AtomicFile::fail(const char* action) const {
-  const int error = errno;
-  throw Error(code_of(error),
-              target_.string() + ": cannot " + action + ": " + std::strerror(error));
+  throw_system_error(target_.string(), action, errno);
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {
@@ -167,7 +175,7 @@ void make_directories(const fs::path& path) {
   fs::create_directories(path, error);
   if (!error && fs::is_directory(path, error)) return;
   const std::string reason = error ? error.message() : "a file is in the way";
-  throw Error(error ? code_of(error.value()) : ErrorCode::kIo,
+  throw Error(error ? error_code_of(error.value()) : ErrorCode::kIo,
               path.string() + ": cannot create the directory: " + reason);
 }
 

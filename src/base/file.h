@@ -13,9 +13,10 @@ namespace deformer {
 [[nodiscard]] std::string read_file(const std::filesystem::path& path,
                                     std::size_t max_bytes = std::size_t{4} << 30);
 
-/// Writes to a temporary file beside the target; commit() makes it durable and renames it over the
-/// target, whose permissions are kept. Without commit() nothing is left behind and an existing
-/// target is untouched. Errors: kNotFound (no such directory), kIo, kResourceExhausted (disk full).
+/// Writes to a temporary file in the target's directory, without a name where the system has such;
+/// commit() makes it durable and puts it in the target's place, whose permissions are kept. Without
+/// commit() nothing is left behind and an existing target is untouched. Errors: kNotFound (no such
+/// directory), kIo (also a target that is protected from writing), kResourceExhausted (disk full).
 /// When the target is an existing non-regular file (a pipe, /dev/full) or /dev/stdout it is written
 /// directly, at its end. One object is not safe for concurrent calls; distinct objects are.
 class AtomicFile {
@@ -30,10 +31,14 @@ class AtomicFile {
 
  private:
   void create_temporary();
+  /// Gives `take` new names until it has taken one.
+  template <typename Take>
+  void take_name(const Take& take);
   [[noreturn]] void fail(const char* action) const;
 
   std::filesystem::path target_;
-  std::filesystem::path temporary_;  // empty when the target is written directly
+  std::string temporary_;  // empty while the file has no name of its own
+  bool is_direct_ = true;  // the target itself is written
   int descriptor_ = -1;
 };
 

@@ -6,10 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
 
-#include "deformer/error.h"
+#include "base/system_error.h"
 
 namespace deformer {
 
@@ -18,10 +17,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
   const auto fail = [&](const char* action) {
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
-    ErrorCode code = ErrorCode::kIo;
-    if (error == ENOENT) code = ErrorCode::kNotFound;
-    if (error == ENOMEM || error == EMFILE || error == ENFILE) code = ErrorCode::kResourceExhausted;
-    throw Error(code, path.string() + ": cannot " + action + ": " + std::strerror(error));
+    throw_system_error(path.string(), action, error);
   };
   if (descriptor < 0) fail("open");
   struct stat status {};

@@ -34,6 +34,10 @@ bool has_fp16_products() {
   return (edx & kFp16Bit) != 0 && __builtin_cpu_supports("avx512bw") > 0;
 }
 
+bool adds_int8_products_whole() {
+  return __builtin_cpu_supports("avx512vnni") > 0;
+}
+
 #else
 
 bool has_avx2() {
@@ -50,6 +54,10 @@ bool has_bf16_products() {
 
 bool has_fp16_products() {
   return false;
+}
+
+bool adds_int8_products_whole() {
+  return true;
 }
 
 #endif

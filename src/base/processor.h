@@ -16,4 +16,8 @@ namespace deformer {
 /// The same for fp16: AVX-512 FP16.
 [[nodiscard]] bool has_fp16_products();
 
+/// Products of 8-bit values are added in 32 bits: AVX-512 VNNI, and what is no x86. Without it
+/// pairs of them are added in 16 bits first, which the largest values overflow.
+[[nodiscard]] bool adds_int8_products_whole();
+
 }  // namespace deformer

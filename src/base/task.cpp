@@ -1,6 +1,10 @@
-#include "deformer/task.h"
+#include "deformer/types.h"
 
 #include <algorithm>
+#include <array>
+
+#include "base/quote.h"
+#include "deformer/error.h"
 
 namespace deformer {
 namespace {
@@ -13,6 +17,46 @@ std::string plain_label(std::string_view name) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
   return plain;
+}
+
+using Labels = std::vector<std::string>;
+
+// Lengths without special tokens (StonyBrookNLP/deformer, tasks/__init__.py: of max_seq_length the
+// first text has max_first_length + 2, the second the rest with one special token). For MNLI and
+// QQP the passage is the first text.
+Task data_task(const char* name, TaskKind kind, int max_question_tokens, int window_tokens) {
+  return {.name = name,
+          .kind = kind,
+          .max_question_tokens = max_question_tokens,
+          .window_tokens = window_tokens};
+}
+
+Task class_task(Task task, Labels labels) {
+  task.labels = std::move(labels);
+  return task;
+}
+
+Task with_passage_first(Task task) {
+  task.passage_first = true;
+  return task;
+}
+
+std::array<Task, 7> make_known() {
+  constexpr TaskKind kClasses = TaskKind::kClasses;
+  return {default_task(TaskKind::kSpan),
+          default_task(kClasses),
+          default_task(TaskKind::kChoice),
+          class_task(data_task("boolq", kClasses, 15, 302), {"false", "true"}),
+          with_passage_first(class_task(data_task("mnli", kClasses, 32, 85),
+                                        {"entailment", "neutral", "contradiction"})),
+          with_passage_first(
+              class_task(data_task("qqp", kClasses, 57, 40), {"not_duplicate", "duplicate"})),
+          data_task("race", TaskKind::kChoice, 30, 479)};
+}
+
+const std::array<Task, 7>& known_tasks() {
+  static const std::array<Task, 7> known = make_known();
+  return known;
 }
 
 }  // namespace
@@ -39,6 +83,29 @@ Task default_task(TaskKind kind) {
     task.window_tokens = 479;
   }
   return task;
+}
+
+const Task* find_task(std::string_view name) {
+  if (name == "squad") return find_task(to_string(TaskKind::kSpan));
+  for (const Task& known : known_tasks()) {
+    if (known.name == name) return &known;
+  }
+  return nullptr;
+}
+
+Task parse_task(std::string_view name) {
+  if (const Task* found = find_task(name)) return *found;
+  throw Error(ErrorCode::kInvalidArgument,
+              "task: expected " + known_task_list() + ", found " + in_quotes(name));
+}
+
+std::string known_task_list() {
+  std::string list;
+  for (const Task& known : known_tasks()) {
+    const bool last = &known == &known_tasks().back();
+    list += (list.empty() ? "" : last ? " or " : ", ") + known.name;
+  }
+  return list;
 }
 
 std::optional<std::size_t> find_label(std::span<const std::string> labels, std::string_view name) {

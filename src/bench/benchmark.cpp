@@ -1,4 +1,4 @@
-#include "deformer/benchmark.h"
+#include "bench/benchmark.h"
 
 #include <algorithm>
 #include <map>
@@ -10,6 +10,7 @@
 #include "bench/process.h"
 #include "bench/statistics.h"
 #include "deformer/error.h"
+#include "deformer/model.h"
 #include "deformer/passage_encoder.h"
 #include "nn/guard.h"
 

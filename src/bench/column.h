@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
+#include "bench/benchmark.h"
 #include "bench/roof.h"
 #include "bench/workload.h"
-#include "deformer/benchmark.h"
 
 namespace deformer {
 

@@ -1,4 +1,4 @@
-#include "deformer/paper_benchmark.h"
+#include "bench/paper_benchmark.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,7 +6,7 @@
 #include "bench/paper_run.h"
 #include "bench/process.h"
 #include "deformer/error.h"
-#include "deformer/published_models.h"
+#include "deformer/model_config.h"
 #include "nn/guard.h"
 
 namespace deformer {
@@ -69,7 +69,7 @@ std::vector<PaperRow> run(const PaperOptions& options) {
   for (const PaperModel& each : models) {
     if (each.tasks.empty()) continue;
     const auto model =
-        Model::random(each.config, {.threads = options.threads, .seed = options.seed});
+        Model::random(each.config, {.runtime = {.threads = options.threads}, .seed = options.seed});
     for (const PaperTask& task : each.tasks) {
       if (options.progress) options.progress(rows.size(), total, each.name + " " + task.name);
       PaperRow& row = rows.emplace_back(

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <array>
 
-#include "deformer/paper_benchmark.h"
+#include "bench/paper_benchmark.h"
 
 namespace deformer {
 namespace {

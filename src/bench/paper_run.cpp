@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "architecture/segment_layout.h"
 #include "base/stopwatch.h"
 #include "bench/device_wait.h"
 #include "bench/random.h"
@@ -14,7 +15,6 @@
 #include "bench/workload.h"
 #include "deformer/encoder.h"
 #include "deformer/inspect.h"
-#include "model/segment_layout.h"
 
 namespace deformer {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "bench/paper_benchmark.h"
 #include "deformer/model.h"
-#include "deformer/paper_benchmark.h"
 
 namespace deformer {
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #endif
 
-#include "deformer/benchmark.h"
+#include "bench/benchmark.h"
 
 namespace deformer {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "model/architecture.h"
+#include "architecture/architecture.h"
 
 namespace deformer {
 namespace {

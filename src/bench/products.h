@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "bench/benchmark.h"
 #include "bench/workload.h"
-#include "deformer/benchmark.h"
 #include "deformer/model_config.h"
 
 namespace deformer {

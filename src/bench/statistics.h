@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "deformer/benchmark.h"
+#include "bench/benchmark.h"
 
 namespace deformer {
 

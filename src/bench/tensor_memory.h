@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "deformer/paper_benchmark.h"
+#include "bench/paper_benchmark.h"
 
 namespace deformer {
 

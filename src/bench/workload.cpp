@@ -5,8 +5,8 @@
 #include <string>
 
 #include "bench/random.h"
-#include "deformer/content_id.h"
 #include "deformer/error.h"
+#include "deformer/passage_store.h"
 #include "text/windows.h"
 
 namespace deformer {

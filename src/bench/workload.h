@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "deformer/benchmark.h"
+#include "bench/benchmark.h"
 #include "deformer/inspect.h"
 
 namespace deformer {

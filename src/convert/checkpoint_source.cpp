@@ -7,6 +7,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "architecture/checkpoint.h"
 #include "base/file.h"
 #include "base/mapped_file.h"
 #include "base/stand_in.h"
@@ -16,8 +17,7 @@
 #include "convert/torch_file.h"
 #include "convert/zip_archive.h"
 #include "deformer/error.h"
-#include "model/checkpoint.h"
-#include "model/shard_index.h"
+#include "format/shard_index.h"
 
 namespace deformer {
 namespace {

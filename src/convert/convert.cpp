@@ -8,7 +8,9 @@
 #include <span>
 #include <utility>
 
+#include "architecture/config.h"
 #include "base/file.h"
+#include "base/quote.h"
 #include "base/stand_in.h"
 #include "convert/checkpoint_source.h"
 #include "convert/model_directory.h"
@@ -19,8 +21,7 @@
 #include "convert/weight_selection.h"
 #include "deformer/error.h"
 #include "deformer/tokenizer.h"
-#include "model/config.h"
-#include "model/int8_tensor.h"
+#include "format/int8_tensor.h"
 #include "text/tokenizer_config.h"
 #include "text/tokenizer_json.h"
 
@@ -59,31 +60,21 @@ void write_tensor(SafetensorsWriter& writer, const SourceTensor& tensor, Dtype d
   }
 }
 
-// Rows [first, first + count) of a matrix, as fp32.
-std::vector<float> float_rows(const SourceTensor& tensor, std::int64_t first, std::int64_t count) {
-  const std::vector<std::byte> bytes = read_rows(tensor, first, count, Dtype::kF32);
-  std::vector<float> values(bytes.size() / sizeof(float));
-  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
-
 // A matrix in 8 bits: its values, or the scales of its rows.
 void write_int8(SafetensorsWriter& writer, const SourceTensor& tensor, bool scales) {
+  const std::string where = "tensor " + in_quotes(tensor.name);
+  std::vector<float> row(static_cast<std::size_t>(tensor.shape[1]));
+  std::vector<std::int8_t> values(row.size());
   for (std::int64_t i = 0; i < tensor.shape.front(); ++i) {
-    const std::vector<float> row = float_rows(tensor, i, 1);
-    const float scale = int8_scale(row);
-    if (!std::isfinite(scale)) {
-      throw Error(ErrorCode::kInvalidArgument, "tensor " + quoted_name(tensor.name) +
-                                                   ": expected values that I8 can hold, found " +
-                                                   std::to_string(scale));
-    }
+    const std::vector<std::byte> bytes = read_rows(tensor, i, 1, Dtype::kF32);
+    std::memcpy(row.data(), bytes.data(), bytes.size());
     if (scales) {
+      const float scale = int8_scale(row, where);
       writer.append(std::as_bytes(std::span(&scale, 1)));
-      continue;
+    } else {
+      quantize_row(row, where, values);
+      writer.append(std::as_bytes(std::span(values)));
     }
-    std::vector<std::int8_t> values(row.size());
-    quantize_row(row, scale, values);
-    writer.append(std::as_bytes(std::span(values)));
   }
 }
 

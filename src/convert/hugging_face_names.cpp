@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <array>
 
+#include "architecture/architecture.h"
+#include "architecture/checkpoint.h"
+#include "base/quote.h"
 #include "convert/name_map.h"
 #include "deformer/error.h"
-#include "model/checkpoint.h"
 
 namespace deformer {
 namespace {
@@ -45,9 +47,9 @@ void sort_weights(NameMap& map, const CheckpointSource& source) {
       [](const NamedWeight& a, const NamedWeight& b) { return a.name == b.name; });
   if (twice == map.weights.end()) return;
   throw Error(ErrorCode::kIncompatible,
-              source.path.string() + ": expected one tensor for " + quoted_name(twice->name) +
-                  ", found " + quoted_name(source.tensors[twice->source].name) + " and " +
-                  quoted_name(source.tensors[std::next(twice)->source].name));
+              source.path.string() + ": expected one tensor for " + in_quotes(twice->name) +
+                  ", found " + in_quotes(source.tensors[twice->source].name) + " and " +
+                  in_quotes(source.tensors[std::next(twice)->source].name));
 }
 
 NameMap map_hugging_face_names(const CheckpointSource& source, const Architecture& architecture) {

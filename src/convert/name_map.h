@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "architecture/architecture.h"
 #include "convert/checkpoint_source.h"
 #include "convert/source_tensor.h"
 #include "deformer/convert.h"
-#include "model/architecture.h"
 
 namespace deformer {
 

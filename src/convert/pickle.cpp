@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/quote.h"
 #include "convert/byte_reader.h"
 #include "deformer/error.h"
 
@@ -373,7 +374,7 @@ class Interpreter {
     throw Error(ErrorCode::kUnsupported,
                 reader_.where() + ": byte " + std::to_string(reader_.position()) +
                     ": expected only what a dictionary of tensors needs, found " +
-                    quoted_name(module + "." + name) + " (nothing of the file was run)");
+                    in_quotes(module + "." + name) + " (nothing of the file was run)");
   }
 
   // ('storage', type, key, device, elements); of an untyped storage the elements are bytes
@@ -464,10 +465,10 @@ class Interpreter {
       const Value& value = values_[root.items[i + 1]];
       if (key.kind != Kind::kText) refuse_content("a key that is " + name_of(key.kind));
       if (value.kind != Kind::kTensor) {
-        refuse_content(name_of(value.kind) + " under " + quoted_name(key.text));
+        refuse_content(name_of(value.kind) + " under " + in_quotes(key.text));
       }
       if (!names.insert(key.text).second) {
-        reader_.fail("names that occur once", quoted_name(key.text) + " twice");
+        reader_.fail("names that occur once", in_quotes(key.text) + " twice");
       }
       named.push_back(tensors_[static_cast<std::size_t>(value.integer)]);
       named.back().name = key.text;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "model/safetensors.h"
+#include "format/safetensors.h"
 
 namespace deformer {
 

@@ -6,13 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include "architecture/config.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "convert/paths.h"
 #include "convert/tensorflow_form.h"
 #include "convert/weight_shapes.h"
 #include "deformer/error.h"
-#include "model/config.h"
 
 namespace deformer {
 namespace {

@@ -10,7 +10,7 @@
 #include "convert/weight_selection.h"
 #include "deformer/convert.h"
 #include "deformer/model_config.h"
-#include "model/safetensors.h"
+#include "format/safetensors.h"
 
 namespace deformer {
 

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/half.h"
+#include "base/quote.h"
 #include "convert/crc.h"
 #include "deformer/error.h"
 
@@ -100,7 +101,7 @@ std::vector<std::byte> converted(std::span<const std::byte> values, const Source
   for (std::size_t i = 0; i < values.size(); i += step, at += value_bytes(dtype)) {
     const double value = to_double(tensor.dtype, values.data() + i);
     if (overflows(value, dtype)) {
-      throw Error(ErrorCode::kInvalidArgument, "tensor " + quoted_name(tensor.name) +
+      throw Error(ErrorCode::kInvalidArgument, "tensor " + in_quotes(tensor.name) +
                                                    ": expected values that " + to_string(dtype) +
                                                    " can hold, found " + std::to_string(value));
     }
@@ -168,7 +169,7 @@ SourceTensor slice(const SourceTensor& tensor, std::int64_t index) {
 
 void check_checksum(const SourceTensor& tensor, const std::string& where) {
   if (!tensor.crc32c || *tensor.crc32c == crc32c(tensor.bytes)) return;
-  throw Error(ErrorCode::kCorrupt, where + ": tensor " + quoted_name(tensor.name) +
+  throw Error(ErrorCode::kCorrupt, where + ": tensor " + in_quotes(tensor.name) +
                                        ": expected bytes with CRC-32C " +
                                        std::to_string(*tensor.crc32c) + ", found " +
                                        std::to_string(crc32c(tensor.bytes)));

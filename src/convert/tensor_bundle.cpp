@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/mapped_file.h"
+#include "base/quote.h"
 #include "base/stand_in.h"
 #include "convert/byte_reader.h"
 #include "convert/crc.h"
@@ -273,7 +274,7 @@ TensorBundle open_tensor_bundle(const fs::path& prefix) {
                       ": expected variables by name (TensorFlow 1), found the object graph of " +
                       "TensorFlow 2");
     }
-    const std::string at = where + ": tensor " + quoted_name(stored.key);
+    const std::string at = where + ": tensor " + in_quotes(stored.key);
     const Entry entry = read_entry(stored, at);
     const NumberType type = number_type(entry.dtype);
     if (!type.dtype) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/quote.h"
 #include "convert/weight_shapes.h"
 #include "deformer/error.h"
 
@@ -19,7 +20,7 @@ Activation read_activation(const JsonPlace& root, const char* key, Activation ge
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return Activation::kGeluTanh;
   if (name == "relu") return Activation::kRelu;
   throw Error(ErrorCode::kUnsupported,
-              root.at(key).where() + ": expected gelu or relu, found " + quoted_name(name));
+              root.at(key).where() + ": expected gelu or relu, found " + in_quotes(name));
 }
 
 ModelConfig read_bert(const JsonPlace& root, Activation gelu) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/quote.h"
 #include "convert/name_map.h"
 #include "convert/tensorflow_form.h"
 #include "deformer/error.h"
@@ -237,7 +238,7 @@ void add_per_layer(NameMap& map, const Translation& to, std::size_t index,
   const bool shared = tensor.shape.size() == own;
   if (!shared && (tensor.shape.size() != own + 1 || tensor.shape[0] != layers)) {
     throw Error(ErrorCode::kIncompatible,
-                source.path.string() + ": tensor " + quoted_name(tensor.name) + ": expected " +
+                source.path.string() + ": tensor " + in_quotes(tensor.name) + ": expected " +
                     std::to_string(layers) + " layers of " + std::to_string(own) +
                     " dimensions, found " + shape_text(tensor.shape));
   }
@@ -272,8 +273,7 @@ const TensorflowForm& find_form(const CheckpointSource& source) {
       ErrorCode::kIncompatible,
       source.path.string() + ": expected variables of BERT (scope bert), DeFormer (ebert) " +
           "or XLNet (transformer), found " + std::to_string(source.tensors.size()) + " others" +
-          (source.tensors.empty() ? ""
-                                  : ", the first " + quoted_name(source.tensors.front().name)));
+          (source.tensors.empty() ? "" : ", the first " + in_quotes(source.tensors.front().name)));
 }
 
 int split_layer_of(const ScopeLayers& count, const CheckpointSource& source) {

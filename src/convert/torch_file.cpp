@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/mapped_file.h"
+#include "base/quote.h"
 #include "base/stand_in.h"
 #include "convert/pickle.h"
 #include "convert/zip_archive.h"
@@ -26,8 +27,8 @@ std::string folder_of(const ZipArchive& archive, const std::string& where) {
     if (!name.ends_with(kPickle) || inner) continue;
     if (!folder.empty()) {
       throw Error(ErrorCode::kCorrupt, where + ": expected one data.pkl, found " +
-                                           quoted_name(folder + std::string(kPickle)) + " and " +
-                                           quoted_name(name));
+                                           in_quotes(folder + std::string(kPickle)) + " and " +
+                                           in_quotes(name));
     }
     folder = name.substr(0, name.size() - kPickle.size());
   }
@@ -50,7 +51,7 @@ void require_little_endian(const ZipArchive& archive, const std::string& folder,
   const std::string_view order(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (order == "little") return;
   throw Error(ErrorCode::kUnsupported,
-              where + ": expected byte order \"little\", found " + quoted_name(order));
+              where + ": expected byte order \"little\", found " + in_quotes(order));
 }
 
 class Storages {
@@ -59,7 +60,7 @@ class Storages {
       : archive_(archive), folder_(std::move(folder)), where_(where) {}
 
   SourceTensor view(const PickledTensor& tensor) {
-    const std::string at = where_ + ": tensor " + quoted_name(tensor.name);
+    const std::string at = where_ + ": tensor " + in_quotes(tensor.name);
     const std::span<const std::byte> storage = bytes_of(tensor, at);
     const auto extent = extent_of(tensor.dtype, tensor.shape, tensor.strides);
     std::uint64_t begin = 0;
@@ -86,8 +87,8 @@ class Storages {
     const std::string name = folder_ + "/data/" + tensor.storage;
     const auto record = archive_.records().find(name);
     if (record == archive_.records().end()) {
-      throw Error(ErrorCode::kCorrupt, at + ": expected its storage in the record " +
-                                           quoted_name(name) + ", found none");
+      throw Error(ErrorCode::kCorrupt,
+                  at + ": expected its storage in the record " + in_quotes(name) + ", found none");
     }
     const std::span<const std::byte> bytes = record->second.bytes;
     if (bytes.size() != static_cast<std::uint64_t>(tensor.storage_bytes)) {

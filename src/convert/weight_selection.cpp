@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "architecture/architecture.h"
+#include "base/quote.h"
 #include "deformer/error.h"
-#include "model/architecture.h"
 
 namespace deformer {
 namespace {
@@ -51,7 +52,7 @@ class Problems {
   explicit Problems(std::string kind) : kind_(std::move(kind)) {}
 
   void add(const std::string& name, const std::string& detail = "") {
-    if (count_++ < kListed) text_ += (text_.empty() ? "" : ", ") + quoted_name(name) + detail;
+    if (count_++ < kListed) text_ += (text_.empty() ? "" : ", ") + in_quotes(name) + detail;
   }
   [[nodiscard]] std::string text() const {
     if (count_ == 0) return "";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/quote.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -11,7 +12,7 @@ std::int64_t WeightShapes::size(const std::string& name, std::size_t axis) const
   const NamedWeight* const weight = find_weight(map_->weights, name);
   if (weight != nullptr && axis < weight->tensor.shape.size()) return weight->tensor.shape[axis];
   throw Error(ErrorCode::kIncompatible,
-              source_->path.string() + ": expected a tensor " + quoted_name(name) +
+              source_->path.string() + ": expected a tensor " + in_quotes(name) +
                   " to tell the sizes (or the configuration's json beside the checkpoint), " +
                   "found none");
 }

@@ -5,10 +5,11 @@
 #include <optional>
 
 #include "base/hash.h"
+#include "base/quote.h"
 #include "convert/byte_reader.h"
 #include "convert/crc.h"
 #include "deformer/error.h"
-#include "model/safetensors.h"
+#include "format/safetensors.h"
 
 namespace deformer {
 namespace {
@@ -193,7 +194,7 @@ ZipArchive ZipArchive::open(const std::filesystem::path& path) {
                     where + ": directory");
   for (std::uint64_t i = 0; i < directory.entries; ++i) {
     const CentralEntry entry = read_central(reader);
-    const std::string at = where + ": record " + quoted_name(entry.name);
+    const std::string at = where + ": record " + in_quotes(entry.name);
     require_stored(entry, at);
     const Record record{record_bytes(file.first(begin), entry, at), entry.crc32};
     if (!archive.records_.emplace(entry.name, record).second) {
@@ -208,7 +209,7 @@ void check_record(std::string_view name, const ZipArchive::Record& record,
   const std::uint32_t computed = crc32(record.bytes);
   if (!kChecksumsCount || computed == record.crc32) return;
   throw Error(ErrorCode::kCorrupt,
-              where + ": record " + quoted_name(name) + ": expected bytes with CRC-32 " +
+              where + ": record " + in_quotes(name) + ": expected bytes with CRC-32 " +
                   std::to_string(record.crc32) + ", found " + std::to_string(computed));
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/quote.h"
 #include "data/readers.h"
 
 namespace deformer {

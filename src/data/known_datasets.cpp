@@ -5,74 +5,52 @@
 #include <fstream>
 #include <system_error>
 
+#include "base/quote.h"
 #include "data/readers.h"
 #include "deformer/error.h"
 
 namespace deformer {
 namespace {
 
-using Labels = std::vector<std::string>;
-
 Dataset load_squad_examples(const std::filesystem::path& path) {
   return to_dataset(load_squad(path, SquadUse::kTraining));
 }
 
-// Lengths without special tokens (StonyBrookNLP/deformer, tasks/__init__.py: of max_seq_length the
-// first text has max_first_length + 2, the second the rest with one special token). For MNLI and
-// QQP the passage is the first text.
-Task data_task(const char* name, TaskKind kind, int max_question_tokens, int window_tokens) {
-  return {.name = name,
-          .kind = kind,
-          .max_question_tokens = max_question_tokens,
-          .window_tokens = window_tokens};
-}
-
-Task class_task(Task task, Labels labels) {
-  task.labels = std::move(labels);
-  return task;
-}
-
-Task with_passage_first(Task task) {
-  task.passage_first = true;
-  return task;
-}
-
 std::array<KnownDataset, 7> make_known() {
-  constexpr TaskKind kClasses = TaskKind::kClasses;
+  Task squad = parse_task("squad");
+  squad.name = "squad";
   return {{
-      {.task = data_task("squad", TaskKind::kSpan, 25, 292),
+      {.task = squad,
        .positive_label = {},
        .submission = SubmissionForm::kNone,
        .is_table = false,
        .load = load_squad_examples},
-      {.task = default_task(kClasses),
+      {.task = parse_task("classes"),
        .positive_label = {},
        .submission = SubmissionForm::kNone,
        .is_table = false,
        .load = load_class_lines},
-      {.task = default_task(TaskKind::kChoice),
+      {.task = parse_task("choice"),
        .positive_label = {},
        .submission = SubmissionForm::kNone,
        .is_table = false,
        .load = load_choice_lines},
-      {.task = class_task(data_task("boolq", kClasses, 15, 302), {"false", "true"}),
+      {.task = parse_task("boolq"),
        .positive_label = {},
        .submission = SubmissionForm::kSuperGlue,
        .is_table = false,
        .load = load_boolq},
-      {.task = with_passage_first(class_task(data_task("mnli", kClasses, 32, 85),
-                                             {"entailment", "neutral", "contradiction"})),
+      {.task = parse_task("mnli"),
        .positive_label = {},
        .submission = SubmissionForm::kGlueNames,
        .is_table = true,
        .load = load_mnli},
-      {.task = with_passage_first(
-           class_task(data_task("qqp", kClasses, 57, 40), {"not_duplicate", "duplicate"})),
+      {.task = parse_task("qqp"),
        .positive_label = 1,
        .submission = SubmissionForm::kGlueNumbers,
        .is_table = true,
        .load = load_qqp},
-      {.task = data_task("race", TaskKind::kChoice, 30, 479),
+      {.task = parse_task("race"),
        .positive_label = {},
        .submission = SubmissionForm::kNone,
        .is_table = false,
@@ -110,22 +88,7 @@ const KnownDataset* find_dataset(std::string_view name) {
 const KnownDataset& known_dataset(std::string_view name) {
   if (const KnownDataset* found = find_dataset(name)) return *found;
   throw Error(ErrorCode::kInvalidArgument,
-              "task: expected " + known_dataset_list() + ", found \"" + std::string(name) + "\"");
-}
-
-std::string known_dataset_list() {
-  std::string list;
-  for (const KnownDataset& known : known_datasets()) {
-    const bool last = &known == &known_datasets().back();
-    const bool span = known.task.kind == TaskKind::kSpan;
-    list += (list.empty() ? "" : last ? " or " : ", ") + (span ? "span" : known.task.name);
-  }
-  return list;
-}
-
-Task parse_task(std::string_view name) {
-  if (name == to_string(TaskKind::kSpan)) return default_task(TaskKind::kSpan);
-  return known_dataset(name).task;
+              "task: expected " + known_task_list() + ", found " + in_quotes(name));
 }
 
 const KnownDataset& guess_dataset(const std::filesystem::path& path, TaskKind kind,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/quote.h"
 #include "data/readers.h"
 #include "deformer/error.h"
 #include "deformer/known_datasets.h"

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/quote.h"
 #include "base/stand_in.h"
 #include "deformer/error.h"
 
@@ -14,11 +15,6 @@ namespace deformer {
 namespace {
 
 using nlohmann::json;
-
-// Ids may hold anything: quoted, a message stays one line of UTF-8.
-std::string quoted_id(const std::string& id) {
-  return json(id).dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 // The members of one object, in order and with duplicate keys, which a json value would lose. A
 // derived class takes the values of its own type; all others are errors.
@@ -44,7 +40,7 @@ class MemberReader : public JsonEvents {
   }
 
   bool key(string_t& id) override {
-    if (!ids_.insert(id).second) fail(quoted_id(id), "one value", "two");
+    if (!ids_.insert(id).second) fail(in_quotes(id), "one value", "two");
     id_ = std::move(id);
     return true;
   }
@@ -62,7 +58,7 @@ class MemberReader : public JsonEvents {
       throw Error(ErrorCode::kCorrupt,
                   where() + ": expected an object, found " + json_type_name(value));
     }
-    fail(quoted_id(id_), expected_, json_type_name(value));
+    fail(in_quotes(id_), expected_, json_type_name(value));
   }
 
   [[noreturn]] void fail(const std::string& id, const char* expected, const char* found) const {
@@ -116,7 +112,7 @@ std::string format_members(const std::vector<std::pair<std::string, Value>>& mem
   std::string text = "{";
   for (const auto& [id, value] : members) {
     const auto fail = [&id = id](const std::string& problem) {
-      throw Error(ErrorCode::kInvalidArgument, "question " + quoted_id(id) + ": " + problem);
+      throw Error(ErrorCode::kInvalidArgument, "question " + in_quotes(id) + ": " + problem);
     };
     if (!ids.insert(id).second) fail("expected one value, found two");
     try {
@@ -154,7 +150,7 @@ std::string format_predictions(const PredictionList& predictions) {
 std::string format_no_answer_scores(const NoAnswerScores& scores) {
   for (const auto& [id, value] : scores) {
     if (std::isfinite(value)) continue;
-    throw Error(ErrorCode::kInvalidArgument, "question " + quoted_id(id) +
+    throw Error(ErrorCode::kInvalidArgument, "question " + in_quotes(id) +
                                                  ": expected a finite no-answer score, found " +
                                                  std::to_string(value));
   }

@@ -21,13 +21,6 @@ std::vector<std::string> read_options(const JsonPlace& list) {
   return options;
 }
 
-std::string in_quotes(std::string_view text) {
-  constexpr std::size_t kShown = 40;
-  const std::string shown =
-      text.size() > kShown ? std::string(text.substr(0, kShown)) + "..." : std::string(text);
-  return nlohmann::json(shown).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 std::string in_line(const std::string& file, std::size_t line) {
   return file + ": line " + std::to_string(line);
 }

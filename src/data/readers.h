@@ -28,8 +28,6 @@ inline constexpr std::size_t kOptionLetters = 26;
 /// Throws kCorrupt "WHERE: expected EXPECTED, found FOUND".
 [[noreturn]] void fail_reading(const std::string& where, const std::string& expected,
                                const std::string& found);
-/// A text as a JSON string for a message; a long one is cut.
-[[nodiscard]] std::string in_quotes(std::string_view text);
 /// "FILE: line N"
 [[nodiscard]] std::string in_line(const std::string& file, std::size_t line);
 [[nodiscard]] bool is_blank(std::string_view text) noexcept;

@@ -11,6 +11,12 @@
 
 namespace deformer {
 
+bool Parameter::has_values() const {
+  const at::IntArrayRef strides = value.strides();
+  return value.numel() < 2 || std::any_of(strides.begin(), strides.end(),
+                                          [](std::int64_t stride) { return stride != 0; });
+}
+
 nn::Linear take_linear(const WeightScope& scope, std::int64_t in, std::int64_t out) {
   return {scope.take_linear("weight", {out, in}), scope.take("bias", {out}), scope.precision()};
 }

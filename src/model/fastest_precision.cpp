@@ -8,11 +8,11 @@
 #include <memory>
 #include <vector>
 
+#include "architecture/segment_layout.h"
 #include "base/stopwatch.h"
 #include "deformer/encoder.h"
 #include "deformer/tokenizer.h"
 #include "model/make_encoder.h"
-#include "model/segment_layout.h"
 #include "model/weights.h"
 #include "nn/placement.h"
 

@@ -1,8 +1,8 @@
 // Which arithmetic is the faster one here.
 #pragma once
 
-#include "deformer/device.h"
 #include "deformer/model_config.h"
+#include "deformer/runtime.h"
 
 namespace deformer {
 

@@ -11,19 +11,20 @@
 #include <utility>
 #include <vector>
 
+#include "architecture/architecture.h"
+#include "architecture/checkpoint.h"
+#include "architecture/config.h"
+#include "architecture/segment_layout.h"
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/quote.h"
 #include "deformer/encoder.h"
 #include "deformer/error.h"
-#include "model/architecture.h"
-#include "model/checkpoint.h"
-#include "model/config.h"
 #include "model/fastest_precision.h"
 #include "model/head.h"
 #include "model/make_encoder.h"
 #include "model/model_parts.h"
 #include "model/pooled_head.h"
-#include "model/segment_layout.h"
 #include "model/span_head.h"
 #include "model/weights.h"
 #include "nn/fp16_weight.h"
@@ -183,14 +184,14 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
                                          const LoadOptions& options) {
   return nn::guarded([&] {
     auto state = std::make_unique<State>();
-    state->runtime = {options.device, options.precision, options.threads, options.weights};
+    state->runtime = options.runtime;
     require_supported(state->runtime);
     state->config = load_config(model_dir, options);
     state->tokenizer = load_tokenizer(model_dir);
     const Checkpoint checkpoint = Checkpoint::open(model_dir, architecture_of(state->config));
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.checkpoint = checkpoint});
     require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
-    if (options.threads > 0) at::set_num_threads(options.threads);
+    if (options.runtime.threads > 0) at::set_num_threads(options.runtime.threads);
     state->runtime.precision = choose_precision(state->runtime, state->config);
     state->runtime.weights = choose_weights(state->runtime, &checkpoint);
     const c10::InferenceMode inference;
@@ -209,13 +210,13 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config,
                                            const RandomModelOptions& options) {
   return nn::guarded([&] {
     auto state = std::make_unique<State>();
-    state->runtime = {options.device, options.precision, options.threads, options.weights};
+    state->runtime = options.runtime;
     require_supported(state->runtime);
     validate(config);
     state->config = config;
     state->tokenizer = std::make_shared<const IdTokenizer>(config.vocab_size);
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.seed = options.seed});
-    if (options.threads > 0) at::set_num_threads(options.threads);
+    if (options.runtime.threads > 0) at::set_num_threads(options.runtime.threads);
     state->runtime.precision = choose_precision(state->runtime, config);
     state->runtime.weights = choose_weights(state->runtime, nullptr);
     const c10::InferenceMode inference;
@@ -310,8 +311,7 @@ std::optional<std::string> Model::find_non_finite_weight() const {
   for (const auto& [name, stored] : checkpoint.tensors()) {
     const auto fault = find_non_finite(weights.take(name, stored.view.shape));
     if (fault) {
-      return checkpoint.path().string() + ": tensor " + quoted_name(stored.view.name) + ": " +
-             *fault;
+      return checkpoint.path().string() + ": tensor " + in_quotes(stored.view.name) + ": " + *fault;
     }
   }
   return std::nullopt;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "architecture/architecture.h"
 #include "deformer/encoder.h"
-#include "model/architecture.h"
 #include "model/head.h"
 #include "model/weights.h"
 #include "nn/linear.h"

@@ -11,9 +11,11 @@
 #include <optional>
 #include <span>
 
+#include "architecture/architecture.h"
 #include "base/hash.h"
+#include "base/quote.h"
 #include "deformer/error.h"
-#include "model/int8_tensor.h"
+#include "format/int8_tensor.h"
 
 namespace deformer {
 namespace {
@@ -74,34 +76,34 @@ void require_representable(const at::Tensor& source, const at::Tensor& converted
                                                std::to_string(source.abs().max().item<double>()));
 }
 
-// Scales and values of a matrix in 8 bits, row by row.
-struct Int8Values {
-  at::Tensor scales;
-  at::Tensor values;
-};
+std::span<const float> row_of(const at::Tensor& matrix, std::int64_t row) {
+  const auto columns = static_cast<std::size_t>(matrix.size(1));
+  return {matrix.const_data_ptr<float>() + static_cast<std::size_t>(row) * columns, columns};
+}
 
-Int8Values quantize(const at::Tensor& weight, const std::string& where) {
-  const at::Tensor source = weight.to(at::kFloat).contiguous();
-  Int8Values result{at::empty({source.size(0)}, at::kFloat), at::empty(source.sizes(), at::kChar)};
-  const auto columns = static_cast<std::size_t>(source.size(1));
-  for (std::int64_t i = 0; i < source.size(0); ++i) {
-    const std::size_t first = static_cast<std::size_t>(i) * columns;
-    const std::span row(source.const_data_ptr<float>() + first, columns);
-    const float scale = int8_scale(row);
-    if (!std::isfinite(scale)) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  where + ": expected values that I8 can hold, found " + std::to_string(scale));
-    }
-    result.scales.mutable_data_ptr<float>()[i] = scale;
-    quantize_row(row, scale, {result.values.mutable_data_ptr<std::int8_t>() + first, columns});
+at::Tensor int8_scales(const at::Tensor& matrix, const std::string& where) {
+  at::Tensor scales = at::empty({matrix.size(0)}, at::kFloat);
+  for (std::int64_t i = 0; i < matrix.size(0); ++i) {
+    scales.mutable_data_ptr<float>()[i] = int8_scale(row_of(matrix, i), where);
   }
-  return result;
+  return scales;
+}
+
+at::Tensor int8_matrix(const at::Tensor& matrix, const std::string& where) {
+  at::Tensor values = at::empty(matrix.sizes(), at::kChar);
+  auto* row = values.mutable_data_ptr<std::int8_t>();
+  for (std::int64_t i = 0; i < matrix.size(0); ++i, row += matrix.size(1)) {
+    quantize_row(row_of(matrix, i), where, {row, static_cast<std::size_t>(matrix.size(1))});
+  }
+  return values;
 }
 
 at::Tensor values_to_save(const at::Tensor& weight, const SavedTensor& part,
                           const std::string& where) {
-  if (part.is_scale) return quantize(weight, where).scales;
-  if (part.spec.dtype == Dtype::kI8) return quantize(weight, where).values;
+  if (part.is_scale || part.spec.dtype == Dtype::kI8) {
+    const at::Tensor matrix = weight.to(at::kFloat).contiguous();
+    return part.is_scale ? int8_scales(matrix, where) : int8_matrix(matrix, where);
+  }
   const at::Tensor converted = weight.to(*floating_type(part.spec.dtype)).contiguous();
   require_representable(weight, converted, where, part.spec.dtype);
   return converted;
@@ -187,7 +189,7 @@ void WeightLoader::require_finite(const std::string& name, const at::Tensor& val
   const auto fault = find_non_finite(values);
   if (!fault) return;
   throw Error(ErrorCode::kCorrupt,
-              checkpoint_->path().string() + ": tensor " + quoted_name(name) + ": " + *fault);
+              checkpoint_->path().string() + ": tensor " + in_quotes(name) + ": " + *fault);
 }
 
 std::optional<std::string> find_non_finite(const at::Tensor& values) {
@@ -240,7 +242,7 @@ void write_checkpoint(const std::filesystem::path& model_dir, const NamedTensors
   std::vector<TensorSpec> weights;
   for (const auto& [name, tensor] : sorted) {
     if (!tensor.defined() || !tensor.is_floating_point()) {
-      throw Error(ErrorCode::kInvalidArgument, path.string() + ": tensor " + quoted_name(name) +
+      throw Error(ErrorCode::kInvalidArgument, path.string() + ": tensor " + in_quotes(name) +
                                                    ": expected a floating-point tensor");
     }
     weights.push_back({name, dtype, tensor.sizes().vec()});
@@ -251,7 +253,7 @@ void write_checkpoint(const std::filesystem::path& model_dir, const NamedTensors
   SafetensorsWriter writer(path, specs, {{"format", "pt"}});
   for (const SavedTensor& part : saved) {
     const auto& [name, tensor] = sorted[part.weight];
-    const std::string where = path.string() + ": tensor " + quoted_name(name);
+    const std::string where = path.string() + ": tensor " + in_quotes(name);
     const at::Tensor values = values_to_save(tensor.detach().to(at::kCPU), part, where);
     writer.append({static_cast<const std::byte*>(values.const_data_ptr()),
                    static_cast<std::size_t>(values.nbytes())});

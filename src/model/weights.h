@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "deformer/device.h"
-#include "model/checkpoint.h"
-#include "model/name_list.h"
+#include "architecture/checkpoint.h"
+#include "deformer/runtime.h"
+#include "format/name_list.h"
 #include "nn/placement.h"
 
 namespace deformer {

@@ -3,7 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "deformer/model_config.h"
+#include "deformer/types.h"
 
 namespace deformer::nn {
 

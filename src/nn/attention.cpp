@@ -3,11 +3,14 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
+#include <string>
 #include <tuple>
 #include <vector>
 
 #include "base/check.h"
+#include "deformer/error.h"
 #include "nn/attention_type.h"
 #include "nn/gradient.h"
 #include "nn/transfer.h"
@@ -73,6 +76,11 @@ Sequences::Sequences(Offsets offsets, const at::Device& device) : offsets_(offse
     longest_ = std::max(longest_, offsets[i + 1] - offsets[i]);
   }
   if (device.is_cpu()) return;
+  // The kernel of the GPU counts in 32 bits.
+  if (offsets.back() > std::numeric_limits<std::int32_t>::max()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "batch: expected fewer than 2^31 rows, found " + std::to_string(offsets.back()));
+  }
   const std::vector<std::int32_t> narrow(offsets.begin(), offsets.end());
   on_device_ = to_device(at::tensor(narrow, at::kInt), device);
 }

@@ -5,30 +5,17 @@
 #include <cmath>
 
 #include "base/processor.h"
-
-// The loops are written once and compiled for several instruction sets; the compiler vectorises
-// them.
-#define DEFORMER_INLINE [[gnu::always_inline]] inline
+#include "base/vector_loops.h"
 
 namespace deformer::nn {
 namespace {
-
-// Bits of |value|: as integers they order like the values, NaN above all. (A maximum of floats
-// would not be vectorised, because of NaN.)
-DEFORMER_INLINE float largest_absolute(const float* row, std::size_t columns) {
-  std::uint32_t largest = 0;
-  for (std::size_t i = 0; i < columns; ++i) {
-    largest = std::max(largest, std::bit_cast<std::uint32_t>(row[i]) & 0x7FFFFFFFU);
-  }
-  return std::bit_cast<float>(largest);
-}
 
 DEFORMER_INLINE void quantize_all(const float* input, std::size_t rows, std::size_t columns,
                                   std::size_t stride, std::uint8_t* output, float* scales) {
   for (std::size_t i = 0; i < rows; ++i) {
     const float* row = input + i * stride;
     std::uint8_t* out = output + i * columns;
-    const float largest = largest_absolute(row, columns);
+    const float largest = largest_magnitude(row, columns);
     scales[i] = largest / 127.0F;
     // Not finite: 1 / infinity = 0 gives zeros, and the scale carries the news.
     const bool usable = largest > 0 && largest <= 3.0e38F && scales[i] > 1e-36F;
@@ -124,29 +111,25 @@ DEFORMER_INLINE void finish_all(float* output, const float* values, std::size_t 
   }
 }
 
-#if defined(__x86_64__)
+#if DEFORMER_X86
 
-// The instruction sets of has_avx2() and has_avx512().
-[[gnu::target("avx2,fma")]] void quantize_avx2(const float* input, std::size_t rows,
-                                               std::size_t columns, std::size_t stride,
-                                               std::uint8_t* output, float* scales) {
+DEFORMER_AVX2 void quantize_avx2(const float* input, std::size_t rows, std::size_t columns,
+                                 std::size_t stride, std::uint8_t* output, float* scales) {
   quantize_all(input, rows, columns, stride, output, scales);
 }
 
-[[gnu::target("avx2,fma")]] void finish_avx2(float* output, const float* values, std::size_t rows,
-                                             std::size_t columns, const RowFinish& finish) {
+DEFORMER_AVX2 void finish_avx2(float* output, const float* values, std::size_t rows,
+                               std::size_t columns, const RowFinish& finish) {
   finish_all(output, values, rows, columns, finish);
 }
 
-[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,fma")]] void quantize_avx512(
-    const float* input, std::size_t rows, std::size_t columns, std::size_t stride,
-    std::uint8_t* output, float* scales) {
+DEFORMER_AVX512 void quantize_avx512(const float* input, std::size_t rows, std::size_t columns,
+                                     std::size_t stride, std::uint8_t* output, float* scales) {
   quantize_all(input, rows, columns, stride, output, scales);
 }
 
-[[gnu::target("avx512f,avx512bw,avx512dq,avx512vl,fma")]] void finish_avx512(
-    float* output, const float* values, std::size_t rows, std::size_t columns,
-    const RowFinish& finish) {
+DEFORMER_AVX512 void finish_avx512(float* output, const float* values, std::size_t rows,
+                                   std::size_t columns, const RowFinish& finish) {
   finish_all(output, values, rows, columns, finish);
 }
 
@@ -156,7 +139,7 @@ DEFORMER_INLINE void finish_all(float* output, const float* values, std::size_t 
 
 void quantize_rows(const float* input, std::size_t rows, std::size_t columns, std::size_t stride,
                    std::uint8_t* output, float* scales) {
-#if defined(__x86_64__)
+#if DEFORMER_X86
   if (has_avx512()) return quantize_avx512(input, rows, columns, stride, output, scales);
   if (has_avx2()) return quantize_avx2(input, rows, columns, stride, output, scales);
 #endif
@@ -169,7 +152,7 @@ void finish_rows(float* values, std::size_t rows, std::size_t columns, const Row
 
 void finish_rows_to(float* output, const float* values, std::size_t rows, std::size_t columns,
                     const RowFinish& finish) {
-#if defined(__x86_64__)
+#if DEFORMER_X86
   if (has_avx512()) return finish_avx512(output, values, rows, columns, finish);
   if (has_avx2()) return finish_avx2(output, values, rows, columns, finish);
 #endif

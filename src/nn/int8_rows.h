@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "deformer/model_config.h"
+#include "deformer/types.h"
 
 namespace deformer::nn {
 

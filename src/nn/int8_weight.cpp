@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <optional>
 
+#include "base/processor.h"
 #include "nn/int8_rows.h"
 #include "nn/operation.h"
 #include "nn/row_count.h"
@@ -56,12 +57,7 @@ bool has_int8() {
 }
 
 int largest_int8_weight() {
-#if defined(__x86_64__)
-  static const bool vnni = __builtin_cpu_supports("avx512vnni") > 0;
-  return vnni ? 127 : 64;
-#else
-  return 127;
-#endif
+  return adds_int8_products_whole() ? 127 : 64;
 }
 
 Int8Weight::Int8Weight(const at::Tensor& weight) : in_(weight.size(1)), out_(weight.size(0)) {

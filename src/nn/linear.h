@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "deformer/device.h"
-#include "deformer/model_config.h"
+#include "deformer/runtime.h"
+#include "deformer/types.h"
 #include "nn/product_choice.h"
 
 namespace deformer::nn {

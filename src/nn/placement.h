@@ -4,7 +4,7 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
-#include "deformer/device.h"
+#include "deformer/runtime.h"
 
 namespace deformer::nn {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "deformer/model_config.h"
+#include "deformer/types.h"
 
 namespace deformer::nn {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "deformer/device.h"
+#include "deformer/runtime.h"
 #include "nn/plain_product.h"
 #include "nn/product.h"
 

@@ -12,7 +12,7 @@
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
 #include "deformer/span_qa.h"
-#include "deformer/task.h"
+#include "deformer/types.h"
 
 namespace deformer::serve {
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "serve/handlers.h"
+#include "serve/metrics.h"
 
 namespace deformer::serve {
 namespace {

@@ -15,7 +15,6 @@
 #include "serve/api_error.h"
 #include "serve/api_keys.h"
 #include "serve/exchange.h"
-#include "serve/metrics.h"
 #include "serve/request_json.h"
 
 namespace deformer::serve {
@@ -32,6 +31,7 @@ struct ApiOptions {
 enum class BodyKind : std::uint8_t { kNone, kJson, kJsonOrLines, kLines };
 
 class Api;
+class Metrics;
 struct Route;
 
 /// What a route's handler gets.

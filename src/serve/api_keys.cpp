@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 
-#include "deformer/error.h"
+#include "base/system_error.h"
 #include "serve/message.h"
 
 namespace deformer::serve {
@@ -27,11 +26,7 @@ std::array<unsigned char, 32> digest_of(std::string_view key) {
 
 ApiKeys ApiKeys::load(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    const int error = errno;
-    throw Error(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-                path.string() + ": cannot open: " + std::strerror(error));
-  }
+  if (!file) throw_system_error(path.string(), "open", errno);
   std::ostringstream text;
   text << file.rdbuf();
   return parse(text.str(), path.string());

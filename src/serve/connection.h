@@ -9,11 +9,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include "serve/api.h"
-#include "serve/log.h"
-#include "serve/server.h"
-
 namespace deformer::serve {
+
+class Api;
+class Log;
+class Metrics;
+struct ServerOptions;
 
 /// What the server asks of a connection; safe for concurrent calls.
 class Connection {

@@ -20,9 +20,13 @@
 #include <utility>
 #include <vector>
 
+#include "serve/api.h"
 #include "serve/connection.h"
 #include "serve/http_exchange.h"
 #include "serve/http_head.h"
+#include "serve/log.h"
+#include "serve/metrics.h"
+#include "serve/server.h"
 
 namespace deformer::serve {
 

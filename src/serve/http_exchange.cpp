@@ -9,7 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "serve/api.h"
 #include "serve/connection.h"
+#include "serve/log.h"
+#include "serve/metrics.h"
+#include "serve/server.h"
 
 namespace deformer::serve {
 namespace {

@@ -3,6 +3,9 @@
 #include <optional>
 #include <string>
 
+#include "serve/api.h"
+#include "serve/server.h"
+
 namespace deformer::serve {
 
 namespace http = boost::beast::http;

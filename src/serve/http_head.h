@@ -4,12 +4,13 @@
 #include <boost/beast/http.hpp>
 #include <string>
 
-#include "serve/api.h"
 #include "serve/api_error.h"
 #include "serve/message.h"
-#include "serve/server.h"
 
 namespace deformer::serve {
+
+struct ApiOptions;
+struct ServerOptions;
 
 /// All but the body.
 [[nodiscard]] Request head_of(

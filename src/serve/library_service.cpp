@@ -8,8 +8,10 @@
 #include <string>
 #include <utility>
 
-#include "deformer/content_id.h"
 #include "deformer/error.h"
+#include "deformer/model.h"
+#include "deformer/passage_encoder.h"
+#include "deformer/passage_store.h"
 #include "serve/job_queue.h"
 
 namespace deformer::serve {

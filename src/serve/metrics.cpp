@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "deformer/version.h"
+#include "deformer/runtime.h"
 
 namespace deformer::serve {
 namespace {

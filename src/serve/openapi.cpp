@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "deformer/version.h"
+#include "deformer/runtime.h"
 
 namespace deformer::serve {
 namespace {

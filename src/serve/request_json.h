@@ -10,7 +10,7 @@
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
 #include "deformer/span_qa.h"
-#include "deformer/task.h"
+#include "deformer/types.h"
 #include "serve/answer_service.h"
 
 namespace deformer::serve {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "deformer/dataset.h"
-#include "deformer/version.h"
+#include "deformer/runtime.h"
 #include "serve/answer_json.h"
 
 namespace deformer::serve {

@@ -19,7 +19,10 @@
 #include <vector>
 
 #include "deformer/error.h"
+#include "serve/api.h"
 #include "serve/connection.h"
+#include "serve/log.h"
+#include "serve/metrics.h"
 
 namespace deformer::serve {
 namespace {

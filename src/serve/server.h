@@ -7,10 +7,11 @@
 #include <memory>
 #include <string>
 
-#include "serve/api.h"
-#include "serve/log.h"
-
 namespace deformer::serve {
+
+struct ApiOptions;
+class AnswerService;
+class Log;
 
 struct ServerOptions {
   std::string address = "127.0.0.1";  ///< an IPv4 or IPv6 address

@@ -1,4 +1,5 @@
 #include "serve/handlers.h"
+#include "serve/metrics.h"
 #include "serve/openapi.h"
 #include "serve/page.h"
 #include "serve/response_json.h"

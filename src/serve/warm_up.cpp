@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "deformer/model.h"
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
 #include "deformer/span_qa.h"

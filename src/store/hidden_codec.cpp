@@ -10,13 +10,12 @@
 #include <string>
 
 #include "base/half.h"
+#include "base/processor.h"
+#include "base/vector_loops.h"
 #include "deformer/error.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define DEFORMER_X86_DISPATCH 1
+#if DEFORMER_X86
 #include <immintrin.h>
-#else
-#define DEFORMER_X86_DISPATCH 0
 #endif
 
 namespace deformer {
@@ -72,23 +71,13 @@ MutableStates allocate(std::size_t rows, std::size_t hidden_size, HiddenCodec co
   return states;
 }
 
-// The loops stand in always-inlined functions: each processor level compiles them for itself.
-[[gnu::always_inline]] inline void int8_to_float_loop(const std::int8_t* in, float scale,
-                                                      std::size_t count, float* out) {
+DEFORMER_INLINE void int8_to_float_loop(const std::int8_t* in, float scale, std::size_t count,
+                                        float* out) {
   for (std::size_t i = 0; i < count; ++i) out[i] = scale * static_cast<float>(in[i]);
 }
 
-[[gnu::always_inline]] inline float largest_magnitude_loop(const float* in, std::size_t count) {
-  // As integers magnitudes compare alike, and an integer maximum needs no NaN rules.
-  std::uint32_t largest = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    largest = std::max(largest, std::bit_cast<std::uint32_t>(in[i]) & 0x7fffffffU);
-  }
-  return std::bit_cast<float>(largest);
-}
-
-[[gnu::always_inline]] inline void float_to_int8_loop(const float* in, float scale,
-                                                      std::size_t count, std::int8_t* out) {
+DEFORMER_INLINE void float_to_int8_loop(const float* in, float scale, std::size_t count,
+                                        std::int8_t* out) {
   // Adding 1.5 * 2^23 leaves no bit behind the point: the sum is rounded to nearest even.
   constexpr float kRound = 12582912.0F;
   for (std::size_t i = 0; i < count; ++i) {
@@ -97,23 +86,20 @@ MutableStates allocate(std::size_t rows, std::size_t hidden_size, HiddenCodec co
   }
 }
 
-[[gnu::always_inline]] inline void float_to_half_loop(const float* in, std::size_t count,
-                                                      std::uint16_t* out) {
+DEFORMER_INLINE void float_to_half_loop(const float* in, std::size_t count, std::uint16_t* out) {
   for (std::size_t i = 0; i < count; ++i) {
     out[i] = float_to_half(std::clamp(in[i], -kHalfMax, kHalfMax));
   }
 }
 
-[[gnu::always_inline]] inline void half_to_float_loop(const std::uint16_t* in, std::size_t count,
-                                                      float* out) {
+DEFORMER_INLINE void half_to_float_loop(const std::uint16_t* in, std::size_t count, float* out) {
   for (std::size_t i = 0; i < count; ++i) out[i] = half_to_float(in[i]);
 }
 
 // Infinity and NaN have magnitudes above all others, in integers: no compiler flag can reason that
 // away. `Bits` is signed, since processors of old compare nothing else.
 template <typename Bits>
-[[gnu::always_inline]] inline bool is_finite_loop(const std::byte* in, std::size_t count,
-                                                  Bits infinity) {
+DEFORMER_INLINE bool is_finite_loop(const std::byte* in, std::size_t count, Bits infinity) {
   Bits largest = 0;
   for (std::size_t i = 0; i < count; ++i) {
     Bits bits;
@@ -146,7 +132,7 @@ constexpr Kernels kPortable{
     [](const std::uint16_t* in, std::size_t count, float* out) {
       half_to_float_loop(in, count, out);
     },
-    [](const float* in, std::size_t count) { return largest_magnitude_loop(in, count); },
+    [](const float* in, std::size_t count) { return largest_magnitude(in, count); },
     [](const float* in, float scale, std::size_t count, std::int8_t* out) {
       float_to_int8_loop(in, scale, count, out);
     },
@@ -155,8 +141,7 @@ constexpr Kernels kPortable{
     },
 };
 
-#if DEFORMER_X86_DISPATCH
-#define DEFORMER_AVX2 [[gnu::target("avx2,f16c")]]
+#if DEFORMER_X86
 
 DEFORMER_AVX2 bool is_finite_avx2(const std::byte* in, std::size_t count) {
   return is_finite_loop(in, count, kInfinity);
@@ -172,7 +157,7 @@ DEFORMER_AVX2 void int8_to_float_avx2(const std::int8_t* in, float scale, std::s
 }
 
 DEFORMER_AVX2 float largest_magnitude_avx2(const float* in, std::size_t count) {
-  return largest_magnitude_loop(in, count);
+  return largest_magnitude(in, count);
 }
 
 DEFORMER_AVX2 void float_to_int8_avx2(const float* in, float scale, std::size_t count,
@@ -208,9 +193,8 @@ constexpr Kernels kAvx2{is_finite_avx2,     is_finite_half_avx2,    int8_to_floa
 #endif
 
 const Kernels& kernels() noexcept {
-#if DEFORMER_X86_DISPATCH
-  // Every processor with AVX2 has F16C, which is older.
-  if (__builtin_cpu_supports("avx2")) return kAvx2;
+#if DEFORMER_X86
+  if (has_avx2()) return kAvx2;
 #endif
   return kPortable;
 }

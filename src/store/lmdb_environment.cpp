@@ -12,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/system_error.h"
 #include "deformer/error.h"
 #include "store/writer_lock.h"
 
@@ -44,10 +45,6 @@ ErrorCode code_of(int code) {
     case MDB_MAP_FULL:
     case MDB_TXN_FULL:
     case MDB_READERS_FULL:
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-    case ENOMEM:
       return ErrorCode::kResourceExhausted;
     case MDB_CORRUPTED:
     case MDB_PAGE_NOTFOUND:
@@ -56,10 +53,8 @@ ErrorCode code_of(int code) {
     case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
       return ErrorCode::kIncompatible;
-    case ENOENT:
-      return ErrorCode::kNotFound;
     default:
-      return ErrorCode::kIo;
+      return error_code_of(code);
   }
 }
 

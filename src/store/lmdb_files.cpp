@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 
+#include "base/system_error.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -48,9 +49,7 @@ void make_file(const fs::path& path, std::size_t bytes) {
   const int error = errno;
   if (descriptor >= 0) ::close(descriptor);
   if (!failed) return;
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kIo,
-              path.string() + ": cannot create: " + std::strerror(error));
+  throw_system_error(path.string(), "create", error);
 }
 
 }  // namespace

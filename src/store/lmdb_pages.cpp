@@ -9,6 +9,7 @@
 #include <cstring>
 #include <span>
 
+#include "base/system_error.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -81,7 +82,7 @@ std::size_t read_at(int descriptor, const std::string& name, std::uint64_t at,
         ::pread(descriptor, out.data() + done, out.size() - done, static_cast<off_t>(at + done));
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
-      throw Error(ErrorCode::kIo, name + ": cannot read the store: " + std::strerror(errno));
+      throw_system_error(name, "read the store", errno);
     }
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
@@ -92,7 +93,7 @@ std::size_t read_at(int descriptor, const std::string& name, std::uint64_t at,
 std::uint64_t length_of(int descriptor, const std::string& name) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) {
-    throw Error(ErrorCode::kIo, name + ": cannot stat the store: " + std::strerror(errno));
+    throw_system_error(name, "stat the store", errno);
   }
   return static_cast<std::uint64_t>(status.st_size);
 }

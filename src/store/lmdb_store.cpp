@@ -1,5 +1,6 @@
 #include "store/lmdb_store.h"
 
+#include "base/quote.h"
 #include "deformer/error.h"
 #include "store/passage_check.h"
 #include "store/record.h"
@@ -35,7 +36,7 @@ LmdbPassageStore::LmdbPassageStore(const std::filesystem::path& directory,
 }
 
 std::string LmdbPassageStore::where(const std::string& id) const {
-  return environment_->name() + ": passage " + quote_id(id);
+  return environment_->name() + ": passage " + in_quotes(id);
 }
 
 std::optional<std::span<const std::byte>> LmdbPassageStore::find(const LmdbSnapshot& snapshot,

@@ -1,8 +1,9 @@
 #include <algorithm>
 
 #include "base/guard.h"
+#include "base/quote.h"
 #include "deformer/error.h"
-#include "deformer/store_maintenance.h"
+#include "deformer/passage_store.h"
 #include "store/passage_check.h"
 #include "store/record.h"
 #include "store/store_entry.h"
@@ -26,7 +27,7 @@ void for_each_group(const PassageStore& store, std::size_t group, Visit&& visit)
     // A store of the caller's own may list in circles.
     if (page.size() > kIdsOfPage || (more && page.back() == after)) {
       throw Error(ErrorCode::kCorrupt,
-                  "store: its list of ids does not go on after " + quote_id(after));
+                  "store: its list of ids does not go on after " + in_quotes(after));
     }
     for (std::size_t begin = 0; begin < page.size(); begin += group) {
       const std::size_t count = std::min(group, page.size() - begin);

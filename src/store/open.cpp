@@ -1,6 +1,7 @@
 #include <optional>
 
 #include "base/guard.h"
+#include "base/quote.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "store/guarded_store.h"
@@ -40,7 +41,7 @@ std::unique_ptr<PassageStore> open_by_scheme(std::string_view uri,
                                              const std::optional<Fingerprint>& fingerprint) {
   const std::size_t colon = uri.find(':');
   if (colon == std::string_view::npos) {
-    fail(std::string("expected ") + kForms + ", found " + quote_id(uri));
+    fail(std::string("expected ") + kForms + ", found " + in_quotes(uri));
   }
   const std::string_view scheme = uri.substr(0, colon);
   const std::string_view rest = uri.substr(colon + 1);
@@ -55,7 +56,7 @@ std::unique_ptr<PassageStore> open_by_scheme(std::string_view uri,
                 "through a tunnel or a private network");
   }
   // Only the scheme is shown: what follows may hold a password.
-  fail(std::string("expected ") + kForms + ", found the scheme " + quote_id(scheme));
+  fail(std::string("expected ") + kForms + ", found the scheme " + in_quotes(scheme));
 }
 
 std::shared_ptr<PassageStore> open(std::string_view uri,

@@ -3,6 +3,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "base/quote.h"
 #include "deformer/error.h"
 #include "store/hidden_codec.h"
 
@@ -10,7 +11,7 @@ namespace deformer {
 namespace {
 
 [[noreturn]] void fail(const EncodedPassage& passage, const std::string& message) {
-  throw Error(ErrorCode::kInvalidArgument, "passage " + quote_id(passage.id) + ": " + message);
+  throw Error(ErrorCode::kInvalidArgument, "passage " + in_quotes(passage.id) + ": " + message);
 }
 
 std::string range(std::uint64_t begin, std::uint64_t end) {
@@ -62,21 +63,6 @@ void validate_projections(const EncodedPassage& passage) {
 }
 
 }  // namespace
-
-std::string quote_id(std::string_view id) {
-  constexpr std::size_t kShown = 80;
-  constexpr const char* kDigits = "0123456789abcdef";
-  std::string quoted = "\"";
-  for (const char c : id.substr(0, kShown)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f || c == '"' || c == '\\') {
-      quoted += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + (id.size() > kShown ? "...\"" : "\"");
-}
 
 std::optional<std::string> find_window_fault(std::span<const Window> windows,
                                              std::size_t num_tokens) {
@@ -163,8 +149,8 @@ void check_found(std::span<const std::string> ids,
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (!found[i]) continue;
     if (found[i]->id != ids[i]) {
-      throw Error(ErrorCode::kCorrupt, "store: expected passage " + quote_id(ids[i]) +
-                                           ", found passage " + quote_id(found[i]->id));
+      throw Error(ErrorCode::kCorrupt, "store: expected passage " + in_quotes(ids[i]) +
+                                           ", found passage " + in_quotes(found[i]->id));
     }
     try {
       validate_passage(*found[i]);

@@ -16,9 +16,6 @@ namespace deformer {
 inline constexpr std::size_t kMaxIdBytes = 500;
 inline constexpr std::size_t kMaxHiddenSize = std::size_t{1} << 20;
 
-/// `"p1"`, fit for a one-line message: unprintable bytes as \xNN, a long id cut.
-[[nodiscard]] std::string quote_id(std::string_view id);
-
 /// Whether the id can be a key at all; others are never present.
 [[nodiscard]] inline bool is_valid_id(std::string_view id) noexcept {
   return !id.empty() && id.size() <= kMaxIdBytes;

@@ -4,32 +4,11 @@
 #include <charconv>
 
 #include "base/hash.h"
+#include "base/quote.h"
 #include "deformer/error.h"
 #include "store/passage_check.h"
 
 namespace deformer {
-namespace {
-
-constexpr std::size_t kHexDigits = 16;
-
-std::string to_hex(std::uint64_t value) {
-  constexpr const char* kDigits = "0123456789abcdef";
-  std::string text(kHexDigits, '0');
-  for (std::size_t i = 0; i < kHexDigits; ++i) text[i] = kDigits[value >> (60 - 4 * i) & 15];
-  return text;
-}
-
-std::optional<std::uint64_t> parse_hex(std::string_view digits) {
-  std::uint64_t value = 0;
-  const char* end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, value, 16);
-  // One spelling only: from_chars would take capitals too.
-  if (parsed.ec != std::errc() || parsed.ptr != end || to_hex(value) != digits) return std::nullopt;
-  return value;
-}
-
-}  // namespace
-
 std::string to_string(HiddenCodec codec) {
   switch (codec) {
     case HiddenCodec::kFp32:
@@ -47,7 +26,7 @@ HiddenCodec parse_hidden_codec(std::string_view name) {
   if (name == "fp16") return HiddenCodec::kFp16;
   if (name == "int8") return HiddenCodec::kInt8;
   throw Error(ErrorCode::kInvalidArgument,
-              "codec: expected fp32, fp16 or int8, found " + quote_id(name));
+              "codec: expected fp32, fp16 or int8, found " + in_quotes(name));
 }
 
 std::size_t value_bytes(HiddenCodec codec) noexcept {
@@ -60,20 +39,6 @@ std::size_t value_bytes(HiddenCodec codec) noexcept {
       break;
   }
   return 1;
-}
-
-std::string to_string(const Fingerprint& fingerprint) {
-  return to_hex(fingerprint.high) + to_hex(fingerprint.low);
-}
-
-Fingerprint parse_fingerprint(std::string_view text) {
-  if (text.size() == 2 * kHexDigits) {
-    const auto high = parse_hex(text.substr(0, kHexDigits));
-    const auto low = parse_hex(text.substr(kHexDigits));
-    if (high && low) return {*high, *low};
-  }
-  throw Error(ErrorCode::kInvalidArgument,
-              "fingerprint: expected 32 lower-case hexadecimal digits, found " + quote_id(text));
 }
 
 std::vector<std::optional<PassageHashes>> PassageStore::hashes(

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/quote.h"
 #include "deformer/error.h"
 #include "store/hidden_codec.h"
 #include "store/passage_check.h"
@@ -45,7 +46,7 @@ static_assert(sizeof(Header) == kRecordHeaderBytes);
 static_assert(sizeof(Window) == 8);
 
 // Offsets of the two sections of a matrix, and its rows.
-struct MatrixLayout {
+struct MatrixPlace {
   std::uint64_t rows = 0;
   std::uint64_t values = 0;
   std::uint64_t values_end = 0;
@@ -55,14 +56,14 @@ struct MatrixLayout {
 
 // Offsets of the sections. In 64 bits nothing here can overflow before it exceeds a record's size:
 // the factors are checked one by one.
-struct Layout {
+struct RecordPlaces {
   std::uint64_t id = kRecordHeaderBytes;
   std::uint64_t text = 0;
   std::uint64_t windows = 0;
   std::uint64_t spans = 0;
   std::uint64_t spans_end = 0;
-  MatrixLayout hidden;
-  MatrixLayout projections;  // without rows it takes no place, not even padding
+  MatrixPlace hidden;
+  MatrixPlace projections;  // without rows it takes no place, not even padding
   std::uint64_t checksum = 0;
   std::uint64_t end = 0;
 };
@@ -73,15 +74,15 @@ constexpr std::uint64_t round_up(std::uint64_t offset, std::uint64_t multiple) {
 
 // A matrix of so many rows that follows what ends at `begin`. Nothing when its size does not fit in
 // 62 bits.
-std::optional<MatrixLayout> matrix_after(std::uint64_t begin, const Header& header,
-                                         std::uint64_t rows) {
+std::optional<MatrixPlace> matrix_after(std::uint64_t begin, const Header& header,
+                                        std::uint64_t rows) {
   const auto codec = static_cast<HiddenCodec>(header.codec);
   std::uint64_t bytes = 0;
   if (__builtin_mul_overflow(rows, header.hidden_size * value_bytes(codec), &bytes) ||
       bytes > std::uint64_t{1} << 62) {
     return std::nullopt;
   }
-  MatrixLayout matrix;
+  MatrixPlace matrix;
   matrix.rows = rows;
   matrix.values = round_up(begin, kVectorAlignment);
   matrix.values_end = matrix.values + bytes;
@@ -91,26 +92,26 @@ std::optional<MatrixLayout> matrix_after(std::uint64_t begin, const Header& head
 }
 
 // Nothing when the size does not fit in 63 bits.
-std::optional<Layout> layout_of(const Header& header, std::uint64_t rows) {
-  Layout layout;
-  layout.text = layout.id + header.id_bytes;
-  layout.windows = layout.text + header.text_bytes;
-  layout.spans = layout.windows + std::uint64_t{header.num_windows} * sizeof(Window);
-  layout.spans_end = layout.spans + header.spans_bytes;
-  const auto hidden = matrix_after(layout.spans_end, header, rows);
+std::optional<RecordPlaces> places_of(const Header& header, std::uint64_t rows) {
+  RecordPlaces places;
+  places.text = places.id + header.id_bytes;
+  places.windows = places.text + header.text_bytes;
+  places.spans = places.windows + std::uint64_t{header.num_windows} * sizeof(Window);
+  places.spans_end = places.spans + header.spans_bytes;
+  const auto hidden = matrix_after(places.spans_end, header, rows);
   if (!hidden) return std::nullopt;
-  layout.hidden = *hidden;
-  std::uint64_t end = layout.hidden.scales_end;
-  layout.projections = {0, end, end, end, end};
+  places.hidden = *hidden;
+  std::uint64_t end = places.hidden.scales_end;
+  places.projections = {0, end, end, end, end};
   if (header.projection_hash != 0) {
     const auto projections = matrix_after(end, header, kProjectionsPerRow * rows);
     if (!projections) return std::nullopt;
-    layout.projections = *projections;
-    end = layout.projections.scales_end;
+    places.projections = *projections;
+    end = places.projections.scales_end;
   }
-  layout.checksum = round_up(end, kChecksumBytes);
-  layout.end = layout.checksum + kChecksumBytes;
-  return layout;
+  places.checksum = round_up(end, kChecksumBytes);
+  places.end = places.checksum + kChecksumBytes;
+  return places;
 }
 
 Header header_of(const EncodedPassage& passage, std::size_t spans_bytes,
@@ -157,14 +158,14 @@ class RecordReader {
   }
   void read_windows();
   [[nodiscard]] std::vector<ByteSpan> spans() const;
-  [[nodiscard]] HiddenStates matrix(const MatrixLayout& layout,
+  [[nodiscard]] HiddenStates matrix(const MatrixPlace& place,
                                     std::shared_ptr<const void> owner) const;
-  void check_scales(const MatrixLayout& layout) const;
+  void check_scales(const MatrixPlace& place) const;
 
   std::span<const std::byte> bytes_;
   std::string_view where_;
   Header header_;
-  Layout layout_;
+  RecordPlaces places_;
   std::vector<Window> windows_;
   std::uint64_t rows_ = 0;
 };
@@ -220,18 +221,18 @@ void RecordReader::read_windows() {
 
 void RecordReader::read_layout() {
   read_windows();
-  const auto layout = layout_of(header_, rows_);
-  if (!layout || layout->end != bytes_.size()) {
+  const auto places = places_of(header_, rows_);
+  if (!places || places->end != bytes_.size()) {
     fail("the record is damaged: its sections do not fill its " + std::to_string(bytes_.size()) +
          " bytes");
   }
-  layout_ = *layout;
+  places_ = *places;
 }
 
 void RecordReader::check_checksum() const {
   std::uint64_t expected = 0;
-  std::memcpy(&expected, bytes_.data() + layout_.checksum, sizeof expected);
-  if (kChecksumsCount && hash64(bytes_.first(layout_.checksum)) != expected) {
+  std::memcpy(&expected, bytes_.data() + places_.checksum, sizeof expected);
+  if (kChecksumsCount && hash64(bytes_.first(places_.checksum)) != expected) {
     fail("the record is damaged: its checksum does not match");
   }
 }
@@ -245,22 +246,23 @@ void RecordReader::require_zeros(std::uint64_t begin, std::uint64_t end) const {
 }
 
 void RecordReader::check_padding() const {
-  require_zeros(layout_.spans_end, layout_.hidden.values);
-  require_zeros(layout_.hidden.values_end, layout_.hidden.scales);
-  require_zeros(layout_.hidden.scales_end, layout_.projections.values);
-  require_zeros(layout_.projections.values_end, layout_.projections.scales);
-  require_zeros(layout_.projections.scales_end, layout_.checksum);
+  require_zeros(places_.spans_end, places_.hidden.values);
+  require_zeros(places_.hidden.values_end, places_.hidden.scales);
+  require_zeros(places_.hidden.scales_end, places_.projections.values);
+  require_zeros(places_.projections.values_end, places_.projections.scales);
+  require_zeros(places_.projections.scales_end, places_.checksum);
 }
 
 std::vector<ByteSpan> RecordReader::spans() const {
-  auto spans = decode_spans(bytes_.subspan(layout_.spans, header_.spans_bytes), header_.num_tokens);
+  auto spans =
+      decode_token_spans(bytes_.subspan(places_.spans, header_.spans_bytes), header_.num_tokens);
   if (!spans) fail("expected the spans of " + std::to_string(header_.num_tokens) + " tokens");
   if (const auto fault = find_span_fault(*spans, header_.text_bytes)) fail(*fault);
   return std::move(*spans);
 }
 
-void RecordReader::check_scales(const MatrixLayout& layout) const {
-  for (std::uint64_t at = layout.scales; at < layout.scales_end; at += sizeof(float)) {
+void RecordReader::check_scales(const MatrixPlace& place) const {
+  for (std::uint64_t at = place.scales; at < place.scales_end; at += sizeof(float)) {
     std::uint32_t bits = 0;
     std::memcpy(&bits, bytes_.data() + at, sizeof bits);
     // Positive and finite in one comparison: sign and an exponent of all ones make it greater.
@@ -268,27 +270,27 @@ void RecordReader::check_scales(const MatrixLayout& layout) const {
   }
 }
 
-HiddenStates RecordReader::matrix(const MatrixLayout& layout,
+HiddenStates RecordReader::matrix(const MatrixPlace& place,
                                   std::shared_ptr<const void> owner) const {
-  const std::byte* values = bytes_.data() + layout.values;
-  const std::size_t num_scales = (layout.scales_end - layout.scales) / sizeof(float);
+  const std::byte* values = bytes_.data() + place.values;
+  const std::size_t num_scales = (place.scales_end - place.scales) / sizeof(float);
   HiddenStates states{.codec = static_cast<HiddenCodec>(header_.codec),
-                      .rows = layout.rows,
+                      .rows = place.rows,
                       .hidden_size = header_.hidden_size,
-                      .values = {values, layout.values_end - layout.values},
+                      .values = {values, place.values_end - place.values},
                       .scales = {},
                       .owner = std::move(owner)};
   if (reinterpret_cast<std::uintptr_t>(values) % alignof(float) == 0) {
-    states.scales = {reinterpret_cast<const float*>(bytes_.data() + layout.scales), num_scales};
+    states.scales = {reinterpret_cast<const float*>(bytes_.data() + place.scales), num_scales};
     return states;
   }
   // The scales follow the values, so one copy moves both to an aligned place.
-  const std::size_t size = layout.scales_end - layout.values;
+  const std::size_t size = place.scales_end - place.values;
   auto copy = std::make_shared<std::vector<float>>((size + sizeof(float) - 1) / sizeof(float));
   if (size > 0) std::memcpy(copy->data(), values, size);
   const auto* base = reinterpret_cast<const std::byte*>(copy->data());
   states.values = {base, states.values.size()};
-  states.scales = {copy->data() + (layout.scales - layout.values) / sizeof(float), num_scales};
+  states.scales = {copy->data() + (place.scales - place.values) / sizeof(float), num_scales};
   states.owner = std::move(copy);
   return states;
 }
@@ -296,16 +298,16 @@ HiddenStates RecordReader::matrix(const MatrixLayout& layout,
 EncodedPassage RecordReader::passage(std::shared_ptr<const void> owner) const {
   if (const auto fault = find_window_fault(windows_, header_.num_tokens)) fail(*fault);
   EncodedPassage passage;
-  passage.id = text_at(layout_.id, layout_.text);
-  passage.text = text_at(layout_.text, layout_.windows);
+  passage.id = text_at(places_.id, places_.text);
+  passage.text = text_at(places_.text, places_.windows);
   if (hash64(passage.text) != header_.text_hash) fail("the hash of its text does not match");
   passage.spans = spans();
   passage.windows = windows_;
-  check_scales(layout_.hidden);
-  check_scales(layout_.projections);
+  check_scales(places_.hidden);
+  check_scales(places_.projections);
   passage.projection_hash = header_.projection_hash;
-  if (header_.projection_hash != 0) passage.projections = matrix(layout_.projections, owner);
-  passage.hidden = matrix(layout_.hidden, std::move(owner));
+  if (header_.projection_hash != 0) passage.projections = matrix(places_.projections, owner);
+  passage.hidden = matrix(places_.hidden, std::move(owner));
   return passage;
 }
 
@@ -320,9 +322,9 @@ class SectionWriter {
     end_ = at + size;
   }
 
-  void put(const MatrixLayout& layout, const HiddenStates& matrix) {
-    put(layout.values, matrix.values.data(), matrix.values.size());
-    put(layout.scales, matrix.scales.data(), matrix.scales.size_bytes());
+  void put(const MatrixPlace& place, const HiddenStates& matrix) {
+    put(place.values, matrix.values.data(), matrix.values.size());
+    put(place.scales, matrix.scales.data(), matrix.scales.size_bytes());
   }
 
  private:
@@ -334,15 +336,15 @@ class SectionWriter {
 
 RecordWriter::RecordWriter(const EncodedPassage& passage) : passage_(&passage) {
   validate_passage(passage);
-  spans_ = encode_spans(passage.spans);
+  spans_ = encode_token_spans(passage.spans);
   special_tokens_ = special_tokens_of(passage);
   const Header header = header_of(passage, spans_.size(), special_tokens_);
-  const auto layout = layout_of(header, passage.hidden.rows);
-  if (!layout || spans_.size() > UINT32_MAX || passage.windows.size() > UINT32_MAX) {
+  const auto places = places_of(header, passage.hidden.rows);
+  if (!places || spans_.size() > UINT32_MAX || passage.windows.size() > UINT32_MAX) {
     throw Error(ErrorCode::kInvalidArgument,
-                "passage " + quote_id(passage.id) + ": too large for one record");
+                "passage " + in_quotes(passage.id) + ": too large for one record");
   }
-  size_ = layout->end;
+  size_ = places->end;
 }
 
 void RecordWriter::write(std::span<std::byte> out) const {
@@ -350,18 +352,18 @@ void RecordWriter::write(std::span<std::byte> out) const {
   Header header = header_of(*passage_, spans_.size(), special_tokens_);
   header.record_bytes = size_;
   header.text_hash = hash64(passage_->text);
-  const auto layout = layout_of(header, passage_->hidden.rows);
+  const auto places = places_of(header, passage_->hidden.rows);
   SectionWriter writer(out);
   writer.put(0, &header, sizeof header);
-  writer.put(layout->id, passage_->id.data(), passage_->id.size());
-  writer.put(layout->text, passage_->text.data(), passage_->text.size());
-  writer.put(layout->windows, passage_->windows.data(), passage_->windows.size() * sizeof(Window));
-  writer.put(layout->spans, spans_.data(), spans_.size());
-  writer.put(layout->hidden, passage_->hidden);
-  writer.put(layout->projections, passage_->projections);
-  writer.put(layout->checksum, nullptr, 0);
-  const std::uint64_t checksum = hash64(out.first(layout->checksum));
-  writer.put(layout->checksum, &checksum, sizeof checksum);
+  writer.put(places->id, passage_->id.data(), passage_->id.size());
+  writer.put(places->text, passage_->text.data(), passage_->text.size());
+  writer.put(places->windows, passage_->windows.data(), passage_->windows.size() * sizeof(Window));
+  writer.put(places->spans, spans_.data(), spans_.size());
+  writer.put(places->hidden, passage_->hidden);
+  writer.put(places->projections, passage_->projections);
+  writer.put(places->checksum, nullptr, 0);
+  const std::uint64_t checksum = hash64(out.first(places->checksum));
+  writer.put(places->checksum, &checksum, sizeof checksum);
 }
 
 std::string encode_record(const EncodedPassage& passage) {
@@ -385,12 +387,12 @@ EncodedPassage decode_record(std::span<const std::byte> bytes, std::shared_ptr<c
 std::shared_ptr<const EncodedPassage> read_record(std::span<const std::byte> bytes,
                                                   std::shared_ptr<const void> owner,
                                                   std::string_view id, std::string_view store) {
-  const std::string where = std::string(store) + ": passage " + quote_id(id);
+  const std::string where = std::string(store) + ": passage " + in_quotes(id);
   auto passage =
       std::make_shared<const EncodedPassage>(decode_record(bytes, std::move(owner), where));
   if (passage->id != id) {
     throw Error(ErrorCode::kCorrupt,
-                where + ": expected its record, found that of passage " + quote_id(passage->id));
+                where + ": expected its record, found that of passage " + in_quotes(passage->id));
   }
   return passage;
 }

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/hash.h"
+#include "base/quote.h"
 #include "deformer/error.h"
 #include "store/passage_check.h"
 #include "store/record.h"
@@ -226,7 +227,7 @@ std::vector<std::vector<std::string>> RedisPassageStore::ids_of_buckets(std::siz
       ids.emplace_back(field.substr(1));
       // A listing goes on from an id's own bucket: from a stranger's it would never end.
       if (is_valid_id(ids.back()) && bucket_of(ids.back()) == bucket) continue;
-      throw Error(ErrorCode::kCorrupt, name_ + ": passage " + quote_id(ids.back()) +
+      throw Error(ErrorCode::kCorrupt, name_ + ": passage " + in_quotes(ids.back()) +
                                            ": found in a bucket that is not its own");
     }
     std::sort(ids.begin(), ids.end());

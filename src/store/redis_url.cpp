@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/quote.h"
 #include "deformer/error.h"
 #include "store/passage_check.h"
 
@@ -33,7 +34,7 @@ int parse_number(std::string_view text, int lowest, int highest, const char* wha
   const auto parsed = std::from_chars(text.data(), end, number);
   if (parsed.ec != std::errc() || parsed.ptr != end || number < lowest || number > highest) {
     fail(std::string("expected ") + what + " from " + std::to_string(lowest) + " to " +
-         std::to_string(highest) + ", found " + quote_id(text));
+         std::to_string(highest) + ", found " + in_quotes(text));
   }
   return number;
 }
@@ -106,7 +107,7 @@ void read_prefix(std::string_view value, RedisUrl& url) {
   const std::string prefix = percent_decoded(value, "prefix");
   if (prefix.empty()) fail("expected a prefix after prefix=");
   if (url.prefix != RedisUrl().prefix && url.prefix != prefix) {
-    fail("expected one prefix, found " + quote_id(url.prefix) + " and " + quote_id(prefix));
+    fail("expected one prefix, found " + in_quotes(url.prefix) + " and " + in_quotes(prefix));
   }
   url.prefix = prefix;
   url.lone_number.clear();
@@ -127,7 +128,7 @@ void read_option(std::string_view option, RedisUrl& url) {
     read_prefix(value, url);
   } else {
     fail("expected the options prefix, timeout_ms, connect_timeout_ms and retries, found " +
-         quote_id(option));
+         in_quotes(option));
   }
 }
 

@@ -72,7 +72,7 @@ std::optional<ByteSpan> read_span(Reader& reader, std::uint32_t previous_end) {
 
 }  // namespace
 
-std::vector<std::byte> encode_spans(std::span<const ByteSpan> spans) {
+std::vector<std::byte> encode_token_spans(std::span<const ByteSpan> spans) {
   std::vector<std::byte> out;
   out.reserve(spans.size() + spans.size() / 16);
   std::int64_t previous_end = 0;
@@ -89,8 +89,8 @@ std::vector<std::byte> encode_spans(std::span<const ByteSpan> spans) {
   return out;
 }
 
-std::optional<std::vector<ByteSpan>> decode_spans(std::span<const std::byte> bytes,
-                                                  std::size_t count) {
+std::optional<std::vector<ByteSpan>> decode_token_spans(std::span<const std::byte> bytes,
+                                                        std::size_t count) {
   // Each span takes a byte at least: a wrong count cannot reserve more than the input.
   if (count > bytes.size()) return std::nullopt;
   std::vector<ByteSpan> spans;

@@ -6,14 +6,14 @@
 #include <span>
 #include <vector>
 
-#include "deformer/tokenizer.h"
+#include "deformer/types.h"
 
 namespace deformer {
 
-[[nodiscard]] std::vector<std::byte> encode_spans(std::span<const ByteSpan> spans);
+[[nodiscard]] std::vector<std::byte> encode_token_spans(std::span<const ByteSpan> spans);
 
 /// Nothing when `bytes` is not exactly the canonical code of `count` spans with ends below 2^32.
-[[nodiscard]] std::optional<std::vector<ByteSpan>> decode_spans(std::span<const std::byte> bytes,
-                                                                std::size_t count);
+[[nodiscard]] std::optional<std::vector<ByteSpan>> decode_token_spans(
+    std::span<const std::byte> bytes, std::size_t count);
 
 }  // namespace deformer

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/system_error.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -23,7 +24,7 @@ WriterLock::WriterLock(const std::filesystem::path& path, Mode mode) {
   const int flags = mode == Mode::kWriter ? O_RDWR | O_CREAT : O_RDONLY;
   descriptor_ = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
-    throw Error(ErrorCode::kIo, path.string() + ": cannot open: " + std::strerror(errno));
+    throw_system_error(path.string(), "open", errno);
   }
   const int operation = mode == Mode::kWriter ? LOCK_EX : LOCK_SH;
   int result = 0;
@@ -34,7 +35,7 @@ WriterLock::WriterLock(const std::filesystem::path& path, Mode mode) {
     const int error = errno;
     if (error == EWOULDBLOCK) fail_busy(path, mode);
     ::close(descriptor_);
-    throw Error(ErrorCode::kIo, path.string() + ": cannot lock: " + std::strerror(error));
+    throw_system_error(path.string(), "lock", error);
   }
   if (mode == Mode::kWriter) leave_process_number();
 }

@@ -3,11 +3,11 @@
 #include <map>
 #include <memory>
 
+#include "architecture/architecture.h"
+#include "architecture/checkpoint.h"
+#include "architecture/segment_layout.h"
 #include "deformer/encoder.h"
 #include "deformer/error.h"
-#include "model/architecture.h"
-#include "model/checkpoint.h"
-#include "model/segment_layout.h"
 #include "nn/guard.h"
 #include "nn/packed_weight.h"
 #include "nn/product_choice.h"

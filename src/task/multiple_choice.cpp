@@ -1,4 +1,5 @@
 #include "deformer/multiple_choice.h"
+#include "deformer/model.h"
 
 #include <utility>
 

@@ -1,4 +1,5 @@
 #include "deformer/pair_classifier.h"
+#include "deformer/model.h"
 
 #include <utility>
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "architecture/segment_layout.h"
 #include "deformer/encoder.h"
-#include "model/segment_layout.h"
 #include "store/hidden_codec.h"
 #include "task/not_finite.h"
 #include "task/parallel_pass.h"

@@ -1,4 +1,5 @@
 #include "deformer/passage_encoder.h"
+#include "deformer/model.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -7,9 +8,9 @@
 #include <unordered_map>
 #include <utility>
 
+#include "architecture/segment_layout.h"
 #include "base/hash.h"
 #include "deformer/error.h"
-#include "model/segment_layout.h"
 #include "nn/guard.h"
 #include "task/passage_batches.h"
 

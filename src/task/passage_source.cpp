@@ -8,8 +8,9 @@
 #include <type_traits>
 #include <utility>
 
+#include "architecture/segment_layout.h"
+#include "base/quote.h"
 #include "deformer/error.h"
-#include "model/segment_layout.h"
 #include "nn/placement.h"
 #include "nn/transfer.h"
 #include "store/hidden_codec.h"
@@ -91,7 +92,7 @@ void copy_window_rows(const StoredMatrix& matrix, const WindowRequest& window,
     }
   } catch (const Error& error) {
     const std::string& id = window.passage->encoded->id;
-    throw Error(ErrorCode::kCorrupt, "passage " + quote_id(id) + ": " + error.what());
+    throw Error(ErrorCode::kCorrupt, "passage " + in_quotes(id) + ": " + error.what());
   }
 }
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "architecture/architecture.h"
 #include "deformer/error.h"
-#include "model/architecture.h"
 #include "model/head.h"
 #include "task/not_finite.h"
 

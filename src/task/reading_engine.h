@@ -10,11 +10,11 @@
 #include <span>
 #include <vector>
 
+#include "architecture/segment_layout.h"
 #include "deformer/answering.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
 #include "deformer/passage_store.h"
-#include "model/segment_layout.h"
 #include "nn/transfer.h"
 #include "task/batch_pipeline.h"
 #include "task/passage_source.h"

@@ -77,8 +77,8 @@ double log_add(double a, double b) noexcept {
   return a + std::log1p(std::exp(b - a));
 }
 
-DecodedSpans decode_spans(std::span<const WindowLogits> windows, std::span<const ByteSpan> extents,
-                          int max_answer_tokens, std::size_t top_k) {
+DecodedSpans best_spans(std::span<const WindowLogits> windows, std::span<const ByteSpan> extents,
+                        int max_answer_tokens, std::size_t top_k) {
   DEFORMER_CHECK(max_answer_tokens >= 1);
   const auto longest = static_cast<std::size_t>(max_answer_tokens);
   DecodedSpans decoded;

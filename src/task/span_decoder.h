@@ -38,9 +38,9 @@ struct DecodedSpans {
 /// Candidates are all spans of at most `max_answer_tokens` (>= 1) tokens inside one window.
 /// `extents` has, for each token of the passage, where an answer begins that begins with it and
 /// where one ends that ends with it: the token's span, or that of whole words (word_extents()).
-[[nodiscard]] DecodedSpans decode_spans(std::span<const WindowLogits> windows,
-                                        std::span<const ByteSpan> extents, int max_answer_tokens,
-                                        std::size_t top_k);
+[[nodiscard]] DecodedSpans best_spans(std::span<const WindowLogits> windows,
+                                      std::span<const ByteSpan> extents, int max_answer_tokens,
+                                      std::size_t top_k);
 
 /// log(exp(a) + exp(b)) without overflow; -infinity is the neutral element.
 [[nodiscard]] double log_add(double a, double b) noexcept;

@@ -1,4 +1,5 @@
 #include "deformer/span_qa.h"
+#include "deformer/model.h"
 
 #include <string>
 #include <utility>

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/config_check.h"
+#include "architecture/config_check.h"
 #include "task/not_finite.h"
 #include "task/span_decoder.h"
 #include "text/word_extents.h"
@@ -93,7 +93,7 @@ void SpanReading::take(const ReadPair& pair) {
   }
   const std::span<const ByteSpan> extents =
       options_.align_to_words ? pair.passage->words() : std::span<const ByteSpan>(passage.spans);
-  const DecodedSpans spans = decode_spans(windows, extents, max_answer_tokens_, options_.top_k);
+  const DecodedSpans spans = best_spans(windows, extents, max_answer_tokens_, options_.top_k);
   if (!windows.empty() && !std::isfinite(spans.log_sum)) refuse_not_finite(model_, passage.id);
   collector_.add(passage, pair.place, spans, no_answer_score, options_);
 }

@@ -1,15 +1,15 @@
-#include "deformer/trace.h"
+#include "deformer/inspect.h"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "architecture/segment_layout.h"
 #include "deformer/encoder.h"
 #include "deformer/error.h"
+#include "format/safetensors.h"
 #include "model/head.h"
-#include "model/safetensors.h"
-#include "model/segment_layout.h"
 #include "nn/guard.h"
 #include "task/preparation.h"
 

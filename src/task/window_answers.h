@@ -29,7 +29,7 @@ struct WindowSpans {
 };
 
 /// A softmax over the window's tokens and [CLS] for each end, then the best `count` products of
-/// spans of at most `max_answer_tokens` (>= 1) tokens. `extents` as in decode_spans(), of the
+/// spans of at most `max_answer_tokens` (>= 1) tokens. `extents` as in best_spans(), of the
 /// window's tokens alone.
 [[nodiscard]] WindowSpans decode_window(const WindowWithCls& window,
                                         std::span<const ByteSpan> extents, int max_answer_tokens,

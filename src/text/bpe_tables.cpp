@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/quote.h"
 #include "base/stand_in.h"
 #include "deformer/error.h"
 #include "text/tokenizer_json_parts.h"
@@ -12,13 +13,6 @@ namespace deformer {
 namespace {
 
 constexpr std::size_t kMaxMergesBytes = std::size_t{256} << 20;
-
-// Of a token or line that is quoted in a message; what is no UTF-8 is shown as such.
-std::string quoted(std::string_view text) {
-  constexpr std::size_t kShown = 60;
-  const auto replace = nlohmann::json::error_handler_t::replace;
-  return nlohmann::json(text.substr(0, kShown)).dump(-1, ' ', false, replace);
-}
 
 std::string read_text(const std::filesystem::path& path) {
   try {
@@ -41,7 +35,7 @@ std::pair<std::string_view, std::string_view> split_rule(std::string_view line,
     return {line.substr(0, space), line.substr(space + 1)};
   }
   throw Error(ErrorCode::kCorrupt,
-              where + ": expected two tokens with a space between, found " + quoted(line));
+              where + ": expected two tokens with a space between, found " + in_quotes(line));
 }
 
 }  // namespace
@@ -58,7 +52,7 @@ std::int32_t BpeMergeReader::find(std::string_view token, const char* expected,
   const auto found = ids_.find(token);
   if (found != ids_.end()) return found->second;
   throw Error(ErrorCode::kCorrupt,
-              where + ": expected " + expected + " of the vocabulary, found " + quoted(token));
+              where + ": expected " + expected + " of the vocabulary, found " + in_quotes(token));
 }
 
 BpeMerge BpeMergeReader::read(std::string_view left, std::string_view right,

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "deformer/passage_store.h"
+#include "deformer/types.h"
 
 namespace deformer {
 

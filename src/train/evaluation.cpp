@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "deformer/class_metrics.h"
-#include "deformer/content_id.h"
 #include "deformer/metrics.h"
+#include "deformer/model.h"
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
+#include "deformer/passage_store.h"
 #include "deformer/span_qa.h"
 
 namespace deformer {

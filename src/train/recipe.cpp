@@ -27,7 +27,7 @@ std::string hex(std::uint64_t value) {
   return digits;
 }
 
-std::vector<Parameter> frozen_parameters(const TrainReader& reader) {
+std::vector<Parameter> frozen_parameters(const TrainingModel& reader) {
   std::vector<Parameter> frozen;
   for (Parameter& parameter : reader.parameters()) {
     if (!parameter.value.requires_grad()) frozen.push_back(std::move(parameter));
@@ -138,7 +138,7 @@ void require_freezable(int freeze_layers, const ModelConfig& config) {
 }
 
 std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
-                        const TrainReader& student, const TeacherFacts& teacher) {
+                        const TrainingModel& student, const TeacherFacts& teacher) {
   nlohmann::ordered_json recipe;
   if (student.config.task != TaskKind::kSpan) recipe["task"] = set.data_name;
   recipe["split_layers"] = options.split_layers;

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "train/train_reader.h"
+#include "train/training_model.h"
 #include "train/training_set.h"
 
 namespace deformer {
@@ -28,6 +28,6 @@ struct TeacherFacts {
 /// Canonical JSON of all that the weights after a step depend on: options, data, teacher. Two runs
 /// with one recipe on one kind of processor end in the same weights.
 [[nodiscard]] std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
-                                      const TrainReader& student, const TeacherFacts& teacher);
+                                      const TrainingModel& student, const TeacherFacts& teacher);
 
 }  // namespace deformer

@@ -10,30 +10,23 @@
 
 #include "base/check.h"
 #include "base/half.h"
+#include "base/quote.h"
 #include "deformer/error.h"
-#include "model/safetensors.h"
+#include "format/safetensors.h"
 #include "train/losses.h"
+#include "train/run_file.h"
 
 namespace deformer {
 namespace {
 
-constexpr const char* kFormat = "deformer teacher answers";
-constexpr const char* kVersion = "1";
+constexpr RunFileKind kKind{"deformer teacher answers", "1", "a teacher's answers"};
 constexpr const char* kLogits = "logits";
 
-std::string metadata_value(const SafetensorsFile& file, const char* key, const std::string& where) {
-  const auto found = file.metadata().find(key);
-  if (found != file.metadata().end()) return found->second;
-  throw Error(ErrorCode::kIncompatible,
-              where + ": expected a teacher's answers, found a file without \"" + key + "\"");
-}
-
-void require_same(const SafetensorsFile& file, const char* key, const std::string& expected,
-                  const std::string& where) {
-  const std::string found = metadata_value(file, key, where);
+void require_same(const RunFile& file, const char* key, const std::string& expected) {
+  const std::string& found = file.value(key);
   if (found == expected) return;
   throw Error(ErrorCode::kIncompatible,
-              where + ": " + key + ": expected " + expected + ", found " + found +
+              file.where() + ": " + key + ": expected " + expected + ", found " + found +
                   "; these are the answers of another run: give another file");
 }
 
@@ -118,34 +111,27 @@ at::Tensor TeacherAnswers::logits(std::span<const std::uint32_t> indices,
 void TeacherAnswers::save(const std::filesystem::path& path, const AnswersOwner& owner) const {
   const TensorView view{
       kLogits, Dtype::kF16, {std::ssize(values_)}, std::as_bytes(std::span(values_))};
-  write_safetensors(path, {&view, 1},
-                    {{"format", kFormat},
-                     {"version", kVersion},
-                     {"teacher", owner.teacher},
-                     {"layout", owner.layout},
-                     {"data", owner.data},
-                     {"examples", std::to_string(done_)}});
+  Metadata metadata = metadata_of(kKind);
+  metadata["teacher"] = owner.teacher;
+  metadata["layout"] = owner.layout;
+  metadata["data"] = owner.data;
+  metadata["examples"] = std::to_string(done_);
+  write_safetensors(path, {&view, 1}, metadata);
 }
 
 void TeacherAnswers::load(const std::filesystem::path& path, const AnswersOwner& owner) {
-  const std::string where = path.string();
-  const SafetensorsFile file = SafetensorsFile::open(path);
-  if (metadata_value(file, "format", where) != kFormat ||
-      metadata_value(file, "version", where) != kVersion) {
-    throw Error(ErrorCode::kIncompatible, where + ": expected a teacher's answers of version " +
-                                              kVersion + ", found another format or version");
-  }
-  require_same(file, "teacher", owner.teacher, where);
-  require_same(file, "layout", owner.layout, where);
-  require_same(file, "data", owner.data, where);
-  const std::size_t done =
-      number_of(metadata_value(file, "examples", where), set_.num_examples(), where);
+  const RunFile file(path, kKind);
+  const std::string& where = file.where();
+  require_same(file, "teacher", owner.teacher);
+  require_same(file, "layout", owner.layout);
+  require_same(file, "data", owner.data);
+  const std::size_t done = number_of(file.value("examples"), set_.num_examples(), where);
   const TensorView* const view = file.find(kLogits);
   const std::size_t bytes = offsets_[done] * sizeof(std::uint16_t);
   if (view == nullptr || view->dtype != Dtype::kF16 || view->bytes.size() != bytes) {
     throw Error(
         ErrorCode::kCorrupt,
-        where + ": tensor " + quoted_name(kLogits) + ": expected F16 " +
+        where + ": tensor " + in_quotes(kLogits) + ": expected F16 " +
             shape_text(Shape{static_cast<std::int64_t>(offsets_[done])}) + ", found " +
             (view == nullptr ? "none" : to_string(view->dtype) + " " + shape_text(view->shape)));
   }
@@ -153,7 +139,7 @@ void TeacherAnswers::load(const std::filesystem::path& path, const AnswersOwner&
   if (bytes > 0) std::memcpy(values.data(), view->bytes.data(), bytes);
   const auto finite = [](std::uint16_t half) { return std::isfinite(half_to_float(half)); };
   if (!std::all_of(values.begin(), values.end(), finite)) {
-    throw Error(ErrorCode::kCorrupt, where + ": tensor " + quoted_name(kLogits) +
+    throw Error(ErrorCode::kCorrupt, where + ": tensor " + in_quotes(kLogits) +
                                          ": expected finite values, found another");
   }
   values_ = std::move(values);

@@ -19,10 +19,6 @@ constexpr float kAsking = 0;
 constexpr float kAnswered = 1;
 constexpr float kStopped = 2;
 
-bool stop_wanted(const TrainingHooks& hooks) {
-  return hooks.stop != nullptr && hooks.stop->load();
-}
-
 // The end of the examples that one pass takes: about `pass_tokens` joint tokens, at least one
 // example.
 std::size_t end_of_pass(const TrainingSet& set, std::size_t first, std::size_t pass_tokens) {
@@ -69,14 +65,14 @@ bool ask(TeacherAnswers& answers, const TeacherRun& run, const TrainingHooks& ho
   begin(answers, run);
   Speedometer speed;
   Stopwatch since_saved;
-  while (!answers.complete() && !stop_wanted(hooks)) {
+  while (!answers.complete() && !hooks.stop_wanted()) {
     const Stopwatch watch;
     const std::size_t rows = answer_next(answers, run);
     speed.add(watch.seconds(), rows);
     if (hooks.on_teacher) {
       hooks.on_teacher({answers.size(), run.set.num_examples(), speed.tokens_per_second()});
     }
-    if (answers.complete() || stop_wanted(hooks) ||
+    if (answers.complete() || hooks.stop_wanted() ||
         since_saved.seconds() > run.options.checkpoint_minutes * 60) {
       answers.save(run.options.teacher_answers, run.owner);
       since_saved = Stopwatch();

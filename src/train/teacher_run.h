@@ -4,13 +4,13 @@
 #include "deformer/training.h"
 #include "train/process_group.h"
 #include "train/teacher_answers.h"
-#include "train/train_reader.h"
+#include "train/training_model.h"
 #include "train/training_set.h"
 
 namespace deformer {
 
 struct TeacherRun {
-  const TrainReader& teacher;
+  const TrainingModel& teacher;
   const TrainingSet& set;
   const TrainingOptions& options;  ///< teacher_answers, pass_tokens, precision, checkpoint_minutes
   AnswersOwner owner;

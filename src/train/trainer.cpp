@@ -22,8 +22,8 @@
 #include "train/speedometer.h"
 #include "train/teacher_answers.h"
 #include "train/teacher_run.h"
-#include "train/train_reader.h"
 #include "train/training_log.h"
+#include "train/training_model.h"
 #include "train/training_state.h"
 #include "train/training_step.h"
 
@@ -119,9 +119,6 @@ struct Trainer::State {
                    double rate, double norm);
   // One of several processes writes, evaluates and talks.
   [[nodiscard]] bool leads() const { return !group || group->rank() == 0; }
-  [[nodiscard]] static bool stop_wanted(const TrainingHooks& hooks) {
-    return hooks.stop != nullptr && hooks.stop->load();
-  }
   [[nodiscard]] double seconds() const { return earlier_seconds + since_start.seconds(); }
   [[nodiscard]] std::filesystem::path state_path() const {
     return output_dir / "training" / "state.safetensors";
@@ -131,8 +128,8 @@ struct Trainer::State {
   std::filesystem::path base_dir;
   std::filesystem::path teacher_dir;  // "": none
   std::filesystem::path output_dir;
-  TrainReader student;
-  std::optional<TrainReader> teacher;
+  TrainingModel student;
+  std::optional<TrainingModel> teacher;
   std::unique_ptr<ProcessGroup> group;  // null: this process alone
 
   Dataset held_out;
@@ -171,14 +168,14 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
                     : "teacher: expected none, as neither kd nor lrs has a weight, found one");
   }
   if (options.threads > 0) at::set_num_threads(options.threads);
-  TrainReaderOptions load{.task = options.task,
-                          .layout = options.layout,
-                          .device = options.device,
-                          .seed = options.seed,
-                          .freeze_layers = options.freeze_layers,
-                          .train_distance_bias = options.train_distance_bias};
+  TrainingModelOptions load{.task = options.task,
+                            .layout = options.layout,
+                            .device = options.device,
+                            .seed = options.seed,
+                            .freeze_layers = options.freeze_layers,
+                            .train_distance_bias = options.train_distance_bias};
   if (!options.split_layers.empty()) load.split_layer = options.split_layers.back();
-  student = load_train_reader(base, load);
+  student = load_training_model(base, load);
   require_freezable(options.freeze_layers, student.config);
   if (options.split_layers.empty()) {
     options.split_layers.push_back(student.config.split.split_layer);
@@ -190,7 +187,7 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
     load.split_layer = 0;
     load.trainable = false;
     load.needs_head = true;
-    teacher = load_train_reader(teacher_dir, load);
+    teacher = load_training_model(teacher_dir, load);
     require_same_shape(student, *teacher);
   }
   group = ProcessGroup::from_environment();
@@ -288,7 +285,7 @@ void Trainer::State::run_step(const TrainingHooks& hooks) {
   StepOutcome outcome = runner->run(plan, step, share);
   if (group) {
     const Shared shared =
-        share_step(optimizer->parameters(), outcome.losses, stop_wanted(hooks), *group);
+        share_step(optimizer->parameters(), outcome.losses, hooks.stop_wanted(), *group);
     outcome.losses = shared.losses;
     stopping = shared.stop;
   }
@@ -301,7 +298,7 @@ void Trainer::State::run_step(const TrainingHooks& hooks) {
   position.step = step;
   speed.add(watch.seconds(), outcome.joint_rows);
   if (leads()) report_step(hooks, plan, outcome, rate, norm);
-  if (!group) stopping = stop_wanted(hooks);
+  if (!group) stopping = hooks.stop_wanted();
 }
 
 void Trainer::State::report_step(const TrainingHooks& hooks, const StepPlan& plan,
@@ -347,7 +344,7 @@ void Trainer::State::checkpoint() {
 }
 
 void Trainer::State::evaluate(const TrainingHooks& hooks) {
-  save_reader(student, base_dir, output_dir / "last", options.save_format);
+  save_training_model(student, base_dir, output_dir / "last", options.save_format);
   evaluated_step = position.step;
   if (held_out.examples.size() == 0) return;
   std::vector<TrainingScore> scores;
@@ -365,7 +362,7 @@ void Trainer::State::evaluate(const TrainingHooks& hooks) {
 void Trainer::State::keep_best(const TrainingScore& score) {
   if (position.best && position.best->main() >= score.main()) return;
   position.best = score;
-  save_reader(student, base_dir, output_dir, options.save_format);
+  save_training_model(student, base_dir, output_dir, options.save_format);
   checkpoint();
 }
 
@@ -380,7 +377,7 @@ TrainingResult Trainer::State::finish(const TrainingHooks& hooks) {
   if (result.finished && (evaluated_step != position.step || !position.best)) evaluate(hooks);
   if (checkpointed_step != position.step) checkpoint();
   if (result.finished && !position.best) {
-    save_reader(student, base_dir, output_dir, options.save_format);
+    save_training_model(student, base_dir, output_dir, options.save_format);
   }
   result.seconds = position.seconds;
   result.best = position.best;

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/system_error.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -47,7 +47,7 @@ TrainingLog::TrainingLog(std::filesystem::path path, std::uint64_t last_step)
   write_file(path_, kept_lines(path_, last_step));
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (descriptor_ < 0) {
-    throw Error(ErrorCode::kIo, path_.string() + ": cannot open: " + std::strerror(errno));
+    throw_system_error(path_.string(), "open", errno);
   }
 }
 
@@ -109,8 +109,7 @@ void TrainingLog::end(std::uint64_t step, double seconds, bool finished) {
 void TrainingLog::write(const std::string& line) {
   const std::string text = line + "\n";
   if (::write(descriptor_, text.data(), text.size()) == static_cast<ssize_t>(text.size())) return;
-  throw Error(errno == ENOSPC ? ErrorCode::kResourceExhausted : ErrorCode::kIo,
-              path_.string() + ": cannot write: " + std::strerror(errno));
+  throw_system_error(path_.string(), "write", errno);
 }
 
 }  // namespace deformer

@@ -14,7 +14,7 @@
 namespace deformer {
 namespace {
 
-PassStates forward(const ReaderView& reader, const PassBatch& batch, std::int64_t first_layer,
+PassStates forward(const ModelView& reader, const PassBatch& batch, std::int64_t first_layer,
                    bool keep_layers, const ForwardOptions& options, TrainingPrecision precision) {
   PassStates states{.logits = {}, .first_layer = first_layer, .layers = {}};
   ForwardOptions upper_options = options;
@@ -120,7 +120,7 @@ PassBatch make_pass_batch(const TrainingSet& set, std::span<const std::uint32_t>
   return batch;
 }
 
-std::optional<PassStates> run_teacher(const ReaderView& teacher, std::int64_t first_layer,
+std::optional<PassStates> run_teacher(const ModelView& teacher, std::int64_t first_layer,
                                       const PassBatch& batch, const PassOptions& options) {
   const bool with_lrs = options.weights.lrs > 0;
   if (options.weights.kd <= 0 && !with_lrs) return {};
@@ -128,7 +128,7 @@ std::optional<PassStates> run_teacher(const ReaderView& teacher, std::int64_t fi
   return forward(teacher, batch, first_layer, with_lrs, {}, options.precision);
 }
 
-PassLosses run_pass(const ReaderView& student, const PassStates* target,
+PassLosses run_pass(const ModelView& student, const PassStates* target,
                     std::int64_t first_upper_layer, const PassBatch& batch,
                     const PassOptions& options) {
   const bool with_kd = options.weights.kd > 0;

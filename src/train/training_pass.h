@@ -9,10 +9,10 @@
 #include <span>
 #include <vector>
 
+#include "architecture/segment_layout.h"
 #include "deformer/encoder.h"
 #include "deformer/training.h"
 #include "model/head.h"
-#include "model/segment_layout.h"
 #include "train/losses.h"
 #include "train/training_set.h"
 
@@ -54,7 +54,7 @@ struct PassOptions {
 };
 
 /// An encoder with its head.
-struct ReaderView {
+struct ModelView {
   const Encoder& encoder;
   const Head& head;
 };
@@ -69,14 +69,14 @@ struct PassStates {
 
 /// The teacher's states, at split layer 0 and without gradient: the target of every student that
 /// is split at `first_layer` or above. Nothing when neither kd nor lrs has a weight.
-[[nodiscard]] std::optional<PassStates> run_teacher(const ReaderView& teacher,
+[[nodiscard]] std::optional<PassStates> run_teacher(const ModelView& teacher,
                                                     std::int64_t first_layer,
                                                     const PassBatch& batch,
                                                     const PassOptions& options);
 
 /// `target`: run_teacher() of the same batch and options; null when neither kd nor lrs has a
 /// weight. `first_upper_layer`: the student's split layer; the layers from there on are compared.
-[[nodiscard]] PassLosses run_pass(const ReaderView& student, const PassStates* target,
+[[nodiscard]] PassLosses run_pass(const ModelView& student, const PassStates* target,
                                   std::int64_t first_upper_layer, const PassBatch& batch,
                                   const PassOptions& options);
 

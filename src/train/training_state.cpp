@@ -8,14 +8,15 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/quote.h"
 #include "deformer/error.h"
-#include "model/safetensors.h"
+#include "format/safetensors.h"
+#include "train/run_file.h"
 
 namespace deformer {
 namespace {
 
-constexpr const char* kFormat = "deformer training state";
-constexpr const char* kVersion = "1";
+constexpr RunFileKind kKind{"deformer training state", "1", "a training state"};
 
 // The three tensors of a parameter.
 struct StateTensor {
@@ -71,18 +72,10 @@ TrainingPosition from_json(const std::string& text, const std::string& where) {
   return position;
 }
 
-const std::string& metadata_value(const SafetensorsFile& file, const char* key,
-                                  const std::string& where) {
-  const auto found = file.metadata().find(key);
-  if (found != file.metadata().end()) return found->second;
-  throw Error(ErrorCode::kIncompatible,
-              where + ": expected a training state, found a file without \"" + key + "\"");
-}
-
 void copy_into(const at::Tensor& target, const TensorView& view, const std::string& where) {
   if (view.dtype != Dtype::kF32 || at::IntArrayRef(view.shape) != target.sizes()) {
     throw Error(ErrorCode::kIncompatible,
-                where + ": tensor " + quoted_name(view.name) + ": expected F32 " +
+                where + ": tensor " + in_quotes(view.name) + ": expected F32 " +
                     shape_text({target.sizes().data(), target.sizes().size()}) + ", found " +
                     to_string(view.dtype) + " " + shape_text(view.shape));
   }
@@ -105,22 +98,17 @@ void save_training_state(const std::filesystem::path& path, const Adamw& optimiz
                      tensor.sizes().vec(),
                      {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
   }
-  write_safetensors(
-      path, views,
-      {{"format", kFormat}, {"version", kVersion}, {"state", to_json(position).dump()}});
+  Metadata metadata = metadata_of(kKind);
+  metadata["state"] = to_json(position).dump();
+  write_safetensors(path, views, metadata);
 }
 
 TrainingPosition load_training_state(const std::filesystem::path& path, const std::string& recipe,
                                      Adamw& optimizer) {
   const torch::autograd::AutoGradMode no_gradient(false);
-  const std::string where = path.string();
-  const SafetensorsFile file = SafetensorsFile::open(path);
-  if (metadata_value(file, "format", where) != kFormat ||
-      metadata_value(file, "version", where) != kVersion) {
-    throw Error(ErrorCode::kIncompatible, where + ": expected a training state of version " +
-                                              kVersion + ", found another format or version");
-  }
-  TrainingPosition position = from_json(metadata_value(file, "state", where), where);
+  const RunFile file(path, kKind);
+  const std::string& where = file.where();
+  TrainingPosition position = from_json(file.value("state"), where);
   if (position.recipe != recipe) {
     throw Error(ErrorCode::kIncompatible, where + ": expected the state of a run with " + recipe +
                                               ", found one with " + position.recipe);
@@ -129,7 +117,7 @@ TrainingPosition load_training_state(const std::filesystem::path& path, const st
     const TensorView* view = file.find(state.name);
     if (view == nullptr) {
       throw Error(ErrorCode::kIncompatible,
-                  where + ": expected tensor " + quoted_name(state.name) + ", found none");
+                  where + ": expected tensor " + in_quotes(state.name) + ", found none");
     }
     copy_into(state.tensor, *view, where);
   }

@@ -38,7 +38,7 @@ struct StepRunner::Counts {
   double splits = 1;  // that run in this step
 };
 
-StepRunner::StepRunner(const TrainReader& student, const StepTeacher& teacher,
+StepRunner::StepRunner(const TrainingModel& student, const StepTeacher& teacher,
                        const TrainingSet& set, const TrainingOptions& options)
     : student_(student),
       teacher_(teacher),

@@ -10,7 +10,7 @@
 
 #include "train/data_order.h"
 #include "train/teacher_answers.h"
-#include "train/train_reader.h"
+#include "train/training_model.h"
 #include "train/training_pass.h"
 
 namespace deformer {
@@ -31,14 +31,14 @@ struct StepOutcome {
 /// Where kd and lrs get their targets from: a teacher that runs in every step, or its answers (kd
 /// alone); neither where both weights are 0.
 struct StepTeacher {
-  const TrainReader* reader = nullptr;
+  const TrainingModel* reader = nullptr;
   const TeacherAnswers* answers = nullptr;
 };
 
 /// Not safe for concurrent calls. Reader, teacher, set and options must outlive it.
 class StepRunner {
  public:
-  StepRunner(const TrainReader& student, const StepTeacher& teacher, const TrainingSet& set,
+  StepRunner(const TrainingModel& student, const StepTeacher& teacher, const TrainingSet& set,
              const TrainingOptions& options);
 
   /// Adds the gradients of a process's part of the step's mean loss to the student's parameters;
@@ -67,7 +67,7 @@ class StepRunner {
   [[noreturn]] void refuse_loss(std::span<const std::uint32_t> pairs, std::uint64_t step,
                                 double loss) const;
 
-  const TrainReader& student_;
+  const TrainingModel& student_;
   StepTeacher teacher_;
   const TrainingSet& set_;
   const TrainingOptions& options_;

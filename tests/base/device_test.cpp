@@ -1,4 +1,4 @@
-#include "deformer/device.h"
+#include "deformer/runtime.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/check.h"
-#include "deformer/version.h"
+#include "deformer/runtime.h"
 #include "support/expect_error.h"
 
 namespace deformer {

@@ -1,4 +1,4 @@
-#include "deformer/task.h"
+#include "deformer/types.h"
 
 #include <gtest/gtest.h>
 

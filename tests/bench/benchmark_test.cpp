@@ -1,4 +1,4 @@
-#include "deformer/benchmark.h"
+#include "bench/benchmark.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,7 +20,8 @@ using testing::Ge;
 using testing::Le;
 
 std::shared_ptr<const Model> make_model(int split_layer = 2) {
-  return Model::random(test::tiny_model_config({.split_layer = split_layer}), {.threads = 1});
+  return Model::random(test::tiny_model_config({.split_layer = split_layer}),
+                       {.runtime = {.threads = 1}});
 }
 
 std::vector<BenchColumn> all_modes(const std::shared_ptr<const Model>& model) {

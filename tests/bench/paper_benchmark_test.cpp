@@ -1,4 +1,4 @@
-#include "deformer/paper_benchmark.h"
+#include "bench/paper_benchmark.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "bench/paper_run.h"
 #include "deformer/inspect.h"
-#include "deformer/published_models.h"
+#include "deformer/model_config.h"
 #include "support/expect_error.h"
 #include "support/tiny_model.h"
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "deformer/published_models.h"
+#include "deformer/model_config.h"
 
 namespace deformer {
 namespace {

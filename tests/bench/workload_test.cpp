@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "deformer/published_models.h"
+#include "deformer/model_config.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "cli/cli_fixture.h"
-#include "model/safetensors.h"
+#include "format/safetensors.h"
 
 namespace deformer::test {
 namespace {

@@ -6,7 +6,6 @@
 #include "cli/cli_fixture.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
-#include "deformer/store_maintenance.h"
 #include "store/passages.h"
 
 namespace deformer::test {

@@ -1,7 +1,8 @@
 // A program of somebody else: no LibTorch header, no compile flag of the library's own build.
 #include <deformer/error.h>
+#include <deformer/model.h>
+#include <deformer/runtime.h>
 #include <deformer/span_qa.h>
-#include <deformer/version.h>
 
 #include <array>
 #include <cstdint>

@@ -8,10 +8,10 @@
 #include <map>
 #include <string>
 
+#include "architecture/segment_layout.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
 #include "model/head.h"
-#include "model/segment_layout.h"
 #include "nn/placement.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -41,8 +41,8 @@ class EncoderContract : public testing::TestWithParam<EncoderCase> {
       GTEST_SKIP() << "needs a processor with products in " << to_string(GetParam().precision);
     }
     GetParam().write_model(dir_.path());
-    model_ = Model::load(
-        dir_.path(), {.precision = GetParam().precision, .split_layer = GetParam().split_layer});
+    model_ = Model::load(dir_.path(), {.runtime = {.precision = GetParam().precision},
+                                       .split_layer = GetParam().split_layer});
     const SegmentLayout& layout = model_->segment_layout();
     questions_ = {layout.question(ids(3, 5)), layout.question(ids(1, 9))};
     passages_ = {layout.passage(ids(9, 12), 0), layout.passage(ids(2, 30), 0),
@@ -221,10 +221,20 @@ TEST_P(EncoderContract, ParametersHaveUniqueNamesAndNoGap) {
   EXPECT_EQ(count, model_->num_parameters());
 }
 
+TEST_P(EncoderContract, SaysWhichParametersHaveNoValues) {
+  std::size_t without = 0;
+  for (const Parameter& parameter : encoder().parameters()) {
+    if (parameter.has_values()) continue;
+    ++without;
+    EXPECT_EQ(parameter.value.abs().sum().item<double>(), 0);
+  }
+  EXPECT_EQ(without > 0, GetParam().precision != Precision::kFp32);
+}
+
 TEST_P(EncoderContract, AnotherSplitOfTheSameWeightsEqualsLoadingItSo) {
   for (int split_layer = 0; split_layer < kLayers; ++split_layer) {
-    const auto loaded =
-        Model::load(dir_.path(), {.precision = GetParam().precision, .split_layer = split_layer});
+    const auto loaded = Model::load(
+        dir_.path(), {.runtime = {.precision = GetParam().precision}, .split_layer = split_layer});
     const auto shared = encoder().with_split_layer(split_layer);
     const auto run = [&](const Encoder& of) {
       return of.upper(of.lower(questions_), of.lower(passages_), pairs_, JointRows::kAll).hidden;

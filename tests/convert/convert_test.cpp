@@ -12,13 +12,14 @@
 #include <set>
 #include <sstream>
 
+#include "architecture/architecture.h"
+#include "architecture/checkpoint.h"
 #include "base/file.h"
 #include "convert/files.h"
 #include "convert/table_writer.h"
 #include "deformer/known_datasets.h"
 #include "deformer/model.h"
 #include "deformer/tokenizer.h"
-#include "model/checkpoint.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"

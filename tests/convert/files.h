@@ -11,7 +11,7 @@
 #include <sstream>
 #include <string>
 
-#include "model/safetensors.h"
+#include "format/safetensors.h"
 
 namespace deformer::test {
 

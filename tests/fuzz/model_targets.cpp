@@ -2,11 +2,11 @@
 #include <array>
 #include <vector>
 
+#include "architecture/config.h"
+#include "format/safetensors.h"
+#include "format/shard_index.h"
 #include "fuzz/fuzz_target.h"
 #include "fuzz/input_files.h"
-#include "model/config.h"
-#include "model/safetensors.h"
-#include "model/shard_index.h"
 
 namespace deformer::fuzz {
 namespace {

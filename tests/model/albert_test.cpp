@@ -4,13 +4,13 @@
 
 #include <set>
 
+#include "architecture/architecture.h"
+#include "architecture/segment_layout.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
 #include "deformer/passage_encoder.h"
-#include "model/architecture.h"
-#include "model/segment_layout.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"

@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "architecture/segment_layout.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "deformer/model.h"
 #include "deformer/model_config.h"
-#include "model/deberta/deberta_buckets.h"
-#include "model/segment_layout.h"
+#include "model/deberta_buckets.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"

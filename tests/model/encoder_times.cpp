@@ -15,9 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "architecture/segment_layout.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
-#include "model/segment_layout.h"
 #include "nn/attention.h"
 #include "nn/relative_attention.h"
 #include "support/temp_dir.h"

@@ -11,14 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "architecture/architecture.h"
+#include "architecture/checkpoint.h"
+#include "architecture/segment_layout.h"
 #include "base/json.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
-#include "model/checkpoint.h"
+#include "format/safetensors.h"
 #include "model/head.h"
 #include "model/make_encoder.h"
-#include "model/safetensors.h"
-#include "model/segment_layout.h"
 #include "model/weights.h"
 
 namespace deformer {

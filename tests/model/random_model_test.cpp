@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "architecture/architecture.h"
+#include "architecture/checkpoint.h"
 #include "deformer/encoder.h"
 #include "deformer/inspect.h"
 #include "deformer/model.h"
-#include "deformer/published_models.h"
+#include "deformer/model_config.h"
 #include "deformer/span_qa.h"
-#include "model/architecture.h"
-#include "model/checkpoint.h"
 #include "model/weights.h"
 #include "nn/fp16_weight.h"
 #include "support/expect_error.h"
@@ -84,7 +84,7 @@ TEST(WeightsInFp16, AreTakenWhereTheCheckpointIsStoredSo) {
   EXPECT_EQ(Model::load(dir.path())->runtime().weights, WeightType::kFp32);
   store_in_fp16(dir.path());
   const auto narrow = Model::load(dir.path());
-  const auto wide = Model::load(dir.path(), {.weights = WeightType::kFp32});
+  const auto wide = Model::load(dir.path(), {.runtime = {.weights = WeightType::kFp32}});
   EXPECT_EQ(narrow->runtime().weights, WeightType::kFp16);
   EXPECT_EQ(wide->runtime().weights, WeightType::kFp32);
   EXPECT_EQ(narrow->fingerprint(), wide->fingerprint());
@@ -100,7 +100,7 @@ TEST(WeightsInFp16, RoundOtherWeights) {
   for (const std::string architecture : {"bert", "xlnet", "mpnet"}) {
     const ModelConfig config = test::tiny_model_config({.architecture = architecture});
     const auto wide = Model::random(config);
-    const auto narrow = Model::random(config, {.weights = WeightType::kFp16});
+    const auto narrow = Model::random(config, {.runtime = {.weights = WeightType::kFp16}});
     EXPECT_EQ(wide->runtime().weights, WeightType::kFp32);
     EXPECT_EQ(narrow->runtime().weights, WeightType::kFp16);
     const double exact = score(wide, "7 8", "9 10 11");
@@ -110,8 +110,9 @@ TEST(WeightsInFp16, RoundOtherWeights) {
 
 TEST(WeightsInFp16, AreForFp32ArithmeticOnACpu) {
   expect_error(ErrorCode::kUnsupported, "weights fp16: expected device cpu, precision fp32", [] {
-    static_cast<void>(Model::random(test::tiny_model_config(),
-                                    {.precision = Precision::kInt8, .weights = WeightType::kFp16}));
+    static_cast<void>(
+        Model::random(test::tiny_model_config(),
+                      {.runtime = {.precision = Precision::kInt8, .weights = WeightType::kFp16}}));
   });
 }
 
@@ -127,8 +128,8 @@ TEST(RandomModel, PrecisionAutoIsDecidedWhenTheModelIsMade) {
            {.architecture = "xlnet", .layout = Layout::kContinue},
            {.architecture = "albert"},
            {.architecture = "deberta-v2"}}) {
-    const auto model =
-        Model::random(test::tiny_model_config(options), {.precision = Precision::kAuto});
+    const auto model = Model::random(test::tiny_model_config(options),
+                                     {.runtime = {.precision = Precision::kAuto}});
     EXPECT_NE(model->runtime().precision, Precision::kAuto);
     EXPECT_EQ(model->with_split_layer(0)->runtime().precision, model->runtime().precision);
   }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "architecture/architecture.h"
 #include "base/hash.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"

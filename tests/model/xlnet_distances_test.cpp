@@ -1,4 +1,4 @@
-#include "model/xlnet/xlnet_distances.h"
+#include "model/xlnet_distances.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>

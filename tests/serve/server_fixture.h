@@ -13,6 +13,8 @@
 
 #include "serve/fake_service.h"
 #include "serve/http_client.h"
+#include "serve/api.h"
+#include "serve/log.h"
 #include "serve/server.h"
 #include "support/temp_dir.h"
 

@@ -10,7 +10,6 @@
 #include <thread>
 
 #include "deformer/passage_store.h"
-#include "deformer/store_maintenance.h"
 #include "store/child_process.h"
 #include "store/passages.h"
 #include "store/scratch_dir.h"

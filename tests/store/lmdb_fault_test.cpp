@@ -10,7 +10,7 @@
 #include <map>
 
 #include "deformer/error.h"
-#include "deformer/store_maintenance.h"
+#include "deformer/passage_store.h"
 #include "store/child_process.h"
 #include "store/passages.h"
 #include "store/scratch_dir.h"

@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "contract/passage_store_contract.h"
-#include "deformer/store_maintenance.h"
+#include "deformer/passage_store.h"
 #include "store/child_process.h"
 #include "store/passages.h"
 #include "support/expect_error.h"

@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "deformer/store_maintenance.h"
+#include "deformer/passage_store.h"
 #include "store/passages.h"
 #include "support/expect_error.h"
 

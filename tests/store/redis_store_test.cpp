@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "contract/passage_store_contract.h"
-#include "deformer/store_maintenance.h"
+#include "deformer/passage_store.h"
 #include "store/fake_server.h"
 #include "store/passages.h"
 #include "store/record.h"

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "base/half.h"
-#include "deformer/store_maintenance.h"
+#include "deformer/passage_store.h"
 #include "store/hidden_codec.h"
 #include "store/passages.h"
 #include "store/record.h"

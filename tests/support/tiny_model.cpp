@@ -7,11 +7,11 @@
 #include <span>
 #include <string_view>
 
+#include "architecture/architecture.h"
+#include "architecture/config.h"
 #include "base/file.h"
 #include "deformer/known_datasets.h"
-#include "model/architecture.h"
-#include "model/config.h"
-#include "model/safetensors.h"
+#include "format/safetensors.h"
 
 namespace deformer::test {
 namespace {

@@ -3,7 +3,9 @@
 #include <memory>
 #include <string>
 
-#include "model/bert/bert_family.h"
+#include "architecture/bert_family.h"
+#include "model/bert_encoder.h"
+#include "model/make_encoder.h"
 
 namespace deformer::test {
 namespace {
@@ -25,14 +27,21 @@ std::vector<ConfigEntry> write_config(const ModelConfig& config) {
   return {{"max_position_embeddings", config.max_position_embeddings}};
 }
 
+std::unique_ptr<const Encoder> make_toy_encoder(const Architecture& architecture,
+                                                const ModelConfig& config,
+                                                const WeightScope& scope) {
+  return std::make_unique<const BertEncoder>(config, *architecture.names, scope);
+}
+
 Architecture make_record() {
   Architecture toy = bert_family_record<kForm>();
-  toy.reader_class_suffix = "ForReading";
+  toy.span_class_suffix = "ForReading";
   toy.size_keys = {.hidden_size = "width",
                    .num_hidden_layers = "depth",
                    .num_attention_heads = "heads",
                    .intermediate_size = "inner",
                    .hidden_act = "act"};
+  toy.encoder = "toy";
   toy.layouts = kLayouts;
   toy.read_config = read_bert_positions;
   toy.write_config = write_config;
@@ -54,6 +63,7 @@ const Architecture& toy_architecture() {
 void register_toy() {
   static const bool once = [] {
     register_architecture(toy_architecture());
+    register_encoder("toy", make_toy_encoder);
     return true;
   }();
   static_cast<void>(once);

@@ -1,7 +1,7 @@
 // An architecture that lives outside the library: what a record promises is enough.
 #pragma once
 
-#include "model/architecture.h"
+#include "architecture/architecture.h"
 
 namespace deformer::test {
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "deformer/error.h"
+#include "deformer/model.h"
 #include "deformer/pair_classifier.h"
 #include "deformer/passage_encoder.h"
 #include "deformer/span_qa.h"

@@ -1,4 +1,5 @@
 #include "deformer/answer_queue.h"
+#include "deformer/model.h"
 
 #include <gtest/gtest.h>
 

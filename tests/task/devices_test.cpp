@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "deformer/model.h"
 #include "deformer/passage_encoder.h"
 #include "deformer/passage_store.h"
 #include "deformer/span_qa.h"
@@ -44,7 +45,7 @@ class Devices : public testing::TestWithParam<DeviceCase> {
     // Weights of a real model's size: a score does not hang on a last bit.
     test::write_tiny_model(dir_.path(), {.weight_scale = 0.08F});
     exact_ = Model::load(dir_.path());
-    model_ = Model::load(dir_.path(), {.device = device, .precision = precision});
+    model_ = Model::load(dir_.path(), {.runtime = {.device = device, .precision = precision}});
   }
 
   // Every span of a passage of few tokens, by its place in it.
@@ -132,7 +133,7 @@ TEST(DevicesOfThisMachine, WhatIsNotThereIsRefusedByName) {
   test::TempDir dir;
   test::write_tiny_model(dir.path(), {});
   const auto load = [&](Device device, Precision precision) {
-    return Model::load(dir.path(), {.device = device, .precision = precision});
+    return Model::load(dir.path(), {.runtime = {.device = device, .precision = precision}});
   };
   if (!at::hasCUDA()) {
     test::expect_error(ErrorCode::kUnsupported, "device cuda: expected a LibTorch with CUDA",

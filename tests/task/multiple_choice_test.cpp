@@ -1,4 +1,6 @@
 #include "deformer/multiple_choice.h"
+#include "deformer/model.h"
+#include "deformer/passage_encoder.h"
 
 #include <gtest/gtest.h>
 

@@ -6,12 +6,12 @@
 #include <memory>
 #include <string>
 
+#include "architecture/architecture.h"
+#include "architecture/checkpoint.h"
 #include "deformer/error.h"
 #include "deformer/model.h"
 #include "deformer/passage_encoder.h"
 #include "deformer/span_qa.h"
-#include "model/architecture.h"
-#include "model/checkpoint.h"
 #include "model/weights.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"

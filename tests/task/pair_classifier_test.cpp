@@ -1,4 +1,6 @@
 #include "deformer/pair_classifier.h"
+#include "deformer/model.h"
+#include "deformer/passage_encoder.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +9,9 @@
 #include <random>
 #include <thread>
 
-#include "deformer/content_id.h"
 #include "deformer/error.h"
 #include "deformer/known_datasets.h"
+#include "deformer/passage_store.h"
 #include "deformer/span_qa.h"
 #include "support/expect_error.h"
 #include "support/shared_data.h"

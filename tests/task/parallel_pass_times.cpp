@@ -21,7 +21,7 @@
 #include "bench/statistics.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
-#include "deformer/published_models.h"
+#include "deformer/model_config.h"
 #include "task/parallel_pass.h"
 
 namespace deformer {
@@ -93,7 +93,7 @@ void run(const Arguments& arguments) {
   const c10::InferenceMode inference;
   const auto model =
       Model::random(published_model_config(arguments.model),
-                    {.precision = arguments.precision, .threads = arguments.threads});
+                    {.runtime = {.precision = arguments.precision, .threads = arguments.threads}});
   const Encoder& encoder = model->encoder();
   const auto question_segments = make_segments(SegmentRole::kQuestion, arguments);
   const auto passage_segments = make_segments(SegmentRole::kPassage, arguments);

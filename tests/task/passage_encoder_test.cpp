@@ -1,4 +1,5 @@
 #include "deformer/passage_encoder.h"
+#include "deformer/model.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +8,9 @@
 #include <cstring>
 #include <limits>
 
+#include "architecture/architecture.h"
 #include "base/file.h"
 #include "deformer/error.h"
-#include "model/architecture.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"

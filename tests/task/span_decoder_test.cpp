@@ -64,7 +64,7 @@ TEST(SpanDecoder, EqualsExhaustiveSearch) {
   for (int round = 0; round < 50; ++round) {
     const std::vector<TestWindow> windows{
         random_window(0, 12, random), random_window(5, 12, random), random_window(10, 9, random)};
-    const DecodedSpans decoded = decode_spans(views(windows), bytes_of(19), 4, 5);
+    const DecodedSpans decoded = best_spans(views(windows), bytes_of(19), 4, 5);
     std::vector<SpanCandidate> all = all_candidates(windows, 4);
     double sum = 0;
     for (const SpanCandidate& span : all) sum += std::exp(span.score);
@@ -93,7 +93,7 @@ TEST(SpanDecoder, ALongestAnswerOfThirtyMeansThirtyTokens) {
   window.start[0] = 10;
   window.end[29] = 9;
   window.end[30] = 10;
-  const DecodedSpans decoded = decode_spans(views({window}), bytes_of(40), 30, 1);
+  const DecodedSpans decoded = best_spans(views({window}), bytes_of(40), 30, 1);
   ASSERT_EQ(decoded.best.size(), 1U);
   EXPECT_EQ(decoded.best[0].first, 0U);
   EXPECT_EQ(decoded.best[0].last, 29U);
@@ -101,7 +101,7 @@ TEST(SpanDecoder, ALongestAnswerOfThirtyMeansThirtyTokens) {
 
 TEST(SpanDecoder, TiesGoToTheEarlierAndShorterSpan) {
   const TestWindow flat{{3, 5}, std::vector<float>(5, 1), std::vector<float>(5, 1)};
-  const DecodedSpans decoded = decode_spans(views({flat}), bytes_of(8), 30, 2);
+  const DecodedSpans decoded = best_spans(views({flat}), bytes_of(8), 30, 2);
   ASSERT_EQ(decoded.best.size(), 2U);
   EXPECT_EQ(decoded.best[0].first, 3U);
   EXPECT_EQ(decoded.best[0].last, 3U);
@@ -110,14 +110,14 @@ TEST(SpanDecoder, TiesGoToTheEarlierAndShorterSpan) {
 
 TEST(SpanDecoder, ReturnsFewerThanAskedWhenTheTextIsShort) {
   const TestWindow window{{0, 2}, {1, 2}, {1, 2}};
-  EXPECT_EQ(decode_spans(views({window}), bytes_of(2), 1, 10).best.size(), 2U);
+  EXPECT_EQ(best_spans(views({window}), bytes_of(2), 1, 10).best.size(), 2U);
 }
 
 // Tokens 1 and 2 are parts of one character, or of one word.
 TEST(SpanDecoder, AnswersShareNoByte) {
   const TestWindow window{{0, 4}, {1, 5, 4, 2}, {1, 3, 4, 2}};
   const std::vector<ByteSpan> extents{{0, 1}, {2, 5}, {2, 5}, {6, 7}};
-  const DecodedSpans decoded = decode_spans(views({window}), extents, 1, 10);
+  const DecodedSpans decoded = best_spans(views({window}), extents, 1, 10);
   ASSERT_EQ(decoded.best.size(), 3U);
   EXPECT_EQ(decoded.best[0].first, 1U);
   EXPECT_EQ(decoded.best[0].bytes, (ByteSpan{2, 5}));
@@ -126,14 +126,14 @@ TEST(SpanDecoder, AnswersShareNoByte) {
 }
 
 TEST(SpanDecoder, NothingComesFromNothing) {
-  const DecodedSpans decoded = decode_spans({}, {}, 30, 3);
+  const DecodedSpans decoded = best_spans({}, {}, 30, 3);
   EXPECT_TRUE(decoded.best.empty());
   EXPECT_EQ(decoded.log_sum, -std::numeric_limits<double>::infinity());
 }
 
 TEST(SpanDecoder, LargeLogitsDoNotOverflow) {
   const TestWindow window{{0, 2}, {3000, 2000}, {3000, 2000}};
-  EXPECT_NEAR(decode_spans(views({window}), bytes_of(2), 2, 1).log_sum, 6000, 1e-6);
+  EXPECT_NEAR(best_spans(views({window}), bytes_of(2), 2, 1).log_sum, 6000, 1e-6);
 }
 
 TEST(LogAdd, IsTheLogarithmOfTheSum) {

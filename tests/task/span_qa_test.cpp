@@ -1,4 +1,6 @@
 #include "deformer/span_qa.h"
+#include "deformer/model.h"
+#include "deformer/passage_encoder.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +11,7 @@
 #include <thread>
 
 #include "deformer/error.h"
-#include "deformer/store_maintenance.h"
+#include "deformer/passage_store.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"

@@ -8,14 +8,16 @@
 #include <string>
 #include <vector>
 
+#include "architecture/config.h"
+#include "architecture/segment_layout.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "deformer/error.h"
 #include "deformer/known_datasets.h"
+#include "deformer/model.h"
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
-#include "model/config.h"
-#include "model/segment_layout.h"
+#include "deformer/passage_encoder.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 

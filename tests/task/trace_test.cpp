@@ -1,9 +1,9 @@
 // Values: tests/cli/cmd_trace_test.cpp, against golden checkpoints.
-#include "deformer/trace.h"
+#include "deformer/inspect.h"
 
 #include <gtest/gtest.h>
 
-#include "model/safetensors.h"
+#include "format/safetensors.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"

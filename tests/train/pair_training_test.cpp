@@ -17,7 +17,7 @@
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
 #include "train/held_out.h"
-#include "train/train_reader.h"
+#include "train/training_model.h"
 #include "train/training_set.h"
 
 namespace deformer {
@@ -189,7 +189,7 @@ TEST_F(PairTrainingTest, TakesOverTheHeadOfAnOrdinaryCheckpointWithItsOrderOfCla
   config.erase("deformer");
   config["id2label"] = {{"0", "contradiction"}, {"1", "entailment"}, {"2", "neutral"}};
   write_file(base / "config.json", config.dump());
-  const TrainReader reader = load_train_reader(base, {.task = parse_task("mnli")});
+  const TrainingModel reader = load_training_model(base, {.task = parse_task("mnli")});
   EXPECT_THAT(reader.config.labels, ElementsAre("contradiction", "entailment", "neutral"));
   const auto model = Model::load(base, {.task = parse_task("mnli")});
   std::vector<Parameter> expected;
@@ -204,17 +204,17 @@ TEST_F(PairTrainingTest, TakesOverTheHeadOfAnOrdinaryCheckpointWithItsOrderOfCla
 
 TEST_F(PairTrainingTest, AHeadOfAnotherTaskIsReplaced) {
   const fs::path base = write_base("base", {.split_layer = 0, .task = "boolq"});
-  const TrainReader reader = load_train_reader(base, {.task = parse_task("mnli")});
+  const TrainingModel reader = load_training_model(base, {.task = parse_task("mnli")});
   EXPECT_THAT(reader.config.labels, SizeIs(3));
   const auto parameters = reader.parameters();
   EXPECT_EQ(parameters[parameters.size() - 2].value.size(0), 3);
-  const TrainReader span = load_train_reader(base, {.task = parse_task("span")});
+  const TrainingModel span = load_training_model(base, {.task = parse_task("span")});
   EXPECT_EQ(span.parameters().back().names, std::vector<std::string>{"qa_outputs.bias"});
 }
 
 TEST_F(PairTrainingTest, ExamplesOnOnePassageShareItsWindow) {
-  const TrainReader reader =
-      load_train_reader(write_base("base", {.split_layer = 0}), {.task = parse_task("mnli")});
+  const TrainingModel reader =
+      load_training_model(write_base("base", {.split_layer = 0}), {.task = parse_task("mnli")});
   Dataset data = toy_pairs("mnli");
   std::swap(data.examples[1], data.examples[9]);
   data.examples[2].target = {};
@@ -236,8 +236,8 @@ TEST_F(PairTrainingTest, ExamplesOnOnePassageShareItsWindow) {
 }
 
 TEST_F(PairTrainingTest, OptionsOfAQuestionStandTogether) {
-  const TrainReader reader =
-      load_train_reader(write_base("base", {.split_layer = 0}), {.task = parse_task("race")});
+  const TrainingModel reader =
+      load_training_model(write_base("base", {.split_layer = 0}), {.task = parse_task("race")});
   Dataset data = toy_race();
   const auto make = [&] {
     return make_training_set(data, *reader.tokenizer, reader.config.split, Negatives::kDrop);

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "deformer/known_datasets.h"
 #include "deformer/training.h"
-#include "model/safetensors.h"
+#include "format/safetensors.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"

@@ -17,7 +17,7 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
-#include "train/train_reader.h"
+#include "train/training_model.h"
 
 namespace deformer {
 namespace {
@@ -236,7 +236,7 @@ TEST_F(TrainerTest, TrainsXlnetThroughTheSameCode) {
 }
 
 std::map<std::string, at::Tensor> weights_of(const fs::path& model_dir) {
-  const TrainReader reader = load_train_reader(model_dir, {});
+  const TrainingModel reader = load_training_model(model_dir, {});
   std::map<std::string, at::Tensor> weights;
   for (auto& [name, weight] : named_weights(reader.parameters())) weights[name] = weight;
   return weights;

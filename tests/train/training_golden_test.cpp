@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "architecture/bert_layout.h"
 #include "base/json.h"
-#include "model/bert/bert_layout.h"
-#include "model/safetensors.h"
-#include "train/train_reader.h"
+#include "format/safetensors.h"
+#include "train/training_model.h"
 #include "train/training_pass.h"
 
 namespace deformer {
@@ -95,22 +95,22 @@ class GoldenTraining : public testing::TestWithParam<GoldenCase> {
   GoldenTraining()
       : golden_(GetParam().set), case_(golden_.document.at("cases").at(GetParam().number)) {}
 
-  [[nodiscard]] TrainReader load(const std::string& name, int split_layer, bool trainable) const {
-    return load_train_reader(
+  [[nodiscard]] TrainingModel load(const std::string& name, int split_layer, bool trainable) const {
+    return load_training_model(
         golden_.set.path() / name,
         {.split_layer = split_layer, .trainable = trainable, .train_distance_bias = true});
   }
 
   void expect_loss(const std::string& loss) {
     const int split_layer = case_.at("split_layer");
-    const TrainReader student = load(case_.at("student"), split_layer, true);
-    const TrainReader teacher = load("teacher", 0, false);
+    const TrainingModel student = load(case_.at("student"), split_layer, true);
+    const TrainingModel teacher = load("teacher", 0, false);
     PassOptions options{.temperature = golden_.document.at("temperature")};
     options.weights = {.task = 0, .kd = 0, .lrs = 0};
     if (loss == "kd") options.weights.kd = 1;
     if (loss.starts_with("lrs")) options.weights.lrs = 1;
     options.lrs_scale = loss == "lrs_normalised" ? LrsScale::kTeacher : LrsScale::kRaw;
-    const ReaderView view{*teacher.encoder, *teacher.head};
+    const ModelView view{*teacher.encoder, *teacher.head};
     const PassBatch batch = batch_of(case_, golden_.set);
     // From layer 0 on, as for several splits that share a target.
     const std::optional<PassStates> target = run_teacher(view, 0, batch, options);
@@ -124,7 +124,7 @@ class GoldenTraining : public testing::TestWithParam<GoldenCase> {
     expect_gradients(student, case_.at("name").get<std::string>() + "." + loss + ".");
   }
 
-  void expect_gradients(const TrainReader& student, const std::string& prefix) {
+  void expect_gradients(const TrainingModel& student, const std::string& prefix) {
     for (const Parameter& parameter : student.parameters()) {
       const at::Tensor gradient = parameter.value.grad().defined()
                                       ? parameter.value.grad()

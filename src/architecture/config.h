@@ -1,0 +1,59 @@
+// Making and writing config.json; reading it is public (deformer/model_config.h).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "architecture/architecture.h"
+#include "deformer/model_config.h"
+
+namespace deformer {
+
+/// Throws kIncompatible when the tokenizer has more tokens than the embeddings have rows.
+void require_vocabulary(const std::filesystem::path& model_dir, const ModelConfig& config,
+                        std::int64_t vocabulary);
+
+class JsonPlace;
+
+// For the records of architectures: what they read of their own.
+
+[[nodiscard]] std::int64_t integer_or(const JsonPlace& object, const char* key,
+                                      std::int64_t fallback);
+/// Throws kUnsupported: place, expected, found.
+[[noreturn]] void unsupported(const JsonPlace& place, const std::string& expected,
+                              const std::string& found);
+/// Throws kUnsupported when the key is there with another text than `expected`.
+void refuse_other(const JsonPlace& root, const char* key, const char* expected);
+
+/// Hugging Face's class that loads a model of this task, e.g. "BertForQuestionAnswering".
+[[nodiscard]] std::string class_name(const Architecture& architecture, TaskKind task);
+
+/// The first choice for decomposed readers: BERT restart, XLNet packed.
+[[nodiscard]] Layout default_layout(const ModelConfig& config);
+
+/// What a file says, and what filled in the rest.
+struct ReadConfig {
+  ModelConfig config;
+  Task task;
+  bool stated = false;  ///< the file names the task itself
+};
+/// load_model_config() with the task that it took.
+[[nodiscard]] ReadConfig read_model_config(const std::filesystem::path& model_dir,
+                                           const std::optional<Task>& asked = {});
+
+/// The task's lengths with this layout, as far as the position table allows: what training makes of
+/// an ordinary checkpoint. The passage stays where it stands.
+[[nodiscard]] SplitConfig default_split(const ModelConfig& config, const Task& task, Layout layout);
+
+/// The text of a config.json that load_model_config() reads back as the same ModelConfig and that
+/// Hugging Face loads as the task's class, e.g. BertForQuestionAnswering or
+/// XLNetForSequenceClassification; the split is in its `deformer` object. Kinds that read one
+/// window leave out what concerns several, and state the place of the passage.
+[[nodiscard]] std::string config_to_json(const ModelConfig& config);
+
+/// validate(), then writes MODEL_DIR/config.json as a whole or not at all. The directory must
+/// exist. Throws kIncompatible, kNotFound, kIo, kResourceExhausted.
+void save_model_config(const ModelConfig& config, const std::filesystem::path& model_dir);
+
+}  // namespace deformer

@@ -1,0 +1,26 @@
+#include "base/quote.h"
+
+#include <nlohmann/json.hpp>
+
+namespace deformer {
+namespace {
+
+constexpr std::size_t kShown = 120;  // the longest names of tensors have 90
+
+// Where the text may be cut: not inside a code point.
+std::size_t cut_before(std::string_view text, std::size_t end) {
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
+  std::size_t begin = end;
+  while (begin > 0 && end - begin < 3 && continues(text[begin])) --begin;
+  return continues(text[begin]) ? end : begin;
+}
+
+}  // namespace
+
+std::string in_quotes(std::string_view text) {
+  std::string shown(text);
+  if (text.size() > kShown) shown = std::string(text.substr(0, cut_before(text, kShown))) + "...";
+  return nlohmann::json(shown).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace deformer

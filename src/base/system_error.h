@@ -1,0 +1,17 @@
+// What the operating system says, as this library's errors.
+#pragma once
+
+#include <string>
+
+#include "deformer/error.h"
+
+namespace deformer {
+
+/// The kind of an errno value: kNotFound for what is not there; kResourceExhausted for what there
+/// is too little of (room on a disk, memory, descriptors, threads); else kIo.
+[[nodiscard]] ErrorCode error_code_of(int error) noexcept;
+
+/// Throws Error: "WHERE: cannot ACTION: reason of `error`".
+[[noreturn]] void throw_system_error(const std::string& where, const char* action, int error);
+
+}  // namespace deformer

@@ -1,0 +1,286 @@
+#include "train/training_model.h"
+
+#include <ATen/ATen.h>
+
+#include <string>
+#include <utility>
+
+#include "architecture/architecture.h"
+#include "architecture/checkpoint.h"
+#include "architecture/config.h"
+#include "architecture/task_config.h"
+#include "base/file.h"
+#include "deformer/error.h"
+#include "model/encoder_parts.h"
+#include "model/make_encoder.h"
+#include "model/model_parts.h"
+#include "model/pooled_head.h"
+#include "model/span_head.h"
+
+namespace deformer {
+namespace {
+
+// Tokenizer files of all kinds; a model directory holds some of them.
+constexpr const char* kTokenizerFiles[] = {"vocab.txt",
+                                           "vocab.json",
+                                           "merges.txt",
+                                           "spiece.model",
+                                           "sentencepiece.bpe.model",
+                                           "spm.model",
+                                           "tokenizer.json",
+                                           "tokenizer_config.json"};
+
+// What is trained, and how much of it the directory has.
+struct TrainConfig {
+  ModelConfig config;
+  Task task;
+  bool keeps_output = true;  // the checkpoint's last layer is the task's
+};
+
+bool answers(const ModelConfig& config, const Task& task) {
+  return config.task == task.kind &&
+         (task.labels.empty() || same_labels(task.labels, config.labels));
+}
+
+// Whether a checkpoint that does not say what its head is for has one of the task's size. In which
+// order nameless classes stand is known for data sets alone.
+bool has_head_for(const Task& task, const ModelConfig& config, const Checkpoint& checkpoint) {
+  if (task.name == to_string(TaskKind::kClasses)) return false;
+  const StoredTensor* weight =
+      checkpoint.find(pooled_head_form(architecture_of(config), task.kind).output + ".weight");
+  const bool says_nothing =
+      config.task == TaskKind::kSpan || (config.task == task.kind && are_unnamed(config.labels));
+  return weight != nullptr && says_nothing && !weight->view.shape.empty() &&
+         weight->view.shape.front() == head_outputs(task.kind, task.labels);
+}
+
+// Kind and labels; labels that the checkpoint has keep its order.
+void set_task(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
+              TrainConfig& found) {
+  ModelConfig& config = found.config;
+  const Task& task = found.task;
+  if (answers(config, task)) {
+    for (std::string& label : config.labels) {
+      if (!task.labels.empty()) label = task.labels[*find_label(task.labels, label)];
+    }
+    return;
+  }
+  found.keeps_output = has_head_for(task, config, checkpoint);
+  config.labels = found.keeps_output ? load_model_config(model_dir, task).labels : task.labels;
+  config.task = task.kind;
+}
+
+// Lengths and the passage's place of another task than the directory's, or in another layout.
+void set_split(const ReadConfig& read, const TrainingModelOptions& options, TrainConfig& found) {
+  SplitConfig& split = found.config.split;
+  const bool other_task = !answers(read.config, found.task);
+  if (other_task && read.stated) split.passage_place.reset();
+  if (!split.passage_place && found.task.passage_first) split.passage_place = PassagePlace::kFirst;
+  Layout layout = split.layout;
+  if (layout == Layout::kContinue) layout = default_layout(found.config);
+  layout = options.layout.value_or(layout);
+  // A class alone says nothing of lengths.
+  const bool classes_unstated = !read.stated && found.task.kind == TaskKind::kClasses;
+  if (split.layout != layout || other_task || classes_unstated) {
+    const int split_layer = split.split_layer;
+    split = default_split(found.config, found.task, layout);
+    split.split_layer = split_layer;
+  }
+  if (options.split_layer) split.split_layer = *options.split_layer;
+}
+
+TrainConfig load_config(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
+                        const TrainingModelOptions& options) {
+  const ReadConfig read = read_model_config(model_dir);
+  TrainConfig found{read.config, options.task.value_or(read.task)};
+  set_task(model_dir, checkpoint, found);
+  set_split(read, options, found);
+  validate(found.config);
+  return found;
+}
+
+// Weights as the encoder's were made, no bias.
+class NewLayers {
+ public:
+  NewLayers(const ModelConfig& config, const TrainingModelOptions& options)
+      : generator_(at::detail::createCPUGenerator(options.seed)),
+        deviation_(config.initializer_range),
+        device_(nn::to_torch_device(options.device)) {}
+
+  [[nodiscard]] nn::Linear make(std::int64_t in, std::int64_t out) {
+    const at::Tensor weight = at::normal(0.0, deviation_, {out, in}, generator_);
+    return {weight.to(device_), at::zeros({out}, at::device(device_))};
+  }
+
+ private:
+  at::Generator generator_;
+  double deviation_;
+  at::Device device_;
+};
+
+std::unique_ptr<const SpanHead> make_span_head(const ModelConfig& config, WeightLoader& weights,
+                                               const TrainingModelOptions& options) {
+  const WeightScope scope(weights, SpanHead::kName);
+  if (scope.has("weight")) return std::make_unique<const SpanHead>(config.hidden_size, scope);
+  const nn::Linear layer = NewLayers(config, options).make(config.hidden_size, 2);
+  return std::make_unique<const SpanHead>(layer.weight(), layer.bias());
+}
+
+// The checkpoint's pooler serves every task.
+std::unique_ptr<const PooledHead> make_pooled_head(const ModelConfig& config, WeightLoader& weights,
+                                                   const TrainingModelOptions& options,
+                                                   bool keeps_output) {
+  const PooledHeadForm& names = pooled_head_form(architecture_of(config), config.task);
+  const std::int64_t hidden = config.hidden_size;
+  NewLayers layers(config, options);
+  const auto layer = [&](const std::string& name, std::int64_t out, bool kept) {
+    const WeightScope scope(weights, name);
+    return kept && scope.has("weight") ? take_head_linear(scope, hidden, out)
+                                       : layers.make(hidden, out);
+  };
+  return std::make_unique<const PooledHead>(
+      layer(names.pooler, hidden, true),
+      layer(names.output, head_outputs(config.task, config.labels), keeps_output), names);
+}
+
+// Heads of the checkpoint that the task does not read.
+std::vector<std::string> other_heads(const ModelConfig& config) {
+  std::vector<std::string> prefixes{std::string(SpanHead::kName) + "."};
+  for (const TaskKind kind : {TaskKind::kClasses, TaskKind::kChoice}) {
+    const PooledHeadForm& names = pooled_head_form(architecture_of(config), kind);
+    prefixes.push_back(names.pooler + ".");
+    prefixes.push_back(names.output + ".");
+  }
+  return prefixes;
+}
+
+bool is_trained(const Parameter& parameter, const ModelConfig& config,
+                const TrainingModelOptions& options) {
+  if (!options.trainable) return false;
+  if (parameter.is_distance_bias && !options.train_distance_bias) return false;
+  if (options.freeze_layers == 0) return true;
+  ModelConfig frozen = config;
+  frozen.split.split_layer = options.freeze_layers;
+  return !is_lower_weight(frozen, parameter.names.front());
+}
+
+// A head that began at random would teach noise.
+void require_head(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
+                  const TrainConfig& found) {
+  const TaskKind kind = found.config.task;
+  const std::string name = kind == TaskKind::kSpan
+                               ? SpanHead::kName
+                               : pooled_head_form(architecture_of(found.config), kind).output;
+  if (found.keeps_output && checkpoint.find(name + ".weight") != nullptr) return;
+  throw Error(ErrorCode::kIncompatible, model_dir.string() + ": expected weights with a head for " +
+                                            found.task.name + " (" + name + "), found none");
+}
+
+void require_equal(const char* what, std::int64_t expected, std::int64_t found) {
+  if (expected == found) return;
+  throw Error(ErrorCode::kIncompatible, std::string("teacher: expected ") + what + " " +
+                                            std::to_string(expected) + " as the model has, found " +
+                                            std::to_string(found));
+}
+
+}  // namespace
+
+std::int64_t head_outputs(TaskKind kind, const std::vector<std::string>& labels) {
+  return kind == TaskKind::kChoice ? 1 : std::ssize(labels);
+}
+
+std::shared_ptr<const Model> TrainingModel::model(int split_layer) const {
+  ModelConfig split = config;
+  split.split.split_layer = split_layer;
+  return Model::assemble({.config = std::move(split),
+                          .runtime = {.device = device, .weights = WeightType::kFp32},
+                          .tokenizer = tokenizer,
+                          .head = head,
+                          .encoder = encoder->with_split_layer(split_layer)});
+}
+
+std::vector<Parameter> TrainingModel::parameters() const {
+  std::vector<Parameter> all = encoder->parameters();
+  head->append_parameters(all);
+  return all;
+}
+
+std::vector<Parameter> TrainingModel::trained_parameters() const {
+  std::vector<Parameter> trained;
+  for (Parameter& parameter : parameters()) {
+    if (parameter.value.requires_grad()) trained.push_back(std::move(parameter));
+  }
+  return trained;
+}
+
+TrainingModel load_training_model(const std::filesystem::path& model_dir,
+                                  const TrainingModelOptions& options) {
+  TrainingModel reader;
+  const Checkpoint checkpoint =
+      Checkpoint::open(model_dir, architecture_of(load_model_config(model_dir)));
+  const TrainConfig found = load_config(model_dir, checkpoint, options);
+  if (options.needs_head) require_head(model_dir, checkpoint, found);
+  reader.config = found.config;
+  reader.device = options.device;
+  reader.task = found.task;
+  reader.tokenizer = load_tokenizer(model_dir);
+  require_vocabulary(model_dir, reader.config, reader.tokenizer->vocab_size());
+  WeightLoader weights(checkpoint, WeightMemory::kOwned);
+  weights.place({.device = options.device});
+  reader.encoder = make_encoder(reader.config, weights);
+  if (reader.config.task == TaskKind::kSpan) {
+    reader.head = make_span_head(reader.config, weights, options);
+  } else {
+    reader.head = make_pooled_head(reader.config, weights, options, found.keeps_output);
+  }
+  weights.finish(other_heads(reader.config));
+  reader.layout = make_segment_layout(reader.config, reader.tokenizer->special_tokens());
+  for (const Parameter& parameter : reader.parameters()) {
+    parameter.value.set_requires_grad(is_trained(parameter, reader.config, options));
+  }
+  return reader;
+}
+
+void require_same_shape(const TrainingModel& student, const TrainingModel& teacher) {
+  const ModelConfig& ours = student.config;
+  const ModelConfig& theirs = teacher.config;
+  require_equal("hidden_size", ours.hidden_size, theirs.hidden_size);
+  require_equal("num_hidden_layers", ours.num_hidden_layers, theirs.num_hidden_layers);
+  if (ours.architecture != theirs.architecture) {
+    throw Error(ErrorCode::kIncompatible, "teacher: expected architecture " + ours.architecture +
+                                              ", found " + theirs.architecture);
+  }
+  if (ours.task != theirs.task || ours.labels != theirs.labels) {
+    throw Error(ErrorCode::kIncompatible,
+                "teacher: expected one for " + to_string(ours.task) + " (" +
+                    label_list(ours.labels) + ") with the same order of classes, found one for " +
+                    to_string(theirs.task) + " (" + label_list(theirs.labels) + ")");
+  }
+  if (student.tokenizer->hash() != teacher.tokenizer->hash()) {
+    throw Error(ErrorCode::kIncompatible,
+                "teacher: expected the model's tokenizer, found another vocabulary or options");
+  }
+}
+
+NamedTensors named_weights(const std::vector<Parameter>& parameters) {
+  NamedTensors named;
+  for (const Parameter& parameter : parameters) {
+    const auto parts =
+        parameter.value.detach().chunk(static_cast<std::int64_t>(parameter.names.size()), 0);
+    for (std::size_t i = 0; i < parts.size(); ++i) named.emplace_back(parameter.names[i], parts[i]);
+  }
+  return named;
+}
+
+void save_training_model(const TrainingModel& reader, const std::filesystem::path& tokenizer_dir,
+                         const std::filesystem::path& model_dir, SaveFormat format) {
+  make_directories(model_dir);
+  for (const char* name : kTokenizerFiles) {
+    if (!std::filesystem::exists(tokenizer_dir / name)) continue;
+    write_file(model_dir / name, read_file(tokenizer_dir / name));
+  }
+  write_checkpoint(model_dir, named_weights(reader.parameters()), dtype_of(format));
+  save_model_config(reader.config, model_dir);
+}
+
+}  // namespace deformer
