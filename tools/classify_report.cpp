@@ -58,6 +58,7 @@ std::string prediction_line(const Dataset& data, const Example& example,
   line["label"] = label_of(data, prediction);
   for (std::size_t i = 0; i < names.size(); ++i) {
     line["probabilities"][names[i]] = prediction.probabilities[i];
+    line["logits"][names[i]] = prediction.logits[i];
   }
   if (example.label()) line["gold"] = names.at(static_cast<std::size_t>(*example.label()));
   return dump(line) + "\n";

@@ -11,8 +11,8 @@
 
 namespace deformer::tools {
 
-/// {"id": ..., "label": ..., "probabilities": {...}, "gold": ...} and a line feed; `id` and `gold`
-/// where there are any.
+/// {"id": ..., "label": ..., "probabilities": {...}, "logits": {...}, "gold": ...} and a line feed;
+/// `id` and `gold` where there are any.
 [[nodiscard]] std::string prediction_line(const Dataset& data, const Example& example,
                                           const Prediction& prediction);
 

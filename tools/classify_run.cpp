@@ -27,6 +27,7 @@ Prediction by_labels(const PairResult& result, const std::vector<std::string>& m
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const std::size_t output = find_label(model_labels, labels[i]).value();
     prediction.probabilities.push_back(result.probabilities[output]);
+    prediction.logits.push_back(result.logits[output]);
     if (output == static_cast<std::size_t>(result.label)) prediction.label = static_cast<int>(i);
   }
   return prediction;
@@ -127,7 +128,8 @@ std::vector<Prediction> Classifier::choose(Examples examples, const std::vector<
   const auto take = [&](std::size_t request, Outcome<ChoiceResult>&& outcome) {
     ChoiceResult result = std::move(outcome).value();
     count_cuts(result.cut);
-    predictions[request] = {result.choice, std::move(result.probabilities)};
+    predictions[request] = {result.choice, std::move(result.probabilities),
+                            std::move(result.logits)};
   };
   times_ += choices_->choose_each(requests, take, options);
   return predictions;

@@ -28,6 +28,7 @@ namespace deformer::tools {
 struct Prediction {
   int label = 0;
   std::vector<double> probabilities;
+  std::vector<double> logits;  // in the same order
 };
 
 /// What the numbers of a prediction are called: the labels, or names of `count` options.

@@ -10,6 +10,12 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
   verb.add_option("--model", options.model_dir,
                   "Model directory; by default what DEFORMER_MODEL names, or a bundled one")
       ->type_name("DIR");
+  verb.add_option(
+          "--tokenizer-file", options.tokenizer_file,
+          "The model's file that holds the tokenizer, where two of them disagree: vocab.txt,"
+          " tokenizer.json, ...")
+      ->type_name("NAME")
+      ->group("Model");
   add_runtime_options(verb, options);
 }
 
@@ -86,6 +92,7 @@ std::shared_ptr<const Model> load_model(const ModelOptions& options, const Talk&
   load.runtime.threads = options.threads;
   load.split_layer = options.split_layer;
   load.task = options.task;
+  load.tokenizer_file = options.tokenizer_file;
   if (!options.layout.empty()) load.layout = parse_layout(options.layout);
   auto model = Model::load(chosen.model_dir, load);
   if (load.runtime.precision == Precision::kAuto) {

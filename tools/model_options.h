@@ -21,6 +21,7 @@ struct ModelOptions {
   std::optional<int> split_layer;
   std::string layout;  // empty: the model's own
   std::optional<Task> task;
+  std::string tokenizer_file;  // empty: the first that is there
 };
 
 /// Adds --model, which may be left out (default_model.h), and what says how to run it.

@@ -28,6 +28,7 @@ struct LoadOptions {
   std::optional<int> split_layer = {};  ///< overrides config.json
   std::optional<Layout> layout = {};    ///< overrides config.json
   std::optional<Task> task = {};        ///< see load_model_config()
+  std::string tokenizer_file = {};      ///< see load_tokenizer(); empty: the first that is there
 };
 
 /// For Model::random(); the weights' standard deviation is ModelConfig::initializer_range.

@@ -83,7 +83,10 @@ class DEFORMER_EXPORT Tokenizer {
 /// the vocabulary), kIo, kUnsupported (a tokenizer.json or tokenizer_class of another kind),
 /// kIncompatible (a tokenizer.json that disagrees with tokenizer_config.json, or the model in it
 /// with vocab.txt, with vocab.json and merges.txt, or with a SentencePiece model).
+///
+/// `file`, one of these names, says which file counts, whatever others hold; kInvalidArgument for
+/// another name.
 [[nodiscard]] DEFORMER_EXPORT std::unique_ptr<const Tokenizer> load_tokenizer(
-    const std::filesystem::path& model_dir);
+    const std::filesystem::path& model_dir, std::string_view file = {});
 
 }  // namespace deformer

@@ -28,6 +28,7 @@ struct LoadArguments {
   std::string weights;
   std::optional<std::string> layout;
   std::optional<std::string> task;
+  std::string tokenizer_file;
 };
 
 LoadOptions to_options(const LoadArguments& arguments, int threads,
@@ -40,6 +41,7 @@ LoadOptions to_options(const LoadArguments& arguments, int threads,
   options.split_layer = split_layer;
   if (arguments.layout) options.layout = parse_layout(*arguments.layout);
   if (arguments.task) options.task = parse_task(*arguments.task);
+  options.tokenizer_file = arguments.tokenizer_file;
   return options;
 }
 
@@ -93,15 +95,15 @@ void bind_model(nb::module_& module) {
           [](const std::filesystem::path& model_dir, const std::string& device,
              const std::string& precision, int threads, const std::string& weights,
              std::optional<int> split_layer, const std::optional<std::string>& layout,
-             const std::optional<std::string>& task) {
-            const LoadOptions options =
-                to_options({device, precision, weights, layout, task}, threads, split_layer);
+             const std::optional<std::string>& task, const std::string& tokenizer_file) {
+            const LoadOptions options = to_options(
+                {device, precision, weights, layout, task, tokenizer_file}, threads, split_layer);
             return without_gil([&] { return held(Model::load(model_dir, options)); });
           },
           nb::arg("model_dir"), nb::kw_only(), nb::arg("device") = "cpu",
           nb::arg("precision") = "fp32", nb::arg("threads") = 0, nb::arg("weights") = "auto",
           nb::arg("split_layer") = nb::none(), nb::arg("layout") = nb::none(),
-          nb::arg("task") = nb::none(),
+          nb::arg("task") = nb::none(), nb::arg("tokenizer_file") = "",
           "Loads config.json, the tokenizer and the weights of a directory in Hugging Face's "
           "form.\n\n"
           "device: \"cpu\" or \"cuda\". precision: \"fp32\", \"fp16\", \"bf16\", \"int8\" or "

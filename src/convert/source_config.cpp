@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "architecture/config.h"
+#include "architecture/config_names.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "convert/paths.h"
@@ -168,6 +169,11 @@ SourceConfig load_tensorflow_config(const CheckpointSource& source, const NameMa
 
 void apply_split(SourceConfig& source, const ConvertOptions& options) {
   ModelConfig& config = source.config;
+  if (options.layout && !has_layout(architecture_of(config), *options.layout)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "layout: expected " + layout_list(architecture_of(config)) + ", found " +
+                    to_string(*options.layout) + " (model_type " + config.architecture + ")");
+  }
   if (options.split_layer || options.layout) {
     const int split_layer = options.split_layer.value_or(config.split.split_layer);
     if (source.ordinary) {

@@ -187,7 +187,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     state->runtime = options.runtime;
     require_supported(state->runtime);
     state->config = load_config(model_dir, options);
-    state->tokenizer = load_tokenizer(model_dir);
+    state->tokenizer = load_tokenizer(model_dir, options.tokenizer_file);
     const Checkpoint checkpoint = Checkpoint::open(model_dir, architecture_of(state->config));
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.checkpoint = checkpoint});
     require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());

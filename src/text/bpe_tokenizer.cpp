@@ -128,12 +128,13 @@ TokenizerConfig bpe_tokenizer_defaults(const std::vector<std::string>& tokens) {
   return config;
 }
 
-std::unique_ptr<const Tokenizer> load_bpe_tokenizer(const std::filesystem::path& model_dir) {
+std::unique_ptr<const Tokenizer> load_bpe_tokenizer(const std::filesystem::path& model_dir,
+                                                    OtherTokenizer other) {
   BpeTables tables = load_bpe_tables(model_dir);
   const TokenizerConfig config =
       load_tokenizer_config(model_dir, bpe_tokenizer_defaults(tables.tokens));
   require_class(config, model_dir);
-  require_same_tables(tables, model_dir);
+  if (other == OtherTokenizer::kMustAgree) require_same_tables(tables, model_dir);
   return std::make_unique<BpeTokenizer>(std::move(tables), config,
                                         (model_dir / "vocab.json").string());
 }

@@ -12,6 +12,7 @@
 #include "text/bpe_model.h"
 #include "text/bpe_tables.h"
 #include "text/bpe_text.h"
+#include "text/other_tokenizer.h"
 #include "text/tokenizer_config.h"
 
 namespace deformer {
@@ -53,6 +54,6 @@ class BpeTokenizer final : public Tokenizer {
 /// kIo, kUnsupported (a tokenizer_class of another kind); kIncompatible when a tokenizer.json
 /// beside them has a BPE model with other tokens or rules.
 [[nodiscard]] std::unique_ptr<const Tokenizer> load_bpe_tokenizer(
-    const std::filesystem::path& model_dir);
+    const std::filesystem::path& model_dir, OtherTokenizer other);
 
 }  // namespace deformer

@@ -94,8 +94,9 @@ class SentencePieceTokenizer::Pieces {
       : kind_(kind) {
     const auto status = processor_.LoadFromSerializedProto({model.data(), model.size()});
     if (!status.ok()) {
-      throw Error(ErrorCode::kCorrupt,
-                  where + ": expected a SentencePiece model, found " + status.ToString());
+      throw Error(
+          ErrorCode::kCorrupt,
+          where + ": expected a SentencePiece model, found one that is cut short or damaged");
     }
   }
 
@@ -321,7 +322,7 @@ std::string SentencePieceTokenizer::token(std::int32_t id) const {
 }
 
 std::unique_ptr<const Tokenizer> load_sentencepiece_tokenizer(
-    const std::filesystem::path& model_dir) {
+    const std::filesystem::path& model_dir, OtherTokenizer other) {
   const SentencePieceKind& kind = find_sentencepiece_kind(model_dir);
   const std::filesystem::path path = model_dir / kind.file;
   const TokenizerConfig config = load_tokenizer_config(model_dir, sentencepiece_defaults(kind));
@@ -331,7 +332,7 @@ std::unique_ptr<const Tokenizer> load_sentencepiece_tokenizer(
   }
   auto tokenizer =
       std::make_unique<SentencePieceTokenizer>(read_model(path), kind, config, path.string());
-  require_same_pieces(*tokenizer, path, model_dir);
+  if (other == OtherTokenizer::kMustAgree) require_same_pieces(*tokenizer, path, model_dir);
   return tokenizer;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "deformer/tokenizer.h"
+#include "text/other_tokenizer.h"
 #include "text/sentencepiece_kind.h"
 #include "text/tokenizer_config.h"
 #include "text/xlnet_text.h"
@@ -48,6 +49,6 @@ class SentencePieceTokenizer final : public Tokenizer {
 /// tokenizer_config.json. Throws kNotFound, kCorrupt, kIo, kUnsupported, kIncompatible (a
 /// tokenizer.json beside it has other pieces).
 [[nodiscard]] std::unique_ptr<const Tokenizer> load_sentencepiece_tokenizer(
-    const std::filesystem::path& model_dir);
+    const std::filesystem::path& model_dir, OtherTokenizer other);
 
 }  // namespace deformer

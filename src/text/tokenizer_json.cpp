@@ -196,7 +196,8 @@ std::string token_at(const WordPieceVocabulary& vocabulary, std::size_t id) {
 
 }  // namespace
 
-std::unique_ptr<const Tokenizer> load_json_tokenizer(const fs::path& model_dir) {
+std::unique_ptr<const Tokenizer> load_json_tokenizer(const fs::path& model_dir,
+                                                     OtherTokenizer /*other*/) {
   const fs::path path = model_dir / "tokenizer.json";
   const nlohmann::json document = load_json(path);
   const JsonPlace root(document, path.string());

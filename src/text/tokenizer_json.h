@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "deformer/tokenizer.h"
+#include "text/other_tokenizer.h"
 #include "text/tokenizer_config.h"
 #include "text/vocabulary.h"
 
@@ -19,7 +20,7 @@ namespace deformer {
 /// vocab.txt. Throws kNotFound, kIo, kCorrupt, kUnsupported (another model, another pipeline),
 /// kIncompatible (the two files disagree).
 [[nodiscard]] std::unique_ptr<const Tokenizer> load_json_tokenizer(
-    const std::filesystem::path& model_dir);
+    const std::filesystem::path& model_dir, OtherTokenizer other);
 
 /// The options and special tokens of that tokenizer; of one without WordPiece's options the case
 /// alone. Throws as load_json_tokenizer().

@@ -116,11 +116,14 @@ std::string WordPieceTokenizer::token(std::int32_t id) const {
   return vocabulary_.token(static_cast<std::size_t>(id));
 }
 
-std::unique_ptr<const Tokenizer> load_wordpiece_tokenizer(const std::filesystem::path& model_dir) {
+std::unique_ptr<const Tokenizer> load_wordpiece_tokenizer(const std::filesystem::path& model_dir,
+                                                          OtherTokenizer other) {
   const std::filesystem::path path = model_dir / "vocab.txt";
   const TokenizerConfig config = load_tokenizer_config(model_dir);
   WordPieceVocabulary vocabulary(read_vocabulary(path), path.string());
-  require_same_vocabulary(vocabulary, path, model_dir / "tokenizer.json");
+  if (other == OtherTokenizer::kMustAgree) {
+    require_same_vocabulary(vocabulary, path, model_dir / "tokenizer.json");
+  }
   return std::make_unique<WordPieceTokenizer>(std::move(vocabulary), config, path.string());
 }
 

@@ -9,6 +9,7 @@
 
 #include "deformer/tokenizer.h"
 #include "text/bert_words.h"
+#include "text/other_tokenizer.h"
 #include "text/tokenizer_config.h"
 #include "text/vocabulary.h"
 
@@ -46,6 +47,6 @@ class WordPieceTokenizer final : public Tokenizer {
 /// Reads MODEL_DIR/vocab.txt and MODEL_DIR/tokenizer_config.json. Throws kNotFound, kCorrupt, kIo;
 /// kIncompatible when a tokenizer.json beside it has another WordPiece vocabulary.
 [[nodiscard]] std::unique_ptr<const Tokenizer> load_wordpiece_tokenizer(
-    const std::filesystem::path& model_dir);
+    const std::filesystem::path& model_dir, OtherTokenizer other);
 
 }  // namespace deformer

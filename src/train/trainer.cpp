@@ -214,11 +214,11 @@ void Trainer::State::refuse_overwriting() const {
 void Trainer::State::prepare(std::vector<Dataset> files, const TrainingHooks& hooks) {
   refuse_overwriting();
   Dataset dataset = make_dataset(std::move(files), student.config);
-  make_directories(output_dir / "training");
   if (options.held_out_questions > 0) {
     held_out = take_held_out(dataset, options.held_out_questions, options.seed);
   }
   set = make_training_set(dataset, *student.tokenizer, student.config.split, options.negatives);
+  make_directories(output_dir / "training");
   set.report.held_out = held_out.examples.size();
   set.report.questions += set.report.held_out;
   if (leads() && hooks.on_data) hooks.on_data(set.report);

@@ -1,5 +1,7 @@
 // deformer classify, and deformer encode --task: random weights, so that scores say nothing, but
 // the same numbers have to come out everywhere.
+#include <cmath>
+
 #include "cli/cli_fixture.h"
 
 namespace deformer::test {
@@ -88,6 +90,9 @@ TEST_F(Classify, ScoresBoolqAndWritesItsPredictions) {
     const double sum = lines[i]["probabilities"]["false"].get<double>() +
                        lines[i]["probabilities"]["true"].get<double>();
     EXPECT_NEAR(sum, 1.0, 1e-12);
+    const double margin =
+        lines[i]["logits"]["true"].get<double>() - lines[i]["logits"]["false"].get<double>();
+    EXPECT_NEAR(lines[i]["probabilities"]["true"].get<double>(), 1 / (1 + std::exp(-margin)), 1e-9);
     EXPECT_EQ(submitted[i]["idx"], i);
     EXPECT_EQ(submitted[i]["label"], lines[i]["label"]);
     correct += lines[i]["label"] == lines[i]["gold"] ? 1U : 0U;

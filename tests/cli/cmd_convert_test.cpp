@@ -68,8 +68,8 @@ TEST_F(ConvertVerb, FailsInOneLine) {
   expect_failure(convert(kGolden + "torch/hostile"), 6, "posix.system");
   expect_failure(convert(kGolden + "torch/bert", {"--format", "int4"}), 2,
                  "--format: expected one of fp32, fp16, bf16, int8, found \"int4\"");
-  expect_failure(convert(kGolden + "torch/bert", {"--layout", "packed"}), 5,
-                 "deformer.layout: expected restart or continue, found packed");
+  expect_failure(convert(kGolden + "torch/bert", {"--layout", "packed"}), 2,
+                 "error: layout: expected restart or continue, found packed (model_type bert)");
   expect_failure(convert(kGolden + "torch/bert", {"--cased", "--lower-case"}), 2, "--cased");
   EXPECT_FALSE(std::filesystem::exists("hostile-pickle-has-run"));
   EXPECT_EQ(listing().size(), 0u);

@@ -139,6 +139,19 @@ TEST_F(CmdTrain, ANewRunDoesNotOverwriteAnother) {
                  "expected an output directory without a training run, found one");
 }
 
+TEST_F(CmdTrain, UnusableDataLeaveNothingBehind) {
+  auto words = arguments("never");
+  Json data = small_squad();
+  for (Json& paragraph : data["data"][0]["paragraphs"]) {
+    for (Json& question : paragraph["qas"]) {
+      for (Json& answer : question["answers"]) answer["text"] = "not in the passage";
+    }
+  }
+  words.at(4) = write_json("unusable.json", data);
+  expect_failure(run(words), 2, "of which none can be used");
+  EXPECT_FALSE(std::filesystem::exists(path("never")));
+}
+
 TEST_F(CmdTrain, TrainsAnotherTask) {
   write_model("encoder", {.split_layer = 0, .span_head = false});
   const std::string data =

@@ -81,7 +81,8 @@ TEST(SentencePieceTokenizer, NamesABrokenModel) {
   const test::TempDir dir;
   for (const std::string& content : {std::string("no model"), std::string()}) {
     write_file(dir / "spiece.model", content);
-    test::expect_error(ErrorCode::kCorrupt, "spiece.model: expected a SentencePiece model",
+    test::expect_error(ErrorCode::kCorrupt,
+                       "spiece.model: expected a SentencePiece model, found one that is cut short",
                        [&] { (void)load_tokenizer(dir.path()); });
   }
 }

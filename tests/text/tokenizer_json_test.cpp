@@ -207,6 +207,20 @@ TEST_F(TokenizerJson, BesideVocabTxtItMustHaveTheSameVocabulary) {
   EXPECT_EQ(unlike->vocab_size(), 7) << "vocab.txt alone counts";
 }
 
+TEST_F(TokenizerJson, BesideVocabTxtTheFileThatIsNamedCounts) {
+  write_file(directory_ / "vocab.txt", kSmallVocabulary);
+  expect_refused(ErrorCode::kIncompatible, "expected the vocabulary of",
+                 [](json& file) { file["model"]["vocab"]["c"] = 7; });
+  EXPECT_EQ(load_tokenizer(directory_.path(), "vocab.txt")->vocab_size(), 7);
+  EXPECT_EQ(load_tokenizer(directory_.path(), "tokenizer.json")->vocab_size(), 8);
+  test::expect_error(ErrorCode::kNotFound, "spiece.model",
+                     [&] { (void)load_tokenizer(directory_.path(), "spiece.model"); });
+  test::expect_error(ErrorCode::kInvalidArgument,
+                     "tokenizer file: expected one of vocab.txt, vocab.json, spiece.model, "
+                     "sentencepiece.bpe.model, spm.model, tokenizer.json, found \"words.txt\"",
+                     [&] { (void)load_tokenizer(directory_.path(), "words.txt"); });
+}
+
 TEST_F(TokenizerJson, OfEqualLinesInVocabTxtTheLastIsTheOneToCompare) {
   write_file(directory_ / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nA\nA\n##b\n\n");
   EXPECT_EQ(load([](json& file) { file["model"]["vocab"].erase("a"); })->vocab_size(), 7);

@@ -274,6 +274,8 @@ TEST(LoadUnigramJson, BesideASentencePieceModelItsPiecesMustBeTheSame) {
                      "tokenizer.json: expected the pieces of " + (dir / "spm.model").string() +
                          ", found piece 9 \"other\" instead of",
                      [&] { (void)load_tokenizer(dir.path()); });
+  EXPECT_NE(load_tokenizer(dir.path(), "spm.model")->token(9), "other");
+  EXPECT_EQ(load_tokenizer(dir.path(), "tokenizer.json")->token(9), "other");
 }
 
 // A table that leads anywhere is refused or used, and never read beyond its end.
