@@ -19,9 +19,11 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 from ._native import Model, Passage, PassageEncoder, PassageStore, content_id, load_dataset, open_store
 from .errors import CorruptError, Error, IncompatibleError, InvalidArgumentError, IoError, NotFoundError
@@ -204,7 +206,8 @@ class ShardEncoder:
             shard.input, _size(shard.input), shard.store, self._model.fingerprint, self._codec, passages, tokens,
             round(time.monotonic() - begin, 3), socket.gethostname(),
         )  # fmt: skip
-        _write_whole(Path(shard.record), json.dumps(asdict(record)) + "\n")
+        with write_whole(Path(shard.record)) as file:
+            file.write(json.dumps(asdict(record)) + "\n")
         return record
 
     def _encode_into_place(self, shard: Shard) -> tuple[int, int]:
@@ -285,14 +288,19 @@ def _size(path: str) -> int:
         raise NotFoundError(f"{path}: expected an input file, found none") from error
 
 
-def _write_whole(path: Path, text: str) -> None:
+@contextmanager
+def write_whole(path: Path) -> Iterator[TextIO]:
+    """A file that appears whole or not at all: written under a temporary name, synced, renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial-{secrets.token_hex(8)}")
-    with open(partial, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     _sync_folder(path.parent)
 
 

@@ -108,8 +108,13 @@ GROUPS: dict[str, tuple[str, str, list[str]]] = {
     ),
     "machines": (
         "Many machines",
-        "`deformer.ray` needs Ray, `deformer.shards` nothing; [the guide](../../cluster.md) comes first.",
+        "`deformer.ray` needs Ray, `deformer.shards` and `deformer.routing` nothing more; [the guide](../../cluster.md) comes first.",
         [
+            "routing.Router",
+            "routing.RoutedResult",
+            "routing.RoutedAnswer",
+            "routing.split_by_id",
+            "routing.shard_of",
             "ray.encode",
             "ray.answer",
             "ray.evaluate",
