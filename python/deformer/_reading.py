@@ -45,7 +45,8 @@ class TextReader:
         batch_tokens: int = 4096,
         fill: bool = True,
     ) -> None:
-        """fill: texts that the store lacks are encoded into it; else they are read on the fly, and the store is not written."""
+        """fill: texts that the store lacks are encoded into it; else they are read on the fly, and the store is not
+        written."""
         self._source = model
         self._store_source = store
         self._device = device

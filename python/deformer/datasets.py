@@ -37,8 +37,8 @@ class AnswerColumns:
         batch_tokens: int = 4096,
         fill: bool = True,
     ) -> None:
-        """prefix: of the new columns' names. no_answer: whether "no answer" competes. fill: contexts that the store lacks are
-        put there; else they are read on the fly, and any number of processes may share the store."""
+        """prefix: of the new columns' names. no_answer: whether "no answer" competes. fill: contexts that the store
+        lacks are put there; else they are read on the fly, and any number of processes may share the store."""
         self._columns = (question_column, context_column)
         self._prefix = prefix
         self._no_answer = no_answer

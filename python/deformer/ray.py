@@ -107,14 +107,14 @@ def encode(
 ) -> EncodeSummary:
     """Encodes input files on a Ray cluster, each into one store.
 
-    paths: files that every node sees under this name: *.jsonl with `{"id", "text"}` a line, *.json in SQuAD's form, or what
-    `read` reads. model: a directory, on every node. store_template, manifest: see deformer.shards.plan_shards();
+    paths: files that every node sees under this name: *.jsonl with `{"id", "text"}` a line, *.json in SQuAD's form, or
+    what `read` reads. model: a directory, on every node. store_template, manifest: see deformer.shards.plan_shards();
     "lmdb:/data/{stem}" makes a store a file. workers: processes, each with a model and `num_cpus` processors.
 
-    A shard is one task. It is encoded under a temporary name, verified, renamed and recorded, so a task that Ray tries again or
-    runs twice leaves one whole store. The same call goes on where an earlier one ended: shards with a record are not encoded
-    again. A shard that fails leaves the others alone; then the first error is raised, or with return_errors all are in the
-    summary. progress: a bar of shards (tqdm).
+    A shard is one task. It is encoded under a temporary name, verified, renamed and recorded, so a task that Ray tries
+    again or runs twice leaves one whole store. The same call goes on where an earlier one ended: shards with a record
+    are not encoded again. A shard that fails leaves the others alone; then the first error is raised, or with
+    return_errors all are in the summary. progress: a bar of shards (tqdm).
     """
     planned = plan_shards(paths, store_template, manifest)
     before = {shard.record for shard in planned if read_record(shard) is not None}
@@ -127,7 +127,11 @@ def encode(
         num_cpus=num_cpus,
         concurrency=workers,
     )
-    failed = {row["record"]: from_code(row["code"], row["message"]) for row in _each(rows, len(planned), progress) if row["code"]}
+    failed = {
+        row["record"]: from_code(row["code"], row["message"])
+        for row in _each(rows, len(planned), progress)
+        if row["code"]
+    }
     if failed and not return_errors:
         raise next(iter(failed.values()))
     return _summary(planned, failed, before, time.monotonic() - begin)
@@ -148,7 +152,9 @@ def _summary(planned: Sequence[Shard], failed: dict[str, Error], before: set[str
     found = [(shard, record) for shard in planned if shard.record not in failed and (record := read_record(shard))]
     records = [record for _, record in found]
     fresh = [record for shard, record in found if shard.record not in before]
-    failures = [ShardFailure(shard.input, shard.store, failed[shard.record]) for shard in planned if shard.record in failed]
+    failures = [
+        ShardFailure(shard.input, shard.store, failed[shard.record]) for shard in planned if shard.record in failed
+    ]
     return EncodeSummary(
         records,
         failures,
@@ -190,12 +196,13 @@ def answer(
     precision: str = "fp32",
     batch_tokens: int = 4096,
 ) -> ray.data.Dataset:
-    """Adds the best answer of each row as columns `answer`, `score`, `start`, `end`, as deformer.datasets.AnswerColumns does.
+    """Adds the best answer of each row as columns `answer`, `score`, `start`, `end`, as deformer.datasets.AnswerColumns
+    does.
 
-    model: a directory, on every node. store: a URI that every node can open. Contexts which it holds (by content id) are taken
-    from there, the others are read on the fly; it is not written, so any number of workers may share an LMDB store. workers,
-    num_cpus: processes, each with a model, and their processors. batch_size: rows that a worker answers together. Lazy, as Ray's
-    own operations: it runs when the result is used.
+    model: a directory, on every node. store: a URI that every node can open. Contexts which it holds (by content id)
+    are taken from there, the others are read on the fly; it is not written, so any number of workers may share an LMDB
+    store. workers, num_cpus: processes, each with a model, and their processors. batch_size: rows that a worker answers
+    together. Lazy, as Ray's own operations: it runs when the result is used.
     """
     arguments = {
         "model": os.fspath(model),
@@ -218,8 +225,8 @@ def evaluate(
 ) -> Evaluation:
     """Exact match and F1 of a model on rows with right answers, as the official SQuAD scorers count them.
 
-    answers_column: a list of texts, or SQuAD's `{"text": [...], ...}` as Hugging Face's data sets have it; an empty list is a
-    question without an answer. options: those of answer(), with `no_answer=True` for SQuAD 2.0.
+    answers_column: a list of texts, or SQuAD's `{"text": [...], ...}` as Hugging Face's data sets have it; an empty
+    list is a question without an answer. options: those of answer(), with `no_answer=True` for SQuAD 2.0.
     """
 
     prefix = options.setdefault("prefix", "predicted_")

@@ -1,7 +1,8 @@
 """The question goes to the data: asks the services that hold a question's passages, and merges their answers.
 
-Ten passages of a base model are 2.6 MB of states, a question is 100 bytes. So each machine serves (`deformer serve`) the stores that
-lie on its disk, and a router, which holds no model, sends every question to the machines of its passages:
+Ten passages of a base model are 2.6 MB of states, a question is 100 bytes. So each machine serves (`deformer serve`)
+the stores that lie on its disk, and a router, which holds no model, sends every question to the machines of its
+passages:
 
     split_by_id(glob("texts/*.jsonl"), "cut", 8)            # then one store a file: deformer.shards, deformer.ray
     router = Router([["http://a:8080", "http://b:8080"], ["http://c:8080", "http://d:8080"], ...])
@@ -50,9 +51,13 @@ def shard_of(passage_id: str, count: int) -> int:
 
 
 def split_by_id(
-    paths: Sequence[str | os.PathLike[str]], folder: str | os.PathLike[str], count: int, read: ReadPassages = read_passages
+    paths: Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    count: int,
+    read: ReadPassages = read_passages,
 ) -> list[Path]:
-    """Cuts inputs into `count` files *.jsonl by shard_of() of the passages' ids, so that a router needs no table of them.
+    """Cuts inputs into `count` files *.jsonl by shard_of() of the passages' ids, so that a router needs no table of
+    them.
 
     Returns the files, in the order of the shards. Each appears whole or not at all, and replaces one of its name.
     """
@@ -84,7 +89,8 @@ class RoutedAnswer:
 
 @dataclass(frozen=True)
 class RoutedResult:
-    """Best first, over all passages that were read. missing: those that were not, and why; empty unless `partial` was given."""
+    """Best first, over all passages that were read. missing: those that were not, and why; empty unless `partial` was
+    given."""
 
     answers: list[RoutedAnswer]
     missing: dict[str, Error]
@@ -93,8 +99,8 @@ class RoutedResult:
 class Router:
     """Answers questions about stored passages, wherever they are. Safe to use from several threads.
 
-    The answers are those of one store that holds all passages: scores are comparable between machines, and probabilities are
-    put together from what each machine says. "No answer" does not compete.
+    The answers are those of one store that holds all passages: scores are comparable between machines, and
+    probabilities are put together from what each machine says. "No answer" does not compete.
     """
 
     def __init__(
@@ -105,8 +111,8 @@ class Router:
         api_key: str | None = None,
         timeout_s: float = 30.0,
     ) -> None:
-        """shards: for each shard the addresses of the services that hold it, "http://host:port". place: the shard of a passage
-        id; by default shard_of(). api_key: sent to every service. timeout_s: of one request to one service."""
+        """shards: for each shard the addresses of the services that hold it, "http://host:port". place: the shard of a
+        passage id; by default shard_of(). api_key: sent to every service. timeout_s: of one request to one service."""
         if not shards or not all(shards):
             raise InvalidArgumentError("shards: expected an address for every shard, found none")
         self._place = place if place is not None else lambda passage_id: shard_of(passage_id, len(shards))
@@ -139,9 +145,9 @@ class Router:
     ) -> RoutedResult:
         """The best answers in these passages, of which every one is named by its id alone.
 
-        A service that is gone is replaced by another of its shard. Where no service of a shard answers, its error is raised,
-        with the passages that could not be read; with `partial` they are in `missing`, and the answers are those of the others.
-        A passage that its service does not know is NotFoundError in any case.
+        A service that is gone is replaced by another of its shard. Where no service of a shard answers, its error is
+        raised, with the passages that could not be read; with `partial` they are in `missing`, and the answers are
+        those of the others. A passage that its service does not know is NotFoundError in any case.
         """
         if not passage_ids:
             raise InvalidArgumentError("passage_ids: expected at least one, found none")
@@ -165,7 +171,9 @@ class Router:
         for passage_id in dict.fromkeys(passage_ids):
             shard = self._place(passage_id)
             if not 0 <= shard < len(self._shards):
-                raise InvalidArgumentError(f"place: expected a shard below {len(self._shards)}, found {shard} for {passage_id}")
+                raise InvalidArgumentError(
+                    f"place: expected a shard below {len(self._shards)}, found {shard} for {passage_id}"
+                )
             asked.setdefault(shard, []).append(passage_id)
         return asked
 
@@ -249,7 +257,9 @@ class _Service:
         except (OSError, http.client.HTTPException) as error:
             self._rests_until = time.monotonic() + _REST_SECONDS
             if isinstance(error, TimeoutError):
-                raise from_code("timed out", f"{self._address}: expected an answer within {self._timeout_s} s") from error
+                raise from_code(
+                    "timed out", f"{self._address}: expected an answer within {self._timeout_s} s"
+                ) from error
             raise IoError(f"{self._address}: {error or type(error).__name__}") from error
         try:
             value = json.loads(text)
@@ -265,8 +275,8 @@ class _Service:
         raise from_code(known, message)
 
     def _post(self, body: bytes) -> tuple[int, str]:
-        """On an idle connection if there is one. The service may have closed it meanwhile: then once more on a new one, which
-        is safe, since to answer changes nothing."""
+        """On an idle connection if there is one. The service may have closed it meanwhile: then once more on a new one,
+        which is safe, since to answer changes nothing."""
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is not None:

@@ -1,8 +1,8 @@
 """Encodes input files on any number of machines: one file, a *shard*, into one store.
 
-A shard is encoded under a temporary name beside its store, verified and renamed; then its record is written. So a shard that is
-tried again, or by two workers at once, leaves exactly one store, and a store that has its name is whole. `deformer.ray` spreads
-shards over a Ray cluster; under Slurm, Kubernetes or a shell loop each process takes its share:
+A shard is encoded under a temporary name beside its store, verified and renamed; then its record is written. So a shard
+that is tried again, or by two workers at once, leaves exactly one store, and a store that has its name is whole.
+`deformer.ray` spreads shards over a Ray cluster; under Slurm, Kubernetes or a shell loop each process takes its share:
 
     python -m deformer.shards --model DIR --stores 'lmdb:stores/{stem}' --shard I/N INPUT...
 """
@@ -70,10 +70,11 @@ def plan_shards(
 ) -> list[Shard]:
     """One shard for each input file.
 
-    store_template: a URI with `{stem}` (the file's name without endings), `{name}` (with them) or `{index}` (its number from 0;
-    `{index:05}` pads it), so that every file has a store of its own: "lmdb:stores/{stem}". A "redis://" URI may be without:
-    all files go into one store there. manifest: a folder for the records, one small JSON file a shard; by default a record stands
-    beside its store, STORE.json, and a store on a server needs the folder. Raises InvalidArgumentError.
+    store_template: a URI with `{stem}` (the file's name without endings), `{name}` (with them) or `{index}` (its number
+    from 0; `{index:05}` pads it), so that every file has a store of its own: "lmdb:stores/{stem}". A "redis://" URI may
+    be without: all files go into one store there. manifest: a folder for the records, one small JSON file a shard; by
+    default a record stands beside its store, STORE.json, and a store on a server needs the folder. Raises
+    InvalidArgumentError.
     """
     if not inputs:
         raise InvalidArgumentError("paths: expected at least one input file, found none")
@@ -84,7 +85,9 @@ def plan_shards(
         try:
             store = store_template.format(stem=stem, name=name, index=index)
         except (KeyError, IndexError, ValueError) as error:
-            raise InvalidArgumentError(f"{store_template}: expected {{stem}}, {{name}} or {{index}}, found {error}") from error
+            raise InvalidArgumentError(
+                f"{store_template}: expected {{stem}}, {{name}} or {{index}}, found {error}"
+            ) from error
         planned.append(Shard(path, store, _record_place(path, store, manifest)))
     _require_own_places(planned)
     return planned
@@ -96,7 +99,9 @@ def _record_place(path: str, store: str, manifest: str | os.PathLike[str] | None
         return str(Path(manifest) / f"{Path(path).name}-{identity}.json")
     if store.startswith(_LMDB):
         return store.removeprefix(_LMDB).rstrip("/") + ".json"
-    raise InvalidArgumentError(f"{store}: expected a manifest folder for records of a store that is not lmdb:, found none")
+    raise InvalidArgumentError(
+        f"{store}: expected a manifest folder for records of a store that is not lmdb:, found none"
+    )
 
 
 def _require_own_places(planned: Sequence[Shard]) -> None:
@@ -105,19 +110,23 @@ def _require_own_places(planned: Sequence[Shard]) -> None:
         key = shard.store if shard.folder else shard.record
         other = seen.setdefault(key, shard)
         if other is not shard:
-            raise InvalidArgumentError(f"{shard.store}: expected a store for one input, found {other.input} and {shard.input}")
+            raise InvalidArgumentError(
+                f"{shard.store}: expected a store for one input, found {other.input} and {shard.input}"
+            )
 
 
 def read_passages(path: str) -> Iterator[Passage]:
-    """The passages of a file: *.jsonl has `{"id", "text"}` a line (without an id: its content id), *.json is a SQuAD file, whose
-    contexts are known by content id."""
+    """The passages of a file: *.jsonl has `{"id", "text"}` a line (without an id: its content id), *.json is a SQuAD
+    file, whose contexts are known by content id."""
     if path.endswith(".jsonl"):
         yield from _read_lines(path)
     elif path.endswith(".json"):
         for text in load_dataset(path).passages:
             yield Passage(content_id(text), text)
     else:
-        raise InvalidArgumentError(f"{path}: expected *.jsonl or *.json (SQuAD), or a function that reads it, found another name")
+        raise InvalidArgumentError(
+            f"{path}: expected *.jsonl or *.json (SQuAD), or a function that reads it, found another name"
+        )
 
 
 def _read_lines(path: str) -> Iterator[Passage]:
@@ -131,7 +140,9 @@ def _read_lines(path: str) -> Iterator[Passage]:
                 if not isinstance(text, str) or not isinstance(identity, str | None):
                     raise TypeError("id and text of another type")
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise CorruptError(f'{path}:{number}: expected an object with "id" and "text", found {error}') from error
+                raise CorruptError(
+                    f'{path}:{number}: expected an object with "id" and "text", found {error}'
+                ) from error
             yield Passage(identity or content_id(text), text)
 
 
@@ -160,15 +171,16 @@ class ShardEncoder:
         batch_tokens: int = 4096,
         read: ReadPassages = read_passages,
     ) -> None:
-        """codec: how states are kept. batch_tokens: most tokens of one pass and one commit. read: gives a file's passages."""
+        """codec: how states are kept. batch_tokens: most tokens of one pass and one commit. read: gives a file's
+        passages."""
         self._model = model
         self._codec = codec
         self._batch_tokens = batch_tokens
         self._read = read
 
     def finished(self, shard: Shard) -> ShardRecord | None:
-        """The shard's record, where it is finished and its store is there. Raises IncompatibleError where that was another
-        model, or the input has changed since."""
+        """The shard's record, where it is finished and its store is there. Raises IncompatibleError where that was
+        another model, or the input has changed since."""
         record = read_record(shard)
         if record is None or (shard.folder is not None and not shard.folder.is_dir()):
             return None
@@ -178,13 +190,14 @@ class ShardEncoder:
         ):
             if expected != found:
                 raise IncompatibleError(
-                    f"{shard.record}: {what}: expected {expected}, found {found}; remove record and store to encode it again"
+                    f"{shard.record}: {what}: expected {expected}, found {found}; "
+                    "remove record and store to encode it again"
                 )
         return record
 
     def encode(self, shard: Shard) -> ShardRecord:
-        """Encodes a shard that is not finished, and returns its record in any case. Safe to repeat, and to run in several
-        processes at once: the first whole result stays."""
+        """Encodes a shard that is not finished, and returns its record in any case. Safe to repeat, and to run in
+        several processes at once: the first whole result stays."""
         if record := self.finished(shard):
             return record
         try:
@@ -256,7 +269,9 @@ class ShardEncoder:
                 content = content_id(passage.text)
                 known = contents.setdefault(passage.id, content)  # this very object where the id is new
                 if known != content:
-                    raise InvalidArgumentError(f"{shard.input}: expected one text a passage, found two with the id {passage.id}")
+                    raise InvalidArgumentError(
+                        f"{shard.input}: expected one text a passage, found two with the id {passage.id}"
+                    )
                 if known is content:
                     fresh.append(passage)
             yield fresh
@@ -313,7 +328,8 @@ def _sync_folder(path: Path) -> None:
 
 
 def _remove_partial(shard: Shard) -> None:
-    """What workers that were killed have left of a finished shard. One that still writes there finds the shard finished."""
+    """What workers that were killed have left of a finished shard. One that still writes there finds the shard
+    finished."""
     places = [Path(shard.record)] if shard.folder is None else [Path(shard.record), shard.folder]
     for place in places:
         for left in place.parent.iterdir():
@@ -345,7 +361,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="*.jsonl (id, text) or *.json (SQuAD)")
     parser.add_argument("--model", required=True, metavar="DIR")
-    parser.add_argument("--stores", required=True, metavar="URI", help="with {stem}, {name} or {index}: lmdb:stores/{stem}")
+    parser.add_argument(
+        "--stores", required=True, metavar="URI", help="with {stem}, {name} or {index}: lmdb:stores/{stem}"
+    )
     parser.add_argument("--manifest", metavar="DIR", help="folder of the records; by default beside the stores")
     parser.add_argument("--shard", type=_share, default=(1, 1), metavar="I/N", help="every N-th input from the I-th")
     parser.add_argument("--codec", default="fp16", help="fp32, fp16 or int8")

@@ -18,7 +18,9 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # What must hold when a notebook has run, by its variables.
 EXPECTED: dict[str, Callable[[dict[str, Any]], bool]] = {
     "evaluation": lambda found: found["score"].f1 > 70 and found["surer"] > found["less_sure"],
-    "hidden_states": lambda found: found["same"] and found["difference"] < 1e-4 and found["answers"] == ["March", "The mill"],
+    "hidden_states": lambda found: (
+        found["same"] and found["difference"] < 1e-4 and found["answers"] == ["March", "The mill"]
+    ),
     "many_questions": lambda found: found["report"].encoded == 21 and len(found["results"]) == 112,
     "pipeline": lambda found: found["answer"]["answer"] == "Anna Halvorsen" and found["streamed"][0] == "1847",
 }

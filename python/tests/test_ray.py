@@ -118,7 +118,10 @@ def sample_rows() -> list[dict[str, Any]]:
             "id": example.id,
             "question": example.question,
             "context": data.passage_of(example),
-            "answers": {"text": [text for text, _ in example.answers], "answer_start": [at for _, at in example.answers]},
+            "answers": {
+                "text": [text for text, _ in example.answers],
+                "answer_start": [at for _, at in example.answers],
+            },
         }
         for example in data.examples
     ]
@@ -130,7 +133,9 @@ def test_answers_and_scores_are_those_of_one_process(cluster: Any, tmp_path: Pat
     ShardEncoder(mini, codec="fp32").encode(shard)
     rows = sample_rows()
     dataset = ray.data.from_items(rows, override_num_blocks=4)
-    answered = {row["id"]: row for row in cluster.answer(dataset, MINI, shard.store, workers=2, batch_size=3).take_all()}
+    answered = {
+        row["id"]: row for row in cluster.answer(dataset, MINI, shard.store, workers=2, batch_size=3).take_all()
+    }
     requests = [deformer.QaRequest(row["question"], [deformer.Passage("p", row["context"])]) for row in rows]
     for row, result in zip(rows, deformer.SpanQa(mini).answer(requests)):
         found, best = answered[row["id"]], result.answers[0]

@@ -36,7 +36,10 @@ class Service:
 
     def wait_until_ready(self) -> None:
         for _ in range(600):
-            with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(self.address + "/readyz", timeout=10):
+            with (
+                contextlib.suppress(urllib.error.URLError),
+                urllib.request.urlopen(self.address + "/readyz", timeout=10),
+            ):
                 return
             time.sleep(0.05)
         raise RuntimeError("the service is not ready after 30 s")
@@ -96,7 +99,8 @@ def test_answers_are_those_of_one_store(model: deformer.Model, services: list[li
     named = [ids[i : i + 10] for i in range(12)]
     options = deformer.AnswerOptions(top_k=10)
     requests = [
-        deformer.QaRequest(question, [deformer.Passage(one) for one in some]) for question, some in zip(questions, named)
+        deformer.QaRequest(question, [deformer.Passage(one) for one in some])
+        for question, some in zip(questions, named)
     ]
     with Router(addresses(services)) as router:
         for question, some, whole in zip(questions, named, deformer.SpanQa(model, store).answer(requests, options)):

@@ -60,9 +60,7 @@ def encoder(split_model: deformer.Model) -> ShardEncoder:
     return ShardEncoder(split_model)
 
 
-def test_each_input_gets_a_store_of_its_own(
-    encoder: ShardEncoder, split_model: deformer.Model, tmp_path: Path
-) -> None:
+def test_each_input_gets_a_store_of_its_own(encoder: ShardEncoder, split_model: deformer.Model, tmp_path: Path) -> None:
     shards = plan_shards(write_inputs(tmp_path), template(tmp_path))
     records = [encoder.encode(shard) for shard in shards]
     assert_whole(shards, split_model)
@@ -230,7 +228,17 @@ def test_shards_share_a_server(encoder: ShardEncoder, split_model: deformer.Mode
 
 
 def run_share(inputs: list[Path], folder: Path, share: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "deformer.shards", "--model", str(MODEL), "--stores", template(folder), "--shard", share]
+    command = [
+        sys.executable,
+        "-m",
+        "deformer.shards",
+        "--model",
+        str(MODEL),
+        "--stores",
+        template(folder),
+        "--shard",
+        share,
+    ]
     return subprocess.Popen(
         [*command, "--batch-tokens", "64", *map(str, inputs)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

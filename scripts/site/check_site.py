@@ -56,7 +56,8 @@ def _local(page: str, link: str) -> tuple[str, str] | None:
 
 def problems(site: Path) -> Iterator[str]:
     pages = {
-        path.relative_to(site).as_posix(): _Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))
+        path.relative_to(site).as_posix(): _Page(path.read_text(encoding="utf-8"))
+        for path in sorted(site.rglob("*.html"))
     }
     if "index.html" not in pages:
         yield f"{site}: expected a built site, found no index.html"

@@ -1,8 +1,8 @@
 """The C++ reference: one page for each public header, in the header's own order.
 
-The headers are contracts written to be read from top to bottom, so a page keeps that order: the text of each declaration, then
-the declaration itself. Structs and enums are shown whole, with the comments of their members; a class has a heading for each
-public method. Names of types in the text lead to where they are declared.
+The headers are contracts written to be read from top to bottom, so a page keeps that order: the text of each
+declaration, then the declaration itself. Structs and enums are shown whole, with the comments of their members; a class
+has a heading for each public method. Names of types in the text lead to where they are declared.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _END = "}  // namespace deformer"
 _TYPE = re.compile(r"\b(?P<kind>class|struct|enum class|enum)\s+(?P<name>\w+)")
 _ALIAS = re.compile(r"\busing\s+(?P<name>\w+)\s*=")
 _FUNCTION = re.compile(r"(?P<name>~?\w+|operator\S+)\s*\(")
-# A type that a comment mentions: one word alone (Answer, Window) counts where it is qualified, else it may be an English one.
+# A type that a comment mentions: one word alone (Answer, Window) counts where it is qualified, else it may be an
+# English one.
 _MENTION = re.compile(r"(?<![\w:/])(?:[A-Z][a-z0-9]+[A-Z]\w*|[A-Z][a-z0-9]+(?=::))\b")
 _CONSTANT = re.compile(r"\bconstexpr\b.*?(?P<name>\w+)\s*(?:=|;|\{)")
 
@@ -98,7 +99,9 @@ def read_header(path: Path) -> Header:
     if _BEGIN in lines:
         body = lines[lines.index(_BEGIN) + 1 : lines.index(_END)]
         exported = [re.sub(r"DEFORMER_EXPORT ?", "", line) for line in body]
-        header.declarations = [one for one in _declarations(exported) if not re.fullmatch(r"(class|struct) \w+;", one.code)]
+        header.declarations = [
+            one for one in _declarations(exported) if not re.fullmatch(r"(class|struct) \w+;", one.code)
+        ]
     return header
 
 
@@ -220,8 +223,8 @@ def index_of(headers: list[Header]) -> str:
     lines = [
         "# C++ reference",
         "",
-        "The public headers, `#include <deformer/NAME.h>`, all in namespace `deformer`. They are contracts: units, shapes, errors,",
-        "threads and defaults stand there, and each page has them in the header's own order. Begin with",
+        "The public headers, `#include <deformer/NAME.h>`, all in namespace `deformer`. They are contracts: units,",
+        "shapes, errors, threads and defaults stand there, and each page has them in the header's own order. Begin with",
         "[span_qa.h](span_qa.md), [passage_encoder.h](passage_encoder.md), [passage_store.h](passage_store.md) and",
         "[model.h](model.md).",
         "",

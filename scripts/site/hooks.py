@@ -1,7 +1,7 @@
 """What mkdocs.yml cannot say: pages from outside docs/, and links that lead out of it.
 
-docs/ is written for the code host. There a link may lead to any file of the repository. On the site such a file is a page of its
-own: a Markdown file as it is, a public header as its page of the C++ reference, any other file as its text.
+docs/ is written for the code host. There a link may lead to any file of the repository. On the site such a file is a
+page of its own: a Markdown file as it is, a public header as its page of the C++ reference, any other file as its text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,15 @@ PROJECT_PAGES = {
 }
 
 _LINK = re.compile(r"(!?\[[^\]]*\]\()([^)\s#:]+)((?:#[^)\s]*)?\))")
-_LANGUAGES = {".cpp": "cpp", ".h": "cpp", ".py": "python", ".json": "json", ".toml": "toml", ".yml": "yaml", ".sh": "bash"}
+_LANGUAGES = {
+    ".cpp": "cpp",
+    ".h": "cpp",
+    ".py": "python",
+    ".json": "json",
+    ".toml": "toml",
+    ".yml": "yaml",
+    ".sh": "bash",
+}
 
 # Where a page was written: its place in the site to its place in the repository. Filled by on_files().
 _origins: dict[str, str] = {}

@@ -1,4 +1,5 @@
-"""Notebooks as pages of the site: their text and code, in order. Results are not kept in notebooks, so none are shown."""
+"""Notebooks as pages of the site: their text and code, in order. Results are not kept in notebooks, so none are
+shown."""
 
 from __future__ import annotations
 

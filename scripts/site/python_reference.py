@@ -9,7 +9,8 @@ from pathlib import Path
 GROUPS: dict[str, tuple[str, str, list[str]]] = {
     "pipeline": (
         "Pipeline",
-        "The call of transformers' question-answering pipeline. [The guide](../../python.md#the-pipeline) says what differs.",
+        "The call of transformers' question-answering pipeline. [The guide](../../python.md#the-pipeline) says what "
+        "differs.",
         ["pipeline", "QuestionAnsweringPipeline", "bundled_model"],
     ),
     "models": (
@@ -103,12 +104,14 @@ GROUPS: dict[str, tuple[str, str, list[str]]] = {
     # Modules of the package are imported by themselves, and some need what the package does without.
     "adapters": (
         "In other libraries",
-        "Modules for Haystack, LangChain and datasets; [the guide](../../python.md#in-other-libraries) has them in one table.",
+        "Modules for Haystack, LangChain and datasets; [the guide](../../python.md#in-other-libraries) has them in one "
+        "table.",
         ["haystack.DeformerReader", "langchain.DeformerRunnable", "datasets.AnswerColumns"],
     ),
     "machines": (
         "Many machines",
-        "`deformer.ray` needs Ray, `deformer.shards` and `deformer.routing` nothing more; [the guide](../../cluster.md) comes first.",
+        "`deformer.ray` needs Ray, `deformer.shards` and `deformer.routing` nothing more; [the guide](../../cluster.md) "
+        "comes first.",
         [
             "routing.Router",
             "routing.RoutedResult",
@@ -154,9 +157,18 @@ def pages(package: Path) -> dict[str, str]:
     """Text by place in the site. Raises ValueError where a public name has no page."""
     _check(package)
     made = {"reference/python/index.md": ""}  # the first of the navigation
-    index = ["# Python reference", "", "`import deformer`: [the guide](../../python.md) comes first.", "", "| | |", "|---|---|"]
+    index = [
+        "# Python reference",
+        "",
+        "`import deformer`: [the guide](../../python.md) comes first.",
+        "",
+        "| | |",
+        "|---|---|",
+    ]
     for name, (title, text, names) in GROUPS.items():
-        made[f"reference/python/{name}.md"] = f"# {title}\n\n{text}\n\n" + "\n".join(f"::: deformer.{one}\n" for one in names)
+        made[f"reference/python/{name}.md"] = f"# {title}\n\n{text}\n\n" + "\n".join(
+            f"::: deformer.{one}\n" for one in names
+        )
         links = ", ".join(f"[{one}]({name}.md#deformer.{one})" for one in names)
         index.append(f"| [{title}]({name}.md) | {links} |")
     made["reference/python/index.md"] = "\n".join(index) + "\n"

@@ -58,7 +58,9 @@ class CppReference(unittest.TestCase):
             return cpp_reference.pages(Path(folder))["reference/cpp/reader.md"]
 
     def test_declarations_have_headings_in_the_headers_order(self):
-        headings = [line.split(" {")[0] for line in self.page(HEADER).splitlines() if line.startswith("#") and "{" in line]
+        headings = [
+            line.split(" {")[0] for line in self.page(HEADER).splitlines() if line.startswith("#") and "{" in line
+        ]
         expected = ["## CutKind", "## kLongest", "## to_string()", "## Reader", "### Constructor", "### read()"]
         self.assertEqual(headings, expected)
 
