@@ -29,6 +29,7 @@ except ImportError as error:
     raise ImportError("deformer.ray needs Ray Data: pip install 'deformer[ray]'") from error
 
 Path = str | os.PathLike[str]
+_LMDB = "lmdb:"
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,17 @@ def encode(
     are not encoded again. A shard that fails leaves the others alone; then the first error is raised, or with
     return_errors all are in the summary. progress: a bar of shards (tqdm).
     """
-    planned = plan_shards(paths, store_template, manifest)
+    planned = plan_shards(
+        [_absolute(path) for path in paths],
+        _absolute_store(store_template),
+        None if manifest is None else _absolute(manifest),
+    )
     before = {shard.record for shard in planned if read_record(shard) is not None}
     begin = time.monotonic()
     load = {"precision": precision, "threads": _threads(num_cpus)}
     rows = ray.data.from_items([asdict(shard) for shard in planned], override_num_blocks=len(planned)).map_batches(
         _ShardActor,
-        fn_constructor_args=(os.fspath(model), load, {"codec": codec, "batch_tokens": batch_tokens, "read": read}),
+        fn_constructor_args=(_absolute(model), load, {"codec": codec, "batch_tokens": batch_tokens, "read": read}),
         batch_size=1,
         num_cpus=num_cpus,
         concurrency=workers,
@@ -165,6 +170,16 @@ def _summary(planned: Sequence[Shard], failed: dict[str, Error], before: set[str
     )
 
 
+def _absolute(path: Path) -> str:
+    """A worker's working directory is not the caller's."""
+    given = os.fspath(path)
+    return given if "://" in given else os.path.abspath(given)
+
+
+def _absolute_store(uri: str) -> str:
+    return f"{_LMDB}{_absolute(uri.removeprefix(_LMDB))}" if uri.startswith(_LMDB) else uri
+
+
 def _threads(num_cpus: float) -> int:
     return max(1, int(num_cpus))
 
@@ -205,8 +220,8 @@ def answer(
     together. Lazy, as Ray's own operations: it runs when the result is used.
     """
     arguments = {
-        "model": os.fspath(model),
-        "store": store,
+        "model": _absolute(model),
+        "store": None if store is None else _absolute_store(store),
         "question_column": question_column,
         "context_column": context_column,
         "prefix": prefix,

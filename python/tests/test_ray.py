@@ -58,6 +58,15 @@ def test_encodes_every_input_once_and_resumes(cluster: Any, model: deformer.Mode
     assert_whole(plan_shards(more, template(tmp_path)), model)
 
 
+def test_relative_paths_are_the_callers(
+    cluster: Any, model: deformer.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_inputs(tmp_path, files=2)
+    monkeypatch.chdir(tmp_path)
+    assert cluster.encode(["part-0.jsonl", "part-1.jsonl"], MODEL, "lmdb:stores/{stem}").passages == 16
+    assert_whole(plan_shards(sorted(tmp_path.glob("*.jsonl")), template(tmp_path)), model)
+
+
 def test_a_shard_that_fails_leaves_the_others(cluster: Any, model: deformer.Model, tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path, files=3)
     broken = tmp_path / "broken.jsonl"

@@ -1,5 +1,6 @@
-"""Tests of scripts/site: the C++ reference and the check of the built site."""
+"""Tests of scripts/site: the C++ reference, the notebooks, and the check of the built site."""
 
+import json
 import sys
 import tempfile
 import unittest
@@ -9,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "site"))
 import check_site  # noqa: E402
 import cpp_reference  # noqa: E402
+import notebook_pages  # noqa: E402
 
 HEADER = """\
 // What a reader does.
@@ -85,6 +87,25 @@ class CppReference(unittest.TestCase):
         self.assertGreater(len(headers), 20)
         names = {one.name for header in headers for one in header.declarations}
         self.assertLessEqual({"Model", "SpanQa", "PassageStore", "open_passage_store", "kMaxTopK", "QaSink"}, names)
+
+
+class Notebooks(unittest.TestCase):
+    FILES = notebook_pages.notebooks(ROOT / "examples" / "notebooks")
+
+    def test_are_kept_without_results(self):
+        self.assertGreater(len(self.FILES), 2)
+        for notebook in self.FILES:
+            for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+                with self.subTest(notebook=notebook.name):
+                    self.assertFalse(cell.get("outputs"), "clear the results before committing")
+                    self.assertIsNone(cell.get("execution_count"))
+
+    def test_are_pages_of_their_text_and_code(self):
+        pages = notebook_pages.pages(ROOT / "examples" / "notebooks")
+        self.assertEqual(len(pages), len(self.FILES))
+        page = pages["notebooks/pipeline.md"]
+        self.assertTrue(page.startswith("# In place of transformers' pipeline\n"))
+        self.assertIn("```python\nimport tempfile\n", page)
 
 
 class CheckSite(unittest.TestCase):
