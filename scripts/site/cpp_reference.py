@@ -233,9 +233,10 @@ def index_of(headers: list[Header]) -> str:
     ]
     for header in headers:
         summary = re.split(r"(?<=\.)\s", " ".join(header.text))[0]
-        names = ", ".join(
-            f"[{one.name}]({Path(header.page).name}#{one.name})" for one in header.declarations if one.kind == "class"
-        )
+        headed = [one for one in header.declarations if not one.joined]
+        shown = [one for one in headed if one.kind == "class"] or headed
+        page = Path(header.page).name
+        names = ", ".join(f"[{name}]({page}#{name})" for name in dict.fromkeys(one.name for one in shown))
         lines.append(f"| [{header.name}]({Path(header.page).name}) | {summary} | {names} |")
     return "\n".join(lines) + "\n"
 

@@ -99,6 +99,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         _origins[place] = notebook.relative_to(ROOT).as_posix()
     _places.update({origin: place for place, origin in _origins.items()})
     _places["include/deformer"] = "reference/cpp/index.md"
+    _places["examples/notebooks"] = notebook_pages.place_of(Path("pipeline.ipynb"))
     for header in (ROOT / "include" / "deformer").glob("*.h"):
         _places[header.relative_to(ROOT).as_posix()] = f"reference/cpp/{header.stem}.md"
     for path in sorted(_linked_elsewhere(files)):
