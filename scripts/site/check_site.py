@@ -62,7 +62,7 @@ def problems(site: Path) -> Iterator[str]:
     if "index.html" not in pages:
         yield f"{site}: expected a built site, found no index.html"
         return
-    listed = set()
+    listed: set[str] = set()
     for name, page in pages.items():
         if name == "404.html":  # its links begin at the root of a host
             continue

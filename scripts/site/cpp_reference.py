@@ -32,21 +32,20 @@ class Declaration:
     joined: bool  # it follows the one before without a blank line, and has no comment of its own
 
     @property
+    def _type(self) -> re.Match[str] | None:
+        return _TYPE.search(re.sub(r"template\s*<[^>]*>", "", self.code.split("{")[0].split("(")[0]))
+
+    @property
     def kind(self) -> str:
-        head = re.sub(r"template\s*<[^>]*>", "", self.code.split("{")[0].split("(")[0])
-        found = _TYPE.search(head)
-        return found["kind"] if found else ""
+        """class, struct, enum class or enum; "" for everything else."""
+        return self._type["kind"] if self._type else ""
 
     @property
     def name(self) -> str:
         code = re.sub(r"template\s*<[^>]*>|\[\[\w+\]\]", "", self.code)
         head = code.split("{")[0]
-        for pattern in (_ALIAS, _CONSTANT if "(" not in head.split("=")[0] else _FUNCTION):
-            if found := pattern.search(code):
-                return found["name"]
-        if self.kind:
-            return _TYPE.search(head)["name"]
-        found = _FUNCTION.search(code)
+        calls = "(" in head.split("=")[0]
+        found = _ALIAS.search(code) or (None if calls else _CONSTANT.search(code)) or self._type or _FUNCTION.search(code)
         if found is None:
             raise ValueError(f"expected a declaration, found {self.code!r}")
         return found["name"]
