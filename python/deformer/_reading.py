@@ -43,12 +43,16 @@ class TextReader:
         device: str = "cpu",
         precision: str = "fp32",
         batch_tokens: int = 4096,
+        fill: bool = True,
     ) -> None:
+        """fill: texts that the store lacks are encoded into it; else they are read on the fly, and the store is not
+        written."""
         self._source = model
         self._store_source = store
         self._device = device
         self._precision = precision
         self._batch_tokens = batch_tokens
+        self._fill = fill
         self._lock = threading.Lock()
         self._loaded: tuple[SpanQa, PassageEncoder | None] | None = None
 
@@ -71,7 +75,7 @@ class TextReader:
                 store = self._store_source
                 if isinstance(store, str):
                     store = open_store(store, model)
-                encoder = None if store is None else PassageEncoder(model, store)
+                encoder = PassageEncoder(model, store) if store is not None and self._fill else None
                 self._loaded = (SpanQa(model, store), encoder)
             return self._loaded
 

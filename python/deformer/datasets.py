@@ -35,14 +35,16 @@ class AnswerColumns:
         device: str = "cpu",
         precision: str = "fp32",
         batch_tokens: int = 4096,
+        fill: bool = True,
     ) -> None:
-        """prefix: of the new columns' names. no_answer: whether "no answer" competes."""
+        """prefix: of the new columns' names. no_answer: whether "no answer" competes. fill: contexts that the store
+        lacks are put there; else they are read on the fly, and any number of processes may share the store."""
         self._columns = (question_column, context_column)
         self._prefix = prefix
         self._no_answer = no_answer
         self._max_answer_tokens = max_answer_tokens
         self._reader = TextReader(
-            os.fspath(model), store, device=device, precision=precision, batch_tokens=batch_tokens
+            os.fspath(model), store, device=device, precision=precision, batch_tokens=batch_tokens, fill=fill
         )
 
     def __call__(self, batch: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:

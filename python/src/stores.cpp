@@ -180,7 +180,7 @@ void bind_stores(nb::module_& module) {
       },
       nb::arg("uri"), nb::arg("model"),
       "Opens or creates the store of a model's passages.\n\n"
-      "\"memory:\", \"lmdb:DIRECTORY\" or \"redis://HOST[:PORT][/DATABASE][/PREFIX]\". Raises\n"
+      "`memory:`, `lmdb:DIRECTORY` or `redis://HOST[:PORT][/DATABASE][/PREFIX]`. Raises\n"
       "IncompatibleError when it was written by another model.");
   module.def(
       "open_existing_store",

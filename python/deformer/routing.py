@@ -1,0 +1,299 @@
+"""The question goes to the data: asks the services that hold a question's passages, and merges their answers.
+
+Ten passages of a base model are 2.6 MB of states, a question is 100 bytes. So each machine serves (`deformer serve`)
+the stores that lie on its disk, and a router, which holds no model, sends every question to the machines of its
+passages:
+
+    split_by_id(glob("texts/*.jsonl"), "cut", 8)            # then one store a file: deformer.shards, deformer.ray
+    router = Router([["http://a:8080", "http://b:8080"], ["http://c:8080", "http://d:8080"], ...])
+    router.answer("Who wrote it?", ["p1", "p2", "p3"], top_k=3)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import CorruptError, Error, InvalidArgumentError, IoError, from_code
+from .shards import ReadPassages, read_passages, write_whole
+
+# A replica that could not be reached is asked last for so long.
+_REST_SECONDS = 5.0
+# Of a service's answer: another replica may do better.
+_TRY_NEXT = {429, 500, 502, 503, 504}
+_CODES = {
+    "corrupt": "corrupt data",
+    "loading": "input/output error",
+    "not_found": "not found",
+    "overloaded": "overloaded",
+    "stopping": "input/output error",
+    "store_unavailable": "input/output error",
+    "timed_out": "timed out",
+    "unsupported": "unsupported",
+}
+
+
+def shard_of(passage_id: str, count: int) -> int:
+    """The shard of a passage, 0 to count - 1: the same on every machine and in every version."""
+    return int.from_bytes(hashlib.blake2b(passage_id.encode(), digest_size=8).digest(), "big") % count
+
+
+def split_by_id(
+    paths: Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
+    count: int,
+    read: ReadPassages = read_passages,
+) -> list[Path]:
+    """Cuts inputs into `count` files *.jsonl by shard_of() of the passages' ids, so that a router needs no table of
+    them.
+
+    Returns the files, in the order of the shards. Each appears whole or not at all, and replaces one of its name.
+    """
+    if count < 1:
+        raise InvalidArgumentError(f"count: expected at least 1, found {count}")
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    files = [target / f"shard-{shard:05}-of-{count:05}.jsonl" for shard in range(count)]
+    with ExitStack() as stack:
+        written = [stack.enter_context(write_whole(file)) for file in files]
+        for path in paths:
+            for passage in read(os.fspath(path)):
+                line = json.dumps({"id": passage.id, "text": passage.text}, ensure_ascii=False)
+                written[shard_of(passage.id, count)].write(line + "\n")
+    return files
+
+
+@dataclass(frozen=True)
+class RoutedAnswer:
+    """As deformer.Answer; offsets in characters of the passage."""
+
+    text: str
+    passage_id: str
+    start: int
+    end: int
+    score: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class RoutedResult:
+    """Best first, over all passages that were read. missing: those that were not, and why; empty unless `partial` was
+    given."""
+
+    answers: list[RoutedAnswer]
+    missing: dict[str, Error]
+
+
+class Router:
+    """Answers questions about stored passages, wherever they are. Safe to use from several threads.
+
+    The answers are those of one store that holds all passages: scores are comparable between machines, and
+    probabilities are put together from what each machine says. "No answer" does not compete.
+    """
+
+    def __init__(
+        self,
+        shards: Sequence[Sequence[str]],
+        *,
+        place: Callable[[str], int] | None = None,
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+    ) -> None:
+        """shards: for each shard the addresses of the services that hold it, "http://host:port". place: the shard of a
+        passage id; by default shard_of(). api_key: sent to every service. timeout_s: of one request to one service."""
+        if not shards or not all(shards):
+            raise InvalidArgumentError("shards: expected an address for every shard, found none")
+        self._place = place if place is not None else lambda passage_id: shard_of(passage_id, len(shards))
+        services = {address: _Service(address, api_key, timeout_s) for replicas in shards for address in replicas}
+        self._shards = [[services[address] for address in replicas] for replicas in shards]
+        self._services = list(services.values())
+        self._threads = ThreadPoolExecutor(max_workers=4 * len(shards), thread_name_prefix="deformer-router")
+
+    def __enter__(self) -> Router:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._threads.shutdown()
+        for service in self._services:
+            service.close()
+
+    def answer(
+        self,
+        question: str,
+        passage_ids: Sequence[str],
+        *,
+        top_k: int = 1,
+        max_answer_tokens: int = 0,
+        align_to_words: bool = True,
+        partial: bool = False,
+    ) -> RoutedResult:
+        """The best answers in these passages, of which every one is named by its id alone.
+
+        A service that is gone is replaced by another of its shard. Where no service of a shard answers, its error is
+        raised, with the passages that could not be read; with `partial` they are in `missing`, and the answers are
+        those of the others. A passage that its service does not know is NotFoundError in any case.
+        """
+        if not passage_ids:
+            raise InvalidArgumentError("passage_ids: expected at least one, found none")
+        options: dict[str, Any] = {"question": question, "top_k": top_k, "align_to_words": align_to_words}
+        if max_answer_tokens:
+            options["max_answer_tokens"] = max_answer_tokens
+        asked = self._by_shard(passage_ids)
+        pending = {shard: self._threads.submit(self._ask, shard, ids, options) for shard, ids in asked.items()}
+        lines, missing = [], {}
+        for shard, response in pending.items():
+            try:
+                lines.append(response.result())
+            except Error as error:
+                if not partial or not _is_absence(error):
+                    raise
+                missing.update(dict.fromkeys(asked[shard], error))
+        return RoutedResult(_merged(lines, passage_ids, top_k), missing)
+
+    def _by_shard(self, passage_ids: Sequence[str]) -> dict[int, list[str]]:
+        asked: dict[int, list[str]] = {}
+        for passage_id in dict.fromkeys(passage_ids):
+            shard = self._place(passage_id)
+            if not 0 <= shard < len(self._shards):
+                raise InvalidArgumentError(
+                    f"place: expected a shard below {len(self._shards)}, found {shard} for {passage_id}"
+                )
+            asked.setdefault(shard, []).append(passage_id)
+        return asked
+
+    def _ask(self, shard: int, ids: list[str], options: dict[str, Any]) -> dict[str, Any]:
+        body = json.dumps({**options, "passages": [{"id": one} for one in ids]}).encode()
+        now = time.monotonic()
+        # Not the same one first for all questions; those that failed lately last.
+        turn = threading.get_ident() + int(1000 * now)
+        replicas = self._shards[shard]
+        order = [replicas[(turn + i) % len(replicas)] for i in range(len(replicas))]
+        failures = []
+        for service in sorted(order, key=lambda service: service.rests(now)):
+            try:
+                return service.answer(body)
+            except Error as error:
+                if not _is_absence(error):
+                    raise
+                failures.append(error)
+        named = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+        reasons = "; ".join(map(str, failures))
+        raise from_code(failures[0].code, f"shard {shard}: expected an answer about {named}, found {reasons}")
+
+
+def _is_absence(error: Error) -> bool:
+    """Whether another replica may answer."""
+    return error.code in ("input/output error", "overloaded", "timed out", "corrupt data", "internal error")
+
+
+def _merged(lines: Sequence[dict[str, Any]], passage_ids: Sequence[str], top_k: int) -> list[RoutedAnswer]:
+    """A probability is exp(score) over a sum over all candidates. Each service's sum follows from its best answer; the
+    question's is the sum of these. Answers of equal score are in the order of their passages, as in one store."""
+    best = [line["answers"][0] for line in lines if line["answers"]]
+    if not best:
+        return []
+    sums = [answer["score"] - math.log(answer["probability"]) for answer in best]  # logarithms
+    highest = max(sums)
+    total = highest + math.log(sum(math.exp(one - highest) for one in sums))
+    rank = {passage_id: number for number, passage_id in reversed(list(enumerate(passage_ids)))}
+    found = [answer for line in lines for answer in line["answers"]]
+    found.sort(key=lambda answer: (-answer["score"], rank[answer["passage_id"]]))
+    return [
+        RoutedAnswer(
+            answer["text"], answer["passage_id"], answer["start"], answer["end"], answer["score"],
+            math.exp(answer["score"] - total),
+        )
+        for answer in found[:top_k]
+    ]  # fmt: skip
+
+
+class _Service:
+    """One `deformer serve`; keeps its idle connections."""
+
+    def __init__(self, address: str, api_key: str | None, timeout_s: float) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidArgumentError(f"{address}: expected http://HOST:PORT or https://HOST:PORT")
+        self._address = address
+        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._where = (parts.hostname, parts.port)
+        self._path = parts.path.rstrip("/") + "/v1/answer"
+        self._timeout_s = timeout_s
+        self._headers = {"Content-Type": "application/json"}
+        if api_key is not None:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._lock = threading.Lock()
+        self._idle: list[http.client.HTTPConnection] = []
+        self._rests_until = 0.0
+
+    def rests(self, now: float) -> bool:
+        return now < self._rests_until
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def answer(self, body: bytes) -> dict[str, Any]:
+        try:
+            status, text = self._post(body)
+        except (OSError, http.client.HTTPException) as error:
+            self._rests_until = time.monotonic() + _REST_SECONDS
+            if isinstance(error, TimeoutError):
+                raise from_code(
+                    "timed out", f"{self._address}: expected an answer within {self._timeout_s} s"
+                ) from error
+            raise IoError(f"{self._address}: {error or type(error).__name__}") from error
+        try:
+            value = json.loads(text)
+            if status == http.HTTPStatus.OK:
+                return {"answers": value["answers"]}
+            failure = value["error"]
+            message = f"{self._address}: {failure['message']}"
+        except (ValueError, KeyError, TypeError) as error:
+            raise CorruptError(f"{self._address}: expected a service's answer, found status {status}") from error
+        if status in _TRY_NEXT:
+            self._rests_until = time.monotonic() + _REST_SECONDS
+        known = _CODES.get(failure["code"], "internal error" if status in _TRY_NEXT else "invalid argument")
+        raise from_code(known, message)
+
+    def _post(self, body: bytes) -> tuple[int, str]:
+        """On an idle connection if there is one. The service may have closed it meanwhile: then once more on a new one,
+        which is safe, since to answer changes nothing."""
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is not None:
+            try:
+                return self._post_on(connection, body)
+            except (ConnectionError, http.client.RemoteDisconnected):
+                connection.close()
+        return self._post_on(self._kind(*self._where, timeout=self._timeout_s), body)
+
+    def _post_on(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, str]:
+        with ExitStack() as stack:
+            stack.enter_context(closing(connection))
+            connection.request("POST", self._path, body, self._headers)
+            response = connection.getresponse()
+            text = response.read().decode()
+            if not response.will_close:
+                stack.pop_all()
+                with self._lock:
+                    self._idle.append(connection)
+            return response.status, text

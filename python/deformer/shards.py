@@ -1,0 +1,398 @@
+"""Encodes input files on any number of machines: one file, a *shard*, into one store.
+
+A shard is encoded under a temporary name beside its store, verified and renamed; then its record is written. So a shard
+that is tried again, or by two workers at once, leaves exactly one store, and a store that has its name is whole.
+`deformer.ray` spreads shards over a Ray cluster; under Slurm, Kubernetes or a shell loop each process takes its share:
+
+    python -m deformer.shards --model DIR --stores 'lmdb:stores/{stem}' --shard I/N INPUT...
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+from ._native import Model, Passage, PassageEncoder, PassageStore, content_id, load_dataset, open_store
+from .errors import CorruptError, Error, IncompatibleError, InvalidArgumentError, IoError, NotFoundError
+
+ReadPassages = Callable[[str], Iterable[Passage]]
+"""Gives the passages of an input file."""
+
+# Passages that are in memory at once, when encoding and when verifying.
+_PORTION = 512
+_LMDB = "lmdb:"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """An input file, the store for its passages, and where its record is kept."""
+
+    input: str
+    store: str  # a URI
+    record: str
+
+    @property
+    def folder(self) -> Path | None:
+        """Of an LMDB store; None where a server keeps the passages."""
+        return Path(self.store.removeprefix(_LMDB)) if self.store.startswith(_LMDB) else None
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """What the record of a finished shard says."""
+
+    input: str
+    input_bytes: int
+    store: str
+    fingerprint: str  # of the model
+    codec: str
+    passages: int
+    tokens: int  # that this attempt encoded
+    seconds: float
+    host: str
+
+
+def plan_shards(
+    inputs: Sequence[str | os.PathLike[str]], store_template: str, manifest: str | os.PathLike[str] | None = None
+) -> list[Shard]:
+    """One shard for each input file.
+
+    store_template: a URI with `{stem}` (the file's name without endings), `{name}` (with them) or `{index}` (its number
+    from 0; `{index:05}` pads it), so that every file has a store of its own: "lmdb:stores/{stem}". A "redis://" URI may
+    be without: all files go into one store there. manifest: a folder for the records, one small JSON file a shard; by
+    default a record stands beside its store, STORE.json, and a store on a server needs the folder. Raises
+    InvalidArgumentError.
+    """
+    if not inputs:
+        raise InvalidArgumentError("paths: expected at least one input file, found none")
+    planned = []
+    for index, path in enumerate(os.fspath(one) for one in inputs):
+        name = Path(path).name
+        stem = name.split(".")[0] or name
+        try:
+            store = store_template.format(stem=stem, name=name, index=index)
+        except (KeyError, IndexError, ValueError) as error:
+            raise InvalidArgumentError(
+                f"{store_template}: expected {{stem}}, {{name}} or {{index}}, found {error}"
+            ) from error
+        planned.append(Shard(path, store, _record_place(path, store, manifest)))
+    _require_own_places(planned)
+    return planned
+
+
+def _record_place(path: str, store: str, manifest: str | os.PathLike[str] | None) -> str:
+    if manifest is not None:
+        identity = hashlib.blake2b(f"{path}\n{store}".encode(), digest_size=8).hexdigest()
+        return str(Path(manifest) / f"{Path(path).name}-{identity}.json")
+    if store.startswith(_LMDB):
+        return store.removeprefix(_LMDB).rstrip("/") + ".json"
+    raise InvalidArgumentError(
+        f"{store}: expected a manifest folder for records of a store that is not lmdb:, found none"
+    )
+
+
+def _require_own_places(planned: Sequence[Shard]) -> None:
+    seen: dict[str, Shard] = {}
+    for shard in planned:
+        key = shard.store if shard.folder else shard.record
+        other = seen.setdefault(key, shard)
+        if other is not shard:
+            raise InvalidArgumentError(
+                f"{shard.store}: expected a store for one input, found {other.input} and {shard.input}"
+            )
+
+
+def read_passages(path: str) -> Iterator[Passage]:
+    """The passages of a file: *.jsonl has `{"id", "text"}` a line (without an id: its content id), *.json is a SQuAD
+    file, whose contexts are known by content id."""
+    if path.endswith(".jsonl"):
+        yield from _read_lines(path)
+    elif path.endswith(".json"):
+        for text in load_dataset(path).passages:
+            yield Passage(content_id(text), text)
+    else:
+        raise InvalidArgumentError(
+            f"{path}: expected *.jsonl or *.json (SQuAD), or a function that reads it, found another name"
+        )
+
+
+def _read_lines(path: str) -> Iterator[Passage]:
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                text, identity = row["text"], row.get("id")
+                if not isinstance(text, str) or not isinstance(identity, str | None):
+                    raise TypeError("id and text of another type")
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise CorruptError(
+                    f'{path}:{number}: expected an object with "id" and "text", found {error}'
+                ) from error
+            yield Passage(identity or content_id(text), text)
+
+
+def read_record(shard: Shard) -> ShardRecord | None:
+    """None where the shard is not finished."""
+    try:
+        fields = json.loads(Path(shard.record).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise CorruptError(f"{shard.record}: expected a record in JSON, found {error}") from error
+    try:
+        return ShardRecord(**fields)
+    except TypeError as error:
+        raise CorruptError(f"{shard.record}: expected the fields of a record, found {error}") from error
+
+
+class ShardEncoder:
+    """Encodes shards with one model, one after the other. Not safe for concurrent calls; use one a process."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        codec: str = "fp16",
+        batch_tokens: int = 4096,
+        read: ReadPassages = read_passages,
+    ) -> None:
+        """codec: how states are kept. batch_tokens: most tokens of one pass and one commit. read: gives a file's
+        passages."""
+        self._model = model
+        self._codec = codec
+        self._batch_tokens = batch_tokens
+        self._read = read
+
+    def finished(self, shard: Shard) -> ShardRecord | None:
+        """The shard's record, where it is finished and its store is there. Raises IncompatibleError where that was
+        another model, or the input has changed since."""
+        record = read_record(shard)
+        if record is None or (shard.folder is not None and not shard.folder.is_dir()):
+            return None
+        for what, expected, found in (
+            ("the model", self._model.fingerprint, record.fingerprint),
+            ("bytes of the input", _size(shard.input), record.input_bytes),
+        ):
+            if expected != found:
+                raise IncompatibleError(
+                    f"{shard.record}: {what}: expected {expected}, found {found}; "
+                    "remove record and store to encode it again"
+                )
+        return record
+
+    def encode(self, shard: Shard) -> ShardRecord:
+        """Encodes a shard that is not finished, and returns its record in any case. Safe to repeat, and to run in
+        several processes at once: the first whole result stays."""
+        if record := self.finished(shard):
+            return record
+        try:
+            record = self._encoded(shard)
+        except (Error, OSError) as error:
+            # Another worker may have finished, and have removed what this one was writing.
+            if other := self.finished(shard):
+                return other
+            if isinstance(error, Error):
+                raise
+            raise IoError(f"{shard.store}: {error}") from error
+        _remove_partial(shard)
+        return record
+
+    def _encoded(self, shard: Shard) -> ShardRecord:
+        begin = time.monotonic()
+        passages, tokens = self._encode_into_place(shard)
+        record = ShardRecord(
+            shard.input, _size(shard.input), shard.store, self._model.fingerprint, self._codec, passages, tokens,
+            round(time.monotonic() - begin, 3), socket.gethostname(),
+        )  # fmt: skip
+        with write_whole(Path(shard.record)) as file:
+            file.write(json.dumps(asdict(record)) + "\n")
+        return record
+
+    def _encode_into_place(self, shard: Shard) -> tuple[int, int]:
+        """Passages of the shard, and tokens that were encoded."""
+        _size(shard.input)  # it is there
+        folder = shard.folder
+        if folder is None:
+            store = open_store(shard.store, self._model)
+            tokens, passages = self._fill(store, shard)
+            return self._verified(store, shard, passages, exact=False), tokens
+        if folder.is_dir():  # a worker ended between renaming and recording
+            return self._verify_placed(shard), 0
+        partial = folder.with_name(f"{folder.name}.partial-{secrets.token_hex(8)}")
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            tokens, passages = self._fill(open_store(f"{_LMDB}{partial}", self._model), shard)
+            count = self._verified(open_store(f"{_LMDB}{partial}", self._model), shard, passages, exact=True)
+            try:
+                partial.rename(folder)
+            except OSError:  # not empty: another worker was first
+                if not folder.is_dir():
+                    raise
+                return self._verify_placed(shard), 0
+            _sync_folder(folder.parent)
+            return count, tokens
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _fill(self, store: PassageStore, shard: Shard) -> tuple[int, dict[str, str]]:
+        """Tokens that were encoded, and the content id of each passage."""
+        encoder = PassageEncoder(self._model, store)
+        tokens = 0
+        contents: dict[str, str] = {}
+        for portion in self._portions(shard, contents):
+            tokens += encoder.encode(portion, batch_tokens=self._batch_tokens, codec=self._codec).tokens
+        if not contents:
+            raise InvalidArgumentError(f"{shard.input}: expected passages, found none")
+        return tokens, contents
+
+    def _portions(self, shard: Shard, contents: dict[str, str]) -> Iterator[list[Passage]]:
+        """The passages, each id once; fills `contents`."""
+        passages = iter(self._read(shard.input))
+        while portion := list(islice(passages, _PORTION)):
+            fresh = []
+            for passage in portion:
+                content = content_id(passage.text)
+                known = contents.setdefault(passage.id, content)  # this very object where the id is new
+                if known != content:
+                    raise InvalidArgumentError(
+                        f"{shard.input}: expected one text a passage, found two with the id {passage.id}"
+                    )
+                if known is content:
+                    fresh.append(passage)
+            yield fresh
+
+    def _verify_placed(self, shard: Shard) -> int:
+        contents: dict[str, str] = {}
+        for _ in self._portions(shard, contents):
+            pass
+        return self._verified(open_store(shard.store, self._model), shard, contents, exact=True)
+
+    def _verified(self, store: PassageStore, shard: Shard, contents: dict[str, str], *, exact: bool) -> int:
+        """Reads every passage back, which checks its record and checksum. exact: the store holds no others."""
+        store.check()
+        identities = iter(contents)
+        while portion := list(islice(identities, _PORTION)):
+            for identity, encoded in zip(portion, store.get(portion)):
+                if encoded is None or content_id(encoded.text) != contents[identity]:
+                    found = "none" if encoded is None else "another text"
+                    raise CorruptError(f"{shard.store}: expected passage {identity} of {shard.input}, found {found}")
+        if exact and len(store) != len(contents):
+            raise CorruptError(f"{shard.store}: expected {len(contents)} passages of {shard.input}, found {len(store)}")
+        return len(contents)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path}: expected an input file, found none") from error
+
+
+@contextmanager
+def write_whole(path: Path) -> Iterator[TextIO]:
+    """A file that appears whole or not at all: written under a temporary name, synced, renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.partial-{secrets.token_hex(8)}")
+    try:
+        with open(partial, "w", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_partial(shard: Shard) -> None:
+    """What workers that were killed have left of a finished shard. One that still writes there finds the shard
+    finished."""
+    places = [Path(shard.record)] if shard.folder is None else [Path(shard.record), shard.folder]
+    for place in places:
+        for left in place.parent.iterdir():
+            if left.name.startswith(f"{place.name}.partial-"):
+                _remove(left)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _share(text: str) -> tuple[int, int]:
+    """`I/N` as numbers."""
+    try:
+        number, count = map(int, text.split("/"))
+    except ValueError:
+        number, count = 0, 0
+    if not 1 <= number <= count:
+        raise argparse.ArgumentTypeError(f"expected I/N with 1 <= I <= N, found {text}")
+    return number, count
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m deformer.shards", description="Encodes input files, each into a store of its own."
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="*.jsonl (id, text) or *.json (SQuAD)")
+    parser.add_argument("--model", required=True, metavar="DIR")
+    parser.add_argument(
+        "--stores", required=True, metavar="URI", help="with {stem}, {name} or {index}: lmdb:stores/{stem}"
+    )
+    parser.add_argument("--manifest", metavar="DIR", help="folder of the records; by default beside the stores")
+    parser.add_argument("--shard", type=_share, default=(1, 1), metavar="I/N", help="every N-th input from the I-th")
+    parser.add_argument("--codec", default="fp16", help="fp32, fp16 or int8")
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--batch-tokens", type=int, default=4096)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the record of each shard, a line; the exit status is 1 where one failed, after the others."""
+    given = _arguments(arguments)
+    number, count = given.shard
+    failed = 0
+    try:
+        planned = plan_shards(given.inputs, given.stores, given.manifest)[number - 1 :: count]
+        model = Model.load(given.model, precision=given.precision, threads=given.threads)
+        encoder = ShardEncoder(model, codec=given.codec, batch_tokens=given.batch_tokens)
+    except Error as error:
+        print(f"deformer.shards: error: {error}", file=sys.stderr)
+        return 1
+    for shard in planned:
+        try:
+            print(json.dumps(asdict(encoder.encode(shard))), flush=True)
+        except Error as error:
+            failed += 1
+            print(f"deformer.shards: error: {error}", file=sys.stderr, flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
