@@ -49,6 +49,17 @@ if(DEFORMER_BUILD_TOOLS)
   find_package(CLI11 2.1 REQUIRED)
 endif()
 
+# Training on several machines. Not looked for unasked: the tool would need the library wherever it goes.
+option(DEFORMER_MPI "Train with processes that mpirun or srun starts" OFF)
+if(DEFORMER_MPI OR (DEFORMER_BUILD_TESTS AND NOT DEFORMER_FUZZ))
+  # C++ bindings, which MPI 3 has dropped, would be one more library.
+  set(MPI_CXX_SKIP_MPICXX ON)
+  find_package(MPI 3 QUIET COMPONENTS CXX)
+endif()
+if(DEFORMER_MPI AND NOT MPI_CXX_FOUND)
+  message(FATAL_ERROR "DEFORMER_MPI needs an MPI of version 3 or newer (Debian: libopenmpi-dev)")
+endif()
+
 # The service: headers of Boost (Asio, Beast) and OpenSSL. Without them the tool is built without `serve`.
 find_package(Boost 1.74 QUIET)
 find_package(OpenSSL 1.1.1 QUIET)

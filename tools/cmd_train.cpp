@@ -1,4 +1,5 @@
 #include "tools/cmd_train.h"
+#include "tools/mpi_group.h"
 
 #include <algorithm>
 #include <csignal>
@@ -259,9 +260,9 @@ CLI::App* add_train(CLI::App& app, TrainVerbOptions& options) {
   verb->add_option("--model", options.model, "Where the weights start: a model directory")
       ->required()
       ->type_name("DIR");
-  verb->add_option("--teacher", options.teacher, "Answerer to distil from; run at split layer 0")
+  verb->add_option("--teacher", options.teacher, "Model to distil from; run at split layer 0")
       ->type_name("DIR");
-  verb->add_option("--output", options.output, "Directory of the trained reader")
+  verb->add_option("--output", options.output, "Directory of the trained model")
       ->required()
       ->type_name("DIR");
   add_data(*verb, options);
@@ -279,6 +280,7 @@ int run_train(const TrainVerbOptions& options) {
   const KnownDataset& form = find_form(options);
   std::vector<Dataset> files = load_files(options, form);
   training.task = task_of(options, form, files);
+  training.group = mpi_process_group();
   Trainer trainer(options.model, options.teacher, options.output, std::move(training));
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);

@@ -20,6 +20,8 @@
 
 namespace deformer {
 
+class ProcessGroup;
+
 /// Weights of the three losses (Cao et al., 2020, section 3.2: gamma, alpha, beta).
 struct LossWeights {
   double task = 1.0;  ///< cross-entropy of the answer's first and last token, averaged; of the
@@ -123,6 +125,9 @@ struct TrainingOptions {
   Device device = Device::kCpu;
   TrainingPrecision precision = TrainingPrecision::kFp32;
   int threads = 0;  ///< see Runtime::threads
+  /// The processes that train one model, each with the same arguments. Null: those that the
+  /// environment names (process_group_from_environment()), else this one alone.
+  std::shared_ptr<ProcessGroup> group = nullptr;
   SaveFormat save_format = SaveFormat::kFp32;
 };
 

@@ -20,7 +20,7 @@ DataOrder::DataOrder(const TrainingSet& set, const DataOrderOptions& options)
       steps_per_epoch_((set.num_examples() + options.batch_questions - 1) /
                        options.batch_questions) {
   DEFORMER_CHECK(set.num_examples() > 0 && options.batch_questions > 0);
-  DEFORMER_CHECK(options.questions_per_window > 0 && options.min_passes > 0);
+  DEFORMER_CHECK(options.questions_per_window > 0 && options.processes > 0);
 }
 
 std::size_t DataOrder::joint_tokens(std::uint32_t example) const {
@@ -68,7 +68,9 @@ StepPlan DataOrder::plan(std::uint64_t step) {
   for (std::size_t i = begin; i < end; ++i) plan.joint_tokens += joint_tokens(order_[i]);
   const std::size_t by_memory =
       (plan.joint_tokens + options_.pass_tokens - 1) / options_.pass_tokens;
-  const std::size_t passes = std::min(std::max(by_memory, options_.min_passes), plan.examples);
+  const std::size_t rounds =
+      std::max<std::size_t>(1, (by_memory + options_.processes - 1) / options_.processes);
+  const std::size_t passes = std::min(rounds * options_.processes, plan.examples);
   // Passes of about equal work: an example goes where its middle lies.
   plan.passes.resize(passes);
   std::size_t before = 0;

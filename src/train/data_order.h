@@ -15,7 +15,9 @@ struct DataOrderOptions {
   std::size_t batch_questions = 32;
   std::size_t pass_tokens = 8192;
   std::size_t questions_per_window = 4;
-  std::size_t min_passes = 1;  ///< a step has at least this many, while it has as many examples
+  /// Passes of a step are a multiple of it, so that each has as many; fewer where there are fewer
+  /// examples.
+  std::size_t processes = 1;
   std::uint64_t seed = 1;
 };
 

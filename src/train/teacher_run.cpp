@@ -58,7 +58,9 @@ void begin(TeacherAnswers& answers, const TeacherRun& run) {
 
 void tell(ProcessGroup* group, float state) {
   std::vector<float> numbers{state};
-  if (group != nullptr) group->sum(numbers);
+  if (group == nullptr) return;
+  group->begin_sum(numbers);
+  group->finish_sums();
 }
 
 bool ask(TeacherAnswers& answers, const TeacherRun& run, const TrainingHooks& hooks) {
@@ -86,8 +88,11 @@ bool ask(TeacherAnswers& answers, const TeacherRun& run, const TrainingHooks& ho
 
 bool wait(TeacherAnswers& answers, const TeacherRun& run) {
   std::vector<float> state;
-  do run.group->sum(state = {0});
-  while (state[0] == kAsking);
+  do {
+    state = {0};
+    run.group->begin_sum(state);
+    run.group->finish_sums();
+  } while (state[0] == kAsking);
   if (state[0] == kStopped) return false;
   answers.load(run.options.teacher_answers, run.owner);
   return true;

@@ -1,8 +1,8 @@
 // Asks a teacher for its answers to a whole training set, once.
 #pragma once
 
+#include "deformer/process_group.h"
 #include "deformer/training.h"
-#include "train/process_group.h"
 #include "train/teacher_answers.h"
 #include "train/training_model.h"
 #include "train/training_set.h"

@@ -17,7 +17,6 @@
 #include "train/gradient_sum.h"
 #include "train/held_out.h"
 #include "train/optimizer.h"
-#include "train/process_group.h"
 #include "train/recipe.h"
 #include "train/speedometer.h"
 #include "train/teacher_answers.h"
@@ -36,11 +35,10 @@ struct Shared {
   bool stop = false;
 };
 
-Shared share_step(const std::vector<Parameter>& parameters, const StepLosses& losses, bool stop,
-                  ProcessGroup& group) {
+Shared share_step(GradientSum& gradients, const StepLosses& losses, bool stop) {
   std::vector<double> numbers{losses.total, losses.task.value_or(0), losses.kd.value_or(0),
                               losses.lrs.value_or(0), stop ? 1.0 : 0.0};
-  sum_gradients(parameters, numbers, group);
+  gradients.finish(numbers);
   Shared shared{losses, numbers[4] > 0};
   shared.losses.total = numbers[0];
   shared.losses.task = numbers[1];
@@ -130,7 +128,7 @@ struct Trainer::State {
   std::filesystem::path output_dir;
   TrainingModel student;
   std::optional<TrainingModel> teacher;
-  std::unique_ptr<ProcessGroup> group;  // null: this process alone
+  std::shared_ptr<ProcessGroup> group;  // null: this process alone
 
   Dataset held_out;
   TrainingSet set;
@@ -139,6 +137,7 @@ struct Trainer::State {
   std::optional<DataOrder> order;
   std::optional<Adamw> optimizer;
   std::optional<StepRunner> runner;
+  std::optional<GradientSum> gradients;  // with a group
   std::optional<TrainingLog> log;
   TrainingPosition position;
   std::uint64_t steps = 0;
@@ -190,7 +189,7 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
     teacher = load_training_model(teacher_dir, load);
     require_same_shape(student, *teacher);
   }
-  group = ProcessGroup::from_environment();
+  group = options.group ? options.group : process_group_from_environment();
 }
 
 void Trainer::State::refuse_overwriting() const {
@@ -253,7 +252,7 @@ void Trainer::State::schedule() {
                          .batch_questions = options.batch_questions,
                          .pass_tokens = options.pass_tokens,
                          .questions_per_window = grouped ? options.questions_per_window : 1,
-                         .min_passes = group ? group->size() : 1,
+                         .processes = group ? group->size() : 1,
                          .seed = options.seed,
                      });
   steps = options.max_steps.value_or(static_cast<std::uint64_t>(
@@ -264,6 +263,8 @@ void Trainer::State::schedule() {
                  StepTeacher{.reader = teacher ? &*teacher : nullptr,
                              .answers = answers ? &*answers : nullptr},
                  set, options);
+
+  if (group) gradients.emplace(optimizer->parameters(), *group);
 
   position = {};
   position.recipe = make_recipe(options, set, student, teacher_facts);
@@ -282,10 +283,12 @@ void Trainer::State::run_step(const TrainingHooks& hooks) {
   const StepPlan plan = order->plan(position.step);
   const std::uint64_t step = position.step + 1;
   const PassShare share = group ? PassShare{group->rank(), group->size()} : PassShare{};
-  StepOutcome outcome = runner->run(plan, step, share);
+  const auto before_last = [&] {
+    if (gradients) gradients->begin_last_pass();
+  };
+  StepOutcome outcome = runner->run(plan, step, share, before_last);
   if (group) {
-    const Shared shared =
-        share_step(optimizer->parameters(), outcome.losses, hooks.stop_wanted(), *group);
+    const Shared shared = share_step(*gradients, outcome.losses, hooks.stop_wanted());
     outcome.losses = shared.losses;
     stopping = shared.stop;
   }

@@ -50,7 +50,8 @@ StepRunner::StepRunner(const TrainingModel& student, const StepTeacher& teacher,
   }
 }
 
-StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const PassShare& share) {
+StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const PassShare& share,
+                            const std::function<void()>& before_last) {
   std::vector<PassBatch> batches;
   std::int64_t rows = 0;
   for (const auto& pairs : plan.passes) {
@@ -81,6 +82,8 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
       const double value = loss.item<double>();
       if (!std::isfinite(value)) refuse_loss(plan.passes[i], step, value);
       outcome.losses.total += value;
+      const bool is_last = i + share.size >= batches.size() && &split == &active.back();
+      if (is_last && before_last) before_last();
       loss.backward();
     }
   }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -45,8 +46,10 @@ class StepRunner {
   /// the parts of all processes add up to the gradient of the mean. `step` counts from 1;
   /// the dropped positions depend on seed, step and pass alone. Throws kInvalidArgument naming step
   /// and questions when a loss is not finite.
+  /// `before_last` is called before the last backward pass; not where this process has none.
   [[nodiscard]] StepOutcome run(const StepPlan& plan, std::uint64_t step,
-                                const PassShare& share = {});
+                                const PassShare& share = {},
+                                const std::function<void()>& before_last = nullptr);
 
  private:
   struct Split {

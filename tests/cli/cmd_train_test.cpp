@@ -120,6 +120,49 @@ TEST_F(CmdTrain, TwoProcessesTrainOneModel) {
   EXPECT_EQ(listing("group"), listing("alone"));
 }
 
+#ifdef DEFORMER_MPI_CLI
+// Open MPI's own words; another one's mpiexec does not know these.
+ProcessResult run_under_mpi(int processes, std::vector<std::string> words,
+                            const std::vector<std::string>& more = {}) {
+  std::vector<std::string> all{"/usr/bin/env", "OMPI_ALLOW_RUN_AS_ROOT=1",
+                               "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1",
+                               "OMPI_MCA_rmaps_base_oversubscribe=1", "OMPI_MCA_btl=self,vader"};
+  all.insert(all.end(), more.begin(), more.end());
+  all.insert(all.end(), {DEFORMER_MPIEXEC, "-n", std::to_string(processes), DEFORMER_MPI_CLI});
+  all.insert(all.end(), words.begin(), words.end());
+  return run_process(all);
+}
+
+TEST_F(CmdTrain, ProcessesOfMpiTrainOneModel) {
+  const std::vector<std::string> more{"--max-steps", "6", "--dropout", "0", "--quiet"};
+  static_cast<void>(run_ok(arguments("alone", more)));
+  const auto alone = losses("alone");
+  ASSERT_EQ(alone.size(), 6U);
+  for (const int processes : {2, 4}) {
+    const std::string output = "mpi" + std::to_string(processes);
+    const ProcessResult result = run_under_mpi(processes, arguments(output, more));
+    ASSERT_EQ(result.status, 0) << result.err;
+    EXPECT_THAT(losses(output), testing::Pointwise(testing::DoubleNear(1e-4), alone));
+    EXPECT_EQ(listing(output), listing("alone"));
+  }
+}
+
+TEST_F(CmdTrain, WhatOneProcessOfMpiCannotDoEndsAll) {
+  auto words = arguments("never");
+  words.at(4) = path("none.json");
+  const ProcessResult result = run_under_mpi(2, words);
+  EXPECT_NE(result.status, 0);
+  EXPECT_THAT(result.err, HasSubstr("none.json: cannot open"));
+}
+#endif
+
+TEST_F(CmdTrain, WithoutMpiProcessesOfMpiAreRefused) {
+  auto words = command(arguments("never"));
+  words.insert(words.begin(), {"/usr/bin/env", "OMPI_COMM_WORLD_SIZE=2"});
+  expect_failure(run_process(words), 6, "built with MPI");
+  EXPECT_FALSE(std::filesystem::exists(path("never")));
+}
+
 TEST_F(CmdTrain, AFullDiskLeavesTheOldCheckpoint) {
   const std::vector<std::string> more{"--max-steps", "4", "--quiet"};
   static_cast<void>(run_ok(arguments("out", more)));

@@ -113,9 +113,21 @@ TEST(DataOrder, CutsAStepIntoPassesOfEqualWork) {
 
 TEST(DataOrder, HasNoEmptyPass) {
   const TrainingSet set = make_set();
-  DataOrder order(set, {.batch_questions = 2, .min_passes = 4});
+  DataOrder order(set, {.batch_questions = 2, .processes = 4});
   const StepPlan plan = order.plan(0);
   EXPECT_EQ(plan.passes.size(), 2U);
+}
+
+TEST(DataOrder, GivesEachProcessAsManyPasses) {
+  const TrainingSet set = make_set();
+  const std::size_t all = set.num_examples();
+  DataOrder alone(set, {.batch_questions = all, .pass_tokens = 1});
+  ASSERT_EQ(alone.plan(0).passes.size(), all) << "an example each";
+  std::size_t tokens = alone.plan(0).joint_tokens;
+  DataOrder three(set, {.batch_questions = all, .pass_tokens = (tokens + 2) / 3});
+  ASSERT_EQ(three.plan(0).passes.size(), 3U);
+  DataOrder shared(set, {.batch_questions = all, .pass_tokens = (tokens + 2) / 3, .processes = 2});
+  EXPECT_EQ(shared.plan(0).passes.size(), 4U);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-#include "train/process_group.h"
-
+// Processes that meet at c10d's TCPStore. Each rank owns a part of the numbers, adds up what the
+// others send it and sends the sum back, so every rank gets the same bits.
 #include <ATen/ATen.h>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "deformer/error.h"
+#include "deformer/process_group.h"
 #include "nn/guard.h"
 
 namespace deformer {
@@ -43,16 +44,14 @@ std::uint64_t number(const char* name, std::uint64_t below) {
 }
 
 // The floats that one rank adds up.
-std::span<float> part_of(std::vector<float>& values, std::uint64_t rank, std::uint64_t size) {
+std::span<float> part_of(std::span<float> values, std::uint64_t rank, std::uint64_t size) {
   const std::size_t begin = values.size() * rank / size;
   const std::size_t end = values.size() * (rank + 1) / size;
-  return std::span(values).subspan(begin, end - begin);
+  return values.subspan(begin, end - begin);
 }
 
-}  // namespace
-
 // Messages between two ranks, in order.
-struct ProcessGroup::Connection {
+struct Connection {
   c10::intrusive_ptr<c10d::TCPStore> store;
 
   static std::string queue(std::uint64_t from, std::uint64_t to) {
@@ -88,7 +87,81 @@ struct ProcessGroup::Connection {
   }
 };
 
-std::unique_ptr<ProcessGroup> ProcessGroup::from_environment() {
+class StoreGroup final : public ProcessGroup {
+ public:
+  StoreGroup(std::uint64_t rank, std::uint64_t size, c10::intrusive_ptr<c10d::TCPStore> store)
+      : rank_(rank), size_(size), connection_{std::move(store)} {}
+
+  [[nodiscard]] std::uint64_t rank() const noexcept override { return rank_; }
+  [[nodiscard]] std::uint64_t size() const noexcept override { return size_; }
+  void begin_sum(std::span<float> values) override;
+  void finish_sums() override {}
+  void leave() override;
+
+ private:
+  void sum(std::span<float> values) const;
+  [[noreturn]] void lose(const std::exception& error) const;
+
+  std::uint64_t rank_;
+  std::uint64_t size_;
+  Connection connection_;
+};
+
+void StoreGroup::begin_sum(std::span<float> values) {
+  try {
+    sum(values);
+  } catch (const c10::Error& error) {
+    lose(error);
+  }
+}
+
+void StoreGroup::sum(std::span<float> values) const {
+  for (std::uint64_t other = 0; other < size_; ++other) {
+    if (other != rank_) connection_.send(rank_, other, part_of(values, other, size_));
+  }
+  const std::span<float> own = part_of(values, rank_, size_);
+  for (std::uint64_t other = 0; other < size_; ++other) {
+    if (other == rank_) continue;
+    connection_.receive(other, rank_, own, [](std::span<float> place, const auto& piece) {
+      for (std::size_t i = 0; i < place.size(); ++i) place[i] += piece[i];
+    });
+  }
+  for (std::uint64_t other = 0; other < size_; ++other) {
+    if (other != rank_) connection_.send(rank_, other, own);
+  }
+  for (std::uint64_t other = 0; other < size_; ++other) {
+    if (other == rank_) continue;
+    connection_.receive(other, rank_, part_of(values, other, size_),
+                        [](std::span<float> place, const auto& piece) {
+                          std::copy(piece.begin(), piece.end(), place.begin());
+                        });
+  }
+}
+
+// The one that serves the others returns when all have left.
+void StoreGroup::leave() {
+  std::vector<float> word(1);
+  try {
+    if (rank_ != 0) {
+      connection_.send(rank_, 0, word);
+      return;
+    }
+    for (std::uint64_t other = 1; other < size_; ++other) {
+      connection_.receive(other, 0, word, [](const auto&, const auto&) {});
+    }
+  } catch (const c10::Error& error) {
+    lose(error);
+  }
+}
+
+void StoreGroup::lose(const std::exception& error) const {
+  throw Error(ErrorCode::kIo, "rank " + std::to_string(rank_) +
+                                  ": lost the other processes: " + nn::first_line(error.what()));
+}
+
+}  // namespace
+
+std::unique_ptr<ProcessGroup> process_group_from_environment() {
   if (!variable("WORLD_SIZE")) return nullptr;
   const std::uint64_t size = number("WORLD_SIZE", 1'000'000);
   if (size <= 1) return nullptr;
@@ -102,68 +175,13 @@ std::unique_ptr<ProcessGroup> ProcessGroup::from_environment() {
   options.numWorkers = agent_serves ? std::nullopt : std::optional<std::size_t>(size);
   options.timeout = kPatience;
   try {
-    auto connection = std::make_unique<Connection>();
-    connection->store = c10::make_intrusive<c10d::TCPStore>(address, options);
-    std::unique_ptr<ProcessGroup> group(new ProcessGroup(rank, size, std::move(connection)));
-    return group;
+    return std::make_unique<StoreGroup>(rank, size,
+                                        c10::make_intrusive<c10d::TCPStore>(address, options));
   } catch (const c10::Error& error) {
     throw Error(ErrorCode::kIo, address + ":" + std::to_string(options.port) +
                                     ": cannot meet the other processes: " +
                                     nn::first_line(error.what_without_backtrace()));
   }
-}
-
-ProcessGroup::ProcessGroup(std::uint64_t rank, std::uint64_t size,
-                           std::unique_ptr<Connection> connection)
-    : rank_(rank), size_(size), connection_(std::move(connection)) {}
-
-ProcessGroup::~ProcessGroup() = default;
-
-void ProcessGroup::sum(std::vector<float>& values) {
-  try {
-    for (std::uint64_t other = 0; other < size_; ++other) {
-      if (other != rank_) connection_->send(rank_, other, part_of(values, other, size_));
-    }
-    const std::span<float> own = part_of(values, rank_, size_);
-    for (std::uint64_t other = 0; other < size_; ++other) {
-      if (other == rank_) continue;
-      connection_->receive(other, rank_, own, [](std::span<float> place, const auto& piece) {
-        for (std::size_t i = 0; i < place.size(); ++i) place[i] += piece[i];
-      });
-    }
-    for (std::uint64_t other = 0; other < size_; ++other) {
-      if (other != rank_) connection_->send(rank_, other, own);
-    }
-    for (std::uint64_t other = 0; other < size_; ++other) {
-      if (other == rank_) continue;
-      connection_->receive(other, rank_, part_of(values, other, size_),
-                           [](std::span<float> place, const auto& piece) {
-                             std::copy(piece.begin(), piece.end(), place.begin());
-                           });
-    }
-  } catch (const c10::Error& error) {
-    lose(error);
-  }
-}
-
-void ProcessGroup::leave() {
-  std::vector<float> word(1);
-  try {
-    if (rank_ != 0) {
-      connection_->send(rank_, 0, word);
-      return;
-    }
-    for (std::uint64_t other = 1; other < size_; ++other) {
-      connection_->receive(other, 0, word, [](const auto&, const auto&) {});
-    }
-  } catch (const c10::Error& error) {
-    lose(error);
-  }
-}
-
-void ProcessGroup::lose(const std::exception& error) const {
-  throw Error(ErrorCode::kIo, "rank " + std::to_string(rank_) +
-                                  ": lost the other processes: " + nn::first_line(error.what()));
 }
 
 }  // namespace deformer
