@@ -100,6 +100,7 @@ class StoreGroup final : public ProcessGroup {
 
  private:
   void sum(std::span<float> values) const;
+  void say_farewell() const;
   [[noreturn]] void lose(const std::exception& error) const;
 
   std::uint64_t rank_;
@@ -140,17 +141,19 @@ void StoreGroup::sum(std::span<float> values) const {
 
 // The one that serves the others returns when all have left.
 void StoreGroup::leave() {
-  std::vector<float> word(1);
   try {
-    if (rank_ != 0) {
-      connection_.send(rank_, 0, word);
-      return;
-    }
-    for (std::uint64_t other = 1; other < size_; ++other) {
-      connection_.receive(other, 0, word, [](const auto&, const auto&) {});
-    }
+    say_farewell();
   } catch (const c10::Error& error) {
     lose(error);
+  }
+}
+
+void StoreGroup::say_farewell() const {
+  std::vector<float> word(1);
+  if (rank_ != 0) return connection_.send(rank_, 0, word);
+  const auto ignore = [](const auto& /*place*/, const auto& /*piece*/) {};
+  for (std::uint64_t other = 1; other < size_; ++other) {
+    connection_.receive(other, 0, word, ignore);
   }
 }
 
