@@ -34,7 +34,9 @@ deformer_find_torch(REQUIRED)
 # at::parallel_for is compiled into our objects and is a plain loop without it (ATen/ParallelOpenMP.h).
 if(NOT DEFORMER_FUZZ)
   find_package(OpenMP REQUIRED COMPONENTS CXX)
-  set_target_properties(OpenMP::OpenMP_CXX PROPERTIES IMPORTED_GLOBAL TRUE)
+  # Linked by flag instead of by path: LibTorch's folder holds a libgomp of the same name, which is the one that is to be
+  # loaded, and CMake would warn of that for every program.
+  set_target_properties(OpenMP::OpenMP_CXX PROPERTIES IMPORTED_GLOBAL TRUE INTERFACE_LINK_LIBRARIES "${OpenMP_CXX_FLAGS}")
 endif()
 
 # GLOBAL: a program that takes the library by add_subdirectory links these too.
