@@ -11,9 +11,9 @@
 #include <string>
 #include <thread>
 
+#include "serve/api.h"
 #include "serve/fake_service.h"
 #include "serve/http_client.h"
-#include "serve/api.h"
 #include "serve/log.h"
 #include "serve/server.h"
 #include "support/temp_dir.h"
