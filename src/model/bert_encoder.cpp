@@ -151,9 +151,8 @@ void BertLayer::append_parameters(std::vector<Parameter>& parameters) const {
 
 BertEncoder::BertEncoder(const ModelConfig& config, const BertNames& names,
                          const WeightScope& scope)
-    : split_layer_(config.split.split_layer),
+    : SplitEncoder(config, /*cls_last=*/false),
       shares_layers_(names.shares_layers),
-      order_{.passage_first = passage_place(config) == PassagePlace::kFirst, .cls_last = false},
       embeddings_(config, names, scope.sub("embeddings")) {
   layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
@@ -192,20 +191,6 @@ std::vector<Parameter> BertEncoder::parameters() const {
   return parameters;
 }
 
-std::vector<std::int64_t> BertEncoder::joint_rows(const Encoding& questions,
-                                                  const Encoding& passages,
-                                                  std::span<const SegmentPair> pairs,
-                                                  JointRows rows) const {
-  return select_rows(questions, passages, pairs, order_, rows).rows;
-}
-
-std::unique_ptr<const Encoder> BertEncoder::with_split_layer(std::int64_t split_layer) const {
-  require_split_layer(split_layer, layers_.size());
-  auto encoder = std::make_unique<BertEncoder>(*this);
-  encoder->split_layer_ = split_layer;
-  return encoder;
-}
-
 // By sequence; nothing where attention has no bias.
 std::vector<at::Tensor> BertEncoder::biases(nn::Offsets offsets) const {
   std::vector<at::Tensor> biases;
@@ -222,10 +207,10 @@ Encoding BertEncoder::lower(std::span<const Segment> segments,
   if (embedding_projection_) encoding.hidden = embedding_projection_->forward(encoding.hidden);
   const nn::Sequences sequences(encoding.offsets, encoding.hidden.device());
   notify(options, -1, encoding.hidden);
-  if (split_layer_ == 0) return encoding;
+  if (split_layer() == 0) return encoding;
   const std::vector<at::Tensor> bias = biases(encoding.offsets);
   const BertRows rows{&sequences, &sequences, nullptr, bias};
-  for (std::int64_t i = 0; i < split_layer_; ++i) {
+  for (std::int64_t i = 0; i < split_layer(); ++i) {
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
     encoding.hidden = layer.forward(encoding.hidden, layer.project(encoding.hidden), rows, options);
     notify(options, i, encoding.hidden);
@@ -240,7 +225,7 @@ at::Tensor BertEncoder::project(const at::Tensor& hidden) const {
 Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
                             std::span<const SegmentPair> pairs, JointRows rows,
                             const ForwardOptions& options) const {
-  const JointPlan plan = plan_joint(questions, passages, pairs, order_);
+  const JointPlan plan = plan_joint(questions, passages, pairs, order());
   const at::Device device = questions.hidden.device();
   const nn::Sequences sequences(plan.offsets, device);
   const std::vector<at::Tensor> bias = biases(plan.offsets);
@@ -251,29 +236,17 @@ Encoding BertEncoder::upper(const Encoding& questions, const Encoding& passages,
   std::vector<at::Tensor> selected_bias;
   BertRows last = all;
   if (rows != JointRows::kAll) {
-    selection = select_rows(questions, passages, pairs, order_, rows);
+    selection = select_rows(questions, passages, pairs, order(), rows);
     index.emplace(selection.rows, device);
     queries.emplace(selection.offsets, device);
     selected_bias = select_queries(bias, selection, plan);
     last = {&sequences, &*queries, &*index, selected_bias};
   }
-  at::Tensor hidden;
-  at::Tensor projected;
-  if (passages.projections.defined()) {
-    const PairJoin pair_join(questions, passages, pairs, order_);
-    hidden = pair_join.join(questions.hidden, passages.hidden);
-    projected = pair_join.join(project(questions.hidden), passages.projections);
-  } else {
-    // Projected per segment, gathered per pair.
-    const at::Tensor segments = join_segments(questions, passages, order_);
-    const RowIndex joint(plan.rows, device);
-    hidden = joint.take(segments);
-    projected = joint.take(project(segments));
-  }
+  auto [hidden, projected] = join_projected(questions, passages, pairs, plan);
   const auto count = static_cast<std::int64_t>(layers_.size());
-  for (std::int64_t i = split_layer_; i < count; ++i) {
+  for (std::int64_t i = split_layer(); i < count; ++i) {
     const BertLayer& layer = layers_[static_cast<std::size_t>(i)];
-    if (i > split_layer_) projected = layer.project(hidden);
+    if (i > split_layer()) projected = layer.project(hidden);
     hidden = layer.forward(hidden, projected, i + 1 == count ? last : all, options);
     notify(options, i, hidden);
   }

@@ -13,6 +13,7 @@
 #include "deformer/encoder.h"
 #include "deformer/model_config.h"
 #include "model/joint.h"
+#include "model/split_encoder.h"
 #include "model/weights.h"
 #include "nn/attention.h"
 #include "nn/distance_bias.h"
@@ -85,7 +86,7 @@ class BertLayer {
   nn::LayerNorm output_norm_;
 };
 
-class BertEncoder final : public Encoder {
+class BertEncoder final : public SplitEncoder {
  public:
   /// Takes the embeddings, the layers and what else `names` has from the scope.
   BertEncoder(const ModelConfig& config, const BertNames& names, const WeightScope& scope);
@@ -96,23 +97,18 @@ class BertEncoder final : public Encoder {
   [[nodiscard]] Encoding upper(const Encoding& questions, const Encoding& passages,
                                std::span<const SegmentPair> pairs, JointRows rows,
                                const ForwardOptions& options) const override;
-  [[nodiscard]] std::vector<std::int64_t> joint_rows(const Encoding& questions,
-                                                     const Encoding& passages,
-                                                     std::span<const SegmentPair> pairs,
-                                                     JointRows rows) const override;
   [[nodiscard]] std::vector<Parameter> parameters() const override;
-  [[nodiscard]] std::unique_ptr<const Encoder> with_split_layer(
-      std::int64_t split_layer) const override;
 
  private:
+  [[nodiscard]] std::unique_ptr<SplitEncoder> share() const override {
+    return std::make_unique<BertEncoder>(*this);
+  }
   [[nodiscard]] const BertLayer& first_upper() const {
-    return layers_[static_cast<std::size_t>(split_layer_)];
+    return layers_[static_cast<std::size_t>(split_layer())];
   }
   [[nodiscard]] std::vector<at::Tensor> biases(nn::Offsets offsets) const;
 
-  std::int64_t split_layer_;
   bool shares_layers_;
-  JointOrder order_;
   BertEmbeddings embeddings_;
   std::optional<nn::Linear> embedding_projection_;
   std::string embedding_projection_name_;

@@ -127,8 +127,7 @@ void DebertaConvolution::append_parameters(std::vector<Parameter>& parameters) c
 }
 
 DebertaEncoder::DebertaEncoder(const ModelConfig& config, const WeightScope& scope)
-    : split_layer_(static_cast<std::size_t>(config.split.split_layer)),
-      order_{.passage_first = passage_place(config) == PassagePlace::kFirst, .cls_last = false},
+    : SplitEncoder(config, /*cls_last=*/false),
       embeddings_(config, kDebertaNames, scope.sub("embeddings")),
       positions_(std::make_shared<DebertaPositions>(config, scope.sub("encoder"))) {
   layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
@@ -147,20 +146,6 @@ std::vector<Parameter> DebertaEncoder::parameters() const {
   for (const DebertaLayer& layer : layers_) layer.append_parameters(parameters);
   if (convolution_) convolution_->append_parameters(parameters);
   return parameters;
-}
-
-std::vector<std::int64_t> DebertaEncoder::joint_rows(const Encoding& questions,
-                                                     const Encoding& passages,
-                                                     std::span<const SegmentPair> pairs,
-                                                     JointRows rows) const {
-  return select_rows(questions, passages, pairs, order_, rows).rows;
-}
-
-std::unique_ptr<const Encoder> DebertaEncoder::with_split_layer(std::int64_t split_layer) const {
-  require_split_layer(split_layer, layers_.size());
-  auto encoder = std::make_unique<DebertaEncoder>(*this);
-  encoder->split_layer_ = static_cast<std::size_t>(split_layer);
-  return encoder;
 }
 
 std::vector<nn::DistanceTable> DebertaEncoder::tables(const DebertaRows& rows,
@@ -184,12 +169,13 @@ Encoding DebertaEncoder::lower(std::span<const Segment> segments,
   for (const Segment& segment : segments) require_consecutive(segment);
   Encoding encoding{embeddings_.forward(segments, options), packed_offsets(segments)};
   notify(options, -1, encoding.hidden);
-  if (split_layer_ == 0 || segments.empty()) return encoding;
+  if (split_layer() == 0 || segments.empty()) return encoding;
   DebertaRows rows;
   rows.keys = whole_runs(encoding.offsets);
   rows.queries = rows.keys;
-  const auto distances = tables(rows, {0, split_layer_}, options);
-  for (std::size_t i = 0; i < split_layer_; ++i) {
+  const auto count = static_cast<std::size_t>(split_layer());
+  const auto distances = tables(rows, {0, count}, options);
+  for (std::size_t i = 0; i < count; ++i) {
     const at::Tensor& input = encoding.hidden;
     const at::Tensor output =
         layers_[i].forward(input, layers_[i].project(input), rows, distances[i], options);
@@ -200,13 +186,13 @@ Encoding DebertaEncoder::lower(std::span<const Segment> segments,
 }
 
 at::Tensor DebertaEncoder::project(const at::Tensor& hidden) const {
-  return layers_[split_layer_].project(hidden);
+  return layers_[static_cast<std::size_t>(split_layer())].project(hidden);
 }
 
 Encoding DebertaEncoder::upper(const Encoding& questions, const Encoding& passages,
                                std::span<const SegmentPair> pairs, JointRows rows,
                                const ForwardOptions& options) const {
-  const JointPlan plan = plan_joint(questions, passages, pairs, order_);
+  const JointPlan plan = plan_joint(questions, passages, pairs, order());
   const at::Device device = questions.hidden.device();
   DebertaRows all;
   all.keys = whole_runs(plan.offsets);
@@ -215,30 +201,19 @@ Encoding DebertaEncoder::upper(const Encoding& questions, const Encoding& passag
   RowSelection selection;
   std::optional<RowIndex> selected;
   if (rows != JointRows::kAll) {
-    selection = select_rows(questions, passages, pairs, order_, rows);
+    selection = select_rows(questions, passages, pairs, order(), rows);
     selected.emplace(selection.rows, device);
     last.queries = selected_runs(selection, plan);
     last.selected = &*selected;
   }
-  const auto distances = tables(all, {split_layer_, layers_.size()}, options);
-  at::Tensor hidden;
-  at::Tensor projected;
-  if (passages.projections.defined()) {
-    const PairJoin pair_join(questions, passages, pairs, order_);
-    hidden = pair_join.join(questions.hidden, passages.hidden);
-    projected = pair_join.join(project(questions.hidden), passages.projections);
-  } else {
-    // Projected per segment, gathered per pair.
-    const at::Tensor segments = join_segments(questions, passages, order_);
-    const RowIndex joint(plan.rows, device);
-    hidden = joint.take(segments);
-    projected = joint.take(project(segments));
-  }
-  for (std::size_t i = split_layer_; i < layers_.size(); ++i) {
-    if (i > split_layer_) projected = layers_[i].project(hidden);
+  const auto first = static_cast<std::size_t>(split_layer());
+  const auto distances = tables(all, {first, layers_.size()}, options);
+  auto [hidden, projected] = join_projected(questions, passages, pairs, plan);
+  for (std::size_t i = first; i < layers_.size(); ++i) {
+    if (i > first) projected = layers_[i].project(hidden);
     const DebertaRows& computed = i + 1 == layers_.size() ? last : all;
     const at::Tensor output =
-        layers_[i].forward(hidden, projected, computed, distances[i - split_layer_], options);
+        layers_[i].forward(hidden, projected, computed, distances[i - first], options);
     hidden = convolve(i, hidden, output, computed, options);
     notify(options, static_cast<std::int64_t>(i), hidden);
   }

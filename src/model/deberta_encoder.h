@@ -13,6 +13,7 @@
 #include "model/bert_encoder.h"
 #include "model/deberta_positions.h"
 #include "model/joint.h"
+#include "model/split_encoder.h"
 #include "model/weights.h"
 #include "nn/linear.h"
 #include "nn/relative_attention.h"
@@ -73,7 +74,7 @@ class DebertaConvolution {
   nn::LayerNorm norm_;
 };
 
-class DebertaEncoder final : public Encoder {
+class DebertaEncoder final : public SplitEncoder {
  public:
   DebertaEncoder(const ModelConfig& config, const WeightScope& scope);
 
@@ -83,15 +84,12 @@ class DebertaEncoder final : public Encoder {
   [[nodiscard]] Encoding upper(const Encoding& questions, const Encoding& passages,
                                std::span<const SegmentPair> pairs, JointRows rows,
                                const ForwardOptions& options) const override;
-  [[nodiscard]] std::vector<std::int64_t> joint_rows(const Encoding& questions,
-                                                     const Encoding& passages,
-                                                     std::span<const SegmentPair> pairs,
-                                                     JointRows rows) const override;
   [[nodiscard]] std::vector<Parameter> parameters() const override;
-  [[nodiscard]] std::unique_ptr<const Encoder> with_split_layer(
-      std::int64_t split_layer) const override;
 
  private:
+  [[nodiscard]] std::unique_ptr<SplitEncoder> share() const override {
+    return std::make_unique<DebertaEncoder>(*this);
+  }
   [[nodiscard]] std::vector<nn::DistanceTable> tables(const DebertaRows& rows,
                                                       const LayerRange& layers,
                                                       const ForwardOptions& options) const;
@@ -100,8 +98,6 @@ class DebertaEncoder final : public Encoder {
                                     const at::Tensor& output, const DebertaRows& rows,
                                     const ForwardOptions& options) const;
 
-  std::size_t split_layer_;
-  JointOrder order_;
   BertEmbeddings embeddings_;
   std::shared_ptr<DebertaPositions> positions_;
   std::vector<DebertaLayer> layers_;

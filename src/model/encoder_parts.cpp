@@ -68,14 +68,6 @@ std::vector<std::int64_t> packed_offsets(std::span<const Segment> segments) {
   return offsets;
 }
 
-void require_split_layer(std::int64_t split_layer, std::size_t layers) {
-  const auto count = static_cast<std::int64_t>(layers);
-  if (split_layer >= 0 && split_layer < count) return;
-  throw Error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to " +
-                                               std::to_string(count - 1) + ", found " +
-                                               std::to_string(split_layer));
-}
-
 at::Tensor drop(const at::Tensor& input, const ForwardOptions& options) {
   return nn::dropout(input, options.dropout, options.generator);
 }

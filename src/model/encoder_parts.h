@@ -60,9 +60,6 @@ struct LayerRange {
 /// [segments + 1]
 [[nodiscard]] std::vector<std::int64_t> packed_offsets(std::span<const Segment> segments);
 
-/// Throws kInvalidArgument outside [0, layers - 1].
-void require_split_layer(std::int64_t split_layer, std::size_t layers);
-
 /// One layer's weight and bias; several names where the layer holds several of the checkpoint's.
 template <typename Module>
 void append_module(std::vector<Parameter>& parameters, const Module& module,

@@ -148,10 +148,9 @@ void XlnetLayer::append_parameters(std::vector<Parameter>& parameters) const {
 }
 
 XlnetEncoder::XlnetEncoder(const ModelConfig& config, const WeightScope& scope)
-    : name_(scope.full_name("")),
-      split_layer_(config.split.split_layer),
+    : SplitEncoder(config, /*cls_last=*/true),
+      name_(scope.full_name("")),
       layout_(config.split.layout),
-      order_{.passage_first = passage_place(config) == PassagePlace::kFirst, .cls_last = true},
       first_slot_(first_slot(config)),
       word_(scope.take("word_embedding.weight", {config.vocab_size, config.hidden_size})),
       shares_biases_(scope.has(kSharedBias)),
@@ -170,20 +169,6 @@ std::vector<Parameter> XlnetEncoder::parameters() const {
   if (shares_biases_) append_biases(parameters, biases_, name_);
   for (const XlnetLayer& layer : layers_) layer.append_parameters(parameters);
   return parameters;
-}
-
-std::vector<std::int64_t> XlnetEncoder::joint_rows(const Encoding& questions,
-                                                   const Encoding& passages,
-                                                   std::span<const SegmentPair> pairs,
-                                                   JointRows rows) const {
-  return select_rows(questions, passages, pairs, order_, rows).rows;
-}
-
-std::unique_ptr<const Encoder> XlnetEncoder::with_split_layer(std::int64_t split_layer) const {
-  require_split_layer(split_layer, layers_.size());
-  auto encoder = std::make_unique<XlnetEncoder>(*this);
-  encoder->split_layer_ = split_layer;
-  return encoder;
 }
 
 at::Tensor XlnetEncoder::embed(std::span<const Segment> segments,
@@ -221,7 +206,7 @@ nn::PositionRuns XlnetEncoder::second_runs(std::int64_t length, std::int64_t pos
 
 void XlnetEncoder::require_slot(std::int64_t first_rows) const {
   if (first_rows <= first_slot_) return;
-  const char* const names = order_.passage_first
+  const char* const names = order().passage_first
                                 ? "passage: expected at most window_tokens + 1 = "
                                 : "question: expected at most max_question_tokens + 1 = ";
   throw Error(ErrorCode::kInvalidArgument, names + std::to_string(first_slot_) +
@@ -230,8 +215,8 @@ void XlnetEncoder::require_slot(std::int64_t first_rows) const {
 }
 
 nn::PositionRuns XlnetEncoder::joint_runs(std::int64_t question, std::int64_t passage) const {
-  const std::int64_t first = order_.passage_first ? passage : question;
-  const std::int64_t second = order_.passage_first ? question : passage;
+  const std::int64_t first = order().passage_first ? passage : question;
+  const std::int64_t second = order().passage_first ? question : passage;
   const bool slots = layout_ == Layout::kSlots;
   if (slots) require_slot(first);
   nn::PositionRuns runs{{first, 0, kFirst}};
@@ -248,7 +233,7 @@ nn::PositionRuns XlnetEncoder::selected_runs(const nn::PositionRuns& joint, Join
   if (rows == JointRows::kAll) return joint;
   if (rows == JointRows::kCls) return {cls};
   nn::PositionRuns runs;
-  if (order_.passage_first) {
+  if (order().passage_first) {
     runs.push_back(joint.front());
   } else {
     runs.assign(joint.begin() + 1, joint.end());
@@ -261,15 +246,15 @@ Encoding XlnetEncoder::lower(std::span<const Segment> segments,
                              const ForwardOptions& options) const {
   Encoding encoding{embed(segments, options), packed_offsets(segments)};
   notify(options, -1, encoding.hidden);
-  if (split_layer_ == 0 || segments.empty()) return encoding;
+  if (split_layer() == 0 || segments.empty()) return encoding;
   XlnetRows rows;
   for (const Segment& segment : segments) {
     const auto length = static_cast<std::int64_t>(segment.ids.size());
-    const bool first = (segment.role == SegmentRole::kPassage) == order_.passage_first;
+    const bool first = (segment.role == SegmentRole::kPassage) == order().passage_first;
     rows.keys.push_back(first ? nn::PositionRuns{{length, 0, kFirst}} : second_runs(length, 0));
   }
   rows.queries = rows.keys;
-  const auto count = static_cast<std::size_t>(split_layer_);
+  const auto count = static_cast<std::size_t>(split_layer());
   const auto tables = distances(rows, {0, count}, options);
   for (std::size_t i = 0; i < count; ++i) {
     encoding.hidden = layers_[i].forward(encoding.hidden, layers_[i].project(encoding.hidden), rows,
@@ -280,18 +265,18 @@ Encoding XlnetEncoder::lower(std::span<const Segment> segments,
 }
 
 at::Tensor XlnetEncoder::project(const at::Tensor& hidden) const {
-  return layers_[static_cast<std::size_t>(split_layer_)].project(hidden).packed();
+  return layers_[static_cast<std::size_t>(split_layer())].project(hidden).packed();
 }
 
 Encoding XlnetEncoder::upper(const Encoding& questions, const Encoding& passages,
                              std::span<const SegmentPair> pairs, JointRows rows,
                              const ForwardOptions& options) const {
-  const JointPlan plan = plan_joint(questions, passages, pairs, order_);
+  const JointPlan plan = plan_joint(questions, passages, pairs, order());
   const at::Device device = questions.hidden.device();
   RowSelection selection;
   std::optional<RowIndex> selected;
   if (rows != JointRows::kAll) {
-    selection = select_rows(questions, passages, pairs, order_, rows);
+    selection = select_rows(questions, passages, pairs, order(), rows);
     selected.emplace(selection.rows, device);
   }
   XlnetRows all;
@@ -303,19 +288,19 @@ Encoding XlnetEncoder::upper(const Encoding& questions, const Encoding& passages
   all.queries = all.keys;
   last.keys = all.keys;
   last.selected = selected ? &*selected : nullptr;
-  const auto first = static_cast<std::size_t>(split_layer_);
+  const auto first = static_cast<std::size_t>(split_layer());
   const auto tables = distances(all, {first, layers_.size()}, options);
   at::Tensor hidden;
   XlnetProjection projected;
   if (passages.projections.defined()) {
-    const PairJoin pair_join(questions, passages, pairs, order_);
+    const PairJoin pair_join(questions, passages, pairs, order());
     hidden = pair_join.join(questions.hidden, passages.hidden);
     projected =
         XlnetProjection::unpack(pair_join.join(project(questions.hidden), passages.projections));
   } else {
     // Projected per segment, gathered per pair. Not as one packed tensor: the copy costs a question
     // by itself 1 % of its time.
-    const at::Tensor segments = join_segments(questions, passages, order_);
+    const at::Tensor segments = join_segments(questions, passages, order());
     const RowIndex joint(plan.rows, device);
     hidden = joint.take(segments);
     projected = layers_[first].project(segments).take(joint);

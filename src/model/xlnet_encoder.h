@@ -11,6 +11,7 @@
 #include "deformer/encoder.h"
 #include "deformer/model_config.h"
 #include "model/joint.h"
+#include "model/split_encoder.h"
 #include "model/weights.h"
 #include "model/xlnet_distances.h"
 #include "nn/layer_norm.h"
@@ -86,7 +87,7 @@ class XlnetLayer {
   nn::LayerNorm output_norm_;
 };
 
-class XlnetEncoder final : public Encoder {
+class XlnetEncoder final : public SplitEncoder {
  public:
   /// Takes `word_embedding.weight`, `layer.*` and, where all layers share them, `r_w_bias`,
   /// `r_r_bias` and `r_s_bias` from the scope.
@@ -98,15 +99,12 @@ class XlnetEncoder final : public Encoder {
   [[nodiscard]] Encoding upper(const Encoding& questions, const Encoding& passages,
                                std::span<const SegmentPair> pairs, JointRows rows,
                                const ForwardOptions& options) const override;
-  [[nodiscard]] std::vector<std::int64_t> joint_rows(const Encoding& questions,
-                                                     const Encoding& passages,
-                                                     std::span<const SegmentPair> pairs,
-                                                     JointRows rows) const override;
   [[nodiscard]] std::vector<Parameter> parameters() const override;
-  [[nodiscard]] std::unique_ptr<const Encoder> with_split_layer(
-      std::int64_t split_layer) const override;
 
  private:
+  [[nodiscard]] std::unique_ptr<SplitEncoder> share() const override {
+    return std::make_unique<XlnetEncoder>(*this);
+  }
   [[nodiscard]] at::Tensor embed(std::span<const Segment> segments,
                                  const ForwardOptions& options) const;
   [[nodiscard]] std::vector<nn::DistanceTable> distances(const XlnetRows& rows,
@@ -118,9 +116,7 @@ class XlnetEncoder final : public Encoder {
   void require_slot(std::int64_t first_rows) const;
 
   std::string name_;
-  std::int64_t split_layer_;
   Layout layout_;
-  JointOrder order_;
   std::int64_t first_slot_;  // rows that layout `slots` gives the first segment
   at::Tensor word_;          // [vocab, hidden]
   bool shares_biases_;
