@@ -20,7 +20,7 @@ from ._native import Model, exact_match, token_f1
 from .datasets import AnswerColumns
 from .errors import Error, InvalidArgumentError, from_code
 from .progress import progress_bar
-from .shards import ReadPassages, Shard, ShardEncoder, ShardRecord, plan_shards, read_passages, read_record
+from .shards import LMDB_SCHEME, ReadPassages, Shard, ShardEncoder, ShardRecord, plan_shards, read_passages, read_record
 
 try:
     import ray
@@ -29,7 +29,6 @@ except ImportError as error:
     raise ImportError("deformer.ray needs Ray Data: pip install 'deformer[ray]'") from error
 
 Path = str | os.PathLike[str]
-_LMDB = "lmdb:"
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ def _absolute(path: Path) -> str:
 
 
 def _absolute_store(uri: str) -> str:
-    return f"{_LMDB}{_absolute(uri.removeprefix(_LMDB))}" if uri.startswith(_LMDB) else uri
+    return f"{LMDB_SCHEME}{_absolute(uri.removeprefix(LMDB_SCHEME))}" if uri.startswith(LMDB_SCHEME) else uri
 
 
 def _threads(num_cpus: float) -> int:

@@ -33,7 +33,7 @@ ReadPassages = Callable[[str], Iterable[Passage]]
 
 # Passages that are in memory at once, when encoding and when verifying.
 _PORTION = 512
-_LMDB = "lmdb:"
+LMDB_SCHEME = "lmdb:"
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Shard:
     @property
     def folder(self) -> Path | None:
         """Of an LMDB store; None where a server keeps the passages."""
-        return Path(self.store.removeprefix(_LMDB)) if self.store.startswith(_LMDB) else None
+        return Path(self.store.removeprefix(LMDB_SCHEME)) if self.store.startswith(LMDB_SCHEME) else None
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def _record_place(path: str, store: str, manifest: str | os.PathLike[str] | None
     if manifest is not None:
         identity = hashlib.blake2b(f"{path}\n{store}".encode(), digest_size=8).hexdigest()
         return str(Path(manifest) / f"{Path(path).name}-{identity}.json")
-    if store.startswith(_LMDB):
-        return store.removeprefix(_LMDB).rstrip("/") + ".json"
+    if store.startswith(LMDB_SCHEME):
+        return store.removeprefix(LMDB_SCHEME).rstrip("/") + ".json"
     raise InvalidArgumentError(
         f"{store}: expected a manifest folder for records of a store that is not lmdb:, found none"
     )
@@ -236,8 +236,8 @@ class ShardEncoder:
         partial = folder.with_name(f"{folder.name}.partial-{secrets.token_hex(8)}")
         partial.parent.mkdir(parents=True, exist_ok=True)
         try:
-            tokens, passages = self._fill(open_store(f"{_LMDB}{partial}", self._model), shard)
-            count = self._verified(open_store(f"{_LMDB}{partial}", self._model), shard, passages, exact=True)
+            tokens, passages = self._fill(open_store(f"{LMDB_SCHEME}{partial}", self._model), shard)
+            count = self._verified(open_store(f"{LMDB_SCHEME}{partial}", self._model), shard, passages, exact=True)
             try:
                 partial.rename(folder)
             except OSError:  # not empty: another worker was first

@@ -10,6 +10,12 @@
 namespace deformer {
 namespace {
 
+ErrorCode code_of(const std::error_code& error) {
+  const std::error_condition condition = error.default_error_condition();
+  const bool is_errno = condition.category() == std::generic_category();
+  return is_errno ? error_code_of(condition.value()) : ErrorCode::kIo;
+}
+
 Error make_error(ErrorCode code, std::string_view where, std::string_view what) {
   std::string message(where);
   if (!message.empty()) message += ": ";
@@ -27,7 +33,7 @@ void rethrow_as_error(std::string_view where) {
   } catch (const std::bad_alloc&) {
     throw make_error(ErrorCode::kResourceExhausted, where, "out of memory");
   } catch (const std::system_error& error) {  // filesystem_error is one
-    throw make_error(error_code_of(error.code().value()), where, error.what());
+    throw make_error(code_of(error.code()), where, error.what());
   } catch (const std::length_error& error) {
     throw make_error(ErrorCode::kResourceExhausted, where,
                      std::string("a size that memory cannot hold: ") + error.what());

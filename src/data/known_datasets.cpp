@@ -5,7 +5,6 @@
 #include <fstream>
 #include <system_error>
 
-#include "base/quote.h"
 #include "data/readers.h"
 #include "deformer/error.h"
 
@@ -86,9 +85,7 @@ const KnownDataset* find_dataset(std::string_view name) {
 }
 
 const KnownDataset& known_dataset(std::string_view name) {
-  if (const KnownDataset* found = find_dataset(name)) return *found;
-  throw Error(ErrorCode::kInvalidArgument,
-              "task: expected " + known_task_list() + ", found " + in_quotes(name));
+  return *find_dataset(parse_task(name).name);
 }
 
 const KnownDataset& guess_dataset(const std::filesystem::path& path, TaskKind kind,

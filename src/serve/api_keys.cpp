@@ -4,11 +4,10 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <sstream>
 
-#include "base/system_error.h"
+#include "base/file.h"
+#include "deformer/error.h"
 #include "serve/message.h"
 
 namespace deformer::serve {
@@ -25,11 +24,7 @@ std::array<unsigned char, 32> digest_of(std::string_view key) {
 }  // namespace
 
 ApiKeys ApiKeys::load(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw_system_error(path.string(), "open", errno);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return parse(text.str(), path.string());
+  return parse(read_file(path), path.string());
 }
 
 ApiKeys ApiKeys::parse(std::string_view text, const std::string& where) {

@@ -33,6 +33,23 @@ std::string list_of_files() {
   return files;
 }
 
+bool is_there(const std::filesystem::path& path) {
+  std::error_code ignored;  // an unreadable file is the loader's to report
+  return std::filesystem::status(path, ignored).type() != std::filesystem::file_type::not_found;
+}
+
+std::unique_ptr<const Tokenizer> load_named(const std::filesystem::path& model_dir,
+                                            std::string_view file) {
+  for (const Kind& kind : kKinds) {
+    if (kind.file != file) continue;
+    if (is_there(model_dir / file)) return kind.load(model_dir, OtherTokenizer::kIgnored);
+    throw Error(ErrorCode::kNotFound,
+                (model_dir / file).string() + ": expected a tokenizer, found no file");
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              "tokenizer file: expected one of " + list_of_files() + ", found " + in_quotes(file));
+}
+
 }  // namespace
 
 std::vector<ByteSpan> Tokenizer::words(std::string_view text) const {
@@ -41,22 +58,9 @@ std::vector<ByteSpan> Tokenizer::words(std::string_view text) const {
 
 std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& model_dir,
                                                 std::string_view file) {
+  if (!file.empty()) return load_named(model_dir, file);
   for (const Kind& kind : kKinds) {
-    if (!file.empty() && kind.file != file) continue;
-    std::error_code ignored;  // an unreadable file is the loader's to report
-    const auto status = std::filesystem::status(model_dir / kind.file, ignored);
-    if (status.type() != std::filesystem::file_type::not_found) {
-      return kind.load(model_dir,
-                       file.empty() ? OtherTokenizer::kMustAgree : OtherTokenizer::kIgnored);
-    }
-    if (!file.empty()) {
-      throw Error(ErrorCode::kNotFound,
-                  (model_dir / kind.file).string() + ": expected a tokenizer, found no file");
-    }
-  }
-  if (!file.empty()) {
-    throw Error(ErrorCode::kInvalidArgument, "tokenizer file: expected one of " + list_of_files() +
-                                                 ", found " + in_quotes(file));
+    if (is_there(model_dir / kind.file)) return kind.load(model_dir, OtherTokenizer::kMustAgree);
   }
   throw Error(ErrorCode::kNotFound,
               model_dir.string() + ": expected a tokenizer (" + list_of_files() + "), found none");

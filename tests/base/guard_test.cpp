@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <ios>
 #include <limits>
 #include <new>
 #include <stdexcept>
@@ -44,6 +45,9 @@ TEST(GuardEntry, TellsSystemErrorsApart) {
   refuse(ErrorCode::kResourceExhausted, "place: what", system(ENOSPC));
   refuse(ErrorCode::kResourceExhausted, "place: what", system(EAGAIN));
   refuse(ErrorCode::kIo, "place: what", system(EIO));
+  // Numbers of another category are none of errno's.
+  refuse(ErrorCode::kIo, "place: what",
+         std::system_error(ENOENT, std::iostream_category(), "what"));
   expect_error(ErrorCode::kNotFound, "/absent",
                [] { guard_entry("", [] { static_cast<void>(fs::file_size("/absent")); }); });
 }
