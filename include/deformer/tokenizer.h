@@ -75,12 +75,13 @@ class DEFORMER_EXPORT Tokenizer {
 ///                 [CLS] [SEP] [PAD] [UNK].
 ///   tokenizer.json  a WordPiece or byte-level BPE model as above, or a Unigram model (XLM-R,
 ///                 CamemBERT, ALBERT, XLNet, DeBERTa) with the ids of Hugging Face's `tokenizers`;
-///                 options and special tokens are its own.
+///                 options and special tokens are its own, and so are tokens that were added later.
 /// tokenizer_class may be absent or general; otherwise it must be one that has the file (not looked
 /// at with vocab.txt and tokenizer.json). Spaces are tokens, or parts of them, in byte-level BPE
 /// alone; there a span leaves out spaces at the ends of its token unless it has nothing else.
 /// Throws kNotFound (naming the files looked for), kCorrupt (also when a special token is not in
-/// the vocabulary), kIo, kUnsupported (a tokenizer.json or tokenizer_class of another kind),
+/// the vocabulary), kIo, kUnsupported (a tokenizer.json or tokenizer_class of another kind; tokens
+/// that tokenizer_config.json adds to another kind of file),
 /// kIncompatible (a tokenizer.json that disagrees with tokenizer_config.json, or the model in it
 /// with vocab.txt, with vocab.json and merges.txt, or with a SentencePiece model).
 ///

@@ -15,7 +15,8 @@ texts.jsonl has the rows of tests/golden/tokenizer/texts.jsonl, by mode; one tha
 tokens of `default`. Modes of roberta_tokenizer, whose
 files are those of models/roberta-joint: `default`, and `prefix` with add_prefix_space. Of the others:
 `small` is the tokenizer of models/<architecture>-joint, the rest is the model in the directory itself, which
-is richer and has SentencePiece's own normaliser (nmt_nfkc), with other options (`MODES`).
+is richer and has SentencePiece's own normaliser (nmt_nfkc), with other options (`MODES`), or with its
+tokenizer.json as transformers writes it otherwise (`FORMS`).
 
 A span of RoBERTa's is Hugging Face's: without the space before a word, empty for a token of a single space;
 tokens that share a character have its span. Of the others, [id, begin, end] has the span without the white
@@ -98,9 +99,9 @@ class Bpe:
 
 
 class Pieces:
-    """Of a Unigram model. `slow` is the tokenizer in Python."""
+    """Of a Unigram model. `slow` is the tokenizer in Python, where there is one."""
 
-    def __init__(self, tokenizer, slow):
+    def __init__(self, tokenizer, slow=None):
         self.tokenizer, self.slow = tokenizer, slow
         self.dropped = {}
 
@@ -142,7 +143,7 @@ def write_texts(directory, references, with_spans=False):
                 tokens = in_bytes(reference.tokens(text), offsets)
                 if tokens != row.get("default"):
                     row[mode] = tokens
-                if isinstance(reference, Pieces):
+                if isinstance(reference, Pieces) and reference.slow:
                     slow = reference.slow_ids(text)
                     if slow != [token[0] for token in tokens]:
                         row[f"{mode}.sentencepiece"] = slow
@@ -178,7 +179,7 @@ def write_random(directory, references):
     digests = {}
     for mode, reference in references.items():
         digests[mode] = [digest_of(reference, part) for part in parts]
-        if isinstance(reference, Pieces):
+        if isinstance(reference, Pieces) and reference.slow:
             digests[f"{mode}.sentencepiece"] = [slow_digest(reference, part) for part in parts]
     document = {"seed": 20200704, "texts_per_digest": TEXTS_PER_DIGEST, "pools": RANDOM_POOLS, "digests": digests}
     write_json(directory / "random.json", document)
@@ -255,6 +256,25 @@ MODES = {
     "albert": {"default": {}, "keep_accents": {"keep_accents": True}, "cased": {"do_lower_case": False}},
     "deberta": {"default": {}, "lower": {"do_lower_case": True}, "punctuation": {"split_by_punct": True}},
 }
+
+
+def with_added_tokens(document):
+    """What SentencePiece calls user-defined pieces, as tokens that a text is cut at."""
+    pieces = [piece for piece, _ in document["model"]["vocab"]]
+    return {**document, "added_tokens": [
+        {"id": pieces.index(content), "content": content, "single_word": False, "lstrip": False, "rstrip": False,
+         "normalized": False, "special": False} for content in "()\"-.\u2013\xa3\u20ac"]}
+
+
+def with_other_normalizer(document):
+    """DeBERTa's and CamemBERT's in transformers 5, without SentencePiece's table."""
+    return {**document, "normalizer": {"type": "Sequence", "normalizers": [
+        {"type": "Replace", "pattern": {"Regex": "\\s{2,}|[\\n\\r\\t]"}, "content": " "}, {"type": "NFC"},
+        {"type": "Strip", "strip_left": False, "strip_right": True}]}}
+
+
+# What transformers 4.57 (added tokens) and 5 write besides, of the model in the directory.
+FORMS = {"albert": {"added": with_added_tokens}, "deberta": {"five": with_other_normalizer}}
 SLOW = {"xlmr": XLMRobertaTokenizer, "albert": AlbertTokenizer, "deberta": DebertaV2Tokenizer}
 KINDS = {"xlmr": kinds.XlmrTokenizer, "albert": kinds.AlbertTokenizer, "deberta": kinds.DebertaTokenizer}
 
@@ -276,6 +296,9 @@ def make_pieces(directory, name, committed):
     with tempfile.TemporaryDirectory() as folder:
         kind.write(folder)
         small = str(pathlib.Path(folder) / kind.model_files[0])
+        for mode, form in FORMS.get(name, {}).items():
+            as_usual = json.loads(plain(kind.fast(vocab_file=str(model))).to_str())
+            references[mode] = Pieces(Tokenizer.from_str(json.dumps(form(as_usual))))
         references["small"] = Pieces(plain(kind.fast(vocab_file=small)), SLOW[name](vocab_file=small))
         write_texts(directory, references, with_spans=name == "xlmr")
         write_random(directory, references)

@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <string>
+#include <vector>
 
 #include "text/bert_chars.h"
 #include "text/mark_ranges.h"
+#include "text/nfc_text.h"
+#include "text/utf8.h"
 
 namespace deformer {
 namespace {
@@ -45,13 +49,28 @@ SourcedChars replace(const SourcedChars& chars, const std::u32string& from,
   return result;
 }
 
-SourcedChars squeeze_spaces(const SourcedChars& chars, const std::u32string& to) {
+bool is_space(char32_t c) {
+  return c == U' ';
+}
+
+bool is_line_break_or_tab(char32_t c) {
+  return c == U'\n' || c == U'\r' || c == U'\t';
+}
+
+bool is_none(char32_t /*c*/) {
+  return false;
+}
+
+// Runs of two or more that `squeezed` counts, and single ones that `replaced` counts, become `to`.
+SourcedChars squeeze(const SourcedChars& chars, bool (*squeezed)(char32_t),
+                     bool (*replaced)(char32_t), const std::u32string& to) {
   SourcedChars result;
   result.reserve(chars.size());
   for (std::size_t at = 0; at < chars.size();) {
     std::size_t end = at;
-    while (end < chars.size() && chars[end].code_point == U' ') ++end;
-    if (end - at >= 2) {
+    while (end < chars.size() && squeezed(chars[end].code_point)) ++end;
+    if (end == at + 1 && !replaced(chars[at].code_point)) end = at;
+    if (end > at) {
       append_shared(chars, at, end, to, result);
       at = end;
     } else {
@@ -131,6 +150,29 @@ SourcedChars decompose(const SourcedChars& chars) {
   return result;
 }
 
+// By way of UTF-8, whose bytes nfc_text() maps.
+SourcedChars compose(const SourcedChars& chars) {
+  std::string text;
+  std::vector<std::size_t> char_of;  // of each byte
+  for (std::size_t i = 0; i < chars.size(); ++i) {
+    append_utf8(text, chars[i].code_point);
+    char_of.resize(text.size(), i);
+  }
+  if (!may_change_in_nfc(text)) return chars;
+  const NfcText composed = nfc_text(text);
+  SourcedChars result;
+  result.reserve(chars.size());
+  for (std::size_t at = 0; at < composed.text.size();) {
+    const DecodedChar c = decode_utf8(composed.text, at);
+    const ByteSpan& source = composed.sources[at];
+    result.push_back(
+        {c.code_point,
+         {chars[char_of[source.begin]].source.begin, chars[char_of[source.end - 1]].source.end}});
+    at += c.size_bytes;
+  }
+  return result;
+}
+
 bool is_mark(char32_t c) {
   if (c < kMarkRanges[0].first) return false;
   const auto* range =
@@ -170,7 +212,11 @@ SourcedChars apply_step(const NormalizerStep& step, const SourcedChars& chars) {
     case Kind::kReplace:
       return replace(chars, step.from, step.to);
     case Kind::kSqueezeSpaces:
-      return squeeze_spaces(chars, step.to);
+      return squeeze(chars, is_space, is_none, step.to);
+    case Kind::kSqueezeWhiteSpace:
+      return squeeze(chars, is_white_space, is_line_break_or_tab, step.to);
+    case Kind::kNfc:
+      return compose(chars);
     case Kind::kNfkd:
       return decompose(chars);
     case Kind::kStripAccents:

@@ -14,14 +14,17 @@ namespace deformer {
 
 struct NormalizerStep {
   enum class Kind : std::uint8_t {
-    kReplace,        ///< every `from` by `to`
-    kSqueezeSpaces,  ///< every run of two or more spaces by `to`
-    kNfkd,           ///< compatibility decomposition
-    kStripAccents,   ///< marks go, as Unicode 9.0 has them
-    kLowercase,      ///< each character by itself
-    kStripLeft,      ///< white space at the beginning goes
-    kStripRight,     ///< at the end
-    kPrecompiled,    ///< `charsmap`
+    kReplace,            ///< every `from` by `to`
+    kSqueezeSpaces,      ///< every run of two or more spaces by `to`
+    kSqueezeWhiteSpace,  ///< every run of two or more white-space characters, and every line feed,
+                         ///< carriage return and tab, by `to`
+    kNfc,                ///< normal form C
+    kNfkd,               ///< compatibility decomposition
+    kStripAccents,       ///< marks go, as Unicode 9.0 has them
+    kLowercase,          ///< each character by itself
+    kStripLeft,          ///< white space at the beginning goes
+    kStripRight,         ///< at the end
+    kPrecompiled,        ///< `charsmap`
   };
 
   Kind kind;

@@ -4,6 +4,7 @@
 #include "deformer/error.h"
 #include "text/bpe_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
+#include "text/tokenizer_config.h"
 #include "text/tokenizer_json.h"
 #include "text/word_extents.h"
 #include "text/wordpiece.h"
@@ -50,6 +51,21 @@ std::unique_ptr<const Tokenizer> load_named(const std::filesystem::path& model_d
               "tokenizer file: expected one of " + list_of_files() + ", found " + in_quotes(file));
 }
 
+// The other kinds of file have no place for tokens that were added later.
+void require_no_added_tokens(const Tokenizer& tokenizer, std::string_view file,
+                             const std::filesystem::path& model_dir) {
+  for (const auto& [id, content] : load_added_tokens(model_dir)) {
+    const bool is_known = id >= 0 && id < tokenizer.vocab_size();
+    if (is_known && tokenizer.token(static_cast<std::int32_t>(id)) == content) continue;
+    throw Error(ErrorCode::kUnsupported,
+                (model_dir / "tokenizer_config.json").string() +
+                    ": added_tokens_decoder: expected tokens of " + std::string(file) + ", found " +
+                    in_quotes(content) +
+                    "; tokenizer.json knows added ones, say which file counts "
+                    "(--tokenizer-file)");
+  }
+}
+
 }  // namespace
 
 std::vector<ByteSpan> Tokenizer::words(std::string_view text) const {
@@ -60,7 +76,10 @@ std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& mod
                                                 std::string_view file) {
   if (!file.empty()) return load_named(model_dir, file);
   for (const Kind& kind : kKinds) {
-    if (is_there(model_dir / kind.file)) return kind.load(model_dir, OtherTokenizer::kMustAgree);
+    if (!is_there(model_dir / kind.file)) continue;
+    auto tokenizer = kind.load(model_dir, OtherTokenizer::kMustAgree);
+    if (kind.load != load_json_tokenizer) require_no_added_tokens(*tokenizer, kind.file, model_dir);
+    return tokenizer;
   }
   throw Error(ErrorCode::kNotFound,
               model_dir.string() + ": expected a tokenizer (" + list_of_files() + "), found none");

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "deformer/error.h"
+#include "text/added_token_tokenizer.h"
 #include "text/tokenizer_json_bpe.h"
 #include "text/tokenizer_json_parts.h"
 #include "text/tokenizer_json_unigram.h"
@@ -52,24 +53,18 @@ WordPieceVocabulary read_model(const JsonPlace& model, TokenizerConfig& config) 
   return {read_tokens(vocabulary), vocabulary.where()};
 }
 
-// Special tokens inside a text are plain text here; others would be looked for in it.
-void check_added_tokens(const JsonPlace& list, const WordPieceVocabulary& vocabulary) {
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const JsonPlace token = list.at(i);
-    const std::string content = read_added_token(token);
-    const auto id = vocabulary.find(content);
-    if (id && *id != token.at("id").as_integer()) {
-      throw Error(ErrorCode::kCorrupt,
-                  token.at("id").where() + ": expected " + std::to_string(*id) +
-                      ", the id in the vocabulary, found " + shown(token.at("id")));
-    }
+void check_added_tokens(const JsonPlace& root, const WordPieceVocabulary& vocabulary) {
+  for (const AddedToken& token : read_added_tokens(root)) {
+    if (const auto id = vocabulary.find(token.content)) require_id_of_vocabulary(token, *id);
   }
 }
 
 // ---- Post-processor: which special tokens stand around a text, as the segment layouts put them.
 
 // "[CLS]" or "$A" with its type.
-std::pair<std::string, std::int64_t> read_piece(const JsonPlace& piece) {
+using TemplatePiece = std::pair<std::string, std::int64_t>;
+
+TemplatePiece read_piece(const JsonPlace& piece) {
   require_known_keys(piece, {"SpecialToken", "Sequence"});
   const bool special = piece.has("SpecialToken");
   const JsonPlace inner = piece.at(special ? "SpecialToken" : "Sequence");
@@ -77,9 +72,8 @@ std::pair<std::string, std::int64_t> read_piece(const JsonPlace& piece) {
   return {(special ? "" : "$") + inner.at("id").as_string(), inner.at("type_id").as_integer()};
 }
 
-void require_template(const JsonPlace& list,
-                      const std::vector<std::pair<std::string, std::int64_t>>& expected) {
-  const std::string text = "BERT's order of special tokens and texts";
+void require_template(const JsonPlace& list, const std::vector<TemplatePiece>& expected) {
+  const std::string text = "BERT's or MPNet's order of special tokens and texts";
   if (list.size() != expected.size()) refuse(list, text);
   for (std::size_t i = 0; i < expected.size(); ++i) {
     if (read_piece(list.at(i)) != expected[i]) refuse(list.at(i), text);
@@ -102,7 +96,11 @@ void read_template(const JsonPlace& place, const WordPieceVocabulary& vocabulary
   const std::string& cls = config.cls_token;
   const std::string& sep = config.sep_token;
   require_template(single, {{cls, 0}, {"$A", 0}, {sep, 0}});
-  require_template(place.at("pair"), {{cls, 0}, {"$A", 0}, {sep, 0}, {"$B", 1}, {sep, 1}});
+  const JsonPlace pair = place.at("pair");
+  std::vector<TemplatePiece> expected{{cls, 0}, {"$A", 0}, {sep, 0}, {"$B", 1}, {sep, 1}};
+  // MPNet has two separators between the texts. Which a model has is its architecture's.
+  if (pair.size() == 6) expected.insert(expected.begin() + 2, {sep, 0});
+  require_template(pair, expected);
   for (const std::string& token : {cls, sep}) {
     const JsonPlace ids = place.at("special_tokens").at(token.c_str()).at("ids");
     if (ids.size() != 1) refuse(ids, "one id");
@@ -110,10 +108,10 @@ void read_template(const JsonPlace& place, const WordPieceVocabulary& vocabulary
   }
 }
 
-// {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}
-void read_bert_processing(const JsonPlace& place, const WordPieceVocabulary& vocabulary,
-                          TokenizerConfig& config) {
-  require_known_keys(place, {"type", "sep", "cls"});
+// {"sep": ["[SEP]", 102], "cls": ["[CLS]", 101]}; RoBERTa's has options for byte-level BPE besides.
+void read_named_tokens(const JsonPlace& place, const WordPieceVocabulary& vocabulary,
+                       TokenizerConfig& config) {
+  require_known_keys(place, {"type", "sep", "cls", "trim_offsets", "add_prefix_space"});
   const auto read = [&](const char* key) {
     const JsonPlace token = place.at(key);
     const std::string& name = token.at(std::size_t{0}).as_string();
@@ -129,10 +127,10 @@ void read_post_processor(const JsonPlace& place, const WordPieceVocabulary& voca
   const JsonPlace type = place.at("type");
   if (type.as_string() == "TemplateProcessing") {
     read_template(place, vocabulary, config);
-  } else if (type.as_string() == "BertProcessing") {
-    read_bert_processing(place, vocabulary, config);
+  } else if (type.as_string() == "BertProcessing" || type.as_string() == "RobertaProcessing") {
+    read_named_tokens(place, vocabulary, config);
   } else {
-    refuse(type, "TemplateProcessing or BertProcessing");
+    refuse(type, "TemplateProcessing, BertProcessing or RobertaProcessing");
   }
 }
 
@@ -149,7 +147,7 @@ JsonTokenizer read_tokenizer(const JsonPlace& root) {
   WordPieceVocabulary vocabulary = read_model(root.at("model"), config);
   read_normalizer(root.at("normalizer"), config);
   check_pre_tokenizer(root.at("pre_tokenizer"));
-  if (const auto added = root.find("added_tokens")) check_added_tokens(*added, vocabulary);
+  check_added_tokens(root, vocabulary);
   if (const auto post = root.find("post_processor")) read_post_processor(*post, vocabulary, config);
   return {std::move(vocabulary), config};
 }
@@ -187,6 +185,16 @@ JsonTokenizer load_wordpiece(const JsonPlace& root, const fs::path& model_dir) {
   refuse(type ? *type : model, "a model of type WordPiece, BPE or Unigram");
 }
 
+std::unique_ptr<const Tokenizer> make_tokenizer(const JsonPlace& root, const fs::path& model_dir) {
+  const std::string type = model_type(root.at("model"));
+  if (type == "BPE") return make_json_bpe_tokenizer(root, model_dir);
+  if (type == "Unigram") return make_json_unigram_tokenizer(root, model_dir);
+  if (type != "WordPiece") refuse_model(root.at("model"));
+  JsonTokenizer tokenizer = load_wordpiece(root, model_dir);
+  return std::make_unique<const WordPieceTokenizer>(std::move(tokenizer.vocabulary),
+                                                    tokenizer.config, root.where());
+}
+
 std::string token_at(const WordPieceVocabulary& vocabulary, std::size_t id) {
   if (id >= vocabulary.size()) return "";
   // Of equal lines the last one counts.
@@ -201,13 +209,13 @@ std::unique_ptr<const Tokenizer> load_json_tokenizer(const fs::path& model_dir,
   const fs::path path = model_dir / "tokenizer.json";
   const nlohmann::json document = load_json(path);
   const JsonPlace root(document, path.string());
-  const std::string type = model_type(root.at("model"));
-  if (type == "BPE") return make_json_bpe_tokenizer(root, model_dir);
-  if (type == "Unigram") return make_json_unigram_tokenizer(root, model_dir);
-  if (type != "WordPiece") refuse_model(root.at("model"));
-  JsonTokenizer tokenizer = load_wordpiece(root, model_dir);
-  return std::make_unique<WordPieceTokenizer>(std::move(tokenizer.vocabulary), tokenizer.config,
-                                              path.string());
+  std::unique_ptr<const Tokenizer> tokenizer = make_tokenizer(root, model_dir);
+  AddedTokenTokenizer::Ids added;
+  for (const AddedToken& token : read_added_tokens(root)) {
+    if (!token.special) added.emplace(token.content, token.id);
+  }
+  if (added.empty()) return tokenizer;
+  return std::make_unique<const AddedTokenTokenizer>(std::move(tokenizer), std::move(added));
 }
 
 TokenizerConfig load_json_tokenizer_config(const fs::path& model_dir) {

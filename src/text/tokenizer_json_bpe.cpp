@@ -35,7 +35,7 @@ BpeTables read_tables(const JsonPlace& root) {
   const JsonPlace vocabulary = model.at("vocab");
   BpeTables tables;
   tables.tokens = read_tokens(vocabulary);
-  add_special_tokens(root, tables.tokens);
+  append_added_tokens(root, tables.tokens);
   require_no_holes(tables.tokens, vocabulary.where());
   const BpeMergeReader reader(tables.tokens);
   const JsonPlace merges = model.at("merges");

@@ -19,14 +19,21 @@ std::size_t read_id(const JsonPlace& place) {
                                        std::to_string(id));
 }
 
-void put_token(std::vector<std::string>& tokens, const JsonPlace& place, const std::string& token) {
-  const std::size_t id = read_id(place);
+void put_token(std::vector<std::string>& tokens, std::size_t id, const std::string& token,
+               const std::string& where) {
   if (id >= tokens.size()) tokens.resize(id + 1);
   if (!tokens[id].empty() && tokens[id] != token) {
-    throw Error(ErrorCode::kCorrupt, place.where() + ": expected an id of its own, found that of " +
+    throw Error(ErrorCode::kCorrupt, where + ": expected an id of its own, found that of " +
                                          nlohmann::json(tokens[id]).dump());
   }
   tokens[id] = token;
+}
+
+// A text is searched for it as it is written, before anything else is done.
+void require_plain_search(const JsonPlace& root, const JsonPlace& token) {
+  for (const char* key : {"single_word", "lstrip", "rstrip"}) require_value(token, key, false);
+  if (root.find("normalizer")) require_value(token, "normalized", false);
+  if (token.at("content").as_string().empty()) refuse(token.at("content"), "a text");
 }
 
 void require_json(const JsonPlace& object, const char* key, const nlohmann::json& expected) {
@@ -98,7 +105,8 @@ std::vector<std::string> read_tokens(const JsonPlace& vocabulary) {
   vocabulary.require_object();
   std::vector<std::string> tokens;
   for (const auto& [token, number] : vocabulary.value().items()) {
-    put_token(tokens, {number, vocabulary.where() + ": " + nlohmann::json(token).dump()}, token);
+    const JsonPlace place(number, vocabulary.where() + ": " + nlohmann::json(token).dump());
+    put_token(tokens, read_id(place), token, place.where());
   }
   return tokens;
 }
@@ -115,27 +123,34 @@ void check_root(const JsonPlace& root) {
   require_value(root, "version", "1.0");
 }
 
-std::string read_added_token(const JsonPlace& token) {
-  require_known_keys(token,
-                     {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
-  const JsonPlace content = token.at("content");
-  if (!token.at("special").as_bool()) refuse(content, "special tokens only");
-  return content.as_string();
+std::vector<AddedToken> read_added_tokens(const JsonPlace& root) {
+  std::vector<AddedToken> tokens;
+  const auto list = root.find("added_tokens");
+  for (std::size_t i = 0; list && i < list->size(); ++i) {
+    const JsonPlace token = list->at(i);
+    require_known_keys(
+        token, {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"});
+    const bool special = token.at("special").as_bool();
+    if (!special) require_plain_search(root, token);
+    const JsonPlace id = token.at("id");
+    tokens.push_back({token.at("content").as_string(), static_cast<std::int32_t>(read_id(id)),
+                      special, id.where()});
+  }
+  return tokens;
 }
 
-void add_special_tokens(const JsonPlace& root, std::vector<std::string>& tokens) {
-  const auto added = root.find("added_tokens");
-  for (std::size_t i = 0; added && i < added->size(); ++i) {
-    const JsonPlace token = added->at(i);
-    const std::string content = read_added_token(token);
-    const JsonPlace place = token.at("id");
-    const auto known = std::find(tokens.begin(), tokens.end(), content);
-    if (known != tokens.end() && known - tokens.begin() != place.as_integer()) {
-      throw Error(ErrorCode::kCorrupt, place.where() + ": expected " +
-                                           std::to_string(known - tokens.begin()) +
-                                           ", the id in the vocabulary, found " + shown(place));
-    }
-    put_token(tokens, place, content);
+void require_id_of_vocabulary(const AddedToken& token, std::int64_t expected) {
+  if (token.id == expected) return;
+  throw Error(ErrorCode::kCorrupt, token.id_place + ": expected " + std::to_string(expected) +
+                                       ", the id in the vocabulary, found " +
+                                       std::to_string(token.id));
+}
+
+void append_added_tokens(const JsonPlace& root, std::vector<std::string>& tokens) {
+  for (const AddedToken& token : read_added_tokens(root)) {
+    const auto known = std::find(tokens.begin(), tokens.end(), token.content);
+    if (known != tokens.end()) require_id_of_vocabulary(token, known - tokens.begin());
+    put_token(tokens, static_cast<std::size_t>(token.id), token.content, token.id_place);
   }
 }
 

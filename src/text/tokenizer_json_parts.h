@@ -39,13 +39,26 @@ void require_value(const JsonPlace& object, const char* key, const char* expecte
 /// The root's keys and version are known ones.
 void check_root(const JsonPlace& root);
 
-/// One entry of added_tokens, checked but for its id. Throws kUnsupported for one that is not
-/// special: a text would be searched for it.
-[[nodiscard]] std::string read_added_token(const JsonPlace& token);
+/// An entry of added_tokens.
+struct AddedToken {
+  std::string content;
+  std::int32_t id = 0;
+  /// Plain text where a text has it (Tokenizer::tokenize()); a text is searched for the others.
+  bool special = false;
+  std::string id_place;  ///< for messages
+};
+
+/// All entries of added_tokens. Throws kCorrupt for an id out of range, kUnsupported for one that a
+/// text is searched for otherwise than as it is written: after normalization, as a whole word, with
+/// the white space around it.
+[[nodiscard]] std::vector<AddedToken> read_added_tokens(const JsonPlace& root);
+
+/// Throws kCorrupt unless the token's id is `expected`, that of the vocabulary.
+void require_id_of_vocabulary(const AddedToken& token, std::int64_t expected);
 
 /// Adds the added tokens to `tokens`, at their ids. Throws kCorrupt where the id is another token's
 /// or the token has another id.
-void add_special_tokens(const JsonPlace& root, std::vector<std::string>& tokens);
+void append_added_tokens(const JsonPlace& root, std::vector<std::string>& tokens);
 
 /// Throws kCorrupt naming `where` when an id below the highest one has no token.
 void require_no_holes(const std::vector<std::string>& tokens, const std::string& where);

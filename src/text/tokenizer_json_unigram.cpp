@@ -39,15 +39,20 @@ std::u32string code_points(std::string_view text) {
 
 // ---- Normalizer
 
+// The patterns that files have.
+Step::Kind squeeze_kind(const JsonPlace& pattern) {
+  const std::string& text = pattern.as_string();
+  if (text == " {2,}") return Step::Kind::kSqueezeSpaces;
+  if (text == R"(\s{2,}|[\n\r\t])") return Step::Kind::kSqueezeWhiteSpace;
+  refuse(pattern, R"(" {2,}" or "\\s{2,}|[\\n\\r\\t]")");
+}
+
 Step read_replace(const JsonPlace& place) {
   require_known_keys(place, {"type", "pattern", "content"});
   const JsonPlace pattern = place.at("pattern");
   require_known_keys(pattern, {"String", "Regex"});
   std::u32string content = code_points(place.at("content").as_string());
-  if (pattern.has("Regex")) {
-    if (pattern.at("Regex").as_string() != " {2,}") refuse(pattern.at("Regex"), "\" {2,}\"");
-    return {.kind = Step::Kind::kSqueezeSpaces, .to = std::move(content)};
-  }
+  if (pattern.has("Regex")) return {.kind = squeeze_kind(pattern.at("Regex")), .to = content};
   const JsonPlace text = pattern.at("String");
   if (text.as_string().empty()) refuse(text, "a text");
   return {.kind = Step::Kind::kReplace,
@@ -77,8 +82,9 @@ void read_precompiled(const JsonPlace& place, std::vector<Step>& steps) {
 void read_normalizer(const JsonPlace& place, std::vector<Step>& steps) {
   const JsonPlace type = place.at("type");
   const std::string& name = type.as_string();
-  constexpr std::array<std::pair<std::string_view, Step::Kind>, 3> kPlain{
-      {{"NFKD", Step::Kind::kNfkd},
+  constexpr std::array<std::pair<std::string_view, Step::Kind>, 4> kPlain{
+      {{"NFC", Step::Kind::kNfc},
+       {"NFKD", Step::Kind::kNfkd},
        {"StripAccents", Step::Kind::kStripAccents},
        {"Lowercase", Step::Kind::kLowercase}}};
   for (const auto& [plain, kind] : kPlain) {
@@ -99,8 +105,8 @@ void read_normalizer(const JsonPlace& place, std::vector<Step>& steps) {
     read_precompiled(place, steps);
   } else {
     refuse(type,
-           "Sequence, Precompiled, Replace, Strip, NFKD, StripAccents or Lowercase with a Unigram "
-           "model");
+           "Sequence, Precompiled, Replace, Strip, NFC, NFKD, StripAccents or Lowercase with a "
+           "Unigram model");
   }
 }
 
@@ -185,16 +191,15 @@ UnigramModel read_model(const JsonPlace& root, std::vector<std::string>& names) 
   }
   for (const ScoredPiece& piece : pieces) names.push_back(piece.text);
   const std::size_t before = names.size();
-  add_special_tokens(root, names);
+  append_added_tokens(root, names);
   require_no_holes({names.begin() + static_cast<std::ptrdiff_t>(before), names.end()},
                    root.where() + ".added_tokens");
   // The name of a special token in a text is plain text.
   std::vector<bool> hidden(pieces.size());
   hidden[static_cast<std::size_t>(unk_id)] = true;
-  const auto added = root.find("added_tokens");
-  for (std::size_t i = 0; added && i < added->size(); ++i) {
-    const auto id = static_cast<std::size_t>(added->at(i).at("id").as_integer());
-    if (id < hidden.size()) hidden[id] = true;
+  for (const AddedToken& token : read_added_tokens(root)) {
+    const auto id = static_cast<std::size_t>(token.id);
+    if (token.special && id < hidden.size()) hidden[id] = true;
   }
   return {std::move(pieces), hidden, static_cast<std::int32_t>(unk_id)};
 }
@@ -205,10 +210,12 @@ std::string special_at(const JsonPlace& list, std::size_t at) {
   return token ? token->at("id").as_string() : "";
 }
 
-// `[CLS] A [SEP]`, or XLNet's `A <sep> <cls>`.
-void read_template(const JsonPlace& place, TokenizerConfig& config) {
+// `[CLS] A [SEP]`, or XLNet's `A <sep> <cls>`. False for the texts alone, which transformers 5
+// writes for a SentencePiece model without a tokenizer.json: it names no tokens.
+bool read_template(const JsonPlace& place, TokenizerConfig& config) {
   require_known_keys(place, {"type", "single", "pair", "special_tokens"});
   const JsonPlace single = place.at("single");
+  if (single.size() == 1 && special_at(single, 0).empty()) return false;
   if (single.size() != 3) refuse(single, "a text and two special tokens");
   const std::string first = special_at(single, 0);
   const std::string middle = special_at(single, 1);
@@ -218,6 +225,7 @@ void read_template(const JsonPlace& place, TokenizerConfig& config) {
   }
   config.cls_token = first.empty() ? last : first;
   config.sep_token = first.empty() ? middle : last;
+  return true;
 }
 
 std::int32_t id_of(const std::vector<std::string>& names, const std::string& name,
@@ -247,14 +255,14 @@ SpecialTokens read_special(const JsonPlace& root, const fs::path& model_dir,
                            const UnigramModel& model, const std::vector<std::string>& names) {
   TokenizerConfig config = defaults_for(names);
   config.unk_token = names[static_cast<std::size_t>(model.unk())];
-  const auto post = root.find("post_processor");
-  if (post) {
+  bool is_named = false;
+  if (const auto post = root.find("post_processor")) {
     require_type(*post, "TemplateProcessing");
-    read_template(*post, config);
+    is_named = read_template(*post, config);
   }
   const TokenizerConfig stated = load_tokenizer_config(model_dir, config);
   require_agreement(model_dir, "unk_token", config.unk_token, stated.unk_token);
-  if (post) {
+  if (is_named) {
     require_agreement(model_dir, "cls_token", config.cls_token, stated.cls_token);
     require_agreement(model_dir, "sep_token", config.sep_token, stated.sep_token);
   }

@@ -61,7 +61,8 @@ INSTANTIATE_TEST_SUITE_P(SentencePieceKind, TokenizerContract,
 INSTANTIATE_TEST_SUITE_P(Unigram, TokenizerContract,
                          testing::Values(unigram("xlmr", "default"), unigram("albert", "default"),
                                          unigram("deberta", "default"),
-                                         unigram("deberta", "punctuation")),
+                                         unigram("deberta", "punctuation"),
+                                         unigram("deberta", "five"), unigram("albert", "added")),
                          TokenizerCase::name);
 
 }  // namespace

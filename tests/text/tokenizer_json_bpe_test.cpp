@@ -113,8 +113,8 @@ TEST_F(TokenizerJsonBpe, RefusesByNameWhatItDoesNotUnderstand) {
   refused("/pre_tokenizer", nullptr, "pre_tokenizer: expected a ByteLevel, found null");
   refused("/post_processor/type", "BertProcessing", "post_processor.type: expected Roberta");
   refused("/post_processor/cls/1", 3, "post_processor.cls[1]: expected the id of <s>");
-  refused("/added_tokens/0/special", false,
-          "added_tokens[0].content: expected special tokens only, found \"<s>\"");
+  refused("/added_tokens/0", {{"id", 0}, {"content", "<s>"}, {"special", false}, {"lstrip", true}},
+          "added_tokens[0].lstrip: expected false, found true");
 }
 
 TEST_F(TokenizerJsonBpe, NamesWhatIsBroken) {

@@ -130,12 +130,71 @@ TEST_F(TokenizerJson, RefusesByNameWhatItDoesNotUnderstand) {
   refused("/normalizer/clean_text", false, "normalizer.clean_text: expected true, found false");
   refused("/normalizer/new", 1, "normalizer: expected no key but those known here, found \"new\"");
   refused("/pre_tokenizer/type", "Whitespace", "pre_tokenizer.type: expected BertPreTokenizer");
-  refused("/post_processor/type", "RobertaProcessing",
-          "post_processor.type: expected TemplateProcessing or BertProcessing");
+  refused("/post_processor/type", "ByteLevel",
+          "post_processor.type: expected TemplateProcessing, BertProcessing or RobertaProcessing");
   refused("/post_processor/cls/1", 3,
           "post_processor.cls[1]: expected the id of [CLS] in the vocabulary, found 3");
-  refused("/added_tokens/0/special", false,
-          "added_tokens[0].content: expected special tokens only, found \"[PAD]\"");
+}
+
+TEST_F(TokenizerJson, CutsATextAtTokensThatWereAdded) {
+  const auto add = [](json& file) {
+    for (const auto& [content, id] : {std::pair("B-a", 9), std::pair("B", 7)}) {
+      json token = file["added_tokens"][0];
+      token.update({{"id", id}, {"content", content}, {"special", false}});
+      file["added_tokens"].push_back(token);
+    }
+  };
+  const auto tokenizer = load(add);
+  const TokenizedText tokens = tokenizer->tokenize("aB AbB-a");
+  EXPECT_EQ(tokens.ids, (std::vector<std::int32_t>{4, 7, 4, 6, 9}));
+  EXPECT_EQ(tokens.spans, (std::vector<ByteSpan>{{0, 1}, {1, 2}, {3, 4}, {4, 5}, {5, 8}}));
+  EXPECT_EQ(tokenizer->vocab_size(), 10);
+  EXPECT_EQ(tokenizer->token(9), "B-a");
+  EXPECT_EQ(tokenizer->token(8), "") << "an id of no token";
+  EXPECT_EQ(tokenizer->token(4), "a");
+  EXPECT_THROW((void)tokenizer->token(10), Error);
+  EXPECT_NE(tokenizer->hash(), load()->hash());
+  const auto refused = [&](const char* key, const json& value, const std::string& message) {
+    expect_refused(ErrorCode::kUnsupported, "added_tokens[1]." + message, [&](json& file) {
+      add(file);
+      file["added_tokens"][1][key] = value;
+    });
+  };
+  refused("normalized", true, "normalized: expected false, found true");
+  refused("single_word", true, "single_word: expected false, found true");
+  refused("rstrip", true, "rstrip: expected false, found true");
+  refused("content", "", "content: expected a text, found \"\"");
+}
+
+// transformers 4 writes both files; vocab.txt has no such tokens, and a text would get other ids.
+TEST_F(TokenizerJson, VocabTxtDoesNotKnowTokensThatWereAdded) {
+  write_file(directory_ / "vocab.txt", kSmallVocabulary);
+  write_config(R"({"added_tokens_decoder": {"0": {"content": "[PAD]", "special": true},
+                                            "5": {"content": "A", "special": false}}})");
+  EXPECT_EQ(load()->vocab_size(), 7) << "A is a token of vocab.txt";
+  write_config(R"({"added_tokens_decoder": {"7": {"content": "foo", "special": false}}})");
+  test::expect_error(ErrorCode::kUnsupported,
+                     "tokenizer_config.json: added_tokens_decoder: expected tokens of vocab.txt, "
+                     "found \"foo\"; tokenizer.json knows added ones",
+                     [&] { (void)load(); });
+  EXPECT_EQ(load_tokenizer(directory_.path(), "vocab.txt")->vocab_size(), 7);
+  write_config(R"({"added_tokens_decoder": {"x": {"content": "foo"}}})");
+  test::expect_error(ErrorCode::kCorrupt,
+                     "added_tokens_decoder: expected a token's id as key, found \"x\"",
+                     [&] { (void)load(); });
+}
+
+// As transformers 4.57 and 5 write them for MPNet.
+TEST_F(TokenizerJson, MPNetHasTwoSeparatorsBetweenTheTexts) {
+  const auto hash = load()->hash();
+  const auto mpnet = load([](json& file) {
+    json& post = file["post_processor"] = test::load_golden("tokenizer.json")["post_processor"];
+    const json separator = post["pair"][2];
+    post["pair"].insert(post["pair"].begin() + 3, separator);
+  });
+  EXPECT_EQ(mpnet->hash(), hash);
+  EXPECT_EQ(load([](json& file) { file["post_processor"]["type"] = "RobertaProcessing"; })->hash(),
+            hash);
 }
 
 TEST_F(TokenizerJson, RefusesAnotherOrderOfSpecialTokens) {
@@ -146,7 +205,7 @@ TEST_F(TokenizerJson, RefusesAnotherOrderOfSpecialTokens) {
       file[json::json_pointer("/post_processor" + pointer)] = value;
     });
   };
-  const std::string order = ": expected BERT's order of special tokens and texts";
+  const std::string order = ": expected BERT's or MPNet's order of special tokens and texts";
   refused("/single/1/Sequence/id", "B", "post_processor.single[1]" + order);
   refused("/pair/3/Sequence/type_id", 0, "post_processor.pair[3]" + order);
   refused("/single", json::array(), "post_processor.single: expected a special token");

@@ -16,8 +16,8 @@ namespace {
 
 const std::map<std::string, std::vector<std::string>> kModes = {
     {"xlmr", {"small", "default"}},
-    {"albert", {"small", "default", "keep_accents", "cased"}},
-    {"deberta", {"small", "default", "lower", "punctuation"}}};
+    {"albert", {"small", "default", "keep_accents", "cased", "added"}},
+    {"deberta", {"small", "default", "lower", "punctuation", "five"}}};
 
 nlohmann::json ids_of(const nlohmann::json& tokens) {
   nlohmann::json ids = nlohmann::json::array();
@@ -159,6 +159,16 @@ TEST(LoadUnigramJson, KnowsTheSpecialTokensOfEachFamily) {
   expect("deberta-v3-joint", {.cls = 1, .sep = 2, .pad = 0, .unk = 3});
 }
 
+// As transformers 5 writes it for a SentencePiece model.
+TEST(LoadUnigramJson, ATemplateOfTheTextsAloneNamesNoTokens) {
+  nlohmann::json document = test::unigram_document("deberta", "small");
+  const SpecialTokens named = special_of(document);
+  document["post_processor"]["single"] =
+      nlohmann::json::parse(R"([{"Sequence": {"id": "A", "type_id": 0}}])");
+  EXPECT_EQ(special_of(document).cls, named.cls);
+  EXPECT_EQ(special_of(document).sep, named.sep);
+}
+
 // XLNet's stand behind a text.
 TEST(LoadUnigramJson, KnowsXlnetsSpecialTokens) {
   nlohmann::json document = test::unigram_document("albert", "small");
@@ -235,7 +245,8 @@ TEST_F(RefusedUnigramJson, NamesWhatItDoesNotUnderstand) {
   document_["model"]["temperature"] = 1;
   expect_refused(unsupported, "expected no key but those known here, found \"temperature\"");
   document_["added_tokens"][4]["special"] = false;
-  expect_refused(unsupported, "expected special tokens only");
+  document_["added_tokens"][4]["lstrip"] = true;
+  expect_refused(unsupported, "added_tokens[4].lstrip: expected false, found true");
   document_["post_processor"] = {{"type", "ByteLevel"}};
   expect_refused(unsupported, "post_processor.type: expected TemplateProcessing");
 }

@@ -28,8 +28,15 @@ inline std::filesystem::path small_tokenizer_path(const std::string& kind) {
          (name + "-joint");
 }
 
+/// An entry of added_tokens that a text is cut at.
+inline nlohmann::json added_token(int id, const std::string& content) {
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+          {"rstrip", false}, {"normalized", false}, {"special", false}};
+}
+
 /// tokenizer.json of the golden texts, with the options that they call `mode`: as transformers
-/// makes it of these (its converters of ALBERT and DeBERTa).
+/// makes it of these (its converters of ALBERT and DeBERTa); `added` as its 4.57 does, `five` as
+/// its 5.2.
 inline nlohmann::json unigram_document(const std::string& kind, const std::string& mode) {
   const auto home = mode == "small" ? small_tokenizer_path(kind) : encoder_golden_path(kind);
   nlohmann::json document = load_json(home / "tokenizer.json");
@@ -50,6 +57,16 @@ inline nlohmann::json unigram_document(const std::string& kind, const std::strin
     nlohmann::json& parts = document["pre_tokenizer"]["pretokenizers"];
     parts.insert(parts.begin(),
                  nlohmann::json::object({{"type", "Punctuation"}, {"behavior", "Isolated"}}));
+  }
+  if (mode == "added") {
+    int id = 5;
+    for (const char* content : {"(", ")", "\"", "-", ".", "\u2013", "\u00a3", "\u20ac"}) {
+      document["added_tokens"].push_back(added_token(id++, content));
+    }
+  } else if (mode == "five") {
+    steps = nlohmann::json::parse(R"([
+      {"type": "Replace", "pattern": {"Regex": "\\s{2,}|[\\n\\r\\t]"}, "content": " "}, {"type": "NFC"},
+      {"type": "Strip", "strip_left": false, "strip_right": true}])");
   }
   return document;
 }
