@@ -25,6 +25,7 @@ ConvertOptions convert_options(const ConvertVerbOptions& options) {
   if (options.lower_case) convert.lower_case = true;
   if (options.cased) convert.lower_case = false;
   if (!options.format.empty()) convert.format = save_format("--format", options.format);
+  convert.max_shard_bytes = std::int64_t{options.max_shard_mb} * 1'000'000;
   if (!options.layout.empty()) convert.layout = parse_layout(options.layout);
   return convert;
 }
@@ -55,6 +56,10 @@ CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
   verb->add_option("--format", options.format,
                    "Weights written: fp32, fp16, bf16 or int8; by default the source's")
       ->type_name("NAME");
+  verb->add_option("--max-shard-mb", options.max_shard_mb,
+                   "Most megabytes of weights in one file; more become shards with an index")
+      ->type_name("N")
+      ->check(whole_int(1));
   verb->add_option("--split-layer", options.convert.split_layer,
                    "Number of lower layers, for config.json; by default the source's")
       ->type_name("K")

@@ -15,8 +15,9 @@ struct ConvertVerbOptions {
   std::string vocabulary;
   bool lower_case = false;
   bool cased = false;
-  std::string format;  // empty: the source's
-  std::string layout;  // empty: the source's
+  std::string format;    // empty: the source's
+  std::string layout;    // empty: the source's
+  int max_shard_mb = 0;  // 0: one file
   bool list = false;
   bool json = false;
   bool quiet = false;

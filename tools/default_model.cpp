@@ -18,7 +18,8 @@ constexpr const char* kPlaces[] = {"../share/deformer/models", "../../models"};
 bool is_model(const fs::path& directory) {
   std::error_code ignored;
   return fs::exists(directory / "config.json", ignored) &&
-         fs::exists(directory / "model.safetensors", ignored);
+         (fs::exists(directory / "model.safetensors", ignored) ||
+          fs::exists(directory / "model.safetensors.index.json", ignored));
 }
 
 }  // namespace

@@ -28,6 +28,9 @@ struct ConvertOptions {
   /// configuration or by DeFormer's scopes; else an ordinary checkpoint stays one.
   std::optional<int> split_layer = {};
   std::optional<Layout> layout = {};
+  /// Most bytes of tensors in one file: more become shards with an index, a larger tensor one of
+  /// its own. 0: one file.
+  std::int64_t max_shard_bytes = 0;
   bool allow_unused = false;  ///< tensors that no model uses are left out instead of refused
   bool force = false;         ///< replaces the model that the target directory holds
 };
@@ -69,7 +72,7 @@ struct ConvertReport {
 };
 
 /// Reads `from` and writes the model directory `to` (docs/model_format.md): config.json,
-/// model.safetensors, the vocabulary, tokenizer_config.json. `from` is
+/// model.safetensors or its shards, the vocabulary, tokenizer_config.json. `from` is
 ///   - a Hugging Face directory: config.json with model.safetensors or pytorch_model.bin,
 ///     whole or in shards. A pickle is read without running anything of it;
 ///   - a TensorFlow checkpoint, by its prefix, one of its files or its directory: Google's BERT,

@@ -1,16 +1,12 @@
 #include "deformer/convert.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <new>
 #include <set>
-#include <span>
 #include <utility>
 
 #include "architecture/config.h"
 #include "base/file.h"
-#include "base/quote.h"
 #include "base/stand_in.h"
 #include "convert/checkpoint_source.h"
 #include "convert/model_directory.h"
@@ -19,6 +15,7 @@
 #include "convert/source_vocabulary.h"
 #include "convert/tensorflow_form.h"
 #include "convert/weight_selection.h"
+#include "convert/weight_writer.h"
 #include "deformer/error.h"
 #include "deformer/tokenizer.h"
 #include "format/int8_tensor.h"
@@ -29,9 +26,6 @@ namespace deformer {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Written at once: large enough for the disk, small beside any model.
-constexpr std::int64_t kBlockValues = std::int64_t{1} << 20;
 
 Dtype choose_dtype(const WeightSelection& selection, const std::optional<SaveFormat>& format) {
   if (format) return dtype_of(*format);
@@ -47,66 +41,6 @@ void check_checksums(const CheckpointSource& source, const WeightSelection& sele
   std::set<std::size_t> used;
   for (const NamedWeight& weight : selection.weights) used.insert(weight.source);
   for (const std::size_t i : used) check_checksum(source.tensors[i], source.path.string());
-}
-
-void write_tensor(SafetensorsWriter& writer, const SourceTensor& tensor, Dtype dtype) {
-  const std::int64_t rows = tensor.shape.empty() ? 1 : tensor.shape.front();
-  std::int64_t row_values = 1;
-  for (std::size_t i = 1; i < tensor.shape.size(); ++i) row_values *= tensor.shape[i];
-  const std::int64_t step =
-      std::max<std::int64_t>(1, kBlockValues / std::max<std::int64_t>(1, row_values));
-  for (std::int64_t first = 0; first < rows; first += step) {
-    writer.append(read_rows(tensor, first, std::min(step, rows - first), dtype));
-  }
-}
-
-// A matrix in 8 bits: its values, or the scales of its rows.
-void write_int8(SafetensorsWriter& writer, const SourceTensor& tensor, bool scales) {
-  const std::string where = "tensor " + in_quotes(tensor.name);
-  std::vector<float> row(static_cast<std::size_t>(tensor.shape[1]));
-  std::vector<std::int8_t> values(row.size());
-  for (std::int64_t i = 0; i < tensor.shape.front(); ++i) {
-    const std::vector<std::byte> bytes = read_rows(tensor, i, 1, Dtype::kF32);
-    std::memcpy(row.data(), bytes.data(), bytes.size());
-    if (scales) {
-      const float scale = int8_scale(row, where);
-      writer.append(std::as_bytes(std::span(&scale, 1)));
-    } else {
-      quantize_row(row, where, values);
-      writer.append(std::as_bytes(std::span(values)));
-    }
-  }
-}
-
-void write_part(SafetensorsWriter& writer, const SourceTensor& tensor, const SavedTensor& part) {
-  if (part.is_scale || part.spec.dtype == Dtype::kI8) {
-    write_int8(writer, tensor, part.is_scale);
-  } else {
-    write_tensor(writer, tensor, part.spec.dtype);
-  }
-}
-
-void write_weights(const fs::path& path, const std::vector<NamedWeight>& weights, Dtype dtype,
-                   const CheckpointSource& source) {
-  std::vector<TensorSpec> named;
-  named.reserve(weights.size());
-  for (const NamedWeight& weight : weights) {
-    named.push_back({weight.name, dtype, weight.tensor.shape});
-  }
-  const std::vector<SavedTensor> saved = tensors_to_save(named, dtype);
-  std::vector<TensorSpec> specs;
-  specs.reserve(saved.size());
-  for (const SavedTensor& part : saved) specs.push_back(part.spec);
-  SafetensorsWriter writer(path, specs, {{"format", "pt"}});
-  for (const SavedTensor& part : saved) {
-    try {
-      write_part(writer, weights[part.weight].tensor, part);
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::kInvalidArgument) throw;
-      throw Error(error.code(), source.path.string() + ": " + error.what());
-    }
-  }
-  writer.commit();
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
@@ -208,7 +142,8 @@ ConvertReport convert(const fs::path& from, const fs::path& to, const ConvertOpt
   }
   write_file(staged.path() / "tokenizer_config.json", plan.vocabulary.tokenizer_config);
   check_directory(staged.path(), plan.vocabulary, report);
-  write_weights(staged.path() / "model.safetensors", plan.selection.weights, dtype, plan.source);
+  write_weights(staged.path(),
+                {plan.selection.weights, plan.source, dtype, options.max_shard_bytes});
   staged.publish();
   return report;
 }

@@ -6,7 +6,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <regex>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "base/file.h"
 #include "convert/paths.h"
@@ -90,11 +93,22 @@ void StagedDirectory::publish() {
   path_.clear();
 }
 
+void StagedDirectory::remove_old_shards() const {
+  const std::regex shard(R"(model-\d+-of-\d+\.safetensors)");
+  std::vector<fs::path> old;
+  for (const auto& entry : fs::directory_iterator(target_)) {
+    const fs::path name = entry.path().filename();
+    if (std::regex_match(name.string(), shard) && !is_there(path_ / name)) old.push_back(name);
+  }
+  for (const fs::path& name : old) remove_file(target_ / name);
+}
+
 void StagedDirectory::move_files() const {
   for (const char* name : kModelFiles) {
     // A new file replaces the old one by its rename.
     if (name == kConfig || !is_there(path_ / name)) remove_file(target_ / name);
   }
+  remove_old_shards();
   for (const auto& entry : fs::directory_iterator(path_)) {
     if (entry.path().filename() != kConfig)
       move_to(entry.path(), target_ / entry.path().filename());

@@ -28,6 +28,7 @@ class StagedDirectory {
   void publish();
 
  private:
+  void remove_old_shards() const;
   void move_files() const;
 
   std::filesystem::path target_;

@@ -320,6 +320,33 @@ TEST_F(Convert, ShardsBecomeOneFile) {
   expect_weights(from / "model-00002-of-00002.safetensors");
 }
 
+TEST_F(Convert, WhatIsTooLargeForOneFileBecomesShards) {
+  const fs::path from = golden_model("bert-joint");
+  constexpr std::int64_t kMost = 12'000;
+  for (const SaveFormat format : {SaveFormat::kFp32, SaveFormat::kInt8}) {
+    (void)convert_model(from, path("one"), {.format = format, .force = true});
+    const ConvertReport report =
+        convert(from, {.format = format, .max_shard_bytes = kMost, .force = true});
+    std::size_t shards = 0;
+    for (const std::string& name : files_in(to())) {
+      if (!name.starts_with("model-")) continue;
+      ++shards;
+      const SafetensorsFile shard = SafetensorsFile::open(to() / name);
+      std::size_t bytes = 0;
+      for (const TensorView& tensor : shard.tensors()) bytes += tensor.bytes.size();
+      EXPECT_TRUE(bytes <= kMost || shard.tensors().size() == 1) << name << ": " << bytes;
+      expect_tensors(path("one/model.safetensors"), to() / name);
+    }
+    EXPECT_GT(shards, 2U);
+    EXPECT_FALSE(fs::exists(to() / "model.safetensors"));
+    EXPECT_EQ(Model::load(to())->fingerprint(), Model::load(path("one"))->fingerprint());
+    EXPECT_EQ(report.dtype, format == SaveFormat::kInt8 ? "I8" : "F32");
+  }
+  (void)convert(from, {.force = true});
+  for (const std::string& name : files_in(to())) EXPECT_FALSE(name.starts_with("model-")) << name;
+  EXPECT_EQ(Model::load(to())->fingerprint(), Model::load(from)->fingerprint());
+}
+
 TEST_F(Convert, ThereAndBackIsLossless) {
   (void)convert(golden_convert("tensorflow/google-bert/model.ckpt-7"));
   (void)convert_model(to(), path("again"));
