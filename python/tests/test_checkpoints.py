@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +13,7 @@ import pytest
 import torch
 
 import deformer
-
-from conftest import GOLDEN
-
-TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+from conftest import GOLDEN, read_tensors
 
 
 def joint_models() -> dict[str, Path]:
@@ -29,19 +25,6 @@ def joint_models() -> dict[str, Path]:
 
 
 CHECKPOINTS = joint_models()
-
-
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    data = path.read_bytes()
-    (size,) = struct.unpack_from("<Q", data)
-    header = json.loads(data[8 : 8 + size])
-    header.pop("__metadata__", None)
-    tensors = {}
-    for name, entry in header.items():
-        start, end = (8 + size + offset for offset in entry["data_offsets"])
-        values = torch.frombuffer(bytearray(data[start:end]), dtype=TYPES[entry["dtype"]])
-        tensors[name] = values.reshape(entry["shape"])
-    return tensors
 
 
 def prefix(name: str) -> str:

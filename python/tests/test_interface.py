@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import struct
 import threading
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 import torch
 
 import deformer
-from conftest import GOLDEN, ROOT
+from conftest import GOLDEN, ROOT, read_tensors
 
 TEXT = "the king was in the city and the first river is the king of many"
 
@@ -131,22 +130,9 @@ def test_trace_has_the_logits_of_the_golden_model(joint_model: deformer.Model) -
     assert tensors["logits.start"].shape == (rows,)
     assert tensors["upper.3"].shape == (rows, joint_model.config.hidden_size)
     assert tensors["upper.3"].data_ptr() == trace.tensors["upper.3"].data_ptr()
-    weights = _weights(GOLDEN / "models" / "bert-joint" / "model.safetensors")
+    weights = read_tensors(GOLDEN / "models" / "bert-joint" / "model.safetensors")
     logits = tensors["upper.3"] @ weights["qa_outputs.weight"].T + weights["qa_outputs.bias"]
     torch.testing.assert_close(logits[:, 0], tensors["logits.start"], atol=1e-5, rtol=1e-5)
-
-
-def _weights(path: Path) -> dict[str, torch.Tensor]:
-    """An fp32 safetensors file, read by hand."""
-    data = path.read_bytes()
-    (size,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + size])
-    tensors = {}
-    for name, entry in header.items():
-        if name != "__metadata__":
-            begin, end = (8 + size + offset for offset in entry["data_offsets"])
-            tensors[name] = torch.frombuffer(bytearray(data[begin:end]), dtype=torch.float32).reshape(entry["shape"])
-    return tensors
 
 
 def test_progress_counts_to_the_end(split_model: deformer.Model, store: deformer.PassageStore) -> None:

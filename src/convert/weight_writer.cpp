@@ -58,10 +58,9 @@ void write_part(SafetensorsWriter& writer, const SourceTensor& tensor, const Sav
   }
 }
 
+// Whole bytes: of the types that are written.
 std::int64_t bytes_of(const TensorSpec& spec) {
-  std::int64_t bytes = static_cast<std::int64_t>(value_bytes(spec.dtype));
-  for (const std::int64_t size : spec.shape) bytes *= size;
-  return bytes;
+  return static_cast<std::int64_t>(tensor_bytes(spec.dtype, spec.shape).value());
 }
 
 using Shard = std::span<const SavedTensor>;

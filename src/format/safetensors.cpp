@@ -52,17 +52,6 @@ const DtypeTraits& traits(Dtype dtype) noexcept {
   return kDtypes[static_cast<std::size_t>(dtype)];
 }
 
-// Absent when a product overflows, or the elements of a narrow type leave a part of a byte.
-std::optional<std::size_t> tensor_bytes(Dtype dtype, std::span<const std::int64_t> shape) {
-  const auto elements = element_count(shape);
-  std::size_t bits = 0;
-  if (!elements ||
-      __builtin_mul_overflow(traits(dtype).bits, static_cast<std::size_t>(*elements), &bits)) {
-    return std::nullopt;
-  }
-  return bits % 8 == 0 ? std::optional(bits / 8) : std::nullopt;
-}
-
 [[noreturn]] void corrupt(const std::string& where, const std::string& expected,
                           const std::string& found) {
   throw Error(ErrorCode::kCorrupt, where + ": expected " + expected + ", found " + found);
@@ -283,6 +272,16 @@ Dtype dtype_of(SaveFormat format) noexcept {
       return Dtype::kI8;
   }
   return Dtype::kF32;
+}
+
+std::optional<std::size_t> tensor_bytes(Dtype dtype, std::span<const std::int64_t> shape) {
+  const auto elements = element_count(shape);
+  std::size_t bits = 0;
+  if (!elements ||
+      __builtin_mul_overflow(traits(dtype).bits, static_cast<std::size_t>(*elements), &bits)) {
+    return std::nullopt;
+  }
+  return bits % 8 == 0 ? std::optional(bits / 8) : std::nullopt;
 }
 
 std::size_t value_bytes(Dtype dtype) noexcept {

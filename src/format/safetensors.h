@@ -54,6 +54,9 @@ using Shape = std::vector<std::int64_t>;
 
 /// Product of the sizes; absent when it overflows or a size is negative.
 [[nodiscard]] std::optional<std::int64_t> element_count(std::span<const std::int64_t> shape);
+/// Absent when a product overflows, or the elements of a narrow type leave a part of a byte.
+[[nodiscard]] std::optional<std::size_t> tensor_bytes(Dtype dtype,
+                                                      std::span<const std::int64_t> shape);
 /// "[768, 3072]", for messages.
 [[nodiscard]] std::string shape_text(std::span<const std::int64_t> shape);
 
