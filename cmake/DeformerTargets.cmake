@@ -16,6 +16,10 @@ function(deformer_target_defaults target)
     target_compile_options(${target} PRIVATE -fsanitize=${DEFORMER_SANITIZE}
                                              -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${DEFORMER_SANITIZE})
+    # GCC does not see through the checks that it puts in; the other builds look for this.
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+    endif()
   endif()
 endfunction()
 

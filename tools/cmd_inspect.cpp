@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/file.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "tools/model_report.h"
@@ -31,7 +32,7 @@ exit status 4.)";
 // "lmdb:passages"; a directory of that very name is a model.
 bool is_store_uri(const std::string& path) {
   const std::size_t colon = path.find(':');
-  if (colon == std::string::npos || colon == 0 || std::filesystem::exists(path)) return false;
+  if (colon == std::string::npos || colon == 0 || is_there(path)) return false;
   return std::all_of(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(colon),
                      [](char c) { return c >= 'a' && c <= 'z'; });
 }

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "base/file.h"
 #include "deformer/error.h"
 
 namespace deformer::tools {
@@ -16,10 +17,9 @@ constexpr const char* kBundled[] = {"squad-base", "squad-mini"};
 constexpr const char* kPlaces[] = {"../share/deformer/models", "../../models"};
 
 bool is_model(const fs::path& directory) {
-  std::error_code ignored;
-  return fs::exists(directory / "config.json", ignored) &&
-         (fs::exists(directory / "model.safetensors", ignored) ||
-          fs::exists(directory / "model.safetensors.index.json", ignored));
+  return is_there(directory / "config.json") &&
+         (is_there(directory / "model.safetensors") ||
+          is_there(directory / "model.safetensors.index.json"));
 }
 
 }  // namespace

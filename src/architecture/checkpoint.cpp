@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "architecture/architecture.h"
+#include "base/file.h"
 #include "base/quote.h"
 #include "deformer/error.h"
 #include "format/int8_tensor.h"
@@ -45,12 +46,6 @@ std::string_view without_wrapper(std::string_view name) {
     }
   }
   return name;
-}
-
-// Without an exception where a directory cannot be searched.
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
 }
 
 [[noreturn]] void fail_not_found(const fs::path& model_dir) {

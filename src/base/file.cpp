@@ -170,6 +170,21 @@ void write_file(const fs::path& path, std::string_view bytes) {
   file.commit();
 }
 
+bool is_there(const fs::path& path) noexcept {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+bool is_absent(const fs::path& path) noexcept {
+  std::error_code ignored;
+  return fs::status(path, ignored).type() == fs::file_type::not_found;
+}
+
+bool is_folder(const fs::path& path) noexcept {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
 void make_directories(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);

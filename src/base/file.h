@@ -1,4 +1,4 @@
-// Whole-file reads and all-or-nothing writes.
+// Whole-file reads, all-or-nothing writes, and questions about paths that never throw.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,15 @@
 #include <string_view>
 
 namespace deformer {
+
+/// False also where a directory on the way cannot be searched.
+[[nodiscard]] bool is_there(const std::filesystem::path& path) noexcept;
+
+/// False also where a directory on the way cannot be searched: whoever then opens the file says so.
+[[nodiscard]] bool is_absent(const std::filesystem::path& path) noexcept;
+
+/// True for an existing directory.
+[[nodiscard]] bool is_folder(const std::filesystem::path& path) noexcept;
 
 /// Throws kNotFound when absent, kIo for a directory or a failed read, kInvalidArgument when larger
 /// than `max_bytes`.

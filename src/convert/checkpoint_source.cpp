@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/mapped_file.h"
 #include "base/stand_in.h"
-#include "convert/paths.h"
 #include "convert/table_file.h"
 #include "convert/tensor_bundle.h"
 #include "convert/torch_file.h"

@@ -5,14 +5,14 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstdio>
 #include <cstring>
-#include <regex>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "base/file.h"
-#include "convert/paths.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -48,6 +48,12 @@ void remove_file(const fs::path& path) {
 // "DIR/" and "DIR" are one place.
 fs::path without_slash(const fs::path& path) {
   return path.has_filename() || !path.has_parent_path() ? path : path.parent_path();
+}
+
+bool is_shard(const std::string& name) {
+  int end = 0;  // set by a whole match
+  std::sscanf(name.c_str(), "model-%*[0-9]-of-%*[0-9].safetensors%n", &end);
+  return static_cast<std::size_t>(end) == name.size();
 }
 
 }  // namespace
@@ -94,11 +100,10 @@ void StagedDirectory::publish() {
 }
 
 void StagedDirectory::remove_old_shards() const {
-  const std::regex shard(R"(model-\d+-of-\d+\.safetensors)");
   std::vector<fs::path> old;
   for (const auto& entry : fs::directory_iterator(target_)) {
     const fs::path name = entry.path().filename();
-    if (std::regex_match(name.string(), shard) && !is_there(path_ / name)) old.push_back(name);
+    if (is_shard(name.string()) && !is_there(path_ / name)) old.push_back(name);
   }
   for (const fs::path& name : old) remove_file(target_ / name);
 }

@@ -10,7 +10,6 @@
 #include "architecture/config_names.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "convert/paths.h"
 #include "convert/tensorflow_form.h"
 #include "convert/weight_shapes.h"
 #include "deformer/error.h"

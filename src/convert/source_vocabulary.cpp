@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/stand_in.h"
-#include "convert/paths.h"
 #include "deformer/error.h"
 
 namespace deformer {

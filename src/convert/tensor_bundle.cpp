@@ -5,12 +5,12 @@
 #include <map>
 #include <utility>
 
+#include "base/file.h"
 #include "base/mapped_file.h"
 #include "base/quote.h"
 #include "base/stand_in.h"
 #include "convert/byte_reader.h"
 #include "convert/crc.h"
-#include "convert/paths.h"
 #include "convert/table_file.h"
 #include "deformer/error.h"
 

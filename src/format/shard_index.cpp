@@ -1,8 +1,8 @@
 #include "format/shard_index.h"
 
 #include <nlohmann/json.hpp>
-#include <system_error>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/quote.h"
 #include "deformer/error.h"
@@ -64,8 +64,7 @@ std::map<std::string, fs::path> shard_paths(const fs::path& index, const WeightM
   for (const auto& [name, shard] : weight_map) {
     if (paths.contains(shard)) continue;
     const fs::path path = index.parent_path() / shard;
-    std::error_code ignored;  // an exception where a directory cannot be searched
-    if (!fs::exists(path, ignored)) {
+    if (!is_there(path)) {
       throw Error(ErrorCode::kNotFound, index.string() + ": expected shard " + path.string() +
                                             " (tensor " + in_quotes(name) +
                                             " is mapped to it), found no such file");

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <string>
-#include <system_error>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "deformer/error.h"
 
@@ -20,15 +20,10 @@ constexpr std::array<std::string_view, 5> kCamembertTokens = {"<s>NOTUSED", "<pa
 const std::array<const SentencePieceKind*, 5> kKinds = {
     &kXlnetPieces, &kAlbertPieces, &kXlmRobertaPieces, &kCamembertPieces, &kDebertaPieces};
 
-bool is_there(const fs::path& path) {
-  std::error_code ignored;  // an unreadable file is the loader's to report
-  return fs::status(path, ignored).type() != fs::file_type::not_found;
-}
-
 // The first kind whose file is there, with the classes of that file for messages.
 const SentencePieceKind& first_kind(const fs::path& model_dir) {
   for (const SentencePieceKind* kind : kKinds) {
-    if (is_there(model_dir / kind->file)) return *kind;
+    if (!is_absent(model_dir / kind->file)) return *kind;
   }
   throw Error(ErrorCode::kNotFound,
               model_dir.string() + ": expected a SentencePiece model, found none");
@@ -53,7 +48,7 @@ struct ModelNames {
 };
 
 ModelNames read_model_names(const fs::path& path) {
-  if (!is_there(path)) return {};
+  if (is_absent(path)) return {};
   const nlohmann::json document = load_json(path);
   const JsonPlace root(document, path.string());
   const auto name = root.find("tokenizer_class");

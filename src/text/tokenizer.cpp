@@ -1,5 +1,6 @@
 #include "deformer/tokenizer.h"
 
+#include "base/file.h"
 #include "base/quote.h"
 #include "deformer/error.h"
 #include "text/bpe_tokenizer.h"
@@ -34,16 +35,11 @@ std::string list_of_files() {
   return files;
 }
 
-bool is_there(const std::filesystem::path& path) {
-  std::error_code ignored;  // an unreadable file is the loader's to report
-  return std::filesystem::status(path, ignored).type() != std::filesystem::file_type::not_found;
-}
-
 std::unique_ptr<const Tokenizer> load_named(const std::filesystem::path& model_dir,
                                             std::string_view file) {
   for (const Kind& kind : kKinds) {
     if (kind.file != file) continue;
-    if (is_there(model_dir / file)) return kind.load(model_dir, OtherTokenizer::kIgnored);
+    if (!is_absent(model_dir / file)) return kind.load(model_dir, OtherTokenizer::kIgnored);
     throw Error(ErrorCode::kNotFound,
                 (model_dir / file).string() + ": expected a tokenizer, found no file");
   }
@@ -76,7 +72,7 @@ std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& mod
                                                 std::string_view file) {
   if (!file.empty()) return load_named(model_dir, file);
   for (const Kind& kind : kKinds) {
-    if (!is_there(model_dir / kind.file)) continue;
+    if (is_absent(model_dir / kind.file)) continue;
     auto tokenizer = kind.load(model_dir, OtherTokenizer::kMustAgree);
     if (kind.load != load_json_tokenizer) require_no_added_tokens(*tokenizer, kind.file, model_dir);
     return tokenizer;

@@ -1,8 +1,8 @@
 #include "text/tokenizer_config.h"
 
 #include <charconv>
-#include <system_error>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/quote.h"
 #include "deformer/error.h"
@@ -14,10 +14,7 @@ constexpr const char* kFile = "tokenizer_config.json";
 
 // An empty object where there is no file.
 nlohmann::json load_document(const std::filesystem::path& path) {
-  std::error_code ignored;  // an unreadable file is load_json's to report
-  const auto type = std::filesystem::status(path, ignored).type();
-  if (type == std::filesystem::file_type::not_found) return nlohmann::json::object();
-  return load_json(path);
+  return is_absent(path) ? nlohmann::json::object() : load_json(path);
 }
 
 std::int64_t read_id(const std::string& text, const JsonPlace& place) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -230,13 +229,10 @@ TokenizerConfig load_json_tokenizer_config(const fs::path& model_dir) {
 
 void require_same_vocabulary(const WordPieceVocabulary& vocabulary, const fs::path& lines,
                              const fs::path& json) {
-  std::error_code ignored;  // an unreadable file is load_json's to report
-  if (fs::status(json, ignored).type() == fs::file_type::not_found) return;
-  const nlohmann::json document = load_json(json);
-  const JsonPlace root(document, json.string());
-  const auto model = root.find("model");
-  if (!model || !model->value().is_object() || model_type(*model) != "WordPiece") return;
-  const JsonPlace place = model->at("vocab");
+  const std::optional<nlohmann::json> document = load_json_of_type(json, "WordPiece");
+  if (!document) return;
+  const JsonPlace root(*document, json.string());
+  const JsonPlace place = root.at("model").at("vocab");
   const WordPieceVocabulary other(read_tokens(place), place.where());
   for (std::size_t id = 0; id < std::max(vocabulary.size(), other.size()); ++id) {
     const std::string found = token_at(other, id);

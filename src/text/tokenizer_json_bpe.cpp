@@ -1,6 +1,7 @@
 #include "text/tokenizer_json_bpe.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -157,12 +158,9 @@ std::unique_ptr<const Tokenizer> make_json_bpe_tokenizer(const JsonPlace& root,
 
 void require_same_tables(const BpeTables& tables, const fs::path& model_dir) {
   const fs::path path = model_dir / "tokenizer.json";
-  std::error_code ignored;  // an unreadable file is load_json's to report
-  if (fs::status(path, ignored).type() == fs::file_type::not_found) return;
-  const nlohmann::json document = load_json(path);
-  const JsonPlace root(document, path.string());
-  const auto model = root.find("model");
-  if (!model || !model->value().is_object() || model_type(*model) != "BPE") return;
+  const std::optional<nlohmann::json> document = load_json_of_type(path, "BPE");
+  if (!document) return;
+  const JsonPlace root(*document, path.string());
   const BpeTables other = read_tables(root);
   const auto fail = [&](const char* file, const std::string& what, std::size_t at) {
     throw Error(ErrorCode::kIncompatible, path.string() + ": expected the " + what + "s of " +

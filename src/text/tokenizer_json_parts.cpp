@@ -1,7 +1,9 @@
 #include "text/tokenizer_json_parts.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "deformer/error.h"
 
@@ -115,6 +117,15 @@ std::string model_type(const JsonPlace& model) {
   if (const auto type = model.find("type")) return type->as_string();
   if (model.has("merges")) return "BPE";
   return model.has("max_input_chars_per_word") ? "WordPiece" : "";
+}
+
+std::optional<nlohmann::json> load_json_of_type(const std::filesystem::path& tokenizer_json,
+                                                std::string_view type) {
+  if (is_absent(tokenizer_json)) return std::nullopt;
+  nlohmann::json document = load_json(tokenizer_json);
+  const auto model = JsonPlace(document, tokenizer_json.string()).find("model");
+  const bool is_wanted = model && model->value().is_object() && model_type(*model) == type;
+  return is_wanted ? std::optional(std::move(document)) : std::nullopt;
 }
 
 void check_root(const JsonPlace& root) {

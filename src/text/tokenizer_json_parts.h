@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +37,11 @@ void require_value(const JsonPlace& object, const char* key, const char* expecte
 /// "WordPiece", "BPE", "Unigram", ...; files of before 2021 do not say it, and these models are
 /// known by their keys. Empty: not known.
 [[nodiscard]] std::string model_type(const JsonPlace& model);
+
+/// The file `tokenizer_json` where it is there and its model is of this type. Throws as
+/// load_json().
+[[nodiscard]] std::optional<nlohmann::json> load_json_of_type(
+    const std::filesystem::path& tokenizer_json, std::string_view type);
 
 /// The root's keys and version are known ones.
 void check_root(const JsonPlace& root);

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -310,13 +309,10 @@ std::unique_ptr<const Tokenizer> make_json_unigram_tokenizer(const JsonPlace& ro
 void require_same_pieces(const Tokenizer& tokenizer, const fs::path& file,
                          const fs::path& model_dir) {
   const fs::path path = model_dir / "tokenizer.json";
-  std::error_code ignored;  // an unreadable file is load_json's to report
-  if (fs::status(path, ignored).type() == fs::file_type::not_found) return;
-  const nlohmann::json document = load_json(path);
-  const JsonPlace root(document, path.string());
-  const auto model = root.find("model");
-  if (!model || !model->value().is_object() || model_type(*model) != "Unigram") return;
-  const JsonPlace pieces = model->at("vocab");
+  const std::optional<nlohmann::json> document = load_json_of_type(path, "Unigram");
+  if (!document) return;
+  const JsonPlace root(*document, path.string());
+  const JsonPlace pieces = root.at("model").at("vocab");
   const auto known = static_cast<std::size_t>(tokenizer.vocab_size());
   for (std::size_t id = 0; id < std::min(known, pieces.size()); ++id) {
     const std::string& found = pieces.at(id).at(std::size_t{0}).as_string();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/file.h"
 #include "base/stopwatch.h"
 #include "train/speedometer.h"
 #include "train/training_pass.h"
@@ -49,7 +50,7 @@ std::size_t answer_next(TeacherAnswers& answers, const TeacherRun& run) {
 
 // The file's, or none. A file that cannot be written is found out now, and not after hours.
 void begin(TeacherAnswers& answers, const TeacherRun& run) {
-  if (std::filesystem::exists(run.options.teacher_answers)) {
+  if (is_there(run.options.teacher_answers)) {
     answers.load(run.options.teacher_answers, run.owner);
   } else {
     answers.save(run.options.teacher_answers, run.owner);

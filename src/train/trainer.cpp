@@ -202,7 +202,7 @@ void Trainer::State::refuse_overwriting() const {
                       "found the same");
     }
   }
-  if (!options.resume && std::filesystem::exists(state_path(), ignored)) {
+  if (!options.resume && is_there(state_path())) {
     throw Error(ErrorCode::kInvalidArgument,
                 state_path().string() +
                     ": expected an output directory without a training run, found one; resume it "

@@ -16,7 +16,7 @@ namespace {
 
 // Lines of an earlier run up to `last_step`. A line that a crash cut short ends them.
 std::string kept_lines(const std::filesystem::path& path, std::uint64_t last_step) {
-  if (last_step == 0 || !std::filesystem::exists(path)) return "";
+  if (last_step == 0 || !is_there(path)) return "";
   const std::string text = read_file(path);
   std::string kept;
   for (std::size_t begin = 0; begin < text.size();) {

@@ -276,7 +276,7 @@ void save_training_model(const TrainingModel& reader, const std::filesystem::pat
                          const std::filesystem::path& model_dir, SaveFormat format) {
   make_directories(model_dir);
   for (const char* name : kTokenizerFiles) {
-    if (!std::filesystem::exists(tokenizer_dir / name)) continue;
+    if (!is_there(tokenizer_dir / name)) continue;
     write_file(model_dir / name, read_file(tokenizer_dir / name));
   }
   write_checkpoint(model_dir, named_weights(reader.parameters()), dtype_of(format));

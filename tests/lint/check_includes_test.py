@@ -80,6 +80,8 @@ class IncludeTable(unittest.TestCase):
         self.allows("src/architecture/config.cpp", '"base/json.h"')
         self.allows("tools/json_lines.cpp", "<nlohmann/json.hpp>")
         self.forbids("src/architecture/config.h", "<nlohmann/json.hpp>", "only for")
+        self.allows("src/text/tokenizer_json_parts.h", "<nlohmann/json_fwd.hpp>")
+        self.forbids("src/architecture/config.h", "<nlohmann/json_fwd.hpp>", "only for")
         self.forbids("src/architecture/config.h", '"base/json.h"', ".cpp files")
         self.forbids("src/nn/linear.cpp", '"base/json.h"', ".cpp files")
         self.forbids("include/deformer/model.h", "<nlohmann/json.hpp>", "only for")
