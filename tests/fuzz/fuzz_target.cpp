@@ -10,8 +10,8 @@ namespace deformer::fuzz {
 std::span<const Target> targets() {
   static const std::vector<Target> all = [] {
     std::vector<Target> list;
-    for (const auto& room :
-         {text_targets(), data_targets(), store_targets(), model_targets(), convert_targets()}) {
+    for (const auto& room : {text_targets(), data_targets(), store_targets(), model_targets(),
+                             convert_targets(), serve_targets()}) {
       list.insert(list.end(), room.begin(), room.end());
     }
     return list;

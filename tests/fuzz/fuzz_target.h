@@ -33,5 +33,6 @@ void run(const Target& target, Input input);
 [[nodiscard]] std::span<const Target> store_targets();
 [[nodiscard]] std::span<const Target> model_targets();
 [[nodiscard]] std::span<const Target> convert_targets();
+[[nodiscard]] std::span<const Target> serve_targets();
 
 }  // namespace deformer::fuzz
