@@ -8,30 +8,34 @@
 #include "base/hash.h"
 
 namespace deformer {
-namespace {
 
-std::uint64_t hash_of(const Tokenizer& tokenizer, const AddedTokenTokenizer::Ids& added) {
-  Hasher hasher;
-  hasher.add("added tokens 1").add(static_cast<std::int64_t>(tokenizer.hash()));
-  for (const auto& [content, id] : added) hasher.add(content).add(std::int64_t{id});
-  return hasher.digest64();
+AddedTokenTokenizer::AddedTokenTokenizer(std::unique_ptr<const Tokenizer> tokenizer,
+                                         const std::vector<Token>& added, Normalize normalize)
+    : tokenizer_(std::move(tokenizer)),
+      normalize_(std::move(normalize)),
+      begins_(std::numeric_limits<unsigned char>::max() + 1U),
+      vocab_size_(tokenizer_->vocab_size()) {
+  for (const Token& token : added) add(token);
+  std::set<std::size_t, std::greater<>> sizes;
+  for (const auto& [searched, id] : added_) sizes.insert(searched.size());
+  sizes_.assign(sizes.begin(), sizes.end());
+  hash_ = make_hash();
 }
 
-}  // namespace
+void AddedTokenTokenizer::add(const Token& token) {
+  const std::string searched = normalize_ ? normalize_(token.content).text : token.content;
+  added_.emplace(searched, token.id);
+  contents_.emplace(token.id, token.content);
+  begins_[static_cast<unsigned char>(searched.front())] = true;
+  vocab_size_ = std::max(vocab_size_, std::int64_t{token.id} + 1);
+}
 
-AddedTokenTokenizer::AddedTokenTokenizer(std::unique_ptr<const Tokenizer> tokenizer, Ids added)
-    : tokenizer_(std::move(tokenizer)),
-      added_(std::move(added)),
-      begins_(std::numeric_limits<unsigned char>::max() + 1U),
-      vocab_size_(tokenizer_->vocab_size()),
-      hash_(hash_of(*tokenizer_, added_)) {
-  std::set<std::size_t, std::greater<>> sizes;
-  for (const auto& [content, id] : added_) {
-    sizes.insert(content.size());
-    begins_[static_cast<unsigned char>(content.front())] = true;
-    vocab_size_ = std::max(vocab_size_, std::int64_t{id} + 1);
-  }
-  sizes_.assign(sizes.begin(), sizes.end());
+std::uint64_t AddedTokenTokenizer::make_hash() const {
+  Hasher hasher;
+  hasher.add(normalize_ ? "normalized added tokens 1" : "added tokens 1");
+  hasher.add(static_cast<std::int64_t>(tokenizer_->hash()));
+  for (const auto& [searched, id] : added_) hasher.add(searched).add(std::int64_t{id});
+  return hasher.digest64();
 }
 
 AddedTokenTokenizer::Ids::const_iterator AddedTokenTokenizer::find_at(
@@ -43,6 +47,36 @@ AddedTokenTokenizer::Ids::const_iterator AddedTokenTokenizer::find_at(
     if (found != added_.end()) return found;
   }
   return added_.end();
+}
+
+std::vector<AddedTokenTokenizer::Found> AddedTokenTokenizer::find_all(std::string_view text) const {
+  std::vector<Found> all;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto token = find_at(text, at);
+    if (token == added_.end()) {
+      ++at;
+      continue;
+    }
+    const std::size_t end = at + token->first.size();
+    all.push_back(
+        {token->second, {static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(end)}});
+    at = end;
+  }
+  return all;
+}
+
+std::vector<AddedTokenTokenizer::Found> AddedTokenTokenizer::find_all_normalized(
+    std::string_view text) const {
+  const SourcedText normalized = normalize_(text);
+  std::vector<Found> all = find_all(normalized.text);
+  std::uint32_t end = 0;  // two tokens of one character: the second has nothing left
+  for (Found& found : all) {
+    const ByteSpan first = normalized.sources[found.span.begin];
+    const ByteSpan last = normalized.sources[found.span.end - 1];
+    found.span = {std::max(first.begin, end), std::max(last.end, end)};
+    end = found.span.end;
+  }
+  return all;
 }
 
 void AddedTokenTokenizer::append_text(std::string_view text, std::size_t begin, std::size_t end,
@@ -61,26 +95,19 @@ TokenizedText AddedTokenTokenizer::tokenize(std::string_view text) const {
   if (text.size() > std::numeric_limits<std::uint32_t>::max()) return tokenizer_->tokenize(text);
   TokenizedText result;
   std::size_t begin = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto token = find_at(text, at);
-    if (token == added_.end()) {
-      ++at;
-      continue;
-    }
-    append_text(text, begin, at, result);
-    begin = at + token->first.size();
-    result.ids.push_back(token->second);
-    result.spans.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(begin)});
-    at = begin;
+  for (const Found& found : normalize_ ? find_all_normalized(text) : find_all(text)) {
+    append_text(text, begin, found.span.begin, result);
+    result.ids.push_back(found.id);
+    result.spans.push_back(found.span);
+    begin = found.span.end;
   }
   append_text(text, begin, text.size(), result);
   return result;
 }
 
 std::string AddedTokenTokenizer::token(std::int32_t id) const {
-  const auto found = std::find_if(added_.begin(), added_.end(),
-                                  [&](const auto& token) { return token.second == id; });
-  if (found != added_.end()) return found->first;
+  const auto found = contents_.find(id);
+  if (found != contents_.end()) return found->second;
   const bool is_hole = id >= tokenizer_->vocab_size() && id < vocab_size_;
   return is_hole ? "" : tokenizer_->token(id);
 }

@@ -1,5 +1,4 @@
-// Tokens that were added to a finished tokenizer: a text is cut at them before anything else is
-// done to it.
+// Tokens that were added to a finished tokenizer: a text is cut at them before it is tokenized.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "deformer/tokenizer.h"
+#include "text/sourced_chars.h"
 
 namespace deformer {
 
@@ -19,10 +19,16 @@ namespace deformer {
 /// Hugging Face's `tokenizers`. Where several begin at one place the longest counts.
 class AddedTokenTokenizer final : public Tokenizer {
  public:
-  using Ids = std::map<std::string, std::int32_t, std::less<>>;
+  struct Token {
+    std::string content;
+    std::int32_t id = 0;
+  };
+  using Normalize = std::function<SourcedText(std::string_view)>;
 
-  /// `added` by content, none of them empty.
-  AddedTokenTokenizer(std::unique_ptr<const Tokenizer> tokenizer, Ids added);
+  /// With `normalize` normalized texts are searched for normalized tokens; none searches texts as
+  /// they are written. Of equal tokens the first counts; none is empty, nor normalized to nothing.
+  AddedTokenTokenizer(std::unique_ptr<const Tokenizer> tokenizer, const std::vector<Token>& added,
+                      Normalize normalize = nullptr);
 
   [[nodiscard]] TokenizedText tokenize(std::string_view text) const override;
   [[nodiscard]] std::vector<ByteSpan> words(std::string_view text) const override {
@@ -36,14 +42,26 @@ class AddedTokenTokenizer final : public Tokenizer {
   [[nodiscard]] std::uint64_t hash() const noexcept override { return hash_; }
 
  private:
+  using Ids = std::map<std::string, std::int32_t, std::less<>>;
+  struct Found {
+    std::int32_t id = 0;
+    ByteSpan span;
+  };
+
+  void add(const Token& token);
+  [[nodiscard]] std::uint64_t make_hash() const;
   [[nodiscard]] Ids::const_iterator find_at(std::string_view text, std::size_t at) const noexcept;
+  [[nodiscard]] std::vector<Found> find_all(std::string_view text) const;
+  [[nodiscard]] std::vector<Found> find_all_normalized(std::string_view text) const;
   void append_text(std::string_view text, std::size_t begin, std::size_t end,
                    TokenizedText& result) const;
 
   std::unique_ptr<const Tokenizer> tokenizer_;
-  Ids added_;
-  std::vector<std::size_t> sizes_;  // of contents, each once, longest first
-  std::vector<bool> begins_;        // by byte: whether a token begins with it
+  Normalize normalize_;
+  Ids added_;                                     // by what is searched for
+  std::map<std::int32_t, std::string> contents_;  // as they were given
+  std::vector<std::size_t> sizes_;                // of added_, each once, longest first
+  std::vector<bool> begins_;                      // by byte: whether a token begins with it
   std::int64_t vocab_size_ = 0;
   std::uint64_t hash_ = 0;
 };

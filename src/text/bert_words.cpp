@@ -124,6 +124,22 @@ void BertCharStream::emit(char32_t code_point, ByteSpan source, Role role) {
   ready_.push_back({code_point, source, role == Role::kPart ? role_of(code_point) : role});
 }
 
+SourcedText bert_normalized(std::string_view text, const BertCleaning& cleaning) {
+  SourcedText result;
+  result.text.reserve(text.size());
+  BertCharStream stream(text, cleaning);
+  while (const BertCharStream::Char* c = stream.peek()) {
+    const bool apart = c->role == BertCharStream::Role::kAlone &&
+                       bert_char_kind(c->code_point) != BertCharKind::kPunctuation;
+    if (apart) result.text += ' ';
+    append_utf8(result.text, c->code_point);
+    if (apart) result.text += ' ';
+    result.sources.resize(result.text.size(), c->source);
+    stream.pop();
+  }
+  return result;
+}
+
 bool BertWords::next() {
   word_ = {};
   sources_.clear();

@@ -11,6 +11,7 @@
 
 #include "deformer/tokenizer.h"
 #include "text/bert_chars.h"
+#include "text/sourced_chars.h"
 
 namespace deformer {
 
@@ -72,6 +73,10 @@ class BertCharStream {
   std::vector<ByteSpan> mark_sources_;  // sources of its leading marks, in text order
   ByteSpan last_source_;
 };
+
+/// The whole text as Hugging Face's BertNormalizer leaves it: a space for white space, and one on
+/// either side of an ideograph that is set apart. `text` must be shorter than 4 GiB.
+[[nodiscard]] SourcedText bert_normalized(std::string_view text, const BertCleaning& cleaning);
 
 /// Walks the words of a text. A view: the text must outlive it. Not safe for concurrent calls.
 ///

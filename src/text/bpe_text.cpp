@@ -14,8 +14,8 @@ bool continues_character(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
 }
 
-NfcText replaced_text(std::string_view text) {
-  NfcText result;
+SourcedText replaced_text(std::string_view text) {
+  SourcedText result;
   for (std::size_t at = 0; at < text.size();) {
     const DecodedChar c = decode_utf8(text, at);
     const auto begin = static_cast<std::uint32_t>(at);
@@ -32,7 +32,7 @@ BpeText::BpeText(std::string_view text, const BpeReading& reading) : text_(text)
   const bool normalise = reading.nfc && may_change_in_nfc(text);
   const bool keeps = !normalise && is_valid_utf8(text);
   if (!keeps) {
-    NfcText changed = normalise ? nfc_text(text) : replaced_text(text);
+    SourcedText changed = normalise ? nfc_text(text) : replaced_text(text);
     copy_ = std::move(changed.text);
     sources_ = std::move(changed.sources);
   }

@@ -101,12 +101,12 @@ void widen(Chars& chars) {
 
 }  // namespace
 
-NfcText nfc_text(std::string_view text) {
+SourcedText nfc_text(std::string_view text) {
   Chars chars = decompose(text);
   reorder_marks(chars);
   chars = compose(chars);
   widen(chars);
-  NfcText result;
+  SourcedText result;
   result.text.reserve(text.size());
   result.sources.reserve(text.size());
   for (const Char& c : chars) {

@@ -2,21 +2,15 @@
 // `tokenizers`, whose facts belong to Unicode 9.0 (bert_chars.h).
 #pragma once
 
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "deformer/tokenizer.h"
+#include "text/sourced_chars.h"
 
 namespace deformer {
 
-struct NfcText {
-  std::string text;               ///< UTF-8
-  std::vector<ByteSpan> sources;  ///< of every byte: the original characters; neither end decreases
-};
-
-/// Invalid UTF-8 counts as U+FFFD, byte by byte. `text` must be shorter than 4 GiB.
-[[nodiscard]] NfcText nfc_text(std::string_view text);
+/// Invalid UTF-8 counts as U+FFFD, byte by byte. `text` must be shorter than 4 GiB. Neither end of
+/// a byte's source is below that of the byte before.
+[[nodiscard]] SourcedText nfc_text(std::string_view text);
 
 /// False when nfc_text() would change nothing: `text` is UTF-8 without a character from U+0300 on.
 [[nodiscard]] bool may_change_in_nfc(std::string_view text) noexcept;

@@ -159,7 +159,7 @@ SourcedChars compose(const SourcedChars& chars) {
     char_of.resize(text.size(), i);
   }
   if (!may_change_in_nfc(text)) return chars;
-  const NfcText composed = nfc_text(text);
+  const SourcedText composed = nfc_text(text);
   SourcedChars result;
   result.reserve(chars.size());
   for (std::size_t at = 0; at < composed.text.size();) {

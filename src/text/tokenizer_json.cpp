@@ -9,6 +9,8 @@
 #include "base/json.h"
 #include "deformer/error.h"
 #include "text/added_token_tokenizer.h"
+#include "text/bert_words.h"
+#include "text/nfc_text.h"
 #include "text/tokenizer_json_bpe.h"
 #include "text/tokenizer_json_parts.h"
 #include "text/tokenizer_json_unigram.h"
@@ -184,14 +186,46 @@ JsonTokenizer load_wordpiece(const JsonPlace& root, const fs::path& model_dir) {
   refuse(type ? *type : model, "a model of type WordPiece, BPE or Unigram");
 }
 
-std::unique_ptr<const Tokenizer> make_tokenizer(const JsonPlace& root, const fs::path& model_dir) {
+// A tokenizer, and its normalizer for the added tokens that are searched for behind it.
+struct PlainTokenizer {
+  std::unique_ptr<const Tokenizer> tokenizer;
+  AddedTokenTokenizer::Normalize normalize = nullptr;
+};
+
+PlainTokenizer make_tokenizer(const JsonPlace& root, const fs::path& model_dir) {
   const std::string type = model_type(root.at("model"));
-  if (type == "BPE") return make_json_bpe_tokenizer(root, model_dir);
-  if (type == "Unigram") return make_json_unigram_tokenizer(root, model_dir);
+  if (type == "BPE") return {make_json_bpe_tokenizer(root, model_dir), nfc_text};
+  if (type == "Unigram") return {make_json_unigram_tokenizer(root, model_dir)};
   if (type != "WordPiece") refuse_model(root.at("model"));
-  JsonTokenizer tokenizer = load_wordpiece(root, model_dir);
-  return std::make_unique<const WordPieceTokenizer>(std::move(tokenizer.vocabulary),
-                                                    tokenizer.config, root.where());
+  JsonTokenizer made = load_wordpiece(root, model_dir);
+  return {std::make_unique<const WordPieceTokenizer>(std::move(made.vocabulary), made.config,
+                                                     root.where()),
+          [cleaning = bert_cleaning(made.config)](std::string_view text) {
+            return bert_normalized(text, cleaning);
+          }};
+}
+
+// As Hugging Face's `tokenizers`: a text is cut at the plain ones first, what is left at the
+// others.
+std::unique_ptr<const Tokenizer> with_added_tokens(PlainTokenizer made, const JsonPlace& root) {
+  std::vector<AddedTokenTokenizer::Token> plain;
+  std::vector<AddedTokenTokenizer::Token> normalized;
+  for (AddedToken& token : read_added_tokens(root)) {
+    if (token.special) continue;
+    if (token.normalized && made.normalize(token.content).text.empty()) {
+      throw Error(ErrorCode::kUnsupported,
+                  token.id_place + ": expected a token of which the normalizer leaves something, " +
+                      "found " + nlohmann::json(token.content).dump());
+    }
+    (token.normalized ? normalized : plain).push_back({std::move(token.content), token.id});
+  }
+  std::unique_ptr<const Tokenizer> result = std::move(made.tokenizer);
+  if (!normalized.empty()) {
+    result = std::make_unique<const AddedTokenTokenizer>(std::move(result), normalized,
+                                                         std::move(made.normalize));
+  }
+  if (plain.empty()) return result;
+  return std::make_unique<const AddedTokenTokenizer>(std::move(result), plain);
 }
 
 std::string token_at(const WordPieceVocabulary& vocabulary, std::size_t id) {
@@ -208,13 +242,7 @@ std::unique_ptr<const Tokenizer> load_json_tokenizer(const fs::path& model_dir,
   const fs::path path = model_dir / "tokenizer.json";
   const nlohmann::json document = load_json(path);
   const JsonPlace root(document, path.string());
-  std::unique_ptr<const Tokenizer> tokenizer = make_tokenizer(root, model_dir);
-  AddedTokenTokenizer::Ids added;
-  for (const AddedToken& token : read_added_tokens(root)) {
-    if (!token.special) added.emplace(token.content, token.id);
-  }
-  if (added.empty()) return tokenizer;
-  return std::make_unique<const AddedTokenTokenizer>(std::move(tokenizer), std::move(added));
+  return with_added_tokens(make_tokenizer(root, model_dir), root);
 }
 
 TokenizerConfig load_json_tokenizer_config(const fs::path& model_dir) {

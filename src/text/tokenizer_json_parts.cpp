@@ -31,10 +31,11 @@ void put_token(std::vector<std::string>& tokens, std::size_t id, const std::stri
   tokens[id] = token;
 }
 
-// A text is searched for it as it is written, before anything else is done.
 void require_plain_search(const JsonPlace& root, const JsonPlace& token) {
   for (const char* key : {"single_word", "lstrip", "rstrip"}) require_value(token, key, false);
-  if (root.find("normalizer")) require_value(token, "normalized", false);
+  // A Unigram model's normalizer makes another text of a piece than of the whole text.
+  const bool is_unigram = model_type(root.at("model")) == "Unigram";
+  if (is_unigram && root.find("normalizer")) require_value(token, "normalized", false);
   if (token.at("content").as_string().empty()) refuse(token.at("content"), "a text");
 }
 
@@ -144,8 +145,12 @@ std::vector<AddedToken> read_added_tokens(const JsonPlace& root) {
     const bool special = token.at("special").as_bool();
     if (!special) require_plain_search(root, token);
     const JsonPlace id = token.at("id");
-    tokens.push_back({token.at("content").as_string(), static_cast<std::int32_t>(read_id(id)),
-                      special, id.where()});
+    const auto normalized = token.find("normalized");
+    tokens.push_back({.content = token.at("content").as_string(),
+                      .id = static_cast<std::int32_t>(read_id(id)),
+                      .special = special,
+                      .normalized = root.find("normalizer") && normalized && normalized->as_bool(),
+                      .id_place = id.where()});
   }
   return tokens;
 }

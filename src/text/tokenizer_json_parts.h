@@ -52,12 +52,13 @@ struct AddedToken {
   std::int32_t id = 0;
   /// Plain text where a text has it (Tokenizer::tokenize()); a text is searched for the others.
   bool special = false;
-  std::string id_place;  ///< for messages
+  bool normalized = false;  ///< it is searched for behind the normalizer
+  std::string id_place;     ///< for messages
 };
 
 /// All entries of added_tokens. Throws kCorrupt for an id out of range, kUnsupported for one that a
-/// text is searched for otherwise than as it is written: after normalization, as a whole word, with
-/// the white space around it.
+/// text is searched for as a whole word or with the white space around it, and, of a Unigram model,
+/// behind the normalizer.
 [[nodiscard]] std::vector<AddedToken> read_added_tokens(const JsonPlace& root);
 
 /// Throws kCorrupt unless the token's id is `expected`, that of the vocabulary.

@@ -38,6 +38,12 @@ std::string read_vocabulary(const std::filesystem::path& path) {
 
 }  // namespace
 
+BertCleaning bert_cleaning(const TokenizerConfig& config) {
+  return {.lower_case = config.do_lower_case,
+          .strip_accents = config.strip_accents.value_or(config.do_lower_case),
+          .split_ideographs = config.tokenize_chinese_chars};
+}
+
 WordPieceTokenizer::WordPieceTokenizer(std::string_view vocabulary, const TokenizerConfig& config,
                                        const std::string& where)
     : WordPieceTokenizer(WordPieceVocabulary(vocabulary, where), config, where) {}
@@ -45,9 +51,7 @@ WordPieceTokenizer::WordPieceTokenizer(std::string_view vocabulary, const Tokeni
 WordPieceTokenizer::WordPieceTokenizer(WordPieceVocabulary vocabulary,
                                        const TokenizerConfig& config, const std::string& where)
     : vocabulary_(std::move(vocabulary)),
-      cleaning_{.lower_case = config.do_lower_case,
-                .strip_accents = config.strip_accents.value_or(config.do_lower_case),
-                .split_ideographs = config.tokenize_chinese_chars},
+      cleaning_(bert_cleaning(config)),
       special_{.cls = id_of(vocabulary_, config.cls_token, where),
                .sep = id_of(vocabulary_, config.sep_token, where),
                .pad = id_of(vocabulary_, config.pad_token, where),

@@ -15,6 +15,8 @@
 
 namespace deformer {
 
+[[nodiscard]] BertCleaning bert_cleaning(const TokenizerConfig& config);
+
 /// Gives the ids and offsets of Hugging Face's BertTokenizer. A word of more than 100 code points
 /// (after cleaning), or with a part that no piece covers, is one unknown token.
 class WordPieceTokenizer final : public Tokenizer {

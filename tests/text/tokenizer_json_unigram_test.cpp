@@ -247,6 +247,9 @@ TEST_F(RefusedUnigramJson, NamesWhatItDoesNotUnderstand) {
   document_["added_tokens"][4]["special"] = false;
   document_["added_tokens"][4]["lstrip"] = true;
   expect_refused(unsupported, "added_tokens[4].lstrip: expected false, found true");
+  document_["added_tokens"][4]["special"] = false;
+  document_["added_tokens"][4]["normalized"] = true;
+  expect_refused(unsupported, "added_tokens[4].normalized: expected false, found true");
   document_["post_processor"] = {{"type", "ByteLevel"}};
   expect_refused(unsupported, "post_processor.type: expected TemplateProcessing");
 }
