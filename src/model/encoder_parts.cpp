@@ -75,7 +75,8 @@ at::Tensor drop(const at::Tensor& input, const ForwardOptions& options) {
 at::Tensor add_to(at::Tensor sum, const at::Tensor& term) {
   const bool recorded = nn::needs_gradient(sum) || nn::needs_gradient(term);
   if (recorded || sum.scalar_type() != term.scalar_type()) return sum + term;
-  return sum.add_(term);
+  sum.add_(term);
+  return sum;
 }
 
 }  // namespace deformer
