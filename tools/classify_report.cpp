@@ -34,6 +34,10 @@ double ms_per_example(const ClassifyReport& report) {
   return report.examples == 0 ? 0 : 1000 * report.seconds / static_cast<double>(report.examples);
 }
 
+Json id_of(const Example& example) {
+  return example.numeric_id ? Json::parse(example.id) : Json(example.id);
+}
+
 ClassScore score_level(const Dataset& data, const std::vector<Prediction>& predictions,
                        const std::string& level) {
   std::vector<int> predicted;
@@ -54,7 +58,7 @@ std::string prediction_line(const Dataset& data, const Example& example,
                             const Prediction& prediction) {
   const std::vector<std::string> names = label_names(data, prediction.probabilities.size());
   Json line;
-  if (!example.id.empty()) line["id"] = example.id;
+  if (!example.id.empty()) line["id"] = id_of(example);
   line["label"] = label_of(data, prediction);
   for (std::size_t i = 0; i < names.size(); ++i) {
     line["probabilities"][names[i]] = prediction.probabilities[i];
@@ -89,14 +93,15 @@ std::string submission(SubmissionForm form, const Dataset& data,
   const bool superglue = form == SubmissionForm::kSuperGlue;
   std::string text = superglue ? "" : "index\tprediction\n";
   for (std::size_t i = 0; i < data.examples.size(); ++i) {
-    const std::string& id = data.examples[i].id;
+    const Example& example = data.examples[i];
     const std::string label = label_of(data, predictions[i]);
     if (superglue) {
-      text.append(R"({"idx": )").append(id).append(R"(, "label": ")").append(label).append("\"}\n");
+      text.append(R"({"idx": )").append(dump(id_of(example)));
+      text.append(R"(, "label": ")").append(label).append("\"}\n");
     } else {
       // QQP's labels are the numbers of its file.
       const bool numbers = form == SubmissionForm::kGlueNumbers;
-      text.append(id).append("\t");
+      text.append(example.id).append("\t");
       text.append(numbers ? std::to_string(predictions[i].label) : label).append("\n");
     }
   }

@@ -226,11 +226,13 @@ void run_evaluate(const EvaluateOptions& options) {
   }
   if (!options.data.empty()) return evaluate_data(options);
   Output output("-");
-  SquadDataset dataset = load_squad(options.squad);
+  const bool is_answered = !options.predictions.empty();
+  SquadDataset dataset =
+      load_squad(options.squad, is_answered ? SquadUse::kScores : SquadUse::kQuestions);
   if (options.limit) keep_first_questions(dataset, *options.limit);
   require_gold(dataset, options.squad);
-  const EvaluationReport report = options.predictions.empty() ? evaluate_model(options, dataset)
-                                                              : evaluate_file(options, dataset);
+  const EvaluationReport report =
+      is_answered ? evaluate_file(options, dataset) : evaluate_model(options, dataset);
   output.write(options.json ? to_json(report) : to_table(report));
   output.commit();
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/stand_in.h"
 #include "base/system_error.h"
 
 namespace deformer::tools {
@@ -62,6 +63,7 @@ std::string read_text(const std::string& path) {
   std::string text;
   while (input.read_some(text)) {
   }
+  refuse_lfs_pointer(text, input.name());
   return text;
 }
 
@@ -73,7 +75,9 @@ std::vector<LineReader::Line> LineReader::next_batch(std::size_t max_lines) {
     } else if (ended_ || (!batch.empty() && !input_.ready())) {
       break;
     } else {
+      const bool at_start = lines_ == 0 && buffer_.empty();
       ended_ = !input_.read_some(buffer_);
+      if (at_start) refuse_stand_in(buffer_, input_.name());
     }
   }
   return batch;

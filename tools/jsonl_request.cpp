@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/json_id.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 
@@ -49,49 +50,6 @@ Json parse_object(std::string_view line, const std::string& where) {
                 where + ": expected numbers of at most 1.8e308, found " + number_of(error.what()));
   }
 }
-
-// The id of a line in its own spelling, up to where the line breaks off.
-class IdEvents : public nlohmann::json_sax<Json> {
- public:
-  bool null() override { return take(""); }
-  bool boolean(bool) override { return take(""); }
-  bool number_integer(number_integer_t value) override { return take(std::to_string(value)); }
-  bool number_unsigned(number_unsigned_t value) override { return take(std::to_string(value)); }
-  bool number_float(number_float_t, const string_t& text) override { return take(text); }
-  bool string(string_t& value) override { return take(in_id_ ? Json(value).dump() : ""); }
-  bool binary(binary_t&) override { return take(""); }
-  bool start_object(std::size_t) override { return open(true); }
-  bool start_array(std::size_t) override { return open(false); }
-  bool end_object() override { return close(); }
-  bool end_array() override { return close(); }
-  bool key(string_t& name) override {
-    in_id_ = depth_ == 1 && in_object_ && name == "id";
-    return true;
-  }
-  bool parse_error(std::size_t, const std::string&, const Json::exception&) override {
-    return false;
-  }
-
-  std::string id_json;  // empty: none
-
- private:
-  bool take(std::string text) {
-    if (std::exchange(in_id_, false)) id_json = std::move(text);
-    return true;
-  }
-  bool open(bool object) {
-    if (depth_++ == 0) in_object_ = object;
-    return take("");
-  }
-  bool close() {
-    --depth_;
-    return true;
-  }
-
-  int depth_ = 0;
-  bool in_object_ = false;  // the outermost value is one
-  bool in_id_ = false;      // the next value is the id
-};
 
 // Null when absent or null.
 const Json* find_value(const Json& object, const char* key) {
@@ -159,7 +117,7 @@ void add_passages(const Json& list, const std::string& where, std::vector<Passag
 JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where) {
   const Json object = parse_object(line, where);
   JsonlRequest parsed;
-  if (find_id(object, "id", where) != nullptr) parsed.id_json = jsonl_id(line);
+  if (find_id(object, "id", where) != nullptr) parsed.id_json = find_json_id(line);
   parsed.request.question = require_string(object, "question", where);
   const std::string* const text = find_string(object, "passage", where);
   const std::optional<std::string> passage_id = find_passage_id(object, "passage_id", where);
@@ -183,7 +141,7 @@ Passage parse_jsonl_passage(std::string_view line, const std::string& where) {
   Passage passage;
   passage.text = require_string(object, "text", where);
   if (const Json* const id = find_id(object, "id", where)) {
-    passage.id = id->is_string() ? id->get<std::string>() : jsonl_id(line);
+    passage.id = id->is_string() ? id->get<std::string>() : find_json_id(line);
   } else {
     passage.id = content_id(passage.text);
   }
@@ -192,12 +150,6 @@ Passage parse_jsonl_passage(std::string_view line, const std::string& where) {
 
 bool is_blank_line(std::string_view line) noexcept {
   return line.find_first_not_of(" \t\r") == std::string_view::npos;
-}
-
-std::string jsonl_id(std::string_view line) {
-  IdEvents events;
-  (void)Json::sax_parse(line.begin(), line.end(), &events);
-  return std::move(events.id_json);
 }
 
 }  // namespace deformer::tools

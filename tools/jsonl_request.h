@@ -28,8 +28,4 @@ struct JsonlRequest {
 /// A line of white space, which streams of JSON Lines may hold.
 [[nodiscard]] bool is_blank_line(std::string_view line) noexcept;
 
-/// The id of a line as JSON text: a number in its own spelling. Empty when there is none, or none
-/// before the place where the line is broken.
-[[nodiscard]] std::string jsonl_id(std::string_view line);
-
 }  // namespace deformer::tools

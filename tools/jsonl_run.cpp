@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_id.h"
 #include "deformer/error.h"
 #include "serve/answer_json.h"
 #include "tools/input.h"
@@ -64,7 +65,7 @@ class JsonlRunner {
       answerer_.check_question(slot.request.question, where + ": question");
     } catch (const Error& error) {
       slot.error = error;
-      if (slot.id_json.empty()) slot.id_json = jsonl_id(line.text);
+      if (slot.id_json.empty()) slot.id_json = find_json_id(line.text);
     }
     return slot;
   }

@@ -25,7 +25,8 @@ struct SpanTarget {
 using Target = std::variant<std::monostate, SpanTarget, int>;
 
 struct Example {
-  std::string id;
+  std::string id;           ///< as the file has it, else the example's place in the file, from 0
+  bool numeric_id = false;  ///< a number in JSON, or the place; of kSpan it is not kept
   /// What the model reads beside the passage: one text; of kChoice one for each option, at least
   /// two (fill_option()).
   std::vector<std::string> questions;

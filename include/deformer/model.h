@@ -80,6 +80,8 @@ class DEFORMER_EXPORT Model {
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
+  /// What messages call it: the file of its weights, "model" where there is none.
+  [[nodiscard]] const std::string& name() const noexcept;
   [[nodiscard]] const ModelConfig& config() const noexcept;
   [[nodiscard]] const Tokenizer& tokenizer() const noexcept;
   /// False where what the lower layers make of a passage depends on its question: layout `continue`

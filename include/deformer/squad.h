@@ -48,6 +48,7 @@ struct SquadDataset {
 /// What a caller needs of a SQuAD file, and so what load_squad() demands of it.
 enum class SquadUse {
   kPassages,   ///< contexts; questions are not read
+  kScores,     ///< ids, and texts of answers where there are any
   kQuestions,  ///< contexts, ids, questions, and texts of answers where there are any
   kTraining,   ///< the same, and the place of every answer
 };

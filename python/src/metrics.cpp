@@ -27,7 +27,7 @@ SquadEvaluation evaluate(const std::filesystem::path& path, const Predictions& p
                          const std::optional<std::unordered_map<std::string, double>>& scores,
                          double threshold) {
   return without_gil([&] {
-    const SquadDataset dataset = load_squad(path);
+    const SquadDataset dataset = load_squad(path, SquadUse::kScores);
     if (!scores) return evaluate_squad(dataset, predictions, nullptr, threshold);
     // The official search for a threshold goes by the order of the questions.
     NoAnswerScores ordered;

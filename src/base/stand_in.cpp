@@ -45,13 +45,16 @@ std::string size_of_target(std::string_view pointer) {
 
 }  // namespace
 
+void refuse_lfs_pointer(std::string_view bytes, const std::string& where) {
+  if (!bytes.starts_with(kLfsPointer)) return;
+  const std::string size = size_of_target(bytes.substr(0, kMaxPointerBytes));
+  throw Error(ErrorCode::kCorrupt,
+              where + ": expected the file itself, found a Git LFS pointer to one" + size +
+                  ": fetch it with git lfs pull");
+}
+
 void refuse_stand_in(std::string_view bytes, const std::string& where) {
-  if (bytes.starts_with(kLfsPointer)) {
-    const std::string size = size_of_target(bytes.substr(0, kMaxPointerBytes));
-    throw Error(ErrorCode::kCorrupt,
-                where + ": expected the file itself, found a Git LFS pointer to one" + size +
-                    ": fetch it with git lfs pull");
-  }
+  refuse_lfs_pointer(bytes, where);
   if (is_page(bytes)) {
     throw Error(
         ErrorCode::kCorrupt,

@@ -14,4 +14,7 @@ namespace deformer {
 void refuse_stand_in(std::string_view bytes, const std::string& where);
 void refuse_stand_in(std::span<const std::byte> bytes, const std::string& where);
 
+/// The same for texts, which may well be pages: a pointer alone is refused.
+void refuse_lfs_pointer(std::string_view bytes, const std::string& where);
+
 }  // namespace deformer

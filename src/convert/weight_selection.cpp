@@ -4,13 +4,11 @@
 #include <utility>
 
 #include "architecture/architecture.h"
-#include "base/quote.h"
 #include "deformer/error.h"
+#include "format/name_list.h"
 
 namespace deformer {
 namespace {
-
-constexpr std::size_t kListed = 200;
 
 std::vector<WeightGroup> groups_of(const ModelConfig& config,
                                    const std::vector<NamedWeight>& weights) {
@@ -46,37 +44,8 @@ bool is_floating(Dtype dtype) {
          dtype == Dtype::kF64;
 }
 
-// `3 missing: "a", "b", "c"`, all of them unless there are hundreds.
-class Problems {
- public:
-  explicit Problems(std::string kind) : kind_(std::move(kind)) {}
-
-  void add(const std::string& name, const std::string& detail = "") {
-    if (count_++ < kListed) text_ += (text_.empty() ? "" : ", ") + in_quotes(name) + detail;
-  }
-  [[nodiscard]] std::string text() const {
-    if (count_ == 0) return "";
-    return std::to_string(count_) + " " + kind_ + ": " + text_ +
-           (count_ > kListed ? " and " + std::to_string(count_ - kListed) + " more" : "");
-  }
-
- private:
-  std::string kind_;
-  std::size_t count_ = 0;
-  std::string text_;
-};
-
-std::string joined(std::initializer_list<const Problems*> problems) {
-  std::string text;
-  for (const Problems* problem : problems) {
-    const std::string part = problem->text();
-    if (!part.empty()) text += (text.empty() ? "" : "; ") + part;
-  }
-  return text;
-}
-
 void check_group(const WeightGroup& group, const std::vector<NamedWeight>& weights,
-                 Problems& missing, Problems& misshapen) {
+                 NameList& missing, NameList& misshapen) {
   const bool there = group.required ||
                      std::any_of(group.shapes.begin(), group.shapes.end(), [&](const auto& each) {
                        return find_weight(weights, each.first) != nullptr;
@@ -120,15 +89,17 @@ WeightSelection known_weights(NameMap map, const std::vector<WeightGroup>& group
 WeightSelection select_weights(NameMap map, const ModelConfig& config,
                                const CheckpointSource& source, bool allow_unused) {
   const std::vector<WeightGroup> groups = groups_of(config, map.weights);
-  Problems missing("missing");
-  Problems misshapen("misshapen");
+  NameList missing;
+  NameList misshapen;
   for (const WeightGroup& group : groups) check_group(group, map.weights, missing, misshapen);
   WeightSelection selection = known_weights(std::move(map), groups, source);
-  Problems unused("that no model here uses (--allow-unused leaves them out)");
+  NameList unused;
   if (!allow_unused) {
     for (const std::string& name : selection.unused) unused.add(name);
   }
-  const std::string problems = joined({&missing, &misshapen, &unused});
+  const std::string problems =
+      join_problems({missing.text("missing"), misshapen.text("misshapen"),
+                     unused.text("that no model here uses (--allow-unused leaves them out)")});
   if (!problems.empty()) {
     throw Error(ErrorCode::kIncompatible, source.path.string() + ": expected the tensors of a " +
                                               config.architecture + " model, found " + problems);

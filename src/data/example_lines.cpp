@@ -51,8 +51,7 @@ void read_lines(const std::filesystem::path& path, Dataset& dataset, Read&& read
     const nlohmann::json document = parse_json(text, in_line(file, number));
     const JsonPlace line(document, in_line(file, number));
     Example example;
-    const std::optional<JsonPlace> id = line.find("id");
-    example.id = id ? id->as_id() : std::to_string(dataset.examples.size());
+    set_id(line.find("id"), dataset.examples.size(), example);
     read(line, example);
     example.passage = passages.add(line.at("passage").as_string());
     dataset.examples.push_back(std::move(example));

@@ -147,6 +147,7 @@ class TableReader {
     Example example;
     example.id =
         columns_->id ? std::string(row[*columns_->id]) : std::to_string(dataset_.examples.size());
+    example.numeric_id = !columns_->id;
     example.questions.emplace_back(row[columns_->question]);
     example.passage = passages_.add(std::string(row[columns_->passage]));
     if (columns_->label) example.target = form_.read_label(row[*columns_->label], where);
@@ -183,8 +184,7 @@ Dataset load_boolq(const std::filesystem::path& path) {
     const nlohmann::json document = parse_json(line, in_line(file, number));
     const JsonPlace place(document, in_line(file, number));
     Example example;
-    const std::optional<JsonPlace> id = place.find("idx");
-    example.id = id ? id->as_id() : std::to_string(dataset.examples.size());
+    set_id(place.find("idx"), dataset.examples.size(), example);
     example.questions.push_back(place.at("question").as_string());
     example.passage = passages.add(place.at("passage").as_string());
     example.target = read_boolq_label(place);

@@ -12,6 +12,11 @@ void fail_reading(const std::string& where, const std::string& expected, const s
   throw Error(ErrorCode::kCorrupt, where + ": expected " + expected + ", found " + found);
 }
 
+void set_id(const std::optional<JsonPlace>& id, std::size_t place, Example& example) {
+  example.id = id ? id->as_id() : std::to_string(place);
+  example.numeric_id = !id || id->value().is_number();
+}
+
 std::vector<std::string> read_options(const JsonPlace& list) {
   if (list.size() < 2) {
     fail_reading(list.where(), "at least two options", std::to_string(list.size()));

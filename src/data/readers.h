@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -31,6 +32,9 @@ inline constexpr std::size_t kOptionLetters = 26;
 /// "FILE: line N"
 [[nodiscard]] std::string in_line(const std::string& file, std::size_t line);
 [[nodiscard]] bool is_blank(std::string_view text) noexcept;
+
+/// The example's id as the file has it, else its place there.
+void set_id(const std::optional<JsonPlace>& id, std::size_t place, Example& example);
 
 /// A question's options: texts, at least two. Throws kCorrupt naming the place.
 [[nodiscard]] std::vector<std::string> read_options(const JsonPlace& list);

@@ -70,7 +70,7 @@ class SquadReader {
     const std::size_t size = data.size();
     for (std::size_t i = 0; i < size; ++i) {
       const JsonPlace place = data.at(i);
-      if (is_flat(place)) {
+      if (is_flat(place, use_)) {
         add_flat(place);
       } else {
         dataset_.articles.push_back(read_article(place));
@@ -78,15 +78,16 @@ class SquadReader {
     }
   }
 
-  // A question with its context.
-  static bool is_flat(const JsonPlace& place) {
-    return place.has("context") && !place.has("paragraphs") && !place.has("data");
+  // A question with its context, or, for scores, without.
+  static bool is_flat(const JsonPlace& place, SquadUse use) {
+    const char* const mark = use == SquadUse::kScores ? "id" : "context";
+    return place.has(mark) && !place.has("paragraphs") && !place.has("data");
   }
 
   // Joins the paragraph before it where that has the same context.
   void add_flat(const JsonPlace& place) {
     std::string title = optional_text(place, "title");
-    const std::string& context = place.at("context").as_string();
+    const std::string context = text_to_read(place, "context");
     if (!in_flat_ || dataset_.articles.back().title != title) {
       dataset_.articles.push_back({std::move(title), {}});
     }
@@ -112,7 +113,7 @@ class SquadReader {
 
   SquadParagraph read_paragraph(const JsonPlace& place) {
     SquadParagraph paragraph;
-    paragraph.context = place.at("context").as_string();
+    paragraph.context = text_to_read(place, "context");
     if (use_ == SquadUse::kPassages) return paragraph;
     paragraph.questions = read_all(
         place.at("qas"), [this](const JsonPlace& question) { return read_question(question); });
@@ -122,7 +123,7 @@ class SquadReader {
   SquadQuestion read_question(const JsonPlace& place) {
     SquadQuestion question;
     question.id = read_id(place.at("id"));
-    question.question = place.at("question").as_string();
+    question.question = text_to_read(place, "question");
     if (const auto answers = place.find("answers")) {
       question.answers = read_answers(*answers);
       question.is_impossible = answers->value().is_object() && question.answers.empty();
@@ -161,6 +162,11 @@ class SquadReader {
     }
   }
 
+  // Scores are of answers alone.
+  [[nodiscard]] std::string text_to_read(const JsonPlace& place, const char* key) const {
+    return use_ == SquadUse::kScores ? optional_text(place, key) : place.at(key).as_string();
+  }
+
   std::string read_id(const JsonPlace& place) {
     std::string id = place.as_id();
     if (ids_.insert(id).second) return id;
@@ -178,13 +184,13 @@ bool is_blank(std::string_view text) {
 }
 
 // JSON Lines: the first line is a whole question, and others follow.
-bool is_json_lines(std::string_view text, const std::string& file) {
+bool is_json_lines(std::string_view text, const std::string& file, SquadUse use) {
   const std::size_t newline = text.find('\n');
   if (newline == std::string_view::npos || is_blank(text.substr(newline))) return false;
   const std::string_view line = text.substr(0, newline);
   if (!nlohmann::json::accept(line.begin(), line.end())) return false;
   const nlohmann::json document = parse_json(line, file);
-  return document.is_object() && SquadReader::is_flat(JsonPlace(document, file));
+  return document.is_object() && SquadReader::is_flat(JsonPlace(document, file), use);
 }
 
 void read_lines(std::string_view text, const std::string& file, SquadReader& reader) {
@@ -236,13 +242,13 @@ SquadDataset load_squad(const std::filesystem::path& path, SquadUse use) {
   const std::string text = read_file(path);
   refuse_stand_in(text, file);
   SquadReader reader(use);
-  if (is_json_lines(text, file)) {
+  if (is_json_lines(text, file, use)) {
     read_lines(text, file, reader);
     return reader.finish();
   }
   const nlohmann::json document = parse_json(text, file);
   const JsonPlace root(document, file);
-  if (root.value().is_object() && SquadReader::is_flat(root)) {
+  if (root.value().is_object() && SquadReader::is_flat(root, use)) {
     reader.add_flat(root);
   } else {
     reader.read(root);

@@ -165,6 +165,7 @@ std::shared_ptr<const Head> load_heads(const ModelConfig& config, WeightLoader& 
 }  // namespace
 
 struct Model::State {
+  std::string name = "model";
   ModelConfig config;
   Runtime runtime;
   // Models that differ in the split alone share these.
@@ -189,6 +190,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     state->config = load_config(model_dir, options);
     state->tokenizer = load_tokenizer(model_dir, options.tokenizer_file);
     const Checkpoint checkpoint = Checkpoint::open(model_dir, architecture_of(state->config));
+    state->name = checkpoint.path().string();
     state->origin = std::make_shared<const WeightOrigin>(WeightOrigin{.checkpoint = checkpoint});
     require_vocabulary(model_dir, state->config, state->tokenizer->vocab_size());
     if (options.runtime.threads > 0) at::set_num_threads(options.runtime.threads);
@@ -252,6 +254,7 @@ std::shared_ptr<const Model> Model::with_split(const SplitConfig& split) const {
     config.split = split;
     validate(config);
     auto state = std::make_unique<State>();
+    state->name = state_->name;
     state->config = config;
     state->runtime = state_->runtime;
     state->tokenizer = state_->tokenizer;
@@ -278,6 +281,9 @@ std::shared_ptr<const Model> Model::assemble(ModelParts parts) {
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Model::~Model() = default;
 
+const std::string& Model::name() const noexcept {
+  return state_->name;
+}
 const ModelConfig& Model::config() const noexcept {
   return state_->config;
 }

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "base/json_id.h"
 #include "serve/answer_json.h"
 #include "serve/handlers.h"
 #include "serve/response_json.h"
@@ -52,7 +53,7 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
             self->on_reply(place, fields, reply);
           }));
     } catch (const ApiFault& fault) {
-      take(place, fault_line(line.number, fault.error(), id_of_line(line.text)));
+      take(place, fault_line(line.number, fault.error(), find_json_id(line.text)));
     }
   }
 

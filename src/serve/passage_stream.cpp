@@ -1,6 +1,7 @@
 // POST /v1/passages with a passage a line: encoded and stored batch by batch, a line out for each.
 #include <algorithm>
 
+#include "base/json_id.h"
 #include "serve/handlers.h"
 #include "serve/response_json.h"
 
@@ -53,7 +54,7 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
       batch_.push_back(std::move(passage));
       out_.emplace_back();
     } catch (const ApiFault& fault) {
-      out_.push_back(fault_line(line.number, fault.error(), id_of_line(line.text)));
+      out_.push_back(fault_line(line.number, fault.error(), find_json_id(line.text)));
     }
     return true;
   }
@@ -86,7 +87,7 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
       if (!text.empty()) continue;
       text = error == nullptr
                  ? stored_line(reply.value().ids.at(place))
-                 : fault_line(from.number, error_of(call_, *error), id_of_line(from.text));
+                 : fault_line(from.number, error_of(call_, *error), find_json_id(from.text));
       ++place;
     }
     flush();

@@ -361,16 +361,4 @@ bool is_utf8(std::string_view text) {
   }
 }
 
-std::string id_of_line(std::string_view json) noexcept {
-  try {
-    const Json document = Json::parse(json.begin(), json.end());
-    if (!document.is_object()) return "";
-    const auto id = document.find("id");
-    if (id == document.end()) return "";
-    return id->is_string() || id->is_number_integer() ? id->dump() : "";
-  } catch (const std::exception&) {
-    return "";
-  }
-}
-
 }  // namespace deformer::serve

@@ -69,7 +69,4 @@ struct HuggingFaceCall {
 /// What is not UTF-8 cannot stand in JSON.
 [[nodiscard]] bool is_utf8(std::string_view text);
 
-/// The id of a line whose request is at fault, as JSON text; empty where it cannot be told.
-[[nodiscard]] std::string id_of_line(std::string_view json) noexcept;
-
 }  // namespace deformer::serve

@@ -1,7 +1,9 @@
 // What goes wrong inside, as an error of those whom it concerns.
 #pragma once
 
+#include <exception>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "deformer/error.h"
@@ -9,7 +11,8 @@
 
 namespace deformer {
 
-/// Runs `function`; the error that it ends in, by nn::guarded().
+/// Runs `function`, which calls nothing of the caller's but a store; the error that it ends in, by
+/// nn::guarded(). What nobody foresaw is kInternal: it must not end the others, nor the process.
 template <typename Function>
 [[nodiscard]] std::optional<Error> attempt(Function&& function) {
   try {
@@ -17,6 +20,11 @@ template <typename Function>
     return std::nullopt;
   } catch (const Error& error) {
     return error;
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    return Error(ErrorCode::kInternal, "internal error: " + what.substr(0, what.find('\n')));
+  } catch (...) {
+    return Error(ErrorCode::kInternal, "internal error: an exception of a type of its own");
   }
 }
 

@@ -19,7 +19,8 @@ MultipleChoice::MultipleChoice(std::shared_ptr<const Model> model,
   }
   const TaskKind task = model_->config().task;
   if (task != TaskKind::kChoice) {
-    throw Error(ErrorCode::kIncompatible, "model: expected one for choice, found one for " +
+    throw Error(ErrorCode::kIncompatible, model_->name() +
+                                              ": expected a model for choice, found one for " +
                                               to_string(task) + " (config.json: deformer.task)");
   }
   require_pooled_head(*model_, 1);

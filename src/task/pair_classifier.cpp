@@ -19,9 +19,9 @@ PairClassifier::PairClassifier(std::shared_ptr<const Model> model,
   }
   const ModelConfig& config = model_->config();
   if (config.labels.empty()) {
-    throw Error(ErrorCode::kIncompatible, "model: expected one for classes, found one for " +
-                                              to_string(config.task) +
-                                              " (config.json: deformer.task)");
+    throw Error(ErrorCode::kIncompatible,
+                model_->name() + ": expected a model for classes, found one for " +
+                    to_string(config.task) + " (config.json: deformer.task)");
   }
   require_pooled_head(*model_, std::ssize(config.labels));
   if (store_) require_fingerprint(*model_, *store_);

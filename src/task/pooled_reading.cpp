@@ -88,8 +88,8 @@ std::unique_ptr<Reading> make_choice_reading(const Model& model, const ChoiceReq
 void require_pooled_head(const Model& model, std::int64_t outputs) {
   const PooledHeadForm& form =
       pooled_head_form(architecture_of(model.config()), model.config().task);
-  const std::string expected = "model: expected a head (" + form.pooler + ", " + form.output +
-                               ") with " + std::to_string(outputs) + " outputs for " +
+  const std::string expected = model.name() + ": expected a head (" + form.pooler + ", " +
+                               form.output + ") with " + std::to_string(outputs) + " outputs for " +
                                to_string(model.config().task) + ", found ";
   const Head* const head = model.head();
   if (head == nullptr) throw Error(ErrorCode::kIncompatible, expected + "weights without one");

@@ -18,12 +18,13 @@ SpanQa::SpanQa(std::shared_ptr<const Model> model, std::shared_ptr<const Passage
     throw Error(ErrorCode::kInvalidArgument, "SpanQa: expected a model, found null");
   }
   if (model_->config().task != TaskKind::kSpan) {
-    throw Error(ErrorCode::kIncompatible, "model: expected one for span questions, found one for " +
-                                              to_string(model_->config().task));
+    throw Error(ErrorCode::kIncompatible,
+                model_->name() + ": expected a model for span questions, found one for " +
+                    to_string(model_->config().task));
   }
   if (model_->head() == nullptr) {
     throw Error(ErrorCode::kIncompatible,
-                "model: expected a span head (qa_outputs), found weights without one");
+                model_->name() + ": expected a span head (qa_outputs), found weights without one");
   }
   if (store_) require_fingerprint(*model_, *store_);
 }

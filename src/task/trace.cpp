@@ -52,7 +52,10 @@ void require_known(const char* name, std::span<const std::int32_t> ids, std::int
 Trace trace_segments(const Model& model, const Segment& question, const Segment& passage) {
   const Head* const head = model.head();
   if (head == nullptr || model.config().task != TaskKind::kSpan) {
-    throw Error(ErrorCode::kIncompatible, "trace: expected a model with a span head, found none");
+    throw Error(ErrorCode::kIncompatible,
+                model.name() + ": expected a model with a span head (qa_outputs), found " +
+                    (head == nullptr ? std::string("weights without one")
+                                     : "one for " + to_string(model.config().task)));
   }
   const c10::InferenceMode inference;
   Trace trace;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "text/text_size.h"
 
 namespace deformer {
 
@@ -91,8 +92,7 @@ void AddedTokenTokenizer::append_text(std::string_view text, std::size_t begin, 
 }
 
 TokenizedText AddedTokenTokenizer::tokenize(std::string_view text) const {
-  // Too long a text is refused there.
-  if (text.size() > std::numeric_limits<std::uint32_t>::max()) return tokenizer_->tokenize(text);
+  require_text_size(text);
   TokenizedText result;
   std::size_t begin = 0;
   for (const Found& found : normalize_ ? find_all_normalized(text) : find_all(text)) {

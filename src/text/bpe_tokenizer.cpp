@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 #include "base/hash.h"
 #include "deformer/error.h"
 #include "text/gpt2_words.h"
+#include "text/text_size.h"
 #include "text/tokenizer_json_bpe.h"
 
 namespace deformer {
@@ -64,10 +64,7 @@ std::uint64_t BpeTokenizer::make_hash(const std::vector<BpeMerge>& merges) const
 }
 
 TokenizedText BpeTokenizer::tokenize(std::string_view text) const {
-  if (text.size() > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "text: expected less than 4 GiB, found " + std::to_string(text.size()) + " bytes");
-  }
+  require_text_size(text);
   const BpeText source(text, reading_);
   const std::string_view read = source.text();
   TokenizedText result;

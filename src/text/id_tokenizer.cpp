@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "deformer/error.h"
+#include "text/text_size.h"
 
 namespace deformer {
 namespace {
@@ -36,6 +37,7 @@ IdTokenizer::IdTokenizer(std::int64_t vocab_size) : vocab_size_(vocab_size) {
 }
 
 TokenizedText IdTokenizer::tokenize(std::string_view text) const {
+  require_text_size(text);
   TokenizedText tokens;
   for (std::size_t begin = text.find_first_not_of(kSeparators); begin < text.size();) {
     const std::size_t end = std::min(text.find_first_of(kSeparators, begin), text.size());

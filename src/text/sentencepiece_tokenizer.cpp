@@ -3,7 +3,6 @@
 #include <sentencepiece_processor.h>
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "base/hash.h"
 #include "base/stand_in.h"
 #include "deformer/error.h"
+#include "text/text_size.h"
 #include "text/tokenizer_json_unigram.h"
 #include "text/utf8.h"
 
@@ -291,10 +291,7 @@ std::uint64_t SentencePieceTokenizer::make_hash(std::string_view model,
 SentencePieceTokenizer::~SentencePieceTokenizer() = default;
 
 TokenizedText SentencePieceTokenizer::tokenize(std::string_view text) const {
-  if (text.size() > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "text: expected less than 4 GiB, found " + std::to_string(text.size()) + " bytes");
-  }
+  require_text_size(text);
   const XlnetText cleaned = clean_xlnet_text(text, cleaning_);
   const std::vector<Token> tokens = pieces_->encode(cleaned.text);
   TokenizedText result;

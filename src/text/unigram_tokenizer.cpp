@@ -1,11 +1,11 @@
 #include "text/unigram_tokenizer.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "deformer/error.h"
 #include "text/bert_chars.h"
+#include "text/text_size.h"
 #include "text/utf8.h"
 
 namespace deformer {
@@ -96,10 +96,7 @@ void UnigramTokenizer::append_word(const SourcedChars& chars, std::size_t begin,
 }
 
 TokenizedText UnigramTokenizer::tokenize(std::string_view text) const {
-  if (text.size() > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "text: expected less than 4 GiB, found " + std::to_string(text.size()) + " bytes");
-  }
+  require_text_size(text);
   SourcedChars chars = decode_chars(text);
   for (const NormalizerStep& step : options_.normalizer) chars = apply_step(step, chars);
   const MarkedWords marked = mark_words(chars, options_.words);

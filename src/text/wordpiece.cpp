@@ -1,12 +1,12 @@
 #include "text/wordpiece.h"
 
-#include <limits>
 #include <utility>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/stand_in.h"
 #include "deformer/error.h"
+#include "text/text_size.h"
 #include "text/tokenizer_json.h"
 
 namespace deformer {
@@ -73,10 +73,7 @@ std::uint64_t WordPieceTokenizer::make_hash() const {
 }
 
 TokenizedText WordPieceTokenizer::tokenize(std::string_view text) const {
-  if (text.size() > std::numeric_limits<std::uint32_t>::max()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "text: expected less than 4 GiB, found " + std::to_string(text.size()) + " bytes");
-  }
+  require_text_size(text);
   TokenizedText result;
   const std::size_t likely_tokens = text.size() / 4 + 8;
   result.ids.reserve(likely_tokens);

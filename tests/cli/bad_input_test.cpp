@@ -159,10 +159,11 @@ TEST_F(BadInput, OptionsThatTheModelCannotFollow) {
 
 TEST_F(BadInput, AModelWithoutASpanHead) {
   const std::string model = write_model("headless", {.span_head = false});
-  expect_failure(answer(model, squad), 5, "qa_outputs");
+  expect_failure(answer(model, squad), 5,
+                 "headless/model.safetensors: expected a span head (qa_outputs)");
   expect_failure(run({"trace", "--model", model, "--question", "a", "--passage", "b", "--output",
                       path("t.safetensors")}),
-                 5, "span head");
+                 5, "headless/model.safetensors: expected a model with a span head");
 }
 
 TEST_F(BadInput, SquadFilesThatAreBroken) {
@@ -239,6 +240,41 @@ TEST_F(BadInput, AFullDiskBehindStandardOutput) {
   const std::vector<std::string> arguments{"evaluate", "--squad", squad, "--predictions",
                                            write("p.json", "{}")};
   expect_failure(run(arguments, {.output_path = "/dev/full"}), 7, "standard output: cannot write");
+}
+
+// Each file that a verb reads is a pointer once.
+TEST_F(BadInput, AGitLfsPointerInPlaceOfAnInput) {
+  const std::string model = write_model();
+  const std::string pointer =
+      write("pointer.txt",
+            "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 433000000\n");
+  fs::create_directory(path("texts"));
+  fs::copy_file(pointer, path("texts/a.txt"));
+  const std::string store = "lmdb:" + path("store");
+  const auto encode = [&](const std::string& option, const std::string& file) {
+    return std::vector<std::string>{"encode", "--model", model, "--store", store, option, file};
+  };
+  const std::vector<std::vector<std::string>> readings{
+      {"answer", "--model", model, "--passage", pointer, "--question", "a"},
+      {"answer", "--model", model, "--squad", pointer},
+      {"answer", "--model", model, "--jsonl", pointer},
+      {"answer", "--model", model, "--jsonl", pointer, "--keep-going"},
+      encode("--squad", pointer),
+      encode("--jsonl", pointer),
+      encode("--text-dir", path("texts")),
+      {"evaluate", "--squad", pointer, "--predictions", write("p.json", "{}")},
+      {"evaluate", "--squad", squad, "--predictions", pointer},
+      {"evaluate", "--squad", squad, "--predictions", write("p.json", "{}"), "--na-scores",
+       pointer},
+      {"train", "--model", model, "--squad", pointer, "--output", path("trained")}};
+  for (const std::vector<std::string>& words : readings) {
+    SCOPED_TRACE(words.front() + " " + words.at(3));
+    expect_failure(run(words), 4, "found a Git LFS pointer to one of 433000000 bytes");
+  }
+  for (const char* name : {"config.json", "vocab.txt", "model.safetensors"}) {
+    expect_bad_model(
+        name, [&](std::string& content) { content = read(pointer); }, 4, "found a Git LFS pointer");
+  }
 }
 
 TEST_F(BadInput, StoresThatCannotBeMade) {

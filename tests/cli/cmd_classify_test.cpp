@@ -85,7 +85,7 @@ TEST_F(Classify, ScoresBoolqAndWritesItsPredictions) {
   ASSERT_EQ(submitted.size(), 3U);
   std::size_t correct = 0;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    EXPECT_EQ(lines[i]["id"], std::to_string(i));
+    EXPECT_EQ(lines[i]["id"], i);
     EXPECT_EQ(lines[i]["gold"], i == 1 ? "false" : "true");
     const double sum = lines[i]["probabilities"]["false"].get<double>() +
                        lines[i]["probabilities"]["true"].get<double>();
@@ -101,6 +101,28 @@ TEST_F(Classify, ScoresBoolqAndWritesItsPredictions) {
   EXPECT_DOUBLE_EQ(report["accuracy"], 100.0 * static_cast<double>(correct) / 3);
   EXPECT_THAT(run_ok({"classify", "--model", model, "--data", data}),
               HasSubstr("all                    3"));
+}
+
+TEST_F(Classify, IdsComeBackAsTheyWereWritten) {
+  const Json ids{7, "7", "dev-\"7\"", nullptr, -2};
+  std::string lines;
+  for (const Json& id : ids) {
+    Json line{{"question", "was it cold"}, {"passage", "The river rose in March."}};
+    if (!id.is_null()) line["idx"] = id;
+    lines += line.dump() + "\n";
+  }
+  static_cast<void>(
+      run_ok({"classify", "--model", write_task_model("boolq"), "--data", write("ids.jsonl", lines),
+              "--output", path("p.jsonl"), "--submission", path("s.jsonl"), "--json"}));
+  const auto written = json_lines(read(path("p.jsonl")));
+  const auto submitted = json_lines(read(path("s.jsonl")));
+  ASSERT_EQ(written.size(), ids.size());
+  ASSERT_EQ(submitted.size(), ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const Json expected = ids[i].is_null() ? Json(i) : ids[i];  // its place in the file
+    EXPECT_EQ(written[i]["id"], expected);
+    EXPECT_EQ(submitted[i]["idx"], expected);
+  }
 }
 
 TEST_F(Classify, AnswersFromTheStoreEqualThoseWithoutIt) {
@@ -209,7 +231,7 @@ TEST_F(Classify, ContradictionsAreNamed) {
       "--choice: expected it with task race");
   expect_failure(
       run({"answer", "--model", model, "--squad", write_json("squad.json", small_squad())}), 5,
-      "expected one for span questions, found one for classes");
+      "expected a model for span questions, found one for classes");
   EXPECT_EQ(listing(),
             (std::set<std::string>{"bad", "boolqbert", "empty", "squad.json", "val.jsonl"}));
 }
@@ -255,7 +277,7 @@ TEST_F(OwnLabels, AreClassifiedWithoutNamingADataSet) {
   EXPECT_EQ(lines[0]["id"], "a");
   EXPECT_EQ(lines[0]["gold"], "Not said") << "in the model's spelling";
   EXPECT_EQ(lines[1]["gold"], "Yes");
-  EXPECT_EQ(lines[2]["id"], "9");
+  EXPECT_EQ(lines[2]["id"], 9);
   EXPECT_FALSE(lines[2].contains("gold"));
   const Json line = Json::parse(run_ok({"classify", "--model", model_, "--first", "was it cold",
                                         "--second", "The river rose in March.", "--json"}));

@@ -462,7 +462,7 @@ TEST_F(Convert, LowerCasingCanBeSaid) {
 
 // ---- Refusals
 
-TEST_F(Convert, NamesEveryTensorThatIsMissingOrMeansNothing) {
+TEST_F(Convert, NamesTensorsThatAreMissingOrMeanNothing) {
   copy_files(golden_convert("tensorflow/google-bert"), path("other"));
   std::string text = read_bytes(path("other/bert_config.json"));
   text.replace(text.find("\"num_hidden_layers\": 2"), 22, "\"num_hidden_layers\": 1");
@@ -476,6 +476,7 @@ TEST_F(Convert, NamesEveryTensorThatIsMissingOrMeansNothing) {
   expect_refused(path("other"), ErrorCode::kIncompatible,
                  "16 missing: \"bert.encoder.layer.2.attention.output.LayerNorm.bias\"",
                  {.force = true});
+  expect_refused(path("other"), ErrorCode::kIncompatible, " and 8 more", {.force = true});
   text.replace(text.find("\"intermediate_size\": 12"), 23, "\"intermediate_size\": 16");
   write_bytes(path("other/bert_config.json"), text);
   expect_refused(path("other"), ErrorCode::kIncompatible,

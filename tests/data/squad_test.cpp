@@ -188,6 +188,22 @@ TEST_F(SquadFile, AnAnswerNeedsNoPlaceButForTraining) {
   }
 }
 
+TEST_F(SquadFile, ScoresNeedIdsAndAnswersAlone) {
+  const char* const kQuestion = R"({"id": "q", "answers": [{"text": "a"}]})";
+  const std::string question = kQuestion;
+  for (const std::string& text :
+       {R"({"data": [{"paragraphs": [{"qas": [)" + question + "]}]}]}",
+        R"({"data": [)" + question + "]}", question + "\n", question + "\n" + R"({"id": "r"})"}) {
+    SCOPED_TRACE(text);
+    const SquadDataset dataset = load(text, SquadUse::kScores);
+    const SquadQuestion& read = dataset.articles.at(0).paragraphs.at(0).questions.at(0);
+    EXPECT_EQ(read.id, "q");
+    EXPECT_EQ(read.answers.at(0).text, "a");
+    test::expect_error(ErrorCode::kCorrupt,
+                       "dev.json: ", [&] { (void)load(text, SquadUse::kQuestions); });
+  }
+}
+
 TEST_F(SquadFile, PassagesNeedNoQuestions) {
   const SquadDataset dataset =
       load(R"({"data": [{"paragraphs": [{"context": "c"}, {"context": "d", "qas": 5}]},

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_id.h"
 #include "fuzz/fuzz_target.h"
 #include "fuzz/input_files.h"
 #include "serve/api_error.h"
@@ -40,7 +41,7 @@ void read_request(Input input) {
   parse_or_refuse([&] { (void)serve::parse_passage(text, std::nullopt); });
   parse_or_refuse([&] { (void)serve::parse_passage(text, "id"); });
   parse_or_refuse([&] { (void)serve::parse_passage_query(text); });
-  (void)serve::id_of_line(text);
+  (void)find_json_id(text);
 }
 
 }  // namespace

@@ -138,12 +138,5 @@ TEST(PassageJson, HasAnIdFromThePathOrFromTheLine) {
   EXPECT_EQ(fault([] { return parse_passage(R"({"id":"p","text":"t"})", "p"); }), "id");
 }
 
-TEST(LineId, IsToldWhereItCanBe) {
-  EXPECT_EQ(id_of_line(R"({"id":"a","question":3})"), "\"a\"");
-  EXPECT_EQ(id_of_line(R"({"id":4})"), "4");
-  EXPECT_EQ(id_of_line(R"({"id":[4]})"), "");
-  EXPECT_EQ(id_of_line("broken"), "");
-}
-
 }  // namespace
 }  // namespace deformer::serve

@@ -5,10 +5,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -25,18 +27,15 @@ namespace {
 const Passage kRiver{"river", "The river rose in March and fell in May."};
 const Passage kTown{"town", "The people of the town moved their animals to the old mill."};
 
-// Holds the queue's thread in the look-up of its passages until it is let go.
-class GateStore : public PassageStore {
+// A caller's own store: what `before` does comes before each look-up.
+class OwnStore : public PassageStore {
  public:
-  explicit GateStore(const Fingerprint& fingerprint)
-      : store_(open_passage_store("memory:", fingerprint)) {}
+  OwnStore(const Fingerprint& fingerprint, std::function<void()> before)
+      : store_(open_passage_store("memory:", fingerprint)), before_(std::move(before)) {}
 
   std::vector<std::shared_ptr<const EncodedPassage>> get(
       std::span<const std::string> ids) const override {
-    if (!entered_.exchange(true)) {
-      reached_.set_value();
-      open_.get_future().wait();
-    }
+    before_();
     return store_->get(ids);
   }
   void put(std::span<const EncodedPassage> passages) override { store_->put(passages); }
@@ -44,14 +43,30 @@ class GateStore : public PassageStore {
   std::size_t size() const override { return store_->size(); }
   const Fingerprint& fingerprint() const noexcept override { return store_->fingerprint(); }
 
+ private:
+  std::shared_ptr<PassageStore> store_;
+  std::function<void()> before_;
+};
+
+// Holds the queue's thread in the look-up of its passages until it is let go.
+class GateStore : public OwnStore {
+ public:
+  explicit GateStore(const Fingerprint& fingerprint)
+      : OwnStore(fingerprint, [this] { stop_once(); }) {}
+
   void wait_until_reached() { reached_.get_future().wait(); }
   void open() { open_.set_value(); }
 
  private:
-  std::shared_ptr<PassageStore> store_;
-  mutable std::atomic<bool> entered_{false};
-  mutable std::promise<void> reached_;
-  mutable std::promise<void> open_;
+  void stop_once() {
+    if (entered_.exchange(true)) return;
+    reached_.set_value();
+    open_.get_future().wait();
+  }
+
+  std::atomic<bool> entered_{false};
+  std::promise<void> reached_;
+  std::promise<void> open_;
 };
 
 // Waits for the outcome, and sees that it comes once.
@@ -135,6 +150,26 @@ TEST_F(AnswerQueueTest, WhatWaitsIsOneBatch) {
   for (Waiter<QaResult>& waiter : waiters) EXPECT_TRUE(waiter.outcome().ok());
   queue.close();
   EXPECT_EQ(queue.stats().batches, 2U);
+}
+
+// Whatever a caller's store throws concerns the requests that need it, not the process.
+TEST_F(AnswerQueueTest, AStoreThatThrowsWhatItLikesFailsItsRequestsAlone) {
+  std::function<void()> fault;
+  const auto store = std::make_shared<OwnStore>(model_->fingerprint(), [&] {
+    if (fault) fault();
+  });
+  AnswerQueue queue(model_, store);
+  const auto ask = [&](std::function<void()> thrown) {
+    fault = std::move(thrown);
+    Waiter<QaResult> waiter;
+    queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiter.done());
+    const Error* const error = waiter.outcome().error();
+    return error == nullptr ? std::string() : std::string(error->what());
+  };
+  EXPECT_EQ(ask([] { throw std::runtime_error("no connection\nat all"); }),
+            "internal error: no connection");
+  EXPECT_EQ(ask([] { throw 42; }), "internal error: an exception of a type of its own");
+  EXPECT_EQ(ask(nullptr), "");
 }
 
 TEST_F(AnswerQueueTest, CancelledAndLateRequestsAreNotRead) {

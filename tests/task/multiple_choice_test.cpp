@@ -151,7 +151,7 @@ TEST(MultipleChoice, RefusesAModelOfAnotherTask) {
   const test::TempDir dir;
   test::write_tiny_model(dir.path(), {.task = "boolq"});
   test::expect_error(ErrorCode::kIncompatible,
-                     "model: expected one for choice, found one for classes",
+                     "model.safetensors: expected a model for choice, found one for classes",
                      [&] { (void)MultipleChoice(Model::load(dir.path())); });
 }
 

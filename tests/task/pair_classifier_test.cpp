@@ -183,11 +183,11 @@ class TaskModels : public testing::Test {
 
 TEST_F(TaskModels, SayWhatATaskMisses) {
   test::expect_error(ErrorCode::kIncompatible,
-                     "model: expected one for classes, found one for span",
+                     "model.safetensors: expected a model for classes, found one for span",
                      [&] { (void)PairClassifier(model({})); });
   test::expect_error(
       ErrorCode::kIncompatible,
-      "model: expected a head (bert.pooler.dense, classifier) with 3 outputs for "
+      "model.safetensors: expected a head (bert.pooler.dense, classifier) with 3 outputs for "
       "classes, found weights without one",
       [&] { (void)PairClassifier(model({.ordinary = true}, {.task = parse_task("mnli")})); });
   test::expect_error(
@@ -196,9 +196,10 @@ TEST_F(TaskModels, SayWhatATaskMisses) {
         (void)PairClassifier(model({.architecture = "xlnet", .ordinary = true, .task = "race"},
                                    {.task = parse_task("boolq")}));
       });
-  test::expect_error(ErrorCode::kIncompatible,
-                     "model: expected one for span questions, found one for classes",
-                     [&] { (void)SpanQa(model({.task = "boolq"})); });
+  test::expect_error(
+      ErrorCode::kIncompatible,
+      "model.safetensors: expected a model for span questions, found one for classes",
+      [&] { (void)SpanQa(model({.task = "boolq"})); });
   test::expect_error(
       ErrorCode::kIncompatible,
       "id2label: expected the classes of qqp (not_duplicate, duplicate) in any order, "

@@ -20,6 +20,7 @@ namespace {
 
 std::vector<float> values_of(const EncodedPassage& passage) {
   std::vector<float> values(passage.hidden.rows * passage.hidden.hidden_size);
+  if (values.empty()) return values;
   std::memcpy(values.data(), passage.hidden.values.data(), passage.hidden.values.size());
   return values;
 }

@@ -377,7 +377,7 @@ TEST(SpanQa, RefusesWeightsWithoutASpanHead) {
   const test::TempDir dir;
   test::write_tiny_model(dir.path(), {.span_head = false});
   const auto model = Model::load(dir.path());
-  test::expect_error(ErrorCode::kIncompatible, "expected a span head",
+  test::expect_error(ErrorCode::kIncompatible, "model.safetensors: expected a span head",
                      [&] { const SpanQa qa(model); });
 }
 

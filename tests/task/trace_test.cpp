@@ -75,7 +75,8 @@ TEST_F(TraceTest, SaysWhenTheQuestionWasCut) {
 
 TEST_F(TraceTest, RefusesAModelWithoutASpanHead) {
   const auto model = load({.span_head = false});
-  expect_error(ErrorCode::kIncompatible, "span head", [&] { (void)trace_texts(*model, "a", "b"); });
+  expect_error(ErrorCode::kIncompatible, "model.safetensors: expected a model with a span head",
+               [&] { (void)trace_texts(*model, "a", "b"); });
 }
 
 TEST_F(TraceTest, RefusesTextsAndIdsThatHoldNothing) {

@@ -30,6 +30,12 @@ TEST(IdTokenizer, RefusesWhatIsNoIdOfItsRange) {
   }
 }
 
+TEST(IdTokenizer, RefusesATextThatSpansCannotReach) {
+  const std::string_view text(" ", std::size_t{1} << 32);  // of which nothing is read
+  expect_error(ErrorCode::kInvalidArgument, "text: expected less than 4 GiB, found 4294967296",
+               [&] { static_cast<void>(IdTokenizer(100).tokenize(text)); });
+}
+
 TEST(IdTokenizer, SpellsIdsAsItReadsThem) {
   const IdTokenizer tokenizer(100);
   EXPECT_EQ(tokenizer.token(42), "42");
