@@ -100,6 +100,8 @@ void add_limits(CLI::App& verb, ServeVerbOptions& options) {
   add_size(verb, "--max-body-bytes", options.max_body_bytes, "Longest body; beyond: 413");
   add_size(verb, "--max-header-bytes", options.max_header_bytes, "Longest headers; beyond: 431");
   add_size(verb, "--max-question-bytes", options.max_question_bytes, "Longest question");
+  add_size(verb, "--max-passage-bytes", options.max_passage_bytes,
+           "Longest passage; its states are held while it is read, some 2 KB a byte");
   add_size(verb, "--max-passages", options.max_passages, "Most passages of a question");
   add_size(verb, "--max-lines", options.max_lines, "Most lines of an NDJSON body; beyond: 413");
   add_size(verb, "--max-connections", options.max_connections,
@@ -204,6 +206,7 @@ serve::ServerOptions server_options(const ServeVerbOptions& options) {
 serve::ApiOptions api_options(const ServeVerbOptions& options) {
   serve::ApiOptions api;
   api.limits.question_bytes = options.max_question_bytes;
+  api.limits.passage_bytes = options.max_passage_bytes;
   api.limits.passages = options.max_passages;
   api.body_bytes = options.max_body_bytes;
   api.stream_lines = options.max_lines;

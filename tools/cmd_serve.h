@@ -33,6 +33,7 @@ struct ServeVerbOptions {
   std::size_t max_body_bytes = std::size_t{8} << 20;
   std::size_t max_header_bytes = 16'384;
   std::size_t max_question_bytes = 8192;
+  std::size_t max_passage_bytes = std::size_t{512} << 10;
   std::size_t max_passages = 100;
   std::size_t max_lines = 10'000;
   std::size_t max_connections = 10'000;

@@ -84,8 +84,9 @@ struct Parameter {
 };
 
 /// A stack of transformer layers over packed segments. Architecture-specific; made by Model::load.
-/// Immutable, safe for concurrent calls. No padding exists outside the attention kernel, so a
-/// result never depends on the batch.
+/// Immutable, safe for concurrent calls. Between LibTorch's calls and the caller's: what LibTorch
+/// throws, as for states of another width, leaves as it is. No padding exists outside the attention
+/// kernel, so a result never depends on the batch.
 class DEFORMER_EXPORT Encoder {
  public:
   virtual ~Encoder() = default;

@@ -26,8 +26,9 @@ enum class ErrorCode {
 /// Lower-case name of a code, e.g. "not found". Never null.
 DEFORMER_EXPORT const char* to_string(ErrorCode code) noexcept;
 
-/// Thrown by every public entry point. `what()` is one line: where (file, tensor, key, line), what
-/// was expected, what was found. Exceptions of other libraries are translated, their text kept.
+/// Thrown by every public entry point (encoder.h says where its own differ). `what()` is one line:
+/// where (file, tensor, key, line), what was expected, what was found. Exceptions of other
+/// libraries are translated, their text kept.
 class DEFORMER_EXPORT Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}

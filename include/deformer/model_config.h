@@ -108,7 +108,7 @@ struct ModelConfig {
 /// "camembert", "distilbert", "albert", "deberta-v2", "electra".
 [[nodiscard]] DEFORMER_EXPORT std::vector<std::string> known_architectures();
 
-/// split.passage_place; where that is absent, as the architecture's readers are made: XLNet first,
+/// split.passage_place; where that is absent, as the architecture's models are made: XLNet first,
 /// the others second.
 [[nodiscard]] DEFORMER_EXPORT PassagePlace passage_place(const ModelConfig& config);
 

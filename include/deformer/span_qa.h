@@ -36,7 +36,7 @@ enum class Scoring : std::uint8_t {
   kWindowProbability,
 };
 
-/// Windows that depend on the question, as ordinary (joint) readers are run: the question is read
+/// Windows that depend on the question, as ordinary (joint) models are run: the question is read
 /// whole, and the passage in windows of what it leaves.
 struct SequenceLengths {
   int sequence_tokens = 384;    ///< of question and window together, special tokens included

@@ -1,4 +1,4 @@
-// Training readers of every kind of answer, with the two distillation losses of the paper.
+// Training models for every kind of answer, with the two distillation losses of the paper.
 #pragma once
 
 #include <atomic>
@@ -72,7 +72,7 @@ struct TrainingOptions {
   /// Split layers that the weights are trained for; the last one is written to config.json. Empty:
   /// the base model's own.
   std::vector<int> split_layers = {};
-  /// Empty: the base model's own; for an ordinary checkpoint the one of decomposed readers (BERT:
+  /// Empty: the base model's own; for an ordinary checkpoint the one of decomposed models (BERT:
   /// restart, XLNet: packed).
   std::optional<Layout> layout = {};
   /// The embeddings, what all layers share and the layers below this one are not trained: a step
@@ -182,7 +182,7 @@ struct TrainingScore {
   std::optional<double> f1 = {};        ///< span: of tokens; QQP: of the label "duplicate"
   std::optional<double> accuracy = {};  ///< classes and choices
 
-  /// The number that decides which reader is best: accuracy where there is one, else F1.
+  /// The number that decides which model is best: accuracy where there is one, else F1.
   [[nodiscard]] double main() const { return accuracy ? *accuracy : f1.value_or(0); }
 };
 
@@ -207,14 +207,14 @@ struct TrainingResult {
   std::optional<TrainingScore> best;  ///< of all runs
 };
 
-/// Trains a reader. Not safe for concurrent calls; one process trains one model, or several
+/// Trains a model. Not safe for concurrent calls; one process trains one model, or several
 /// processes one model together (docs/training.md).
 ///
 /// What it writes into the output directory:
-///   config.json, model.safetensors, tokenizer   the reader: the best of the evaluations where
+///   config.json, model.safetensors, tokenizer   the model: the best of the evaluations where
 ///                                               questions are held out (averaged over the split
 ///                                               layers), else the last
-///   last/                                       the reader as it was at the last evaluation or end
+///   last/                                       the model as it was at the last evaluation or end
 ///   training/state.safetensors                  weights, optimiser, position: what resume reads
 ///   training/log.jsonl                          losses, rate, speed, scores (docs/training.md)
 /// All but the log are replaced as wholes.
@@ -222,7 +222,7 @@ class DEFORMER_EXPORT Trainer {
  public:
   /// `base_dir`: a model directory; its head may be absent, or of another kind or other labels, and
   /// then starts at random.
-  /// `teacher_dir`: a reader of the same sizes and vocabulary, run at split layer 0; needed when kd
+  /// `teacher_dir`: a model of the same sizes and vocabulary, run at split layer 0; needed when kd
   /// or lrs has a weight, else it must be empty. Throws kInvalidArgument for options that
   /// contradict each other, kIncompatible for a teacher of another shape, kNotFound, kCorrupt,
   /// kUnsupported.

@@ -70,7 +70,7 @@ struct Task {
   int max_question_tokens = 25;  ///< special tokens not counted
   int window_tokens = 292;       ///< special tokens not counted
   /// The passage is the first segment of the joint sequence. False: where the architecture's
-  /// readers have it.
+  /// models have it.
   bool passage_first = false;
 };
 

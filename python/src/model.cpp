@@ -84,36 +84,40 @@ void bind_config(nb::module_& module) {
                    [](const ModelConfig& config) { return config.split.max_answer_tokens; });
 }
 
+void bind_load(nb::class_<Model>& model) {
+  model.def_static(
+      "load",
+      [](const std::filesystem::path& model_dir, const std::string& device,
+         const std::string& precision, int threads, const std::string& weights,
+         std::optional<int> split_layer, const std::optional<std::string>& layout,
+         const std::optional<std::string>& task, const std::string& tokenizer_file) {
+        const LoadOptions options = to_options(
+            {device, precision, weights, layout, task, tokenizer_file}, threads, split_layer);
+        return without_gil([&] { return held(Model::load(model_dir, options)); });
+      },
+      nb::arg("model_dir"), nb::kw_only(), nb::arg("device") = "cpu", nb::arg("precision") = "fp32",
+      nb::arg("threads") = 0, nb::arg("weights") = "auto", nb::arg("split_layer") = nb::none(),
+      nb::arg("layout") = nb::none(), nb::arg("task") = nb::none(), nb::arg("tokenizer_file") = "",
+      "Loads config.json, the tokenizer and the weights of a directory in Hugging Face's "
+      "form.\n\n"
+      "device: \"cpu\" or \"cuda\". precision: \"fp32\", \"fp16\", \"bf16\", \"int8\" or "
+      "\"auto\", the\n"
+      "fastest. threads: of LibTorch, process-wide; 0 leaves them as they are. weights: "
+      "\"auto\",\n"
+      "\"fp32\" or \"fp16\", how linear layers are kept. split_layer, layout and task "
+      "override\n"
+      "config.json; split_layer=0 with layout=\"continue\" is the ordinary joint model.\n"
+      "Raises NotFoundError, CorruptError, UnsupportedError, IncompatibleError.");
+}
+
 }  // namespace
 
 void bind_model(nb::module_& module) {
   bind_config(module);
-  nb::class_<Model>(module, "Model",
-                    "A model directory in memory. Immutable; safe to use from several threads.")
-      .def_static(
-          "load",
-          [](const std::filesystem::path& model_dir, const std::string& device,
-             const std::string& precision, int threads, const std::string& weights,
-             std::optional<int> split_layer, const std::optional<std::string>& layout,
-             const std::optional<std::string>& task, const std::string& tokenizer_file) {
-            const LoadOptions options = to_options(
-                {device, precision, weights, layout, task, tokenizer_file}, threads, split_layer);
-            return without_gil([&] { return held(Model::load(model_dir, options)); });
-          },
-          nb::arg("model_dir"), nb::kw_only(), nb::arg("device") = "cpu",
-          nb::arg("precision") = "fp32", nb::arg("threads") = 0, nb::arg("weights") = "auto",
-          nb::arg("split_layer") = nb::none(), nb::arg("layout") = nb::none(),
-          nb::arg("task") = nb::none(), nb::arg("tokenizer_file") = "",
-          "Loads config.json, the tokenizer and the weights of a directory in Hugging Face's "
-          "form.\n\n"
-          "device: \"cpu\" or \"cuda\". precision: \"fp32\", \"fp16\", \"bf16\", \"int8\" or "
-          "\"auto\", the\n"
-          "fastest. threads: of LibTorch, process-wide; 0 leaves them as they are. weights: "
-          "\"auto\",\n"
-          "\"fp32\" or \"fp16\", how linear layers are kept. split_layer, layout and task "
-          "override\n"
-          "config.json; split_layer=0 with layout=\"continue\" is the ordinary joint model.\n"
-          "Raises NotFoundError, CorruptError, UnsupportedError, IncompatibleError.")
+  nb::class_<Model> model(
+      module, "Model", "A model directory in memory. Immutable; safe to use from several threads.");
+  bind_load(model);
+  model
       .def(
           "with_split_layer",
           [](const Model& model, int split_layer) {
@@ -132,6 +136,7 @@ void bind_model(nb::module_& module) {
           nb::arg("window_tokens") = nb::none(), nb::arg("window_step") = nb::none(),
           "The same weights, shared, for texts of other lengths, in tokens. Other windows are\n"
           "another fingerprint: stores are not shared.")
+      .def_prop_ro("name", &Model::name, "The file of its weights, as messages have it")
       .def_prop_ro("config", &Model::config, nb::rv_policy::reference_internal)
       .def_prop_ro(
           "fingerprint",

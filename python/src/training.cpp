@@ -70,12 +70,9 @@ void bind_choices(nb::class_<TrainingOptions>& options) {
                           {"int8", SaveFormat::kInt8}});
 }
 
-void bind_options(nb::module_& module) {
-  nb::class_<TrainingOptions> options(module, "TrainingOptions",
-                                      "docs/training.md says what each does. Absent values are the "
-                                      "base model's own.");
-  bind_choices(options);
-  options.def(nb::init<>())
+// What is made, and of what.
+void bind_goal(nb::class_<TrainingOptions>& options) {
+  options
       .def_prop_rw(
           "task",
           [](const TrainingOptions& options) {
@@ -110,7 +107,16 @@ void bind_options(nb::module_& module) {
             options.loss_weights = parse_loss_weights(text);
           },
           "\"task=0.7,kd=1.1,lrs=0.5\" or \"paper\"")
-      .def_rw("temperature", &TrainingOptions::temperature)
+      .def_rw("temperature", &TrainingOptions::temperature);
+}
+
+void bind_options(nb::module_& module) {
+  nb::class_<TrainingOptions> options(module, "TrainingOptions",
+                                      "docs/training.md says what each does. Absent values are the "
+                                      "base model's own.");
+  bind_choices(options);
+  bind_goal(options);
+  options.def(nb::init<>())
       .def_rw("epochs", &TrainingOptions::epochs)
       .def_rw("max_steps", &TrainingOptions::max_steps, nb::arg("value").none())
       .def_rw("learning_rate", &TrainingOptions::learning_rate)

@@ -53,7 +53,7 @@ struct WeightPlaces {
   std::span<const std::string_view> shared;  ///< after the root: what all layers share
   /// Beginnings of names that a file saved from the bare encoder has, without the root.
   std::span<const std::string_view> bare;
-  /// Beginnings of names that ordinary checkpoints carry and no reader needs.
+  /// Beginnings of names that ordinary checkpoints carry and no model needs.
   std::span<const std::string_view> unused;
 };
 
@@ -96,7 +96,7 @@ struct Architecture {
   std::string_view class_prefix;       ///< of Hugging Face's classes: "Bert"
   std::string_view span_class_suffix;  ///< of the class that reads spans
   SizeKeys size_keys;
-  /// The first one is that of decomposed readers.
+  /// The first one is that of decomposed models.
   std::span<const Layout> layouts;
   PassagePlace span_passage_place;  ///< of the passage, where spans are read
   /// Reads what is the architecture's own, once the common sizes are there, and refuses switches

@@ -22,7 +22,7 @@ struct Architecture;
 [[nodiscard]] std::string canonical_name(std::string_view stored_name,
                                          const Architecture& architecture);
 
-/// True for what ordinary checkpoints carry beside the encoder and no reader needs: position-id
+/// True for what ordinary checkpoints carry beside the encoder and no model needs: position-id
 /// buffers, pretraining and classification heads, the pooler, XLNet's mask embedding. Such a tensor
 /// may still be taken.
 [[nodiscard]] bool is_commonly_unused(std::string_view canonical_name,

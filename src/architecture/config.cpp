@@ -10,6 +10,7 @@
 #include "architecture/config_check.h"
 #include "architecture/config_names.h"
 #include "architecture/task_config.h"
+#include "base/guard.h"
 #include "base/json.h"
 #include "deformer/error.h"
 
@@ -187,7 +188,7 @@ ReadConfig read_model_config(const std::filesystem::path& model_dir,
 
 ModelConfig load_model_config(const std::filesystem::path& model_dir,
                               const std::optional<Task>& task) {
-  return read_model_config(model_dir, task).config;
+  return guard_entry(model_dir.native(), [&] { return read_model_config(model_dir, task).config; });
 }
 
 SplitConfig default_split(const ModelConfig& config, const Task& task, Layout layout) {

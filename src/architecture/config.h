@@ -29,7 +29,7 @@ void refuse_other(const JsonPlace& root, const char* key, const char* expected);
 /// Hugging Face's class that loads a model of this task, e.g. "BertForQuestionAnswering".
 [[nodiscard]] std::string class_name(const Architecture& architecture, TaskKind task);
 
-/// The first choice for decomposed readers: BERT restart, XLNet packed.
+/// The first choice for decomposed models: BERT restart, XLNet packed.
 [[nodiscard]] Layout default_layout(const ModelConfig& config);
 
 /// What a file says, and what filled in the rest.

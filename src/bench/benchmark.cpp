@@ -101,7 +101,7 @@ class Benchmark {
     report_.first_answer_seconds = watch.seconds();
   }
 
-  // As many questions as one pass of the reader takes.
+  // As many questions as one pass of the model takes.
   void plan_rounds() {
     const BenchWork& work = report_.work;
     const double joint = work.question_rows * work.windows + work.passage_rows;

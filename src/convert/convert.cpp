@@ -1,12 +1,12 @@
 #include "deformer/convert.h"
 
 #include <algorithm>
-#include <new>
 #include <set>
 #include <utility>
 
 #include "architecture/config.h"
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/stand_in.h"
 #include "convert/checkpoint_source.h"
 #include "convert/model_directory.h"
@@ -170,13 +170,7 @@ const char* to_string(SkipReason reason) noexcept {
 
 ConvertReport convert_model(const fs::path& from, const fs::path& to,
                             const ConvertOptions& options) {
-  try {
-    return convert(from, to, options);
-  } catch (const std::bad_alloc&) {
-    throw Error(ErrorCode::kResourceExhausted, "out of memory");
-  } catch (const fs::filesystem_error& error) {
-    throw Error(ErrorCode::kIo, error.what());
-  }
+  return guard_entry(from.native(), [&] { return convert(from, to, options); });
 }
 
 }  // namespace deformer

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "base/guard.h"
 #include "data/readers.h"
 #include "deformer/error.h"
 
@@ -15,6 +16,11 @@ Dataset load_squad_examples(const std::filesystem::path& path) {
   return to_dataset(load_squad(path, SquadUse::kTraining));
 }
 
+template <Dataset (*kRead)(const std::filesystem::path& path)>
+Dataset load(const std::filesystem::path& path) {
+  return guard_entry(path.native(), [&] { return kRead(path); });
+}
+
 std::array<KnownDataset, 7> make_known() {
   Task squad = parse_task("squad");
   squad.name = "squad";
@@ -23,37 +29,37 @@ std::array<KnownDataset, 7> make_known() {
        .positive_label = {},
        .submission = SubmissionForm::kNone,
        .is_table = false,
-       .load = load_squad_examples},
+       .load = load<load_squad_examples>},
       {.task = parse_task("classes"),
        .positive_label = {},
        .submission = SubmissionForm::kNone,
        .is_table = false,
-       .load = load_class_lines},
+       .load = load<load_class_lines>},
       {.task = parse_task("choice"),
        .positive_label = {},
        .submission = SubmissionForm::kNone,
        .is_table = false,
-       .load = load_choice_lines},
+       .load = load<load_choice_lines>},
       {.task = parse_task("boolq"),
        .positive_label = {},
        .submission = SubmissionForm::kSuperGlue,
        .is_table = false,
-       .load = load_boolq},
+       .load = load<load_boolq>},
       {.task = parse_task("mnli"),
        .positive_label = {},
        .submission = SubmissionForm::kGlueNames,
        .is_table = true,
-       .load = load_mnli},
+       .load = load<load_mnli>},
       {.task = parse_task("qqp"),
        .positive_label = 1,
        .submission = SubmissionForm::kGlueNumbers,
        .is_table = true,
-       .load = load_qqp},
+       .load = load<load_qqp>},
       {.task = parse_task("race"),
        .positive_label = {},
        .submission = SubmissionForm::kNone,
        .is_table = false,
-       .load = load_race},
+       .load = load<load_race>},
   }};
 }
 

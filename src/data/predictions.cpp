@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/json.h"
 #include "base/quote.h"
 #include "base/stand_in.h"
@@ -127,19 +128,23 @@ std::string format_members(const std::vector<std::pair<std::string, Value>>& mem
 }  // namespace
 
 Predictions load_predictions(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
-  refuse_stand_in(text, path.string());
-  PredictionReader reader(text, path);
-  reader.parse();
-  return std::move(reader.predictions);
+  return guard_entry(path.native(), [&] {
+    const std::string text = read_file(path);
+    refuse_stand_in(text, path.string());
+    PredictionReader reader(text, path);
+    reader.parse();
+    return std::move(reader.predictions);
+  });
 }
 
 NoAnswerScores load_no_answer_scores(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
-  refuse_stand_in(text, path.string());
-  NoAnswerScoreReader reader(text, path);
-  reader.parse();
-  return std::move(reader.scores);
+  return guard_entry(path.native(), [&] {
+    const std::string text = read_file(path);
+    refuse_stand_in(text, path.string());
+    NoAnswerScoreReader reader(text, path);
+    reader.parse();
+    return std::move(reader.scores);
+  });
 }
 
 std::string format_predictions(const PredictionList& predictions) {

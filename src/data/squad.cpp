@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/json.h"
 #include "base/stand_in.h"
 #include "deformer/error.h"
@@ -205,6 +206,25 @@ void read_lines(std::string_view text, const std::string& file, SquadReader& rea
   }
 }
 
+SquadDataset read_squad(const std::filesystem::path& path, SquadUse use) {
+  const std::string file = path.string();
+  const std::string text = read_file(path);
+  refuse_stand_in(text, file);
+  SquadReader reader(use);
+  if (is_json_lines(text, file, use)) {
+    read_lines(text, file, reader);
+    return reader.finish();
+  }
+  const nlohmann::json document = parse_json(text, file);
+  const JsonPlace root(document, file);
+  if (root.value().is_object() && SquadReader::is_flat(root, use)) {
+    reader.add_flat(root);
+  } else {
+    reader.read(root);
+  }
+  return reader.finish();
+}
+
 }  // namespace
 
 std::size_t SquadDataset::num_paragraphs() const noexcept {
@@ -238,22 +258,7 @@ bool SquadDataset::has_unanswerable() const noexcept {
 }
 
 SquadDataset load_squad(const std::filesystem::path& path, SquadUse use) {
-  const std::string file = path.string();
-  const std::string text = read_file(path);
-  refuse_stand_in(text, file);
-  SquadReader reader(use);
-  if (is_json_lines(text, file, use)) {
-    read_lines(text, file, reader);
-    return reader.finish();
-  }
-  const nlohmann::json document = parse_json(text, file);
-  const JsonPlace root(document, file);
-  if (root.value().is_object() && SquadReader::is_flat(root, use)) {
-    reader.add_flat(root);
-  } else {
-    reader.read(root);
-  }
-  return reader.finish();
+  return guard_entry(path.native(), [&] { return read_squad(path, use); });
 }
 
 }  // namespace deformer

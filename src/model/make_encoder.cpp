@@ -49,7 +49,7 @@ std::unique_ptr<const PooledHead> load_pooled_head(const ModelConfig& config,
   const PooledHeadForm& names = pooled_head_form(architecture_of(config), config.task);
   const Shape shape = weights.shape(names.output + ".weight");
   if (shape.empty()) return nullptr;
-  // A reader may carry one half of another task's head; it is not asked for.
+  // A checkpoint may carry one half of another task's head; it is not asked for.
   if (config.task == TaskKind::kSpan && weights.shape(names.pooler + ".weight").empty())
     return nullptr;
   return std::make_unique<const PooledHead>(config.hidden_size, shape.front(), names, weights);

@@ -324,19 +324,24 @@ std::optional<std::string> Model::find_non_finite_weight() const {
 }
 
 const Fingerprint& Model::fingerprint() const {
-  std::call_once(state_->fingerprint_once, [this] {
-    DEFORMER_CHECK(state_->origin != nullptr);
-    state_->fingerprint = compute_fingerprint(state_->config, *state_->tokenizer, *state_->origin);
+  return nn::guarded([&]() -> const Fingerprint& {
+    std::call_once(state_->fingerprint_once, [this] {
+      DEFORMER_CHECK(state_->origin != nullptr);
+      state_->fingerprint =
+          compute_fingerprint(state_->config, *state_->tokenizer, *state_->origin);
+    });
+    return state_->fingerprint;
   });
-  return state_->fingerprint;
 }
 
 std::uint64_t Model::projection_hash() const {
-  std::call_once(state_->projection_hash_once, [this] {
-    DEFORMER_CHECK(state_->origin != nullptr);
-    state_->projection_hash = compute_projection_hash(state_->config, *state_->origin);
+  return nn::guarded([&] {
+    std::call_once(state_->projection_hash_once, [this] {
+      DEFORMER_CHECK(state_->origin != nullptr);
+      state_->projection_hash = compute_projection_hash(state_->config, *state_->origin);
+    });
+    return state_->projection_hash;
   });
-  return state_->projection_hash;
 }
 
 }  // namespace deformer

@@ -10,10 +10,10 @@
 namespace deformer::nn {
 namespace {
 
-DEFORMER_INLINE void quantize_all(const float* input, std::size_t rows, std::size_t columns,
-                                  std::size_t stride, std::uint8_t* output, float* scales) {
-  for (std::size_t i = 0; i < rows; ++i) {
-    const float* row = input + i * stride;
+DEFORMER_INLINE void quantize_all(const StridedRows& input, std::uint8_t* output, float* scales) {
+  const std::size_t columns = input.columns;
+  for (std::size_t i = 0; i < input.rows; ++i) {
+    const float* row = input.values + i * input.stride;
     std::uint8_t* out = output + i * columns;
     const float largest = largest_magnitude(row, columns);
     scales[i] = largest / 127.0F;
@@ -80,10 +80,11 @@ struct Relu {
 };
 
 template <typename Function>
-DEFORMER_INLINE void finish_with(float* output, const float* values, std::size_t rows,
-                                 std::size_t columns, const RowFinish& finish, Function function) {
-  for (std::size_t i = 0; i < rows; ++i) {
-    const float* row = values + i * columns;
+DEFORMER_INLINE void finish_with(float* output, const StridedRows& values, const RowFinish& finish,
+                                 Function function) {
+  const std::size_t columns = values.columns;
+  for (std::size_t i = 0; i < values.rows; ++i) {
+    const float* row = values.values + i * columns;
     float* out = output + i * columns;
     const float scale = finish.scales == nullptr ? 1.0F : finish.scales[i];
     const float* bias = finish.bias;
@@ -100,22 +101,22 @@ DEFORMER_INLINE void finish_with(float* output, const float* values, std::size_t
 
 DEFORMER_INLINE void finish_all(float* output, const float* values, std::size_t rows,
                                 std::size_t columns, const RowFinish& finish) {
-  if (!finish.activation) return finish_with(output, values, rows, columns, finish, Identity());
+  const StridedRows dense{values, rows, columns, columns};
+  if (!finish.activation) return finish_with(output, dense, finish, Identity());
   switch (*finish.activation) {
     case Activation::kGeluErf:
-      return finish_with(output, values, rows, columns, finish, GeluErf());
+      return finish_with(output, dense, finish, GeluErf());
     case Activation::kGeluTanh:
-      return finish_with(output, values, rows, columns, finish, GeluTanh());
+      return finish_with(output, dense, finish, GeluTanh());
     case Activation::kRelu:
-      return finish_with(output, values, rows, columns, finish, Relu());
+      return finish_with(output, dense, finish, Relu());
   }
 }
 
 #if DEFORMER_X86
 
-DEFORMER_AVX2 void quantize_avx2(const float* input, std::size_t rows, std::size_t columns,
-                                 std::size_t stride, std::uint8_t* output, float* scales) {
-  quantize_all(input, rows, columns, stride, output, scales);
+DEFORMER_AVX2 void quantize_avx2(const StridedRows& input, std::uint8_t* output, float* scales) {
+  quantize_all(input, output, scales);
 }
 
 DEFORMER_AVX2 void finish_avx2(float* output, const float* values, std::size_t rows,
@@ -123,9 +124,9 @@ DEFORMER_AVX2 void finish_avx2(float* output, const float* values, std::size_t r
   finish_all(output, values, rows, columns, finish);
 }
 
-DEFORMER_AVX512 void quantize_avx512(const float* input, std::size_t rows, std::size_t columns,
-                                     std::size_t stride, std::uint8_t* output, float* scales) {
-  quantize_all(input, rows, columns, stride, output, scales);
+DEFORMER_AVX512 void quantize_avx512(const StridedRows& input, std::uint8_t* output,
+                                     float* scales) {
+  quantize_all(input, output, scales);
 }
 
 DEFORMER_AVX512 void finish_avx512(float* output, const float* values, std::size_t rows,
@@ -137,13 +138,12 @@ DEFORMER_AVX512 void finish_avx512(float* output, const float* values, std::size
 
 }  // namespace
 
-void quantize_rows(const float* input, std::size_t rows, std::size_t columns, std::size_t stride,
-                   std::uint8_t* output, float* scales) {
+void quantize_rows(const StridedRows& input, std::uint8_t* output, float* scales) {
 #if DEFORMER_X86
-  if (has_avx512()) return quantize_avx512(input, rows, columns, stride, output, scales);
-  if (has_avx2()) return quantize_avx2(input, rows, columns, stride, output, scales);
+  if (has_avx512()) return quantize_avx512(input, output, scales);
+  if (has_avx2()) return quantize_avx2(input, output, scales);
 #endif
-  quantize_all(input, rows, columns, stride, output, scales);
+  quantize_all(input, output, scales);
 }
 
 void finish_rows(float* values, std::size_t rows, std::size_t columns, const RowFinish& finish) {

@@ -12,12 +12,18 @@ namespace deformer::nn {
 /// What a stored 0 stands for: values are kept as round(value / scale) + kInt8Zero in [1, 255].
 inline constexpr std::uint8_t kInt8Zero = 128;
 
-/// Quantises `rows` rows of `columns` values, each with a scale of its own (its largest absolute
-/// value / 127), so that a row's result never depends on the rows beside it. `input` has `stride`
-/// values from row to row, `output` is dense. A row of zeros gets scale 0. A row with an infinite
-/// value or NaN gets a scale that is not finite, and so does everything that is made from it.
-void quantize_rows(const float* input, std::size_t rows, std::size_t columns, std::size_t stride,
-                   std::uint8_t* output, float* scales);
+struct StridedRows {
+  const float* values;
+  std::size_t rows;
+  std::size_t columns;
+  std::size_t stride;  ///< values from row to row
+};
+
+/// Quantises rows, each with a scale of its own (its largest absolute value / 127), so that a row's
+/// result never depends on the rows beside it. `output` is dense. A row of zeros gets scale 0. A
+/// row with an infinite value or NaN gets a scale that is not finite, and so does everything that
+/// is made from it.
+void quantize_rows(const StridedRows& input, std::uint8_t* output, float* scales);
 
 /// What becomes of a product: activation(values[i][j] * scales[i] + bias[j]).
 struct RowFinish {

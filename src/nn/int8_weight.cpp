@@ -80,8 +80,8 @@ at::Tensor Int8Weight::multiply(const at::Tensor& input, const at::Tensor& bias,
   const auto stride = static_cast<std::size_t>(rows.stride(0));
   at::parallel_for(0, count, rows_per_task(in_), [&](std::int64_t begin, std::int64_t end) {
     const auto first = static_cast<std::size_t>(begin);
-    quantize_rows(rows.const_data_ptr<float>() + first * stride,
-                  static_cast<std::size_t>(end - begin), in, stride,
+    quantize_rows({rows.const_data_ptr<float>() + first * stride,
+                   static_cast<std::size_t>(end - begin), in, stride},
                   quantised.mutable_data_ptr<std::uint8_t>() + first * in,
                   row_scales.mutable_data_ptr<float>() + first);
   });

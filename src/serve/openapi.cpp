@@ -51,6 +51,7 @@ Json question_fields(const ApiOptions& options) {
   fields["question"] = typed("string", "The question.");
   fields["question"]["maxLength"] = options.limits.question_bytes;
   fields["passage"] = or_null("string", "The text to read.");
+  fields["passage"]["maxLength"] = options.limits.passage_bytes;
   fields["passage_id"] = id_schema("With passage: its id. Alone: a passage of the store.");
   fields["timeout_ms"] = whole(1, 86'400'000, "How long the client waits.");
   fields["timing"] = or_null("boolean", "Say in the response where the time went.");
@@ -62,6 +63,7 @@ Json answer_request(const ApiOptions& options) {
   Json passage;
   passage["id"] = id_schema("Key of the passage; of the store's where there is no text.");
   passage["text"] = or_null("string", "The text to read.");
+  passage["text"]["maxLength"] = options.limits.passage_bytes;
   fields["passages"] = {{"type", Json::array({"array", "null"})},
                         {"items", closed_object(std::move(passage), {})},
                         {"minItems", 1},
@@ -89,6 +91,7 @@ Json hugging_face_request(const ApiOptions& options) {
   inputs["question"] = typed("string", "The question.");
   inputs["question"]["maxLength"] = options.limits.question_bytes;
   inputs["context"] = typed("string", "The text to read.");
+  inputs["context"]["maxLength"] = options.limits.passage_bytes;
   Json parameters;
   parameters["top_k"] = whole(1, kMaxTopK, "Answers; more than 1 gives a list.");
   parameters["topk"] = whole(1, kMaxTopK, "The older name of top_k.");
@@ -203,10 +206,10 @@ Json schemas(const ApiOptions& options) {
   all["ClassResult"] = class_result();
   all["HuggingFaceRequest"] = hugging_face_request(options);
   all["HuggingFaceResult"] = hugging_face_result();
-  all["PassageText"] = closed_object({{"text", {{"type", "string"}}}}, {"text"});
+  const Json text{{"type", "string"}, {"maxLength", options.limits.passage_bytes}};
+  all["PassageText"] = closed_object({{"text", text}}, {"text"});
   all["PassageLine"] = closed_object(
-      {{"id", id_schema("Absent: the text's content id.")}, {"text", {{"type", "string"}}}},
-      {"text"});
+      {{"id", id_schema("Absent: the text's content id.")}, {"text", text}}, {"text"});
   all["StoredPassage"] = closed_object({{"id", {{"type", "string"}}},
                                         {"text", {{"type", "string"}}},
                                         {"tokens", {{"type", "integer"}}},

@@ -11,7 +11,8 @@ ApiError absent(const std::string& id) {
 }  // namespace
 
 void handle_put_passage(const Call& call) {
-  std::vector<Passage> passages{parse_passage(call.exchange->request().body, call.argument)};
+  std::vector<Passage> passages{
+      parse_passage(call.exchange->request().body, call.argument, call.api.options().limits)};
   call.service->put_passages(
       std::move(passages), call.exchange->gone(),
       then_in_connection<PutReport>(call.exchange, [call](Outcome<PutReport>&& reply) {

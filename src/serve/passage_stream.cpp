@@ -47,7 +47,7 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
   // False for a passage that has to wait for the next batch.
   bool read_line(const BodyLine& line) {
     try {
-      Passage passage = parse_passage(line.text, std::nullopt);
+      Passage passage = parse_passage(line.text, std::nullopt, call_.api.options().limits);
       // An id may come again with another text: the later one is to win.
       if (is_in_batch(passage)) return false;
       batch_bytes_ += passage.text.size();

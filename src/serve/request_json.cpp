@@ -151,6 +151,19 @@ std::string take_question(Fields& fields, const char* key, const RequestLimits& 
   return question;
 }
 
+// Null where there is none.
+const std::string* find_passage_text(Fields& fields, const char* key, const RequestLimits& limits) {
+  const std::string* const text = fields.find_string(key);
+  if (text != nullptr) require_length(*text, limits.passage_bytes, fields.place(key));
+  return text;
+}
+
+const std::string& require_passage_text(Fields& fields, const char* key,
+                                        const RequestLimits& limits) {
+  static_cast<void>(fields.require(key));
+  return *find_passage_text(fields, key, limits);
+}
+
 void add_passage(const std::optional<std::string>& id, const std::string* text,
                  std::vector<Passage>& passages) {
   if (text != nullptr && text->empty()) return;
@@ -158,15 +171,17 @@ void add_passage(const std::optional<std::string>& id, const std::string* text,
 }
 
 // "passage" and "passage_id"; false when the object has neither.
-bool take_one_passage(Fields& fields, std::vector<Passage>& passages) {
-  const std::string* const text = fields.find_string("passage");
+bool take_one_passage(Fields& fields, const RequestLimits& limits, std::vector<Passage>& passages) {
+  const std::string* const text = find_passage_text(fields, "passage", limits);
   const std::optional<std::string> id = fields.passage_id("passage_id");
   if (text == nullptr && !id) return false;
   add_passage(id, text, passages);
   return true;
 }
 
-void take_passage_list(const Json& list, std::size_t most, std::vector<Passage>& passages) {
+void take_passage_list(const Json& list, const RequestLimits& limits,
+                       std::vector<Passage>& passages) {
+  const std::size_t most = limits.passages;
   if (!list.is_array()) fail_type("passages", "an array", list);
   if (list.empty() || list.size() > most) {
     fail("passages", "expected 1 to " + std::to_string(most) + " passages, found " +
@@ -175,7 +190,7 @@ void take_passage_list(const Json& list, std::size_t most, std::vector<Passage>&
   for (std::size_t i = 0; i < list.size(); ++i) {
     Fields entry(list[i], "passages[" + std::to_string(i) + "]");
     const std::optional<std::string> id = entry.passage_id("id");
-    const std::string* const text = entry.find_string("text");
+    const std::string* const text = find_passage_text(entry, "text", limits);
     if (!id && text == nullptr) fail(entry.place("text"), "expected a text or an id, found none");
     entry.finish();
     add_passage(id, text, passages);
@@ -184,14 +199,14 @@ void take_passage_list(const Json& list, std::size_t most, std::vector<Passage>&
 
 std::vector<Passage> take_passages(Fields& fields, const RequestLimits& limits) {
   std::vector<Passage> passages;
-  const bool one = take_one_passage(fields, passages);
+  const bool one = take_one_passage(fields, limits, passages);
   const Json* const list = fields.find("passages");
   if (one == (list != nullptr)) {
     fail(one ? "passages" : "passage",
          R"(expected either "passages" or "passage" and "passage_id", found )" +
              std::string(one ? "both" : "neither"));
   }
-  if (list != nullptr) take_passage_list(*list, limits.passages, passages);
+  if (list != nullptr) take_passage_list(*list, limits, passages);
   return passages;
 }
 
@@ -275,7 +290,7 @@ ClassifyCall parse_classify_call(std::string_view json, TaskKind kind,
   call.fields = take_call_fields(fields);
   const std::string question = take_question(fields, "question", limits);
   std::vector<Passage> passages;
-  if (!take_one_passage(fields, passages)) {
+  if (!take_one_passage(fields, limits, passages)) {
     fail("passage", "expected a passage or a passage_id, found neither");
   }
   const Passage passage = passages.empty() ? Passage{} : std::move(passages.front());
@@ -308,7 +323,8 @@ HuggingFaceCall parse_hugging_face_call(std::string_view json, const AnswerOptio
   HuggingFaceCall call;
   Fields inputs(fields.require("inputs"), "inputs");
   call.request.question = take_question(inputs, "question", limits);
-  add_passage(std::nullopt, &inputs.require_string("context"), call.request.passages);
+  add_passage(std::nullopt, &require_passage_text(inputs, "context", limits),
+              call.request.passages);
   inputs.finish();
   call.request.options = take_parameters(fields, defaults);
   // The Hub's clients may send options of the Hub, as "wait_for_model".
@@ -318,7 +334,8 @@ HuggingFaceCall parse_hugging_face_call(std::string_view json, const AnswerOptio
   return call;
 }
 
-Passage parse_passage(std::string_view json, const std::optional<std::string>& id) {
+Passage parse_passage(std::string_view json, const std::optional<std::string>& id,
+                      const RequestLimits& limits) {
   const Json document = parse_document(json);
   Fields fields(document, "");
   Passage passage;
@@ -328,7 +345,7 @@ Passage parse_passage(std::string_view json, const std::optional<std::string>& i
   } else {
     passage.id = fields.passage_id("id").value_or("");
   }
-  passage.text = fields.require_string("text");
+  passage.text = require_passage_text(fields, "text", limits);
   fields.finish();
   return passage;
 }

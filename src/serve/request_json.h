@@ -22,6 +22,9 @@ inline constexpr std::size_t kMostListed = 1000;
 
 struct RequestLimits {
   std::size_t question_bytes = 8192;
+  /// While it is read a passage's states take some 2 KB a byte (768 numbers for each token of about
+  /// four bytes, in overlapping windows).
+  std::size_t passage_bytes = std::size_t{512} << 10;
   std::size_t passages = 100;  ///< of one question
   std::size_t choices = 16;    ///< of one question (RACE)
 };
@@ -61,7 +64,8 @@ struct HuggingFaceCall {
                                                       const RequestLimits& limits);
 
 /// {"text"} of the passage `id`; or, without one, {"id", "text"}.
-[[nodiscard]] Passage parse_passage(std::string_view json, const std::optional<std::string>& id);
+[[nodiscard]] Passage parse_passage(std::string_view json, const std::optional<std::string>& id,
+                                    const RequestLimits& limits);
 
 /// "prefix", "after" and "limit" of GET /v1/passages.
 [[nodiscard]] PassageQuery parse_passage_query(std::string_view query);

@@ -98,17 +98,23 @@ struct AnswerQueue::State {
         engine(*model, store.get(),
                {.batch_tokens = options.batch_tokens, .blank_texts = kind != TaskKind::kSpan}) {}
 
+  struct RequestTexts {
+    std::span<const std::string> questions;
+    std::span<const Passage> passages;
+  };
+
   // Tokens that the request is counted as.
-  [[nodiscard]] std::size_t tokens_of(std::span<const std::string> questions,
-                                      std::span<const Passage> passages) const {
+  [[nodiscard]] std::size_t tokens_of(const RequestTexts& request) const {
     std::size_t texts = 0;
-    for (const std::string& question : questions) texts += question.size() / kBytesPerToken + 1;
+    for (const std::string& question : request.questions) {
+      texts += question.size() / kBytesPerToken + 1;
+    }
     std::size_t read = 0;
-    for (const Passage& passage : passages) {
+    for (const Passage& passage : request.passages) {
       read += passage.text.empty() ? static_cast<std::size_t>(model->config().split.window_tokens)
                                    : passage.text.size() / kBytesPerToken + 1;
     }
-    return texts * passages.size() + questions.size() * read;
+    return texts * request.passages.size() + request.questions.size() * read;
   }
 
   // Why the request is not taken; else it counts from now on.
@@ -178,11 +184,10 @@ struct AnswerQueue::State {
 
   // `make` gives the reading of the request that it is shown, whose outcome goes to `done`.
   template <typename Request, typename Result, typename Make>
-  void submit(Request&& request, std::span<const std::string> questions,
-              std::span<const Passage> passages, TaskKind asked,
+  void submit(Request&& request, const RequestTexts& texts, TaskKind asked,
               std::function<void(Outcome<Result>&&)> done, const Make& make) {
     const std::string name = name_of(request.id);
-    const std::size_t tokens = tokens_of(questions, passages);
+    const std::size_t tokens = tokens_of(texts);
     if (const auto error = refusal(name, tokens, asked)) return done(*error);
     const auto arrival = std::make_shared<Arrival>();
     const auto counted = counting(std::move(done), tokens, arrival);
@@ -283,10 +288,9 @@ void AnswerQueue::submit(QaRequest request, std::function<void(Outcome<QaResult>
                                          owned.options ? *owned.options : state.options.answers,
                                          name, std::move(counted));
   };
-  const std::span<const std::string> questions(&request.question, 1);
-  const std::span<const Passage> passages = request.passages;
-  state.submit<QaRequest, QaResult>(std::move(request), questions, passages, TaskKind::kSpan,
-                                    std::move(done), make);
+  const State::RequestTexts texts{{&request.question, 1}, request.passages};
+  state.submit<QaRequest, QaResult>(std::move(request), texts, TaskKind::kSpan, std::move(done),
+                                    make);
 }
 
 void AnswerQueue::submit(PairRequest request, std::function<void(Outcome<PairResult>&&)> done) {
@@ -295,9 +299,8 @@ void AnswerQueue::submit(PairRequest request, std::function<void(Outcome<PairRes
                              std::function<void(Outcome<PairResult> &&)> counted) {
     return make_pair_reading(*state.model, owned, name, std::move(counted));
   };
-  const std::span<const std::string> questions(&request.question, 1);
-  const std::span<const Passage> passages(&request.passage, 1);
-  state.submit<PairRequest, PairResult>(std::move(request), questions, passages, TaskKind::kClasses,
+  const State::RequestTexts texts{{&request.question, 1}, {&request.passage, 1}};
+  state.submit<PairRequest, PairResult>(std::move(request), texts, TaskKind::kClasses,
                                         std::move(done), make);
 }
 
@@ -307,10 +310,9 @@ void AnswerQueue::submit(ChoiceRequest request, std::function<void(Outcome<Choic
                              std::function<void(Outcome<ChoiceResult> &&)> counted) {
     return make_choice_reading(*state.model, owned, name, std::move(counted));
   };
-  const std::span<const std::string> questions = request.choices;
-  const std::span<const Passage> passages(&request.passage, 1);
-  state.submit<ChoiceRequest, ChoiceResult>(std::move(request), questions, passages,
-                                            TaskKind::kChoice, std::move(done), make);
+  const State::RequestTexts texts{request.choices, {&request.passage, 1}};
+  state.submit<ChoiceRequest, ChoiceResult>(std::move(request), texts, TaskKind::kChoice,
+                                            std::move(done), make);
 }
 
 void AnswerQueue::close() {

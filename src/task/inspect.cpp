@@ -6,6 +6,7 @@
 #include "architecture/architecture.h"
 #include "architecture/checkpoint.h"
 #include "architecture/segment_layout.h"
+#include "base/guard.h"
 #include "deformer/encoder.h"
 #include "deformer/error.h"
 #include "nn/guard.h"
@@ -63,20 +64,22 @@ ArchitectureFacts describe_architecture(const ModelConfig& config) {
 }
 
 std::vector<WeightFormat> inspect_weights(const std::filesystem::path& model_dir) {
-  const Checkpoint checkpoint = Checkpoint::open_as_stored(model_dir);
-  std::map<std::string, WeightFormat> by_dtype;
-  for (const auto& [name, tensor] : checkpoint.tensors()) {
-    WeightFormat& format = by_dtype[to_string(tensor.view.dtype)];
-    ++format.tensors;
-    format.values += element_count(tensor.view.shape).value_or(0);
-    format.bytes += tensor.view.bytes.size();
-  }
-  std::vector<WeightFormat> formats;
-  for (auto& [dtype, format] : by_dtype) {
-    format.dtype = dtype;
-    formats.push_back(format);
-  }
-  return formats;
+  return guard_entry(model_dir.native(), [&] {
+    const Checkpoint checkpoint = Checkpoint::open_as_stored(model_dir);
+    std::map<std::string, WeightFormat> by_dtype;
+    for (const auto& [name, tensor] : checkpoint.tensors()) {
+      WeightFormat& format = by_dtype[to_string(tensor.view.dtype)];
+      ++format.tensors;
+      format.values += element_count(tensor.view.shape).value_or(0);
+      format.bytes += tensor.view.bytes.size();
+    }
+    std::vector<WeightFormat> formats;
+    for (auto& [dtype, format] : by_dtype) {
+      format.dtype = dtype;
+      formats.push_back(format);
+    }
+    return formats;
+  });
 }
 
 std::string describe_products(const Runtime& runtime) {

@@ -69,16 +69,17 @@ class SegmentChoice {
   std::vector<std::int64_t> offsets_{0};
 };
 
-Encoding upper_part(const Encoder& encoder, const Encoding& questions, const Encoding& passages,
-                    std::span<const SegmentPair> pairs, JointRows rows) {
-  SegmentChoice part_questions(questions);
-  SegmentChoice part_passages(passages);
-  std::vector<SegmentPair> part_pairs;
-  part_pairs.reserve(pairs.size());
-  for (const SegmentPair& pair : pairs) {
-    part_pairs.push_back({part_questions.use(pair.question), part_passages.use(pair.passage)});
+// Of the pairs [begin, end).
+Encoding upper_part(const Encoder& encoder, const UpperInputs& inputs, std::size_t begin,
+                    std::size_t end) {
+  SegmentChoice questions(inputs.questions);
+  SegmentChoice passages(inputs.passages);
+  std::vector<SegmentPair> pairs;
+  pairs.reserve(end - begin);
+  for (const SegmentPair& pair : inputs.pairs.subspan(begin, end - begin)) {
+    pairs.push_back({questions.use(pair.question), passages.use(pair.passage)});
   }
-  return encoder.upper(part_questions.chosen(), part_passages.chosen(), part_pairs, rows);
+  return encoder.upper(questions.chosen(), passages.chosen(), pairs, inputs.rows);
 }
 
 }  // namespace
@@ -123,18 +124,18 @@ Encoding lower_in_parts(const Encoder& encoder, std::size_t threads,
   });
 }
 
-Encoding upper_in_parts(const Encoder& encoder, std::size_t threads, const Encoding& questions,
-                        const Encoding& passages, std::span<const SegmentPair> pairs,
-                        JointRows rows) {
+Encoding upper_in_parts(const Encoder& encoder, std::size_t threads, const UpperInputs& inputs) {
   std::vector<std::int64_t> joint;
-  joint.reserve(pairs.size());
-  for (const SegmentPair& pair : pairs) {
-    joint.push_back(questions.length(pair.question) + passages.length(pair.passage));
+  joint.reserve(inputs.pairs.size());
+  for (const SegmentPair& pair : inputs.pairs) {
+    joint.push_back(inputs.questions.length(pair.question) + inputs.passages.length(pair.passage));
   }
   const auto boundaries = plan_parts(joint, threads);
-  if (boundaries.size() == 2) return encoder.upper(questions, passages, pairs, rows);
+  if (boundaries.size() == 2) {
+    return encoder.upper(inputs.questions, inputs.passages, inputs.pairs, inputs.rows);
+  }
   return compute_parts(boundaries, [&](std::size_t begin, std::size_t end) {
-    return upper_part(encoder, questions, passages, pairs.subspan(begin, end - begin), rows);
+    return upper_part(encoder, inputs, begin, end);
   });
 }
 
@@ -142,9 +143,8 @@ Encoding lower_in_parts(const Model& model, std::span<const Segment> segments) {
   return lower_in_parts(model.encoder(), threads_of(model), segments);
 }
 
-Encoding upper_in_parts(const Model& model, const Encoding& questions, const Encoding& passages,
-                        std::span<const SegmentPair> pairs, JointRows rows) {
-  return upper_in_parts(model.encoder(), threads_of(model), questions, passages, pairs, rows);
+Encoding upper_in_parts(const Model& model, const UpperInputs& inputs) {
+  return upper_in_parts(model.encoder(), threads_of(model), inputs);
 }
 
 }  // namespace deformer

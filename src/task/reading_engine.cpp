@@ -342,7 +342,7 @@ nn::HostCopy ReadingEngine::compute(RunningBatch& batch) {
   const Encoding passages = lower_passages(batch.windows, pairs);
   const StageTimer timer(&times_, &StageTimes::upper);
   const Head& head = *model_.head();
-  Encoding joint = upper_in_parts(model_, questions, passages, pairs, head.rows());
+  Encoding joint = upper_in_parts(model_, {questions, passages, pairs, head.rows()});
   nn::HostCopy logits(head.logits(joint.hidden).t().contiguous());
   keep_questions(batch.windows);
   batch.offsets = std::move(joint.offsets);

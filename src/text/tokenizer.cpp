@@ -1,6 +1,7 @@
 #include "deformer/tokenizer.h"
 
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/quote.h"
 #include "deformer/error.h"
 #include "text/bpe_tokenizer.h"
@@ -62,15 +63,7 @@ void require_no_added_tokens(const Tokenizer& tokenizer, std::string_view file,
   }
 }
 
-}  // namespace
-
-std::vector<ByteSpan> Tokenizer::words(std::string_view text) const {
-  return bert_words(text);
-}
-
-std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& model_dir,
-                                                std::string_view file) {
-  if (!file.empty()) return load_named(model_dir, file);
+std::unique_ptr<const Tokenizer> load_first(const std::filesystem::path& model_dir) {
   for (const Kind& kind : kKinds) {
     if (is_absent(model_dir / kind.file)) continue;
     auto tokenizer = kind.load(model_dir, OtherTokenizer::kMustAgree);
@@ -79,6 +72,19 @@ std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& mod
   }
   throw Error(ErrorCode::kNotFound,
               model_dir.string() + ": expected a tokenizer (" + list_of_files() + "), found none");
+}
+
+}  // namespace
+
+std::vector<ByteSpan> Tokenizer::words(std::string_view text) const {
+  return bert_words(text);
+}
+
+std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& model_dir,
+                                                std::string_view file) {
+  return guard_entry(model_dir.native(), [&] {
+    return file.empty() ? load_first(model_dir) : load_named(model_dir, file);
+  });
 }
 
 }  // namespace deformer

@@ -43,7 +43,7 @@ SquadDataset to_squad(const Dataset& dataset) {
 
 TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset) {
   const SquadDataset gold = to_squad(dataset);
-  const SpanQa reader(model);
+  const SpanQa qa(model);
   const AnswerOptions options{.allow_no_answer = gold.has_unanswerable()};
   Predictions predictions;
   std::span<const Example> rest(dataset.examples);
@@ -54,7 +54,7 @@ TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset) {
     for (const Example& example : chunk) {
       requests.push_back({example.id, example.questions.front(), {passage_of(dataset, example)}});
     }
-    for (const QaResult& result : reader.answer(requests, options)) {
+    for (const QaResult& result : qa.answer(requests, options)) {
       predictions.emplace(result.id, result.answers.empty() ? "" : result.answers.front().text);
     }
   }

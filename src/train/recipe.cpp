@@ -27,9 +27,9 @@ std::string hex(std::uint64_t value) {
   return digits;
 }
 
-std::vector<Parameter> frozen_parameters(const TrainingModel& reader) {
+std::vector<Parameter> frozen_parameters(const TrainingModel& model) {
   std::vector<Parameter> frozen;
-  for (Parameter& parameter : reader.parameters()) {
+  for (Parameter& parameter : model.parameters()) {
     if (!parameter.value.requires_grad()) frozen.push_back(std::move(parameter));
   }
   return frozen;

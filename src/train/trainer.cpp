@@ -259,10 +259,10 @@ void Trainer::State::schedule() {
       std::ceil(options.epochs * static_cast<double>(order->steps_per_epoch()))));
   optimizer.emplace(student.trained_parameters(),
                     AdamwOptions{.weight_decay = options.weight_decay});
-  runner.emplace(student,
-                 StepTeacher{.reader = teacher ? &*teacher : nullptr,
-                             .answers = answers ? &*answers : nullptr},
-                 set, options);
+  runner.emplace(
+      student,
+      StepTeacher{.model = teacher ? &*teacher : nullptr, .answers = answers ? &*answers : nullptr},
+      set, options);
 
   if (group) gradients.emplace(optimizer->parameters(), *group);
 

@@ -215,30 +215,30 @@ std::vector<Parameter> TrainingModel::trained_parameters() const {
 
 TrainingModel load_training_model(const std::filesystem::path& model_dir,
                                   const TrainingModelOptions& options) {
-  TrainingModel reader;
+  TrainingModel model;
   const Checkpoint checkpoint =
       Checkpoint::open(model_dir, architecture_of(load_model_config(model_dir)));
   const TrainConfig found = load_config(model_dir, checkpoint, options);
   if (options.needs_head) require_head(model_dir, checkpoint, found);
-  reader.config = found.config;
-  reader.device = options.device;
-  reader.task = found.task;
-  reader.tokenizer = load_tokenizer(model_dir);
-  require_vocabulary(model_dir, reader.config, reader.tokenizer->vocab_size());
+  model.config = found.config;
+  model.device = options.device;
+  model.task = found.task;
+  model.tokenizer = load_tokenizer(model_dir);
+  require_vocabulary(model_dir, model.config, model.tokenizer->vocab_size());
   WeightLoader weights(checkpoint, WeightMemory::kOwned);
   weights.place({.device = options.device});
-  reader.encoder = make_encoder(reader.config, weights);
-  if (reader.config.task == TaskKind::kSpan) {
-    reader.head = make_span_head(reader.config, weights, options);
+  model.encoder = make_encoder(model.config, weights);
+  if (model.config.task == TaskKind::kSpan) {
+    model.head = make_span_head(model.config, weights, options);
   } else {
-    reader.head = make_pooled_head(reader.config, weights, options, found.keeps_output);
+    model.head = make_pooled_head(model.config, weights, options, found.keeps_output);
   }
-  weights.finish(other_heads(reader.config));
-  reader.layout = make_segment_layout(reader.config, reader.tokenizer->special_tokens());
-  for (const Parameter& parameter : reader.parameters()) {
-    parameter.value.set_requires_grad(is_trained(parameter, reader.config, options));
+  weights.finish(other_heads(model.config));
+  model.layout = make_segment_layout(model.config, model.tokenizer->special_tokens());
+  for (const Parameter& parameter : model.parameters()) {
+    parameter.value.set_requires_grad(is_trained(parameter, model.config, options));
   }
-  return reader;
+  return model;
 }
 
 void require_same_shape(const TrainingModel& student, const TrainingModel& teacher) {
@@ -272,15 +272,15 @@ NamedTensors named_weights(const std::vector<Parameter>& parameters) {
   return named;
 }
 
-void save_training_model(const TrainingModel& reader, const std::filesystem::path& tokenizer_dir,
+void save_training_model(const TrainingModel& model, const std::filesystem::path& tokenizer_dir,
                          const std::filesystem::path& model_dir, SaveFormat format) {
   make_directories(model_dir);
   for (const char* name : kTokenizerFiles) {
     if (!is_there(tokenizer_dir / name)) continue;
     write_file(model_dir / name, read_file(tokenizer_dir / name));
   }
-  write_checkpoint(model_dir, named_weights(reader.parameters()), dtype_of(format));
-  save_model_config(reader.config, model_dir);
+  write_checkpoint(model_dir, named_weights(model.parameters()), dtype_of(format));
+  save_model_config(model.config, model_dir);
 }
 
 }  // namespace deformer

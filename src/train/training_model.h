@@ -1,4 +1,4 @@
-// A reader whose weights can be changed: what Model is for answering, without its mapped files.
+// A model whose weights can be changed: what Model is for answering, without its mapped files.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -72,7 +72,7 @@ void require_same_shape(const TrainingModel& student, const TrainingModel& teach
 /// Writes a complete model directory: tokenizer files are copied from `tokenizer_dir`. Creates the
 /// directory. Throws kIo, kResourceExhausted, kInvalidArgument for a weight that the format cannot
 /// hold.
-void save_training_model(const TrainingModel& reader, const std::filesystem::path& tokenizer_dir,
+void save_training_model(const TrainingModel& model, const std::filesystem::path& tokenizer_dir,
                          const std::filesystem::path& model_dir, SaveFormat format);
 
 }  // namespace deformer

@@ -14,32 +14,38 @@
 namespace deformer {
 namespace {
 
-PassStates forward(const ModelView& reader, const PassBatch& batch, std::int64_t first_layer,
-                   bool keep_layers, const ForwardOptions& options, TrainingPrecision precision) {
-  PassStates states{.logits = {}, .first_layer = first_layer, .layers = {}};
+// Which states a pass keeps beside the logits.
+struct KeptLayers {
+  std::int64_t first = 0;
+  bool any = false;  ///< else none
+};
+
+PassStates forward(const ModelView& model, const PassBatch& batch, KeptLayers kept,
+                   TrainingPrecision precision, const ForwardOptions& options) {
+  PassStates states{.logits = {}, .first_layer = kept.first, .layers = {}};
   ForwardOptions upper_options = options;
-  if (keep_layers) {
+  if (kept.any) {
     upper_options.observer = [&](std::int64_t layer, const at::Tensor& hidden) {
-      if (layer >= first_layer) states.layers.push_back(hidden);
+      if (layer >= kept.first) states.layers.push_back(hidden);
     };
   }
   // The head reads some rows; to compare states takes all of them.
-  const JointRows wanted = reader.head.rows();
-  const JointRows computed = keep_layers ? JointRows::kAll : wanted;
+  const JointRows wanted = model.head.rows();
+  const JointRows computed = kept.any ? JointRows::kAll : wanted;
   at::Tensor rows;
   {
     const ReducedPrecision products(precision);
-    const Encoding questions = reader.encoder.lower(batch.questions, options);
-    const Encoding windows = reader.encoder.lower(batch.windows, options);
+    const Encoding questions = model.encoder.lower(batch.questions, options);
+    const Encoding windows = model.encoder.lower(batch.windows, options);
     const Encoding joint =
-        reader.encoder.upper(questions, windows, batch.pairs, computed, upper_options);
+        model.encoder.upper(questions, windows, batch.pairs, computed, upper_options);
     rows = joint.hidden;
-    if (keep_layers) {
-      const auto indices = reader.encoder.joint_rows(questions, windows, batch.pairs, wanted);
+    if (kept.any) {
+      const auto indices = model.encoder.joint_rows(questions, windows, batch.pairs, wanted);
       rows = RowIndex(indices, rows.device()).take(rows);
     }
   }
-  states.logits = task_logits(reader.head, rows, batch, options);
+  states.logits = task_logits(model.head, rows, batch, options);
   return states;
 }
 
@@ -125,7 +131,7 @@ std::optional<PassStates> run_teacher(const ModelView& teacher, std::int64_t fir
   const bool with_lrs = options.weights.lrs > 0;
   if (options.weights.kd <= 0 && !with_lrs) return {};
   const torch::autograd::AutoGradMode no_gradient(false);
-  return forward(teacher, batch, first_layer, with_lrs, {}, options.precision);
+  return forward(teacher, batch, {first_layer, with_lrs}, options.precision, {});
 }
 
 PassLosses run_pass(const ModelView& student, const PassStates* target,
@@ -135,8 +141,8 @@ PassLosses run_pass(const ModelView& student, const PassStates* target,
   const bool with_lrs = options.weights.lrs > 0;
   DEFORMER_CHECK(target != nullptr || (!with_kd && !with_lrs));
   const PassStates states =
-      forward(student, batch, first_upper_layer, with_lrs,
-              {.dropout = options.dropout, .generator = options.generator}, options.precision);
+      forward(student, batch, {first_upper_layer, with_lrs}, options.precision,
+              {.dropout = options.dropout, .generator = options.generator});
   PassLosses losses;
   losses.task = task_loss(states.logits, target_tensor(batch, states.logits.device()));
   if (with_kd) {

@@ -59,7 +59,7 @@ struct ModelView {
   const Head& head;
 };
 
-/// What a reader's forward pass leaves for the losses.
+/// What a model's forward pass leaves for the losses.
 struct PassStates {
   at::Tensor logits = {};        ///< [choices, examples, candidates]
   std::int64_t first_layer = 0;  ///< the first that is compared

@@ -48,9 +48,8 @@ class SpanSetBuilder {
       set_.windows.emplace_back(first, first + window.num_tokens);
     }
     std::vector<std::vector<TrainingPair>> by_window(windows.size());
-    for (const Example* example : examples) {
-      add_question(*example, passage, tokens, windows, base, by_window);
-    }
+    const ReadPassage read{passage, tokens, windows, base};
+    for (const Example* example : examples) add_question(*example, read, by_window);
     for (const auto& pairs : by_window) {
       set_.pairs.insert(set_.pairs.end(), pairs.begin(), pairs.end());
     }
@@ -78,9 +77,14 @@ class SpanSetBuilder {
  private:
   using PairsByWindow = std::vector<std::vector<TrainingPair>>;
 
-  void add_question(const Example& example, const std::string& context, const TokenizedText& tokens,
-                    const std::vector<Window>& windows, std::uint32_t base,
-                    PairsByWindow& by_window) {
+  struct ReadPassage {
+    const std::string& text;
+    const TokenizedText& tokens;
+    const std::vector<Window>& windows;
+    std::uint32_t first_window;  ///< its place in the set
+  };
+
+  void add_question(const Example& example, const ReadPassage& passage, PairsByWindow& by_window) {
     const auto* target = std::get_if<SpanTarget>(&example.target);
     if (target == nullptr) {
       ++set_.report.without_answer;
@@ -94,13 +98,13 @@ class SpanSetBuilder {
                     "training data: question " + example.id +
                         ": expected the answer's place (answer_start), found none");
       }
-      answer = locate(target->answers.front(), context, tokens);
+      answer = locate(target->answers.front(), passage.text, passage.tokens);
       if (!answer) return;
     }
     std::vector<std::pair<std::size_t, TrainingPair>> pairs;
     bool found = impossible;
-    for (std::size_t i = 0; i < windows.size(); ++i) {
-      const auto pair = pair_of(windows[i], answer);
+    for (std::size_t i = 0; i < passage.windows.size(); ++i) {
+      const auto pair = pair_of(passage.windows[i], answer);
       if (!pair) continue;
       found = found || pair->has_answer();
       pairs.emplace_back(i, *pair);
@@ -112,7 +116,7 @@ class SpanSetBuilder {
     const std::uint32_t index = add_tokens(example);
     for (auto& [window, pair] : pairs) {
       pair.question = index;
-      pair.window = base + static_cast<std::uint32_t>(window);
+      pair.window = passage.first_window + static_cast<std::uint32_t>(window);
       by_window[window].push_back(pair);
     }
   }

@@ -78,7 +78,7 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
       pass.generator =
           make_generator(device_, mix_seed(options_.seed, kDropoutSeed, (step << 20U) + index));
       const at::Tensor loss =
-          pass_loss(split, target ? &*target : nullptr, batches[i], pass, counts, outcome.losses);
+          pass_loss(split, {batches[i], target ? &*target : nullptr, pass}, counts, outcome.losses);
       const double value = loss.item<double>();
       if (!std::isfinite(value)) refuse_loss(plan.passes[i], step, value);
       outcome.losses.total += value;
@@ -99,18 +99,17 @@ std::optional<PassStates> StepRunner::target_of(std::span<const Split> splits,
   if (teacher_.answers != nullptr) {
     return PassStates{.logits = teacher_.answers->logits(pairs, device_)};
   }
-  if (teacher_.reader == nullptr) return {};
+  if (teacher_.model == nullptr) return {};
   int first_layer = splits.front().layer;
   for (const Split& split : splits) first_layer = std::min(first_layer, split.layer);
-  return run_teacher({*teacher_.reader->encoder, *teacher_.reader->head}, first_layer, batch, pass);
+  return run_teacher({*teacher_.model->encoder, *teacher_.model->head}, first_layer, batch, pass);
 }
 
-at::Tensor StepRunner::pass_loss(const Split& split, const PassStates* target,
-                                 const PassBatch& batch, const PassOptions& pass,
-                                 const Counts& counts, StepLosses& losses) const {
-  const PassLosses terms =
-      run_pass({*split.encoder, *student_.head}, target, split.layer, batch, pass);
-  const LossWeights& weights = pass.weights;
+at::Tensor StepRunner::pass_loss(const Split& split, const PassInput& pass, const Counts& counts,
+                                 StepLosses& losses) const {
+  const PassLosses terms = run_pass({*split.encoder, *student_.head}, pass.target, split.layer,
+                                    pass.batch, pass.options);
+  const LossWeights& weights = pass.options.weights;
   const double examples = counts.examples * counts.splits;
   at::Tensor loss = add_term(terms.task, examples, weights.task, losses.task);
   if (terms.kd) loss = loss + add_term(*terms.kd, examples, weights.kd, losses.kd);

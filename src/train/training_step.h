@@ -32,7 +32,7 @@ struct StepOutcome {
 /// Where kd and lrs get their targets from: a teacher that runs in every step, or its answers (kd
 /// alone); neither where both weights are 0.
 struct StepTeacher {
-  const TrainingModel* reader = nullptr;
+  const TrainingModel* model = nullptr;
   const TeacherAnswers* answers = nullptr;
 };
 
@@ -58,9 +58,14 @@ class StepRunner {
   };
   struct Counts;
 
+  struct PassInput {
+    const PassBatch& batch;
+    const PassStates* target;  ///< null: there is none to compare with
+    const PassOptions& options;
+  };
+
   // The pass's part of the step's mean loss; adds its parts to `losses`.
-  [[nodiscard]] at::Tensor pass_loss(const Split& split, const PassStates* target,
-                                     const PassBatch& batch, const PassOptions& pass,
+  [[nodiscard]] at::Tensor pass_loss(const Split& split, const PassInput& pass,
                                      const Counts& counts, StepLosses& losses) const;
   // What the students of all these splits are compared with; `pairs` are those of the batch.
   [[nodiscard]] std::optional<PassStates> target_of(std::span<const Split> splits,

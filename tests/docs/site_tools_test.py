@@ -1,6 +1,7 @@
 """Tests of scripts/site: the C++ reference, the notebooks, and the check of the built site."""
 
 import json
+import re
 import sys
 import tempfile
 import unittest
@@ -87,6 +88,18 @@ class CppReference(unittest.TestCase):
         self.assertGreater(len(headers), 20)
         names = {one.name for header in headers for one in header.declarations}
         self.assertLessEqual({"Model", "SpanQa", "PassageStore", "open_passage_store", "kMaxTopK", "QaSink"}, names)
+
+
+class Glossary(unittest.TestCase):
+    def test_names_are_declared_where_it_says(self):
+        text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+        found = re.findall(r"`(\w+)`(?:, `\w+`)*, ((?:src/)?[\w/]+\.h)\b", text)
+        self.assertGreater(len(found), 10)
+        for name, header in found:
+            with self.subTest(name=name):
+                path = ROOT / (header if header.startswith("src/") else f"include/deformer/{header}")
+                declared = rf"\b(struct|class)\b[^;{{]*\b{name}\b"
+                self.assertRegex(path.read_text(encoding="utf-8"), declared)
 
 
 class Notebooks(unittest.TestCase):

@@ -38,8 +38,8 @@ void read_request(Input input) {
     parse_or_refuse([&] { (void)serve::parse_classify_call(text, kind, limits); });
   }
   parse_or_refuse([&] { (void)serve::parse_hugging_face_call(text, defaults, limits); });
-  parse_or_refuse([&] { (void)serve::parse_passage(text, std::nullopt); });
-  parse_or_refuse([&] { (void)serve::parse_passage(text, "id"); });
+  parse_or_refuse([&] { (void)serve::parse_passage(text, std::nullopt, limits); });
+  parse_or_refuse([&] { (void)serve::parse_passage(text, "id", limits); });
   parse_or_refuse([&] { (void)serve::parse_passage_query(text); });
   (void)find_json_id(text);
 }

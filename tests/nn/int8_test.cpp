@@ -27,7 +27,7 @@ struct QuantizedRows {
 QuantizedRows quantize(const std::vector<float>& input, std::size_t rows, std::size_t columns,
                        std::size_t stride) {
   QuantizedRows quantized{std::vector<std::uint8_t>(rows * columns), std::vector<float>(rows)};
-  quantize_rows(input.data(), rows, columns, stride, quantized.values.data(),
+  quantize_rows({input.data(), rows, columns, stride}, quantized.values.data(),
                 quantized.scales.data());
   return quantized;
 }

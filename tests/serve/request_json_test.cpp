@@ -9,7 +9,7 @@ namespace deformer::serve {
 namespace {
 
 AnswerCall parse(const std::string& json) {
-  return parse_answer_call(json, {}, {.question_bytes = 20, .passages = 3});
+  return parse_answer_call(json, {}, {.question_bytes = 20, .passage_bytes = 30, .passages = 3});
 }
 
 // The field that a request is refused for; its message where there is no field.
@@ -130,12 +130,32 @@ TEST(HuggingFaceCall, TakesTheTaskForm) {
             "inputs.context");
 }
 
+TEST(PassageJson, IsLimitedWhereverItStands) {
+  const RequestLimits limits{.question_bytes = 20, .passage_bytes = 30};
+  const std::string text = "\"" + std::string(31, 'x') + "\"";
+  EXPECT_EQ(fault_of(R"({"question":"q","passage":)" + text + "}"), "passage");
+  EXPECT_EQ(fault_of(R"({"question":"q","passages":[{"id":"a"},{"text":)" + text + "}]}"),
+            "passages[1].text");
+  EXPECT_EQ(fault([&] {
+              return parse_hugging_face_call(
+                  R"({"inputs":{"question":"q","context":)" + text + "}}", {}, limits);
+            }),
+            "inputs.context");
+  EXPECT_EQ(fault([&] {
+              return parse_classify_call(R"({"question":"q","passage":)" + text + "}",
+                                         TaskKind::kClasses, limits);
+            }),
+            "passage");
+  EXPECT_EQ(fault([&] { return parse_passage(R"({"text":)" + text + "}", "p", limits); }), "text");
+  EXPECT_EQ(parse_passage(R"({"text":"thirty bytes are just allowed"})", "p", limits).id, "p");
+}
+
 TEST(PassageJson, HasAnIdFromThePathOrFromTheLine) {
-  EXPECT_EQ(parse_passage(R"({"text":"t"})", "p").id, "p");
-  EXPECT_EQ(parse_passage(R"({"id":5,"text":"t"})", std::nullopt).id, "5");
-  EXPECT_EQ(parse_passage(R"({"text":"t"})", std::nullopt).id, "");
-  EXPECT_EQ(fault([] { return parse_passage(R"({"text":"t"})", ""); }), "id");
-  EXPECT_EQ(fault([] { return parse_passage(R"({"id":"p","text":"t"})", "p"); }), "id");
+  EXPECT_EQ(parse_passage(R"({"text":"t"})", "p", {}).id, "p");
+  EXPECT_EQ(parse_passage(R"({"id":5,"text":"t"})", std::nullopt, {}).id, "5");
+  EXPECT_EQ(parse_passage(R"({"text":"t"})", std::nullopt, {}).id, "");
+  EXPECT_EQ(fault([] { return parse_passage(R"({"text":"t"})", "", {}); }), "id");
+  EXPECT_EQ(fault([] { return parse_passage(R"({"id":"p","text":"t"})", "p", {}); }), "id");
 }
 
 }  // namespace

@@ -1,52 +1,14 @@
-// Every allocation of a store's life fails in turn. Replaces the allocator of this program.
+// Every allocation of a store's life fails in turn.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <new>
 
-#include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "store/child_process.h"
 #include "store/passages.h"
 #include "store/scratch_dir.h"
-
-namespace {
-
-// Allocations until one fails; 0: none does.
-thread_local std::size_t countdown = 0;
-
-void* allocate(std::size_t bytes, std::size_t alignment) {
-  if (countdown > 0 && --countdown == 0) throw std::bad_alloc();
-  void* memory =
-      alignment <= alignof(std::max_align_t)
-          ? std::malloc(bytes == 0 ? 1 : bytes)
-          : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) {
-  return allocate(bytes, 1);
-}
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return allocate(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
+#include "support/failing_allocator.h"
 
 namespace deformer::test {
 namespace {
@@ -76,26 +38,6 @@ void live(const std::string& uri) {
   store->erase(ids());
 }
 
-// Whether all went well before the allocation came that was to fail.
-bool live_until(const std::string& uri, std::size_t allocation) {
-  countdown = allocation;
-  try {
-    live(uri);
-  } catch (const Error& error) {
-    countdown = 0;
-    if (error.code() != ErrorCode::kResourceExhausted) {
-      throw std::runtime_error(std::to_string(allocation) + ": " + error.what());
-    }
-    return false;
-  } catch (...) {
-    countdown = 0;
-    throw std::runtime_error(std::to_string(allocation) + ": not an Error");
-  }
-  const bool is_done = countdown > 0;
-  countdown = 0;
-  return is_done;
-}
-
 // In a process of its own: what went wrong once was a lock that its own holder waited for.
 std::string fail_each_in_turn(const std::function<std::string()>& new_uri, std::size_t& count) {
   static_cast<void>(passages());
@@ -104,7 +46,7 @@ std::string fail_each_in_turn(const std::function<std::string()>& new_uri, std::
     for (std::size_t i = 1;; ++i) {
       ::alarm(20);
       const std::string uri = new_uri();
-      if (live_until(uri, i)) break;
+      if (ends_before_allocation(i, [&] { live(uri); })) break;
       pipe.send('f');
       if (!uri.starts_with("lmdb:")) continue;
       const auto store = open_passage_store(uri, kModel);

@@ -108,7 +108,8 @@ TEST_P(ParallelPass, UpperLayersAreThoseOfTheWholePass) {
     for (const JointRows rows : {JointRows::kAll, JointRows::kPassageAndCls, JointRows::kCls}) {
       const Encoding expected = encoder().upper(questions, passages, pairs_, rows);
       expect_rows_differ(expected);
-      expect_same(upper_in_parts(encoder(), kThreads, questions, passages, pairs_, rows), expected);
+      expect_same(upper_in_parts(encoder(), kThreads, {questions, passages, pairs_, rows}),
+                  expected);
     }
   }
 }

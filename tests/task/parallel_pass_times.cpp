@@ -109,9 +109,10 @@ void run(const Arguments& arguments) {
          }));
   const Encoding questions = lower_in_parts(encoder, 1, question_segments);
   const Encoding passages = lower_in_parts(encoder, 1, passage_segments);
-  report("upper layers", take_turns(arguments, [&](std::size_t threads) {
-           return upper_in_parts(encoder, threads, questions, passages, pairs, JointRows::kPassage);
-         }));
+  report(
+      "upper layers", take_turns(arguments, [&](std::size_t threads) {
+        return upper_in_parts(encoder, threads, {questions, passages, pairs, JointRows::kPassage});
+      }));
 }
 
 }  // namespace
