@@ -179,6 +179,15 @@ struct Model::State {
   Fingerprint fingerprint;
   std::once_flag projection_hash_once;
   std::uint64_t projection_hash = 0;
+
+  void find_fingerprint() {
+    DEFORMER_CHECK(origin != nullptr);
+    fingerprint = compute_fingerprint(config, *tokenizer, *origin);
+  }
+  void find_projection_hash() {
+    DEFORMER_CHECK(origin != nullptr);
+    projection_hash = compute_projection_hash(config, *origin);
+  }
 };
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
@@ -324,24 +333,16 @@ std::optional<std::string> Model::find_non_finite_weight() const {
 }
 
 const Fingerprint& Model::fingerprint() const {
-  return nn::guarded([&]() -> const Fingerprint& {
-    std::call_once(state_->fingerprint_once, [this] {
-      DEFORMER_CHECK(state_->origin != nullptr);
-      state_->fingerprint =
-          compute_fingerprint(state_->config, *state_->tokenizer, *state_->origin);
-    });
-    return state_->fingerprint;
-  });
+  nn::guarded(
+      [this] { std::call_once(state_->fingerprint_once, &State::find_fingerprint, state_.get()); });
+  return state_->fingerprint;
 }
 
 std::uint64_t Model::projection_hash() const {
-  return nn::guarded([&] {
-    std::call_once(state_->projection_hash_once, [this] {
-      DEFORMER_CHECK(state_->origin != nullptr);
-      state_->projection_hash = compute_projection_hash(state_->config, *state_->origin);
-    });
-    return state_->projection_hash;
+  nn::guarded([this] {
+    std::call_once(state_->projection_hash_once, &State::find_projection_hash, state_.get());
   });
+  return state_->projection_hash;
 }
 
 }  // namespace deformer

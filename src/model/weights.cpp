@@ -104,7 +104,7 @@ at::Tensor values_to_save(const at::Tensor& weight, const SavedTensor& part,
     const at::Tensor matrix = weight.to(at::kFloat).contiguous();
     return part.is_scale ? int8_scales(matrix, where) : int8_matrix(matrix, where);
   }
-  const at::Tensor converted = weight.to(*floating_type(part.spec.dtype)).contiguous();
+  at::Tensor converted = weight.to(*floating_type(part.spec.dtype)).contiguous();
   require_representable(weight, converted, where, part.spec.dtype);
   return converted;
 }
@@ -142,7 +142,7 @@ at::Tensor WeightLoader::take_as(at::ScalarType wanted, const std::string& name,
   if (!view) return stand_in();
   taken_values_ += c10::multiply_integers(shape);
   const bool copy = memory_ == WeightMemory::kOwned;
-  const at::Tensor values = view->to(placement_.device, wanted, /*non_blocking=*/false, copy);
+  at::Tensor values = view->to(placement_.device, wanted, /*non_blocking=*/false, copy);
   if (!is_embedding(name, checkpoint_->architecture())) require_finite(name, values);
   return values;
 }
@@ -249,6 +249,7 @@ void write_checkpoint(const std::filesystem::path& model_dir, const NamedTensors
   }
   const std::vector<SavedTensor> saved = tensors_to_save(weights, dtype);
   std::vector<TensorSpec> specs;
+  specs.reserve(saved.size());
   for (const SavedTensor& part : saved) specs.push_back(part.spec);
   SafetensorsWriter writer(path, specs, {{"format", "pt"}});
   for (const SavedTensor& part : saved) {

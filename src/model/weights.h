@@ -70,7 +70,7 @@ class WeightLoader {
     return take_as(linear_type_, name, shape);
   }
   /// The same in a type of the caller's choice.
-  [[nodiscard]] at::Tensor take_as(at::ScalarType type, const std::string& name,
+  [[nodiscard]] at::Tensor take_as(at::ScalarType wanted, const std::string& name,
                                    at::IntArrayRef shape);
 
   /// False for random weights: what a checkpoint may lack is left out.
