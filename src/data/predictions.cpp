@@ -125,26 +125,26 @@ std::string format_members(const std::vector<std::pair<std::string, Value>>& mem
   return text + (members.empty() ? "}\n" : "\n}\n");
 }
 
-}  // namespace
-
-Predictions load_predictions(const std::filesystem::path& path) {
+// What such a reader gathers from the file.
+template <typename Reader, typename Members>
+Members load_members(const std::filesystem::path& path, Members Reader::*members) {
   return guard_entry(path.native(), [&] {
     const std::string text = read_file(path);
     refuse_stand_in(text, path.string());
-    PredictionReader reader(text, path);
+    Reader reader(text, path);
     reader.parse();
-    return std::move(reader.predictions);
+    return std::move(reader.*members);
   });
 }
 
+}  // namespace
+
+Predictions load_predictions(const std::filesystem::path& path) {
+  return load_members(path, &PredictionReader::predictions);
+}
+
 NoAnswerScores load_no_answer_scores(const std::filesystem::path& path) {
-  return guard_entry(path.native(), [&] {
-    const std::string text = read_file(path);
-    refuse_stand_in(text, path.string());
-    NoAnswerScoreReader reader(text, path);
-    reader.parse();
-    return std::move(reader.scores);
-  });
+  return load_members(path, &NoAnswerScoreReader::scores);
 }
 
 std::string format_predictions(const PredictionList& predictions) {
