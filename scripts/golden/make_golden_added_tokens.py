@@ -7,8 +7,9 @@ finished tokenizer, plain ones and such as are searched for behind the normalize
 
 Needs tokenizers. Each form is a committed tokenizer.json (`base`) with other parts in place of its own (`changes`). `texts` are
 rows {"text", "ids", "spans"}; the spans, [begin, end] in bytes, of whole characters. A form of byte-level BPE has the spans of
-the added tokens alone, in texts of normal form C, null for the others. `digest` is [number of tokens, CRC-32 of the ids] of the first 2,000 texts of
-make_golden_tokenizer.py, each with one of the added tokens between it and the next text, each followed by -1.
+the added tokens alone, in texts of normal form C, null for the others. `digest` is [number of tokens, CRC-32 of the ids] of the
+first 2,000 texts of make_golden_tokenizer.py, each with one of the added tokens between it and the next text, each followed
+by -1.
 """
 
 import argparse

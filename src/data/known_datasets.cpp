@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <system_error>
 
+#include "base/file.h"
 #include "base/guard.h"
 #include "data/readers.h"
 #include "deformer/error.h"
@@ -71,8 +71,7 @@ bool has_form_of(const KnownDataset& known, const std::filesystem::path& path) {
 }
 
 bool looks_like_race(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::is_directory(path, ignored) || path.extension() == ".txt";
+  return is_folder(path) || path.extension() == ".txt";
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include "base/guard.h"
 #include "base/json.h"
 #include "base/quote.h"
-#include "base/stand_in.h"
+#include "data/readers.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -129,8 +129,7 @@ std::string format_members(const std::vector<std::pair<std::string, Value>>& mem
 template <typename Reader, typename Members>
 Members load_members(const std::filesystem::path& path, Members Reader::*members) {
   return guard_entry(path.native(), [&] {
-    const std::string text = read_file(path);
-    refuse_stand_in(text, path.string());
+    const std::string text = read_data_file(path);
     Reader reader(text, path);
     reader.parse();
     return std::move(reader.*members);

@@ -6,10 +6,9 @@
 #include <unordered_set>
 #include <utility>
 
-#include "base/file.h"
 #include "base/guard.h"
 #include "base/json.h"
-#include "base/stand_in.h"
+#include "data/readers.h"
 #include "deformer/error.h"
 #include "deformer/squad.h"
 
@@ -180,10 +179,6 @@ class SquadReader {
   std::unordered_set<std::string> ids_;
 };
 
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
 // JSON Lines: the first line is a whole question, and others follow.
 bool is_json_lines(std::string_view text, const std::string& file, SquadUse use) {
   const std::size_t newline = text.find('\n');
@@ -208,8 +203,7 @@ void read_lines(std::string_view text, const std::string& file, SquadReader& rea
 
 SquadDataset read_squad(const std::filesystem::path& path, SquadUse use) {
   const std::string file = path.string();
-  const std::string text = read_file(path);
-  refuse_stand_in(text, file);
+  const std::string text = read_data_file(path);
   SquadReader reader(use);
   if (is_json_lines(text, file, use)) {
     read_lines(text, file, reader);

@@ -160,8 +160,9 @@ const std::string* find_passage_text(Fields& fields, const char* key, const Requ
 
 const std::string& require_passage_text(Fields& fields, const char* key,
                                         const RequestLimits& limits) {
-  static_cast<void>(fields.require(key));
-  return *find_passage_text(fields, key, limits);
+  const std::string& text = fields.require_string(key);
+  require_length(text, limits.passage_bytes, fields.place(key));
+  return text;
 }
 
 void add_passage(const std::optional<std::string>& id, const std::string* text,

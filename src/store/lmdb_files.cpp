@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 
+#include "base/file.h"
 #include "base/system_error.h"
 #include "deformer/error.h"
 
@@ -21,11 +22,6 @@ namespace fs = std::filesystem;
 
 bool is_accessible(const fs::path& path, int mode) {
   return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
-}
-
-bool is_there(const fs::path& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0;
 }
 
 [[noreturn]] void fail(ErrorCode code, const fs::path& path, const std::string& message) {

@@ -3,7 +3,6 @@
 
 #include <exception>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "deformer/error.h"
@@ -21,8 +20,7 @@ template <typename Function>
   } catch (const Error& error) {
     return error;
   } catch (const std::exception& error) {
-    const std::string what = error.what();
-    return Error(ErrorCode::kInternal, "internal error: " + what.substr(0, what.find('\n')));
+    return Error(ErrorCode::kInternal, "internal error: " + nn::first_line(error.what()));
   } catch (...) {
     return Error(ErrorCode::kInternal, "internal error: an exception of a type of its own");
   }

@@ -52,10 +52,7 @@ inline TokenizerConfig config_of_mode(const std::string& mode) {
 }
 
 inline BertCleaning cleaning_of_mode(const std::string& mode) {
-  const TokenizerConfig config = config_of_mode(mode);
-  return {.lower_case = config.do_lower_case,
-          .strip_accents = config.strip_accents.value_or(config.do_lower_case),
-          .split_ideographs = config.tokenize_chinese_chars};
+  return bert_cleaning(config_of_mode(mode));
 }
 
 /// The small vocabulary of the golden texts.
