@@ -1,6 +1,6 @@
-// Measures encoders of base size with random weights: the attention of XLNet against BERT's, and
-// whole passes, joint against decomposed. No test; run by hand on a machine that does nothing else:
-// deformer_encoder_times [THREADS [QUESTIONS [ARCHITECTURE]]]
+// Measures encoders of base size with random weights: attention with a bias (MPNet, XLNet, DeBERTa)
+// against BERT's, and whole passes, joint against decomposed. No test; run by hand on a machine
+// that does nothing else: deformer_encoder_times [THREADS [QUESTIONS [ARCHITECTURE]]]
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "deformer/encoder.h"
 #include "deformer/model.h"
 #include "nn/attention.h"
+#include "nn/distance_bias.h"
 #include "nn/relative_attention.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -28,7 +30,7 @@ namespace {
 
 constexpr std::int64_t kHidden = 768;
 constexpr std::int64_t kHeads = 12;
-constexpr int kRuns = 9;
+constexpr int kRuns = 21;
 
 // Rows of a question and of a passage, special tokens included: the slots of the paper, and the
 // mean of the SQuAD 1.1 development set in XLNet's tokens.
@@ -60,38 +62,86 @@ std::vector<double> median_times(const std::vector<std::function<void()>>& works
   return medians;
 }
 
-// One layer's attention over `pairs` pairs: the core alone, and with its four projections.
+// What one layer's attention over `pairs` pairs is given, in the form of every encoder.
+class AttentionCase {
+ public:
+  AttentionCase(const Lengths& lengths, std::int64_t pairs)
+      : length_(lengths.question + lengths.passage),
+        query_(rows(pairs)),
+        key_(rows(pairs)),
+        value_(rows(pairs)),
+        other_segment_(at::randn({pairs * length_, kHeads})),
+        offsets_(at::arange(0, (pairs + 1) * length_, length_, at::kLong)),
+        sequences_({offsets_.const_data_ptr<std::int64_t>(), static_cast<std::size_t>(pairs) + 1},
+                   at::kCPU),
+        biases_(static_cast<std::size_t>(pairs), bias_.scores(length_)),
+        joined_(static_cast<std::size_t>(pairs), {{length_}}),
+        segments_(static_cast<std::size_t>(pairs),
+                  {{lengths.passage, 0, 0}, {lengths.question, lengths.passage, 1}}) {}
+
+  void bert() const { attend({}); }
+  void mpnet() const { attend(biases_); }
+
+  void xlnet() const {
+    const nn::RelativeInputs inputs{query_, query_, other_segment_, key_, value_};
+    static_cast<void>(nn::attend_relative(inputs, {keys_, kReach}, segments_, segments_));
+  }
+
+  void deberta() const {
+    const nn::RelativeInputs inputs{query_, query_, {}, key_, value_};
+    static_cast<void>(nn::attend_relative(inputs, {keys_, kReach, queries_}, joined_, joined_));
+  }
+
+  /// Query, key, value and output, which are the same in all encoders.
+  void projections() const {
+    for (int i = 0; i < 4; ++i) static_cast<void>(at::linear(query_, weight_));
+  }
+
+ private:
+  static constexpr std::int64_t kReach = 512;
+
+  [[nodiscard]] at::Tensor rows(std::int64_t pairs) const {
+    return at::randn({pairs * length_, kHidden});
+  }
+  void attend(std::span<const at::Tensor> biases) const {
+    static_cast<void>(nn::attend({query_, key_, value_}, sequences_, sequences_, kHeads, biases));
+  }
+  static at::Tensor distances() { return at::randn({kHeads, kHidden / kHeads, 2 * kReach + 1}); }
+
+  std::int64_t length_;
+  at::Tensor query_;
+  at::Tensor key_;
+  at::Tensor value_;
+  at::Tensor other_segment_;
+  at::Tensor offsets_;
+  nn::Sequences sequences_;
+  nn::DistanceBias bias_{at::randn({nn::kDistanceBuckets, kHeads})};
+  std::vector<at::Tensor> biases_;
+  std::vector<nn::PositionRuns> joined_;
+  std::vector<nn::PositionRuns> segments_;
+  at::Tensor keys_ = distances();
+  at::Tensor queries_ = distances();
+  at::Tensor weight_ = at::randn({kHidden, kHidden});
+};
+
+// One layer's attention: the core alone, and with its four projections.
 void measure_attention(const Lengths& lengths, std::int64_t pairs) {
   const c10::InferenceMode inference;
-  const std::int64_t length = lengths.question + lengths.passage;
-  const auto rows = [&] { return at::randn({pairs * length, kHidden}); };
-  const at::Tensor query = rows();
-  const at::Tensor key = rows();
-  const at::Tensor value = rows();
-  const at::Tensor weight = at::randn({kHidden, kHidden});
-  std::vector<std::int64_t> offsets{0};
-  std::vector<nn::PositionRuns> runs;
-  for (std::int64_t i = 0; i < pairs; ++i) {
-    offsets.push_back(offsets.back() + length);
-    runs.push_back({{lengths.passage, 0, 0}, {lengths.question, lengths.passage, 1}});
+  const AttentionCase given(lengths, pairs);
+  const std::vector<double> times =
+      median_times({[&] { given.projections(); }, [&] { given.bert(); }, [&] { given.mpnet(); },
+                    [&] { given.xlnet(); }, [&] { given.deberta(); }});
+  const double projections = times[0];
+  const double bert = times[1];
+  std::printf("attention of one layer, %lld x (%lld + %lld) rows: projections %.2f ms\n",
+              static_cast<long long>(pairs), static_cast<long long>(lengths.question),
+              static_cast<long long>(lengths.passage), projections);
+  constexpr const char* kNames[] = {"bert", "mpnet", "xlnet", "deberta"};
+  for (std::size_t i = 0; i < std::size(kNames); ++i) {
+    const double core = times[i + 1];
+    std::printf("  %-8s %6.2f ms: %.2fx of bert's, with the projections %.2fx\n", kNames[i], core,
+                core / bert, (core + projections) / (bert + projections));
   }
-  const nn::Sequences sequences(offsets, at::kCPU);
-  const nn::DistanceTable table{at::randn({kHeads, kHidden / kHeads, 1025}), 512};
-  const nn::RelativeInputs inputs{query, rows(), at::randn({pairs * length, kHeads}), key, value};
-  const auto projections = [&] {
-    for (int i = 0; i < 4; ++i) static_cast<void>(at::linear(query, weight));
-  };
-  const std::vector<double> times = median_times(
-      {[&] {
-         static_cast<void>(nn::attend({query, key, value}, sequences, sequences, kHeads));
-       },
-       [&] { static_cast<void>(nn::attend_relative(inputs, table, runs, runs)); }, projections});
-  std::printf(
-      "attention of one layer, %lld x (%lld + %lld) rows: bert %.2f ms, xlnet %.2f ms: %.2fx; with "
-      "the projections (%.2f ms) %.2fx\n",
-      static_cast<long long>(pairs), static_cast<long long>(lengths.question),
-      static_cast<long long>(lengths.passage), times[0], times[1], times[1] / times[0], times[2],
-      (times[1] + times[2]) / (times[0] + times[2]));
 }
 
 std::shared_ptr<const Model> make_model(const std::string& architecture, int split_layer) {
