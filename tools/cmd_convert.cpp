@@ -2,6 +2,7 @@
 
 #include "tools/choice.h"
 #include "tools/convert_report.h"
+#include "tools/help.h"
 #include "tools/number.h"
 #include "tools/output.h"
 #include "tools/talk.h"
@@ -65,8 +66,7 @@ CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
       ->type_name("K")
       ->check(whole_int(0));
   verb->add_option("--layout", options.layout,
-                   "Where question and passage stand (xlnet: packed, slots, continue; others:"
-                   " restart, continue), for config.json; by default the source's")
+                   std::string(kLayoutHelp) + "for config.json, by default the source's")
       ->type_name("NAME");
   add_tokenizer(*verb, options);
   verb->add_flag("--allow-unused", options.convert.allow_unused,

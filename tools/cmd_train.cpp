@@ -11,6 +11,7 @@
 #include "deformer/known_datasets.h"
 #include "tools/choice.h"
 #include "tools/failure.h"
+#include "tools/help.h"
 #include "tools/number.h"
 #include "tools/output.h"
 #include "tools/talk.h"
@@ -133,7 +134,7 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
       ->capture_default_str()
       ->group(group);
   verb.add_flag("--train-distance-bias", training.train_distance_bias,
-                "Train MPNet's scores of distances too (slower)")
+                "Train the scores of distances that all layers share too (slower)")
       ->group(group);
   verb.add_option("--teacher-answers", training.teacher_answers,
                   "The teacher's logits, computed once into this file and read from it; for kd "
@@ -150,10 +151,9 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);
-  verb.add_option(
-          "--layout", options.layout,
-          "Where question and passage stand (bert, mpnet: restart, continue; xlnet: packed, "
-          "slots, continue); by default the model's own, restart or packed for an ordinary one")
+  verb.add_option("--layout", options.layout,
+                  std::string(kLayoutHelp) +
+                      "by default the model's own, for an ordinary one its encoder's first")
       ->type_name("NAME")
       ->group(group);
 }

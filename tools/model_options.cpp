@@ -2,6 +2,7 @@
 
 #include "deformer/runtime.h"
 #include "tools/default_model.h"
+#include "tools/help.h"
 #include "tools/number.h"
 
 namespace deformer::tools {
@@ -47,8 +48,7 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->check(whole_int(0))
       ->group(group);
   verb.add_option("--layout", options.layout,
-                  "Where question and passage stand (xlnet: packed, slots, continue; others:"
-                  " restart, continue); overrides the model's config.json")
+                  std::string(kLayoutHelp) + "overrides the model's config.json")
       ->type_name("NAME")
       ->group(group);
 }
