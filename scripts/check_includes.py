@@ -68,7 +68,7 @@ TORCH_LAYERS = {"nn", "model", "task", "train", "bench"}
 TORCH_PUBLIC_HEADERS = {"encoder"}
 
 # Third-party header (pattern) -> files that may include it. The first pattern that fits decides.
-JSON_USERS = [f"src/{layer}/*.cpp" for layer in ("base", "text", "data", "format", "architecture", "convert", "train", "serve")]
+JSON_USERS = [f"src/{layer}/*.cpp" for layer in ("base", "text", "data", "format", "architecture", "convert", "train", "bench", "serve")]
 THIRD_PARTY: list[tuple[str, list[str]]] = [
     ("nlohmann/json_fwd.hpp", ["src/text/*.h"]),  # declarations alone, cheap
     ("nlohmann/*", JSON_USERS + ["src/base/json.h", "tools/*.cpp", "tests/*", "bench/service/*.cpp"]),

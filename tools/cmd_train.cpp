@@ -174,6 +174,8 @@ void add_optimizer(CLI::App& verb, TrainingOptions& training) {
       ->check(whole_number(1))
       ->group(group);
   number("--learning-rate", training.learning_rate, "Highest rate");
+  number("--layer-decay", training.layer_decay,
+         "A layer's rate by that of the layer above it; 1 = one rate for all");
   number("--warmup", training.warmup, "Share of the steps until the highest rate");
   number("--weight-decay", training.weight_decay, "Not on biases and layer norms");
   number("--clip", training.max_gradient_norm, "Highest norm of the gradient; 0 = none");

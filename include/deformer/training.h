@@ -96,10 +96,14 @@ struct TrainingOptions {
   double epochs = 3.0;
   std::optional<std::uint64_t> max_steps = {};  ///< in place of epochs
   double learning_rate = 5e-5;                  ///< highest, reached at the end of the warm-up
-  double warmup = 0.15;                         ///< share of all steps
-  double weight_decay = 0.01;                   ///< not on biases and layer norms
-  double max_gradient_norm = 1.0;               ///< of all gradients together; 0 = no clipping
-  double dropout = 0.1;                         ///< see ForwardOptions::dropout
+  /// A layer's rate by that of the layer above it: the head has learning_rate, the top layer
+  /// layer_decay times that, the embeddings and what all layers share layer_decay to the power of
+  /// the number of layers + 1. 1 = one rate for all.
+  double layer_decay = 1.0;
+  double warmup = 0.15;            ///< share of all steps
+  double weight_decay = 0.01;      ///< not on biases and layer norms
+  double max_gradient_norm = 1.0;  ///< of all gradients together; 0 = no clipping
+  double dropout = 0.1;            ///< see ForwardOptions::dropout
 
   // ---- Batches
   std::size_t batch_questions = 32;  ///< questions (with one window each) of one step; kChoice:

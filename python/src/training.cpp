@@ -120,6 +120,8 @@ void bind_options(nb::module_& module) {
       .def_rw("epochs", &TrainingOptions::epochs)
       .def_rw("max_steps", &TrainingOptions::max_steps, nb::arg("value").none())
       .def_rw("learning_rate", &TrainingOptions::learning_rate)
+      .def_rw("layer_decay", &TrainingOptions::layer_decay,
+              "A layer's rate by that of the layer above it")
       .def_rw("warmup", &TrainingOptions::warmup, "Share of all steps")
       .def_rw("weight_decay", &TrainingOptions::weight_decay)
       .def_rw("max_gradient_norm", &TrainingOptions::max_gradient_norm)

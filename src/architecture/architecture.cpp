@@ -110,15 +110,20 @@ std::string describe_positions(const ModelConfig& config) {
                                                     : describe_position_table(config);
 }
 
-bool is_lower_weight(const ModelConfig& config, std::string_view name) {
+std::int64_t layer_of_weight(const ModelConfig& config, std::string_view name) {
+  constexpr std::int64_t kBeforeLayers = -1;
   const WeightPlaces& places = architecture_of(config).weights;
   const auto inside = inside_root(places, name);
-  if (!inside) return false;
-  if (inside->starts_with(places.embeddings)) return true;
+  if (!inside) return config.num_hidden_layers;
+  if (inside->starts_with(places.embeddings)) return kBeforeLayers;
   const auto is_shared = [&](std::string_view shared) { return inside->starts_with(shared); };
-  if (std::any_of(places.shared.begin(), places.shared.end(), is_shared)) return true;
+  if (std::any_of(places.shared.begin(), places.shared.end(), is_shared)) return kBeforeLayers;
   const auto found = find_layer(places, *inside);
-  return found && found->layer < config.split.split_layer;
+  return found ? found->layer : config.num_hidden_layers;
+}
+
+bool is_lower_weight(const ModelConfig& config, std::string_view name) {
+  return layer_of_weight(config, name) < config.split.split_layer;
 }
 
 bool is_projection_weight(const ModelConfig& config, std::string_view name) {

@@ -167,6 +167,10 @@ void register_architecture(const Architecture& added);
 /// "absolute, a table of 514, of which 512 are used": without an architecture's own words.
 [[nodiscard]] std::string describe_position_table(const ModelConfig& config);
 
+/// The layer that a weight belongs to: -1 for the embeddings and what all layers share,
+/// num_hidden_layers for what follows the layers (poolers, heads).
+[[nodiscard]] std::int64_t layer_of_weight(const ModelConfig& config, std::string_view name);
+
 /// True for the embeddings, for what all layers share and the weights of layers [0, split_layer):
 /// what a stored hidden state depends on.
 [[nodiscard]] bool is_lower_weight(const ModelConfig& config, std::string_view name);

@@ -5,7 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
+
+#include "architecture/architecture.h"
+#include "base/check.h"
 
 namespace deformer {
 namespace {
@@ -27,30 +31,48 @@ double scheduled_rate(double highest, std::uint64_t step, std::uint64_t steps, d
   return highest * left / static_cast<double>(steps - warmup_steps + 1);
 }
 
-Adamw::Adamw(std::vector<Parameter> parameters, const AdamwOptions& options)
+std::vector<double> rate_factors(const std::vector<Parameter>& parameters,
+                                 const ModelConfig& config, double layer_decay) {
+  std::vector<double> factors;
+  factors.reserve(parameters.size());
+  for (const Parameter& parameter : parameters) {
+    const std::int64_t depth =
+        config.num_hidden_layers - layer_of_weight(config, parameter.names.front());
+    factors.push_back(std::pow(layer_decay, static_cast<double>(depth)));
+  }
+  return factors;
+}
+
+Adamw::Adamw(std::vector<Parameter> parameters, const AdamwOptions& options,
+             const std::vector<double>& factors)
     : parameters_(std::move(parameters)), options_(options) {
-  for (const Parameter& parameter : parameters_) {
-    const at::Tensor value = parameter.value.detach();
+  DEFORMER_CHECK(factors.empty() || factors.size() == parameters_.size());
+  std::map<std::pair<bool, double>, std::vector<std::size_t>> groups;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const at::Tensor value = parameters_[i].value.detach();
     moments_.push_back({at::zeros_like(value), at::zeros_like(value)});
+    groups[{is_decayed(parameters_[i]), factors.empty() ? 1.0 : factors[i]}].push_back(i);
+  }
+  for (auto& [kind, members] : groups) {
+    groups_.push_back({kind.first, kind.second, std::move(members)});
   }
 }
 
 void Adamw::step(double rate, std::uint64_t step) {
   const torch::autograd::AutoGradMode no_gradient(false);
-  step_group(/*decayed=*/true, rate, step);
-  step_group(/*decayed=*/false, rate, step);
+  for (const Group& group : groups_) step_group(group, rate * group.factor, step);
   for (const Parameter& parameter : parameters_) parameter.value.mutable_grad().reset();
 }
 
-void Adamw::step_group(bool decayed, double rate, std::uint64_t step) {
+void Adamw::step_group(const Group& group, double rate, std::uint64_t step) {
   std::vector<at::Tensor> values;
   std::vector<at::Tensor> gradients;
   std::vector<at::Tensor> first;
   std::vector<at::Tensor> second;
   std::vector<at::Tensor> steps;
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+  for (const std::size_t i : group.parameters) {
     const at::Tensor& value = parameters_[i].value;
-    if (is_decayed(parameters_[i]) != decayed || !value.grad().defined()) continue;
+    if (!value.grad().defined()) continue;
     values.push_back(value);
     gradients.push_back(value.grad());
     first.push_back(moments_[i].first);
@@ -61,7 +83,7 @@ void Adamw::step_group(bool decayed, double rate, std::uint64_t step) {
   }
   if (values.empty()) return;
   at::_fused_adamw_(values, gradients, first, second, {}, steps, rate, options_.beta1,
-                    options_.beta2, decayed ? options_.weight_decay : 0.0, options_.epsilon,
+                    options_.beta2, group.decayed ? options_.weight_decay : 0.0, options_.epsilon,
                     /*amsgrad=*/false, /*maximize=*/false);
 }
 

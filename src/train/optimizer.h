@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "deformer/encoder.h"
+#include "deformer/model_config.h"
 
 namespace deformer {
 
@@ -14,6 +15,10 @@ namespace deformer {
 /// step. `step` counts from 1; step 1 already has a rate above 0, and so has the last.
 [[nodiscard]] double scheduled_rate(double highest, std::uint64_t step, std::uint64_t steps,
                                     double warmup);
+
+/// Of each parameter, what the rate is multiplied by: TrainingOptions::layer_decay.
+[[nodiscard]] std::vector<double> rate_factors(const std::vector<Parameter>& parameters,
+                                               const ModelConfig& config, double layer_decay);
 
 struct AdamwOptions {
   double beta1 = 0.9;
@@ -32,7 +37,9 @@ class Adamw {
     at::Tensor second;
   };
 
-  Adamw(std::vector<Parameter> parameters, const AdamwOptions& options);
+  /// `factors`: of each parameter, what the rate is multiplied by; empty: all have 1.
+  Adamw(std::vector<Parameter> parameters, const AdamwOptions& options,
+        const std::vector<double>& factors = {});
 
   /// One step with the gradients that the parameters hold; afterwards they hold none. `step` counts
   /// from 1 (the bias correction needs it).
@@ -42,10 +49,18 @@ class Adamw {
   [[nodiscard]] const std::vector<Moments>& moments() const noexcept { return moments_; }
 
  private:
-  void step_group(bool decayed, double rate, std::uint64_t step);
+  /// Parameters of one call of the kernel.
+  struct Group {
+    bool decayed = false;
+    double factor = 1;
+    std::vector<std::size_t> parameters;
+  };
+
+  void step_group(const Group& group, double rate, std::uint64_t step);
 
   std::vector<Parameter> parameters_;
   std::vector<Moments> moments_;  // by parameter
+  std::vector<Group> groups_;
   AdamwOptions options_;
 };
 

@@ -110,6 +110,8 @@ void validate(const TrainingOptions& options) {
   require(!options.max_steps || *options.max_steps >= 1, "max_steps", "at least 1", 0);
   require(options.learning_rate > 0 && options.learning_rate < 1, "learning_rate",
           "above 0 and below 1", options.learning_rate);
+  require(options.layer_decay > 0 && options.layer_decay <= 1, "layer_decay",
+          "above 0 and at most 1", options.layer_decay);
   require(options.warmup >= 0 && options.warmup < 1, "warmup", "0 or more and below 1",
           options.warmup);
   require(options.weight_decay >= 0 && options.weight_decay < 1, "weight_decay",
@@ -156,6 +158,8 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
     recipe["epochs"] = options.epochs;
   }
   recipe["learning_rate"] = options.learning_rate;
+  // Left out where it does nothing: runs of before it go on.
+  if (options.layer_decay != 1) recipe["layer_decay"] = options.layer_decay;
   recipe["warmup"] = options.warmup;
   recipe["weight_decay"] = options.weight_decay;
   recipe["max_gradient_norm"] = options.max_gradient_norm;

@@ -257,8 +257,10 @@ void Trainer::State::schedule() {
                      });
   steps = options.max_steps.value_or(static_cast<std::uint64_t>(
       std::ceil(options.epochs * static_cast<double>(order->steps_per_epoch()))));
-  optimizer.emplace(student.trained_parameters(),
-                    AdamwOptions{.weight_decay = options.weight_decay});
+  std::vector<Parameter> trained = student.trained_parameters();
+  const std::vector<double> factors = rate_factors(trained, student.config, options.layer_decay);
+  optimizer.emplace(std::move(trained), AdamwOptions{.weight_decay = options.weight_decay},
+                    factors);
   runner.emplace(
       student,
       StepTeacher{.model = teacher ? &*teacher : nullptr, .answers = answers ? &*answers : nullptr},

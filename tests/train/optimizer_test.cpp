@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <vector>
+
+#include "support/tiny_model.h"
 
 namespace deformer {
 namespace {
@@ -63,6 +66,32 @@ TEST(Adamw, LeavesATwoDimensionalBiasUndecayed) {
   bias.mutable_grad() = at::zeros({2, 2});
   optimizer.step(0.01, 1);
   EXPECT_TRUE(at::equal(bias.detach(), at::full({2, 2}, 2.0f)));
+}
+
+// The first update of Adam is the rate, whatever the gradient.
+TEST(Adamw, EachParameterHasItsShareOfTheRate) {
+  const at::Tensor head = at::zeros({1}).set_requires_grad(true);
+  const at::Tensor layer = at::zeros({1}).set_requires_grad(true);
+  const at::Tensor matrix = at::zeros({1, 1}).set_requires_grad(true);
+  Adamw optimizer({{head, {"h"}}, {layer, {"l"}}, {matrix, {"m"}}}, {}, {1, 0.5, 0.25});
+  for (const at::Tensor& each : {head, layer, matrix}) {
+    each.mutable_grad() = at::full_like(each.detach(), -7.0f);
+  }
+  optimizer.step(0.01, 1);
+  EXPECT_NEAR(head.item<float>(), 0.01, 1e-6);
+  EXPECT_NEAR(layer.item<float>(), 0.005, 1e-6);
+  EXPECT_NEAR(matrix.item<float>(), 0.0025, 1e-6);
+}
+
+TEST(RateFactors, FallFromTheHeadToTheEmbeddings) {
+  const ModelConfig config = test::tiny_model_config({.layers = 3});
+  const at::Tensor any = at::zeros({1});
+  const std::vector<Parameter> parameters{{any, {"qa_outputs.weight"}},
+                                          {any, {"bert.encoder.layer.2.output.dense.weight"}},
+                                          {any, {"bert.encoder.layer.0.output.dense.weight"}},
+                                          {any, {"bert.embeddings.word_embeddings.weight"}}};
+  EXPECT_EQ(rate_factors(parameters, config, 0.5), (std::vector<double>{1, 0.5, 0.125, 0.0625}));
+  EXPECT_EQ(rate_factors(parameters, config, 1), (std::vector<double>{1, 1, 1, 1}));
 }
 
 TEST(GradientNorm, IsThatOfAllParametersTogether) {
