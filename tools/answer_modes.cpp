@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/number_text.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "deformer/predictions.h"

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/number_text.h"
 #include "deformer/error.h"
 #include "tools/cost.h"
 #include "tools/model_options.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/number_text.h"
 #include "deformer/error.h"
 #include "deformer/known_datasets.h"
 #include "tools/classify_report.h"

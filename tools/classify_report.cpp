@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/number_text.h"
 #include "deformer/error.h"
 #include "tools/talk.h"
 

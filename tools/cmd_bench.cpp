@@ -6,16 +6,16 @@
 #include <optional>
 #include <utility>
 
+#include "bench/bench_html.h"
+#include "bench/bench_report.h"
 #include "bench/benchmark.h"
 #include "bench/paper_benchmark.h"
+#include "bench/paper_report.h"
 #include "deformer/error.h"
 #include "deformer/inspect.h"
 #include "deformer/model_config.h"
-#include "tools/bench_html.h"
-#include "tools/bench_report.h"
 #include "tools/number.h"
 #include "tools/output.h"
-#include "tools/paper_report.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {

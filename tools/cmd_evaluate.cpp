@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/number_text.h"
 #include "deformer/error.h"
 #include "deformer/metrics.h"
 #include "deformer/predictions.h"

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "base/number_text.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "tools/model_report.h"

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/number_text.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "serve/api.h"

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/number_text.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "tools/input.h"

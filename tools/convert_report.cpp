@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/number_text.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/number_text.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {

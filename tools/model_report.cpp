@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/number_text.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/number_text.h"
 #include "deformer/runtime.h"
 
 namespace deformer::tools {

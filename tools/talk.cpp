@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/number_text.h"
 #include "tools/failure.h"
 
 namespace deformer::tools {
@@ -35,19 +36,6 @@ std::string bar(std::size_t done, std::size_t total) {
 }
 
 }  // namespace
-
-std::string grouped(std::size_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ',');
-  return digits;
-}
-
-std::string fixed(double value, int decimals) {
-  std::string text(64, '\0');
-  const int size = std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
-  text.resize(static_cast<std::size_t>(std::clamp(size, 0, 63)));
-  return text;
-}
 
 std::string duration(double seconds) {
   const auto whole = static_cast<long long>(std::llround(std::clamp(seconds, 0.0, 1e9)));

@@ -20,12 +20,8 @@ struct ProgressState {
 };
 [[nodiscard]] std::string progress_line(const ProgressState& state, std::size_t columns);
 
-/// 10570 -> "10,570".
-[[nodiscard]] std::string grouped(std::size_t number);
 /// "7 s", "1:51", "2:03:20".
 [[nodiscard]] std::string duration(double seconds);
-/// With as many decimals as asked for.
-[[nodiscard]] std::string fixed(double value, int decimals);
 
 /// Whether, and how, the tool talks.
 class Talk {

@@ -1,4 +1,5 @@
 #include "tools/train_report.h"
+#include "base/number_text.h"
 
 #include <nlohmann/json.hpp>
 

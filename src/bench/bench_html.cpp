@@ -1,4 +1,4 @@
-#include "tools/bench_html.h"
+#include "bench/bench_html.h"
 
 #include <algorithm>
 #include <array>
@@ -7,11 +7,11 @@
 #include <optional>
 #include <vector>
 
+#include "base/number_text.h"
+#include "bench/svg_chart.h"
 #include "deformer/runtime.h"
-#include "tools/svg_chart.h"
-#include "tools/talk.h"
 
-namespace deformer::tools {
+namespace deformer {
 namespace {
 
 using Anchor = Svg::Anchor;
@@ -362,4 +362,4 @@ std::string to_html(const PaperSummary& summary) {
   return html_page("deformer bench: the paper's tasks", body);
 }
 
-}  // namespace deformer::tools
+}  // namespace deformer

@@ -3,14 +3,14 @@
 
 #include <string>
 
-#include "tools/bench_report.h"
-#include "tools/paper_report.h"
+#include "bench/bench_report.h"
+#include "bench/paper_report.h"
 
-namespace deformer::tools {
+namespace deformer {
 
 /// Plots (reuse, stages, latency) and a table of the figures.
-[[nodiscard]] std::string to_html(const BenchSummary& summary);
+[[nodiscard]] DEFORMER_EXPORT std::string to_html(const BenchSummary& summary);
 /// The ratios as bars beside the paper's, and a table.
-[[nodiscard]] std::string to_html(const PaperSummary& summary);
+[[nodiscard]] DEFORMER_EXPORT std::string to_html(const PaperSummary& summary);
 
-}  // namespace deformer::tools
+}  // namespace deformer

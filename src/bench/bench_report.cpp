@@ -1,14 +1,14 @@
-#include "tools/bench_report.h"
+#include "bench/bench_report.h"
 
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/number_text.h"
 #include "deformer/runtime.h"
-#include "tools/talk.h"
 
-namespace deformer::tools {
+namespace deformer {
 namespace {
 
 constexpr std::size_t kNameWidth = 22;
@@ -315,4 +315,4 @@ std::string to_json(const BenchSummary& summary) {
   return object.dump() + "\n";
 }
 
-}  // namespace deformer::tools
+}  // namespace deformer

@@ -9,7 +9,7 @@
 #include "deformer/model_config.h"
 #include "deformer/passage_store.h"
 
-namespace deformer::tools {
+namespace deformer {
 
 struct BenchSummary {
   std::string model;  // directory, or a published model's name
@@ -43,8 +43,8 @@ struct StageShare {
 /// "3.05 (2.98 to 3.11)x"; "1x" for a column against itself.
 [[nodiscard]] std::string ratio_text(const Spread& ratio);
 
-[[nodiscard]] std::string to_table(const BenchSummary& summary);
+[[nodiscard]] DEFORMER_EXPORT std::string to_table(const BenchSummary& summary);
 /// One object in one line (docs/cli.md).
-[[nodiscard]] std::string to_json(const BenchSummary& summary);
+[[nodiscard]] DEFORMER_EXPORT std::string to_json(const BenchSummary& summary);
 
-}  // namespace deformer::tools
+}  // namespace deformer

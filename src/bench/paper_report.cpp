@@ -1,14 +1,14 @@
-#include "tools/paper_report.h"
+#include "bench/paper_report.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/number_text.h"
+#include "bench/bench_report.h"
 #include "deformer/runtime.h"
-#include "tools/bench_report.h"
-#include "tools/talk.h"
 
-namespace deformer::tools {
+namespace deformer {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -138,4 +138,4 @@ std::string to_json(const PaperSummary& summary) {
   return object.dump() + "\n";
 }
 
-}  // namespace deformer::tools
+}  // namespace deformer

@@ -7,7 +7,7 @@
 
 #include "bench/paper_benchmark.h"
 
-namespace deformer::tools {
+namespace deformer {
 
 struct PaperSummary {
   BenchMachine machine;
@@ -21,8 +21,8 @@ struct PaperSummary {
 /// How much less memory the decomposed run requests, in percent.
 [[nodiscard]] double memory_cut_percent(const PaperRow& row);
 
-[[nodiscard]] std::string to_table(const PaperSummary& summary);
+[[nodiscard]] DEFORMER_EXPORT std::string to_table(const PaperSummary& summary);
 /// One object in one line (docs/cli.md).
-[[nodiscard]] std::string to_json(const PaperSummary& summary);
+[[nodiscard]] DEFORMER_EXPORT std::string to_json(const PaperSummary& summary);
 
-}  // namespace deformer::tools
+}  // namespace deformer

@@ -1,12 +1,12 @@
-#include "tools/svg_chart.h"
+#include "bench/svg_chart.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "tools/talk.h"
+#include "base/number_text.h"
 
-namespace deformer::tools {
+namespace deformer {
 namespace {
 
 // Colours that differ in lightness too, so that they are told apart without their hue. The second
@@ -161,4 +161,4 @@ std::vector<double> axis_ticks(double most) {
   return ticks;
 }
 
-}  // namespace deformer::tools
+}  // namespace deformer

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace deformer::tools {
+namespace deformer {
 
 /// With &, <, > and " as entities.
 [[nodiscard]] std::string escape_xml(std::string_view text);
@@ -54,4 +54,4 @@ class Svg {
 /// Round steps from 0 that reach at least `most`: four to ten of them.
 [[nodiscard]] std::vector<double> axis_ticks(double most);
 
-}  // namespace deformer::tools
+}  // namespace deformer

@@ -1,11 +1,11 @@
-#include "tools/svg_chart.h"
+#include "bench/svg_chart.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cli/well_formed.h"
+#include "support/well_formed.h"
 
-namespace deformer::tools {
+namespace deformer {
 namespace {
 
 using test::xml_problem;
@@ -52,4 +52,4 @@ TEST(HtmlPage, DefinesItsColours) {
 }
 
 }  // namespace
-}  // namespace deformer::tools
+}  // namespace deformer

@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "cli/cli_fixture.h"
-#include "cli/well_formed.h"
+#include "support/well_formed.h"
 
 namespace deformer::test {
 namespace {

@@ -5,13 +5,6 @@
 namespace deformer::tools {
 namespace {
 
-TEST(Talk, GroupsDigits) {
-  EXPECT_EQ(grouped(0), "0");
-  EXPECT_EQ(grouped(999), "999");
-  EXPECT_EQ(grouped(1000), "1,000");
-  EXPECT_EQ(grouped(1234567), "1,234,567");
-}
-
 TEST(Talk, WritesDurationsAsPeopleReadThem) {
   EXPECT_EQ(duration(0.4), "0 s");
   EXPECT_EQ(duration(59.4), "59 s");
