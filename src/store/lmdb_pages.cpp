@@ -9,6 +9,7 @@
 #include <cstring>
 #include <span>
 
+#include "base/stand_in.h"
 #include "base/system_error.h"
 #include "deformer/error.h"
 
@@ -149,6 +150,13 @@ LmdbState state_of(const Meta& meta, std::uint64_t place, const std::string& nam
           .main = *main};
 }
 
+// What a download has left in the file's place is named; LMDB itself refuses the rest.
+void refuse_stand_in_at(int descriptor, const std::string& name) {
+  std::array<std::byte, 1024> beginning;
+  const std::size_t size = read_at(descriptor, name, 0, beginning);
+  refuse_stand_in(std::span<const std::byte>(beginning).first(size), name);
+}
+
 bool is_ours(const Meta& meta) {
   return (meta.header.flags & kMeta) != 0 && meta.magic == kMagic && meta.version == kVersion;
 }
@@ -157,7 +165,10 @@ bool is_ours(const Meta& meta) {
 
 std::optional<LmdbState> read_lmdb_state(int descriptor, const std::string& name) {
   const auto first = read_meta(descriptor, name, 0);
-  if (!first || !is_ours(*first)) return std::nullopt;
+  if (!first || !is_ours(*first)) {
+    refuse_stand_in_at(descriptor, name);
+    return std::nullopt;
+  }
   if (!is_page_size(first->free.page_bytes)) fail_file(name, "size of a page");
   const auto second = read_meta(descriptor, name, first->free.page_bytes);
   if (!second || !is_ours(*second)) return std::nullopt;

@@ -119,15 +119,25 @@ at::Tensor copy_states(const StoredMatrix& matrix, std::span<const WindowRequest
 
 }  // namespace
 
+std::span<const ByteSpan> ReadyPassage::tokens() const {
+  if (!tokens_) {
+    tokens_ = word_extents(encoded->text, {}, encoded->spans);
+    empty_blank(encoded->text, *tokens_);
+  }
+  return *tokens_;
+}
+
 std::span<const ByteSpan> ReadyPassage::words() const {
-  if (!words_) words_ = word_extents(encoded->text, encoded->spans);
+  if (!words_) {
+    words_ = word_extents(encoded->text, bert_words(encoded->text), encoded->spans);
+    empty_blank(encoded->text, *words_);
+  }
   return *words_;
 }
 
 std::span<const ByteSpan> ReadyPassage::words_of(const Tokenizer& tokenizer) const {
   if (!tokenizer_words_) {
-    tokenizer_words_ =
-        hugging_face_extents(encoded->text, tokenizer.words(encoded->text), encoded->spans);
+    tokenizer_words_ = word_extents(encoded->text, tokenizer.words(encoded->text), encoded->spans);
   }
   return *tokenizer_words_;
 }

@@ -24,12 +24,15 @@ class ReadyPassage {
   std::vector<std::int32_t> ids;  ///< of the whole passage; only in that case
   std::vector<std::size_t> first_rows;  ///< first row of each window in encoded->hidden
 
-  /// word_extents() of the passage, found at the first call. Not safe for concurrent calls.
+  /// word_extents() of the passage, without words and with bert_words(), what is blank emptied.
+  /// Found at the first call. Not safe for concurrent calls.
+  [[nodiscard]] std::span<const ByteSpan> tokens() const;
   [[nodiscard]] std::span<const ByteSpan> words() const;
-  /// hugging_face_extents() with the words of the tokenizer, which is the same in all calls.
+  /// The same with the words of the tokenizer, which is the same in all calls; blank or not.
   [[nodiscard]] std::span<const ByteSpan> words_of(const Tokenizer& tokenizer) const;
 
  private:
+  mutable std::optional<std::vector<ByteSpan>> tokens_;
   mutable std::optional<std::vector<ByteSpan>> words_;
   mutable std::optional<std::vector<ByteSpan>> tokenizer_words_;
 };

@@ -12,45 +12,81 @@ namespace {
 
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-bool overlaps(const SpanCandidate& span, const std::vector<SpanCandidate>& taken) {
-  return std::any_of(taken.begin(), taken.end(), [&](const SpanCandidate& other) {
-    return span.bytes.begin < other.bytes.end && other.bytes.begin < span.bytes.end;
-  });
+bool overlap(const SpanCandidate& a, const SpanCandidate& b) {
+  return a.bytes.begin < b.bytes.end && b.bytes.begin < a.bytes.end;
 }
 
-// The best span of one window that overlaps none of `taken`.
-std::optional<SpanCandidate> best_of_window(const WindowLogits& logits,
-                                            std::span<const ByteSpan> extents, std::size_t longest,
-                                            const std::vector<SpanCandidate>& taken) {
-  const std::span<const ByteSpan> own =
-      extents.subspan(logits.window.first_token, logits.window.num_tokens);
-  std::optional<SpanCandidate> best;
-  for (std::size_t first = 0; first < logits.start.size(); ++first) {
-    const std::size_t end = std::min(first + longest, logits.end.size());
-    for (std::size_t last = first; last < end; ++last) {
-      const double score =
-          static_cast<double>(logits.start[first]) + static_cast<double>(logits.end[last]);
-      if (best && score <= best->score) continue;
-      const SpanCandidate span{logits.window.first_token + static_cast<std::uint32_t>(first),
-                               logits.window.first_token + static_cast<std::uint32_t>(last),
-                               score,
-                               {own[first].begin, own[last].end}};
-      if (!overlaps(span, taken)) best = span;
+// Candidates by the token they begin at: what is found of one beginning stays, until an answer is
+// taken that overlaps it. So a further answer costs a look at all beginnings, and a search at the
+// few beside the last one.
+class SpanSearch {
+ public:
+  SpanSearch(std::span<const WindowLogits> windows, std::span<const ByteSpan> extents,
+             std::size_t longest)
+      : extents_(extents), longest_(longest) {
+    std::size_t count = 0;
+    for (const WindowLogits& logits : windows) count += logits.start.size();
+    beginnings_.reserve(count);
+    for (const WindowLogits& logits : windows) {
+      for (std::size_t token = 0; token < logits.start.size(); ++token) {
+        beginnings_.push_back({&logits, token, best_from(logits, token)});
+      }
     }
   }
-  return best;
-}
 
-std::optional<SpanCandidate> best_of_passage(std::span<const WindowLogits> windows,
-                                             std::span<const ByteSpan> extents, std::size_t longest,
-                                             const std::vector<SpanCandidate>& taken) {
-  std::optional<SpanCandidate> best;
-  for (const WindowLogits& logits : windows) {
-    const auto candidate = best_of_window(logits, extents, longest, taken);
-    if (candidate && (!best || candidate->score > best->score)) best = candidate;
+  /// The best span that overlaps none of those that were given before.
+  std::optional<SpanCandidate> next() {
+    const Beginning* best = nullptr;
+    for (const Beginning& each : beginnings_) {
+      if (each.span && (best == nullptr || each.span->score > best->span->score)) best = &each;
+    }
+    if (best == nullptr) return std::nullopt;
+    taken_.push_back(*best->span);
+    for (Beginning& each : beginnings_) {
+      if (each.span && overlap(*each.span, taken_.back())) {
+        each.span = best_from(*each.window, each.token);
+      }
+    }
+    return taken_.back();
   }
-  return best;
-}
+
+ private:
+  struct Beginning {
+    const WindowLogits* window;
+    std::size_t token;                  // of the window
+    std::optional<SpanCandidate> span;  // the best that begins there; none: all overlap
+  };
+
+  std::optional<SpanCandidate> best_from(const WindowLogits& logits, std::size_t token) const {
+    const std::size_t first = logits.window.first_token + token;
+    const std::size_t end = std::min(token + longest_, logits.end.size());
+    std::optional<SpanCandidate> best;
+    for (std::size_t last = token; last < end; ++last) {
+      const double score =
+          static_cast<double>(logits.start[token]) + static_cast<double>(logits.end[last]);
+      if (best && score <= best->score) continue;
+      const std::size_t last_token = first + (last - token);
+      const SpanCandidate span{static_cast<std::uint32_t>(first),
+                               static_cast<std::uint32_t>(last_token),
+                               score,
+                               {extents_[first].begin, extents_[last_token].end}};
+      if (is_free(span)) best = span;
+    }
+    return best;
+  }
+
+  // A span of spaces alone (word_extents()) is no answer.
+  [[nodiscard]] bool is_free(const SpanCandidate& span) const {
+    return span.bytes.begin < span.bytes.end &&
+           std::none_of(taken_.begin(), taken_.end(),
+                        [&](const SpanCandidate& other) { return overlap(span, other); });
+  }
+
+  std::span<const ByteSpan> extents_;
+  std::size_t longest_;
+  std::vector<Beginning> beginnings_;
+  std::vector<SpanCandidate> taken_;
+};
 
 double log_sum_of_window(const WindowLogits& logits, std::size_t longest) {
   if (logits.start.empty()) return kMinusInfinity;
@@ -90,8 +126,9 @@ DecodedSpans best_spans(std::span<const WindowLogits> windows, std::span<const B
                    logits.window.first_token <= extents.size() - logits.window.num_tokens);
     decoded.log_sum = log_add(decoded.log_sum, log_sum_of_window(logits, longest));
   }
+  SpanSearch search(windows, extents, longest);
   while (decoded.best.size() < top_k) {
-    const auto next = best_of_passage(windows, extents, longest, decoded.best);
+    const auto next = search.next();
     if (!next) break;
     decoded.best.push_back(*next);
   }

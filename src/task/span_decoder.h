@@ -27,8 +27,8 @@ struct SpanCandidate {
 };
 
 struct DecodedSpans {
-  /// Best first, no two overlapping in bytes. Ties: earlier window, then smaller first, then
-  /// smaller last.
+  /// Best first, none empty, no two overlapping in bytes. Ties: earlier window, then smaller first,
+  /// then smaller last.
   std::vector<SpanCandidate> best;
   /// log of the sum of exp(score) over all candidates of all windows; -infinity without a
   /// candidate. A span that lies in two windows counts twice.

@@ -92,7 +92,7 @@ void SpanReading::take(const ReadPair& pair) {
     no_answer_score = std::min(no_answer_score, cls);
   }
   const std::span<const ByteSpan> extents =
-      options_.align_to_words ? pair.passage->words() : std::span<const ByteSpan>(passage.spans);
+      options_.align_to_words ? pair.passage->words() : pair.passage->tokens();
   const DecodedSpans spans = best_spans(windows, extents, max_answer_tokens_, options_.top_k);
   if (!windows.empty() && !std::isfinite(spans.log_sum)) refuse_not_finite(model_, passage.id);
   collector_.add(passage, pair.place, spans, no_answer_score, options_);
@@ -120,8 +120,8 @@ std::vector<ByteSpan> SpanReading::clipped_extents(const ReadyPassage& passage,
   const std::vector<ByteSpan>& spans = passage.encoded->spans;
   if (window.num_tokens == 0) return {};
   if (!options_.align_to_words) {
-    return hugging_face_extents(passage.encoded->text, {},
-                                std::span(spans).subspan(window.first_token, window.num_tokens));
+    return word_extents(passage.encoded->text, {},
+                        std::span(spans).subspan(window.first_token, window.num_tokens));
   }
   const auto own =
       passage.words_of(model_.tokenizer()).subspan(window.first_token, window.num_tokens);

@@ -48,6 +48,16 @@ class WordList {
   bool attached_ = false;  // no space since the last word
 };
 
+bool is_blank(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const DecodedChar c = decode_utf8(text, at);
+    const BertCharKind kind = bert_char_kind(c.code_point);
+    if (kind != BertCharKind::kSpace && kind != BertCharKind::kDropped) return false;
+    at += c.size_bytes;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<ByteSpan> bert_words(std::string_view text) {
@@ -62,15 +72,23 @@ std::vector<ByteSpan> bert_words(std::string_view text) {
   return std::move(words).take();
 }
 
-std::vector<ByteSpan> word_extents(std::span<const ByteSpan> words,
+std::vector<ByteSpan> word_extents(std::string_view text, std::span<const ByteSpan> words,
                                    std::span<const ByteSpan> spans) {
   std::vector<ByteSpan> extents;
   extents.reserve(spans.size());
   auto first = words.begin();  // the word that holds the span's first byte, or the next one
   auto last = words.begin();   // the same for its last byte
+  auto next = words.begin();   // the first word that does not end before the span does
   for (const ByteSpan& span : spans) {
     while (first != words.end() && first->end <= span.begin) ++first;
     while (last != words.end() && last->end < span.end) ++last;
+    while (next != words.end() && next->end <= span.end) ++next;
+    const std::string_view token = text.substr(span.begin, span.end - span.begin);
+    if (token.find_first_not_of(' ') == std::string_view::npos) {
+      const bool follows = next != words.end() && next->begin == span.end;
+      extents.push_back(follows ? *next : ByteSpan{span.end, span.end});
+      continue;
+    }
     const bool begins_inside = first != words.end() && first->begin <= span.begin;
     const bool ends_inside = last != words.end() && last->begin < span.end;
     extents.push_back(
@@ -79,23 +97,10 @@ std::vector<ByteSpan> word_extents(std::span<const ByteSpan> words,
   return extents;
 }
 
-std::vector<ByteSpan> word_extents(std::string_view text, std::span<const ByteSpan> spans) {
-  return word_extents(bert_words(text), spans);
-}
-
-std::vector<ByteSpan> hugging_face_extents(std::string_view text, std::span<const ByteSpan> words,
-                                           std::span<const ByteSpan> spans) {
-  std::vector<ByteSpan> extents = word_extents(words, spans);
-  auto next = words.begin();  // the first word that does not end before the span does
-  for (std::size_t i = 0; i < spans.size(); ++i) {
-    const ByteSpan span = spans[i];
-    while (next != words.end() && next->end <= span.end) ++next;
-    const std::string_view token = text.substr(span.begin, span.end - span.begin);
-    if (token.find_first_not_of(' ') != std::string_view::npos) continue;
-    const bool follows = next != words.end() && next->begin == span.end;
-    extents[i] = follows ? *next : ByteSpan{span.end, span.end};
+void empty_blank(std::string_view text, std::vector<ByteSpan>& extents) {
+  for (ByteSpan& extent : extents) {
+    if (is_blank(text.substr(extent.begin, extent.end - extent.begin))) extent.begin = extent.end;
   }
-  return extents;
 }
 
 }  // namespace deformer

@@ -14,20 +14,17 @@ namespace deformer {
 /// before them.
 [[nodiscard]] std::vector<ByteSpan> bert_words(std::string_view text);
 
-/// For each token, given by its span, from the beginning of the word in which it begins to the end
-/// of the word in which it ends. A span that begins or ends outside all words stays as it is there.
-/// Spans are as Tokenizer gives them, words in order and apart.
-[[nodiscard]] std::vector<ByteSpan> word_extents(std::span<const ByteSpan> words,
-                                                 std::span<const ByteSpan> spans);
-
-/// The same with bert_words().
+/// Where an answer begins that begins with a token, and where one ends that ends with it: for each
+/// token, given by its span, from the beginning of the word in which it begins to the end of the
+/// word in which it ends. A span that begins or ends outside all words stays as it is there. A
+/// token of spaces alone (byte-level BPE has these) belongs to the word that follows it at once,
+/// and else is empty, at its end, as Hugging Face's offsets have it. Spans are as Tokenizer gives
+/// them, words in order and apart; without words each token is by itself.
 [[nodiscard]] std::vector<ByteSpan> word_extents(std::string_view text,
+                                                 std::span<const ByteSpan> words,
                                                  std::span<const ByteSpan> spans);
 
-/// The same as Hugging Face's offsets have it, where byte-level BPE has tokens of spaces alone:
-/// such a token belongs to the word that follows it at once, and else is empty, at its end.
-[[nodiscard]] std::vector<ByteSpan> hugging_face_extents(std::string_view text,
-                                                         std::span<const ByteSpan> words,
-                                                         std::span<const ByteSpan> spans);
+/// Empties what holds white space alone, of whatever kind: it is no answer.
+void empty_blank(std::string_view text, std::vector<ByteSpan>& extents);
 
 }  // namespace deformer

@@ -215,6 +215,9 @@ TEST_F(LmdbStore, RefusesAForeignDataFile) {
   refuse(ErrorCode::kCorrupt, path().string());
   write_file(path() / "data.mdb", "SQLite format 3");
   refuse(ErrorCode::kCorrupt, path().string());
+  write_file(path() / "data.mdb",
+             "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 433000000\n");
+  refuse(ErrorCode::kCorrupt, "found a Git LFS pointer to one of 433000000 bytes");
 }
 
 TEST_F(LmdbStore, TakesAnEmptyFileThatAKilledCreatorLeft) {

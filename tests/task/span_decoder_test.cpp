@@ -87,6 +87,39 @@ TEST(SpanDecoder, EqualsExhaustiveSearch) {
   }
 }
 
+// All spans that fit beside one another, of words of several tokens too.
+TEST(SpanDecoder, GoesOnUntilNothingIsFree) {
+  std::mt19937 random(8);
+  for (int round = 0; round < 20; ++round) {
+    const std::vector<TestWindow> windows{random_window(0, 30, random),
+                                          random_window(10, 30, random)};
+    std::vector<ByteSpan> extents = bytes_of(40);
+    for (std::size_t i = 0; i + 1 < extents.size(); i += 3) {
+      extents[i].end = extents[i + 1].end;
+      extents[i + 1].begin = extents[i].begin;
+    }
+    const DecodedSpans decoded = best_spans(views(windows), extents, 7, 1000);
+    std::vector<SpanCandidate> all = all_candidates(windows, 7);
+    for (SpanCandidate& span : all) {
+      span.bytes = {extents[span.first].begin, extents[span.last].end};
+    }
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& a, const auto& b) { return a.score > b.score; });
+    std::vector<SpanCandidate> expected;
+    for (const SpanCandidate& span : all) {
+      const bool clash = std::any_of(expected.begin(), expected.end(), [&](const auto& other) {
+        return span.bytes.begin < other.bytes.end && other.bytes.begin < span.bytes.end;
+      });
+      if (!clash) expected.push_back(span);
+    }
+    ASSERT_EQ(decoded.best.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(decoded.best[i].bytes, expected[i].bytes);
+      EXPECT_EQ(decoded.best[i].score, expected[i].score);
+    }
+  }
+}
+
 TEST(SpanDecoder, ALongestAnswerOfThirtyMeansThirtyTokens) {
   // The original code allows one token more than its option says (deformer.md 10.1).
   TestWindow window{{0, 40}, std::vector<float>(40, -5), std::vector<float>(40, -5)};

@@ -12,7 +12,7 @@ namespace {
 // The text of each extent.
 std::vector<std::string> extents(std::string_view text, const std::vector<ByteSpan>& spans) {
   std::vector<std::string> texts;
-  for (const ByteSpan& extent : word_extents(text, spans)) {
+  for (const ByteSpan& extent : word_extents(text, bert_words(text), spans)) {
     texts.emplace_back(text.substr(extent.begin, extent.end - extent.begin));
   }
   return texts;
@@ -52,12 +52,18 @@ TEST(WordExtents, WhatCleaningRemovesNeitherEndsAWordNorBelongsToItsEnds) {
 
 TEST(WordExtents, ATokenOfSeveralWordsReachesFromTheFirstToTheLast) {
   EXPECT_EQ(extents("the U.S.A", {{2, 5}, {5, 8}}), (Texts{"the U", ".S."}));
-  EXPECT_EQ(extents("a  b", {{1, 3}}), (Texts{"  "})) << "outside all words";
+}
+
+TEST(WordExtents, WhiteSpaceAloneIsEmptied) {
+  const std::string text = "a\n \u3000\u200B b";
+  std::vector<ByteSpan> extents{{0, 1}, {1, 2}, {2, 9}, {2, 11}};
+  empty_blank(text, extents);
+  EXPECT_EQ(extents, (std::vector<ByteSpan>{{0, 1}, {2, 2}, {9, 9}, {2, 11}}));
 }
 
 TEST(WordExtents, OfATextWithoutTokensThereAreNone) {
-  EXPECT_TRUE(word_extents("", {}).empty());
-  EXPECT_TRUE(word_extents("a b", {}).empty());
+  EXPECT_TRUE(extents("", {}).empty());
+  EXPECT_TRUE(extents("a b", {}).empty());
 }
 
 // Golden: the reference's tokens of many texts. A token that is a whole word stays as it is, so
@@ -67,7 +73,7 @@ TEST(WordExtents, NeverCutATokenAndKeepWholeWords) {
   for (const nlohmann::json& row : test::load_golden_lines("texts.jsonl")) {
     const std::string text = test::text_of(row);
     const std::vector<ByteSpan> spans = tokenizer.tokenize(text).spans;
-    const std::vector<ByteSpan> extents = word_extents(text, spans);
+    const std::vector<ByteSpan> extents = word_extents(text, bert_words(text), spans);
     ASSERT_EQ(extents.size(), spans.size());
     for (std::size_t i = 0; i < spans.size(); ++i) {
       EXPECT_LE(extents[i].begin, spans[i].begin);
@@ -85,14 +91,14 @@ TEST(WordExtents, NeverCutATokenAndKeepWholeWords) {
   }
 }
 
-TEST(HuggingFaceExtents, ATokenOfSpacesBelongsToTheWordAfterItOrIsEmpty) {
+TEST(WordExtents, ATokenOfSpacesBelongsToTheWordAfterItOrIsEmpty) {
   //                       0123456789
   const std::string text = "ab    cd";  // tokens: "ab", "  ", " ", " ", "c", "d"
   const std::vector<ByteSpan> spans{{0, 2}, {2, 4}, {4, 5}, {5, 6}, {6, 7}, {7, 8}};
   const std::vector<ByteSpan> words{{0, 2}, {6, 8}};
-  EXPECT_EQ(hugging_face_extents(text, words, spans),
+  EXPECT_EQ(word_extents(text, words, spans),
             (std::vector<ByteSpan>{{0, 2}, {4, 4}, {5, 5}, {6, 8}, {6, 8}, {6, 8}}));
-  EXPECT_EQ(hugging_face_extents(text, {}, spans),
+  EXPECT_EQ(word_extents(text, {}, spans),
             (std::vector<ByteSpan>{{0, 2}, {4, 4}, {5, 5}, {6, 6}, {6, 7}, {7, 8}}));
 }
 
