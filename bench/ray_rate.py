@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Compares the rate of deformer.ray.encode() with the sum of what its workers reach as single processes.
 
-Usage: ray_rate.py MODEL_DIR SQUAD_FILE [--workers N] [--files N] [--passages N]
+Usage: ray_rate.py MODEL_DIR SQUAD_FILE [--workers N] [--files N] [--passages N] [--nodes]
 
 Encodes the passages of a SQuAD file, repeated under other ids, FILES files of PASSAGES passages each, one thread a worker. In turn: one worker alone as a
 plain process over its share of the files (the single rate), all workers as plain processes at once (what the machine gives
 them together), all workers under Ray. Ray's rate counts everything from the call to its return, start of the workers and
-loading of the models included. Needs Ray beside deformer.
+loading of the models included. --nodes: each worker on a Ray node of its own, all on this machine. Needs Ray beside deformer.
 """
 
 from __future__ import annotations
@@ -59,9 +59,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--files", type=int, default=16)
     parser.add_argument("--passages", type=int, default=300)
+    parser.add_argument("--nodes", action="store_true")
     options = parser.parse_args()
 
     import ray
+    from ray.cluster_utils import Cluster
 
     import deformer.ray
 
@@ -76,11 +78,18 @@ def main() -> None:
             options.model, folder / "together", inputs, workers, list(range(1, workers + 1))
         )
         print(f"{workers} processes at once: {together:.1f} passages/s, {together_working:.1f} while they encode")
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+        if options.nodes:
+            cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+            for _ in range(workers - 1):
+                cluster.add_node(num_cpus=1)
+            ray.init(address=cluster.address, log_to_driver=False)
+        else:
+            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
+        nodes = sum(node["Alive"] for node in ray.nodes())
         summary = deformer.ray.encode(inputs, options.model, f"lmdb:{folder}/ray/{{stem}}", workers=workers)
         rate = summary.passages_per_second
         print(
-            f"{workers} workers under Ray: {rate:.1f} passages/s; {100 * rate / (workers * alone):.1f} % of {workers} times "
+            f"{workers} workers under Ray, {nodes} nodes: {rate:.1f} passages/s; {100 * rate / (workers * alone):.1f} % of {workers} times "
             f"one alone, {100 * rate / together:.1f} % of the processes at once"
         )
 

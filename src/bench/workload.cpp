@@ -7,7 +7,7 @@
 #include "bench/random.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
-#include "text/windows.h"
+#include "task/preparation.h"
 
 namespace deformer {
 namespace {
@@ -145,17 +145,18 @@ std::vector<BenchQuestion> sample_questions(const SquadDataset& dataset, std::si
 }
 
 std::vector<QuestionRows> count_rows(const Model& model, std::span<const BenchQuestion> questions) {
-  const SplitConfig& split = model.config().split;
-  const SpecialRows special = special_rows(model.config());
-  const auto most = static_cast<std::size_t>(split.max_question_tokens);
+  const ModelConfig& config = model.config();
+  const SpecialRows special = special_rows(config);
   std::vector<QuestionRows> rows(questions.size());
   for (std::size_t i = 0; i < questions.size(); ++i) {
-    const std::size_t tokens = model.tokenizer().tokenize(questions[i].question).ids.size();
-    require_tokens("question", i, tokens);
-    rows[i].question = static_cast<std::int64_t>(std::min(tokens, most)) + special.question;
-    const std::size_t length = model.tokenizer().tokenize(questions[i].passage.text).ids.size();
-    require_tokens("passage", i, length);
-    for (const Window& window : make_windows(length, split.window_tokens, split.window_step)) {
+    const PreparedQuestion question = prepare_question(
+        model.tokenizer(), config.split.max_question_tokens, questions[i].question);
+    require_tokens("question", i, question.ids.size());
+    rows[i].question = std::ssize(question.ids) + special.question;
+    const PreparedPassage passage = prepare_passage(model.tokenizer(), config.split, config.task,
+                                                    questions[i].passage.text);
+    require_tokens("passage", i, passage.tokens.ids.size());
+    for (const Window& window : passage.windows) {
       rows[i].windows.push_back(std::int64_t{window.num_tokens} + special.passage);
     }
   }
