@@ -24,11 +24,9 @@ constexpr std::size_t kNbestTopK = 20;  // as the official BERT code writes
 class SquadOutputs {
  public:
   explicit SquadOutputs(const AnswerOptions& options) : predictions_(options.output) {
-    const auto clash = [](const std::string& a, const std::string& b) {
-      return !a.empty() && a == b;
-    };
-    if (clash(options.nbest, options.output) || clash(options.na_scores, options.output) ||
-        clash(options.na_scores, options.nbest)) {
+    if (is_same_place(options.nbest, options.output) ||
+        is_same_place(options.na_scores, options.output) ||
+        is_same_place(options.na_scores, options.nbest)) {
       throw Error(ErrorCode::kInvalidArgument,
                   "answer: expected different places for --output, --nbest and --na-scores");
     }

@@ -28,26 +28,27 @@ void add_answerer_options(CLI::App& verb, AnswererOptions& options) {
   verb.add_option("--max-answer-tokens", options.max_answer_tokens,
                   "Longest answer; 0 = the model's own (30 as published)")
       ->type_name("N")
-      ->check(whole_int(0))
+      ->transform(whole_int(0))
       ->capture_default_str()
       ->group(group);
   verb.add_flag_callback(
           "--no-align-to-words", [&options] { options.align_to_words = false; },
           "Let an answer be a part of a word, as the model's tokens are")
       ->group(group);
-  verb.add_flag("--no-answer", options.no_answer,
-                "Let \"no answer\" compete (models trained on SQuAD 2.0)")
-      ->group(group);
+  auto* no_answer = verb.add_flag("--no-answer", options.no_answer,
+                                  "Let \"no answer\" compete (models trained on SQuAD 2.0)")
+                        ->group(group);
   verb.add_option("--no-answer-threshold", options.no_answer_threshold,
                   "\"No answer\" wins when it scores higher than the best span by more than this")
       ->type_name("X")
       ->check(real_number())
+      ->needs(no_answer)
       ->capture_default_str()
       ->group(group);
   verb.add_option("--batch-tokens", options.batch_tokens,
                   "Most tokens of one pass: memory against speed")
       ->type_name("N")
-      ->check(whole_number(1))
+      ->transform(whole_number(1))
       ->capture_default_str()
       ->group(group);
   verb.add_option("--long-questions", options.long_questions,

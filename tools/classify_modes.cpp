@@ -50,7 +50,7 @@ class DataOutputs {
     const bool nowhere = options.output.empty() && options.submission.empty();
     std::string predictions = options.output;
     if (!labelled && nowhere) predictions = "-";
-    if (!options.submission.empty() && options.submission == predictions) {
+    if (is_same_place(options.submission, predictions)) {
       throw Error(ErrorCode::kInvalidArgument,
                   "classify: expected different places for --output and --submission");
     }

@@ -41,7 +41,7 @@ void add_inputs(CLI::App& verb, AnswerOptions& options) {
   passage->needs(question);
   verb.add_option("--limit", options.limit, "Read the first N questions or lines only")
       ->type_name("N")
-      ->check(whole_number(0))
+      ->transform(whole_number(0))
       ->group(group);
   verb.add_flag("--keep-going", options.keep_going,
                 "Give an error line for a bad line instead of stopping")
@@ -59,7 +59,7 @@ void add_outputs(CLI::App& verb, AnswerOptions& options) {
   verb.add_option("--top-k", options.answerer.top_k,
                   "Answers per question, best first, none overlapping (default 1)")
       ->type_name("N")
-      ->check(whole_number(1, kMaxTopK))
+      ->transform(whole_number(1, kMaxTopK))
       ->group(group);
   verb.add_option("--nbest", options.nbest, "Also write the --top-k best answers (20 by default)")
       ->type_name("FILE")

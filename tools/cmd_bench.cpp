@@ -37,6 +37,11 @@ paper's tasks at its lengths. docs/performance.md says what each figure means an
 }
 
 void require_consistent(const BenchVerbOptions& options) {
+  if (options.html == "-" && options.json) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "--json: expected stdout for the report, found the page there (name a file with "
+                "--html)");
+  }
   if (options.paper) return;
   if (options.model.model_dir.empty() && options.random.empty()) {
     throw_invalid("expected --model, --random or --paper, found none of them");
@@ -178,7 +183,8 @@ PaperSummary measure_paper(const BenchVerbOptions& options) {
 template <typename Summary>
 void print(const BenchVerbOptions& options, const Summary& summary, HtmlFile& html) {
   Output output("-");
-  output.write(options.json ? to_json(summary) : to_table(summary));
+  // The page has stdout for itself where it goes there.
+  if (options.html != "-") output.write(options.json ? to_json(summary) : to_table(summary));
   html.write(summary);
   output.commit();
 }
@@ -208,13 +214,13 @@ void add_input_options(CLI::App& verb, BenchVerbOptions& options) {
                   "Random texts of so many rows, special tokens included; 27,293 unless --squad")
       ->type_name("Q,P")
       ->delimiter(',')
-      ->check(whole_int(1))
+      ->transform(whole_int(1))
       ->excludes(squad)
       ->excludes(paper)
       ->group(group);
   verb.add_option("--passages", options.passages, "How many passages, one question each")
       ->type_name("N")
-      ->check(whole_number(1))
+      ->transform(whole_number(1))
       ->capture_default_str()
       ->excludes(paper)
       ->group(group);
@@ -250,7 +256,7 @@ void add_measuring_options(CLI::App& verb, BenchVerbOptions& options) {
       ->group(group);
   verb.add_option("--batch-tokens", options.batch_tokens, "Most tokens of one pass")
       ->type_name("N")
-      ->check(whole_number(1))
+      ->transform(whole_number(1))
       ->capture_default_str()
       ->group(group);
   verb.add_option("--min-seconds", options.min_seconds, "Measure each column at least so long")
@@ -260,7 +266,7 @@ void add_measuring_options(CLI::App& verb, BenchVerbOptions& options) {
       ->group(group);
   verb.add_option("--seed", options.seed, "Of the sample, the texts and random weights")
       ->type_name("N")
-      ->check(whole_number(0))
+      ->transform(whole_number(0))
       ->capture_default_str()
       ->group(group);
 }

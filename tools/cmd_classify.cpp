@@ -45,7 +45,7 @@ void add_inputs(CLI::App& verb, ClassifyVerbOptions& options) {
       ->group(group);
   verb.add_option("--limit", options.limit, "Read the first N examples only")
       ->type_name("N")
-      ->check(whole_number(1))
+      ->transform(whole_number(1))
       ->needs(data)
       ->group(group);
 }
@@ -71,7 +71,7 @@ void add_running(CLI::App& verb, ClassifyVerbOptions& options) {
   verb.add_option("--batch-tokens", options.batch_tokens,
                   "Most tokens of one pass: memory against speed")
       ->type_name("N")
-      ->check(whole_number(1))
+      ->transform(whole_number(1))
       ->capture_default_str()
       ->group("Model");
   verb.add_flag("--timing", options.timing, "Say on stderr where the time went")->group("Model");

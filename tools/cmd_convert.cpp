@@ -60,11 +60,11 @@ CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
   verb->add_option("--max-shard-mb", options.max_shard_mb,
                    "Most megabytes of weights in one file; more become shards with an index")
       ->type_name("N")
-      ->check(whole_int(1));
+      ->transform(whole_int(1));
   verb->add_option("--split-layer", options.convert.split_layer,
                    "Number of lower layers, for config.json; by default the source's")
       ->type_name("K")
-      ->check(whole_int(0));
+      ->transform(whole_int(0));
   verb->add_option("--layout", options.layout,
                    std::string(kLayoutHelp) + "for config.json, by default the source's")
       ->type_name("NAME");

@@ -6,6 +6,7 @@
 #include "deformer/model.h"
 #include "deformer/passage_encoder.h"
 #include "tools/default_model.h"
+#include "tools/lasting_store.h"
 #include "tools/number.h"
 #include "tools/output.h"
 #include "tools/passage_reader.h"
@@ -88,7 +89,7 @@ void add_outputs(CLI::App& verb, EncodeVerbOptions& options) {
   verb.add_option("--batch-tokens", options.batch_tokens,
                   "Most tokens of one pass and of one commit")
       ->type_name("N")
-      ->check(whole_number(1))
+      ->transform(whole_number(1))
       ->capture_default_str();
   verb.add_flag("--json", options.json, "Print the summary as JSON on stdout");
   verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr");
@@ -127,6 +128,7 @@ CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options) {
 }
 
 void run_encode(const EncodeVerbOptions& given) {
+  require_lasting_store(given.store, "encode");
   EncodeVerbOptions options = given;
   const Talk talk(options.quiet);
   choose_model(options.model, talk);

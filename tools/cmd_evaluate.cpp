@@ -153,6 +153,23 @@ void evaluate_data(const EvaluateOptions& options) {
   score_data(classify);
 }
 
+// Of --data no span is asked for; with --predictions nothing runs at all.
+void exclude_what_would_be_ignored(CLI::App& verb) {
+  auto* data = verb.get_option("--data");
+  auto* predictions = verb.get_option("--predictions");
+  data->excludes(verb.get_option("--tune-threshold"));
+  for (const char* name : {"--no-answer", "--no-answer-threshold", "--max-answer-tokens",
+                           "--no-align-to-words", "--long-questions"}) {
+    data->excludes(verb.get_option(name));
+    predictions->excludes(verb.get_option(name));
+  }
+  for (const char* name :
+       {"--device", "--precision", "--weights", "--threads", "--split-layer", "--layout", "--task",
+        "--batch-tokens", "--store", "--require-store", "--timing"}) {
+    predictions->excludes(verb.get_option(name));
+  }
+}
+
 }  // namespace
 
 CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
@@ -169,12 +186,12 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
                     ->group(group);
   predictions->excludes(model);
   predictions->needs(squad);
-  auto* data = verb->add_option("--data", options.data,
-                                "Examples with classes or choices, as classify reads them")
-                   ->type_name("PATH")
-                   ->needs(model)
-                   ->excludes(squad)
-                   ->group(group);
+  verb->add_option("--data", options.data,
+                   "Examples with classes or choices, as classify reads them")
+      ->type_name("PATH")
+      ->needs(model)
+      ->excludes(squad)
+      ->group(group);
   auto* scores = verb->add_option("--na-scores", options.na_scores, R"({"id": number}, SQuAD 2.0)")
                      ->needs(predictions)
                      ->type_name("FILE")
@@ -188,7 +205,7 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
                         ->group(group);
   verb->add_option("--limit", options.limit, "Score the first N questions only")
       ->type_name("N")
-      ->check(whole_number(1))
+      ->transform(whole_number(1))
       ->group(group);
   verb->add_option("--output", options.output, "Keep the model's predictions")
       ->needs(model)
@@ -205,10 +222,7 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
       ->excludes(threshold)
       ->excludes(verb->get_option("--no-answer-threshold"))
       ->group("Answering");
-  for (const char* name : {"--no-answer", "--no-answer-threshold", "--tune-threshold",
-                           "--max-answer-tokens", "--no-align-to-words", "--long-questions"}) {
-    data->excludes(verb->get_option(name));
-  }
+  exclude_what_would_be_ignored(*verb);
   verb->footer(kFooter);
   return verb;
 }
@@ -225,6 +239,12 @@ void run_evaluate(const EvaluateOptions& options) {
   if (options.squad.empty() && options.data.empty()) {
     throw Error(ErrorCode::kInvalidArgument, "evaluate: expected --squad or --data, found neither");
   }
+  const bool stdout_taken = options.output == "-";
+  if (stdout_taken && options.json) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "--json: expected stdout for the score, found predictions there (name a file with "
+                "--output)");
+  }
   if (!options.data.empty()) return evaluate_data(options);
   Output output("-");
   const bool is_answered = !options.predictions.empty();
@@ -234,6 +254,7 @@ void run_evaluate(const EvaluateOptions& options) {
   require_gold(dataset, options.squad);
   const EvaluationReport report =
       is_answered ? evaluate_file(options, dataset) : evaluate_model(options, dataset);
+  if (stdout_taken) return Talk(options.quiet).note(to_note(report));
   output.write(options.json ? to_json(report) : to_table(report));
   output.commit();
 }

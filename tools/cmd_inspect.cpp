@@ -1,6 +1,7 @@
 #include "tools/cmd_inspect.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 
 #include "base/file.h"
@@ -15,6 +16,9 @@
 
 namespace deformer::tools {
 namespace {
+
+// Longer than any model's, and the sums of rows stay within an int.
+constexpr std::uint64_t kMostTokens = 1'000'000;
 
 // Without --verify: enough for bytes per row and codecs.
 constexpr std::size_t kSampledPassages = 1000;
@@ -39,6 +43,10 @@ bool is_store_uri(const std::string& path) {
 }
 
 void inspect_model(const InspectOptions& options, Output& output) {
+  if (options.verify) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "--verify: expected the URI of a passage store, found " + options.model.model_dir);
+  }
   const auto model = load_model(options.model, Talk(options.quiet));
   const ModelReport report{*model, inspect_weights(options.model.model_dir),
                            estimate_flops(model->config(), options.sizes)};
@@ -78,12 +86,12 @@ CLI::App* add_inspect(CLI::App& app, InspectOptions& options) {
   verb->add_option("--question-tokens", options.sizes.question_tokens,
                    "Question length for the FLOPs, special tokens not counted")
       ->type_name("N")
-      ->check(whole_int(1))
+      ->transform(whole_number(1, kMostTokens))
       ->capture_default_str();
   verb->add_option("--passage-tokens", options.sizes.passage_tokens,
                    "Passage length for the FLOPs, special tokens not counted")
       ->type_name("N")
-      ->check(whole_int(1))
+      ->transform(whole_number(1, kMostTokens))
       ->capture_default_str();
   verb->add_flag("--verify", options.verify, "Read and check every passage of a store");
   verb->add_flag("--json", options.json, "JSON instead of text");

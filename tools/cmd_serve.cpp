@@ -1,9 +1,11 @@
 #include "tools/cmd_serve.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <thread>
@@ -40,6 +42,7 @@ over the file. SIGTERM and SIGINT stop in order, SIGHUP reads keys and certifica
 docs/service.md has routes, limits and operation.)";
 
 constexpr std::size_t kMost = std::size_t{1} << 40;
+constexpr std::size_t kMostHeaderBytes = std::size_t{16} << 20;
 
 void add_listening(CLI::App& verb, ServeVerbOptions& options) {
   const std::string group = "Listening";
@@ -49,7 +52,7 @@ void add_listening(CLI::App& verb, ServeVerbOptions& options) {
       ->group(group);
   verb.add_option("--io-threads", options.io_threads, "Threads that read and write connections")
       ->type_name("N")
-      ->check(whole_number(1, 64))
+      ->transform(whole_number(1, 64))
       ->capture_default_str()
       ->group(group);
   auto* certificate =
@@ -68,6 +71,12 @@ void add_listening(CLI::App& verb, ServeVerbOptions& options) {
                 "Listen beyond the loopback interface without keys: everyone may ask, read and "
                 "write")
       ->group(group);
+  verb.add_option("--allow-host", options.allowed_hosts,
+                  "Name that a request's Host may have where only this machine can reach a service "
+                  "without keys; may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false)
+      ->group(group);
   verb.add_option("--cors-origin", options.cors_origins,
                   "Origin whose pages may call; may be repeated; * = all")
       ->type_name("ORIGIN")
@@ -75,10 +84,11 @@ void add_listening(CLI::App& verb, ServeVerbOptions& options) {
       ->group(group);
 }
 
-void add_size(CLI::App& verb, const char* name, std::size_t& value, const char* description) {
+void add_size(CLI::App& verb, const char* name, std::size_t& value, const char* description,
+              std::size_t most = kMost) {
   verb.add_option(name, value, description)
       ->type_name("N")
-      ->check(whole_number(1, kMost))
+      ->transform(whole_number(1, most))
       ->capture_default_str()
       ->group("Limits");
 }
@@ -99,7 +109,8 @@ void add_limits(CLI::App& verb, ServeVerbOptions& options) {
            "Most tokens of passages that wait; beyond: 429");
   add_seconds(verb, "--timeout", options.timeout, "Longest time for an answer; beyond: 504");
   add_size(verb, "--max-body-bytes", options.max_body_bytes, "Longest body; beyond: 413");
-  add_size(verb, "--max-header-bytes", options.max_header_bytes, "Longest headers; beyond: 431");
+  add_size(verb, "--max-header-bytes", options.max_header_bytes, "Longest headers; beyond: 431",
+           kMostHeaderBytes);
   add_size(verb, "--max-question-bytes", options.max_question_bytes, "Longest question");
   add_size(verb, "--max-passage-bytes", options.max_passage_bytes,
            "Longest passage; its states are held while it is read, some 2 KB a byte");
@@ -204,7 +215,7 @@ serve::ServerOptions server_options(const ServeVerbOptions& options) {
   return server;
 }
 
-serve::ApiOptions api_options(const ServeVerbOptions& options) {
+serve::ApiOptions api_options(const ServeVerbOptions& options, const serve::ServerOptions& server) {
   serve::ApiOptions api;
   api.limits.question_bytes = options.max_question_bytes;
   api.limits.passage_bytes = options.max_passage_bytes;
@@ -213,6 +224,12 @@ serve::ApiOptions api_options(const ServeVerbOptions& options) {
   api.stream_lines = options.max_lines;
   api.timeout = as_ms(options.timeout);
   api.cors_origins = options.cors_origins;
+  if (serve::is_loopback(server.address) && server.api_keys.empty() && !options.insecure) {
+    const bool v6 = server.address.find(':') != std::string::npos;
+    api.hosts = {"localhost", "127.0.0.1", "[::1]",
+                 v6 ? "[" + server.address + "]" : server.address};
+    api.hosts.insert(api.hosts.end(), options.allowed_hosts.begin(), options.allowed_hosts.end());
+  }
   return api;
 }
 
@@ -275,25 +292,41 @@ void run_serve(CLI::App& verb, ServeVerbOptions& options) {
   const auto log = std::make_shared<const serve::Log>(
       options.log_format == "json" ? serve::LogFormat::kJson : serve::LogFormat::kPlain,
       options.log_level == "info" ? serve::LogLevel::kInfo : serve::LogLevel::kError);
-  serve::Server server(listening, api_options(options), log);
-  server.handle_signals();
+  static_cast<void>(parse_hidden_codec(options.codec));
+  static_cast<void>(parse_precision(options.model.precision));
+  serve::Server server(listening, api_options(options, listening), log);
+  // What computes cannot be interrupted; nothing is lost, since a store's writes are whole.
+  const auto end_at_once = [log] {
+    log->info("stopped at once");
+    std::_Exit(0);
+  };
+  server.handle_signals(end_at_once);
   announce(server, listening);
-  std::thread io([&] { server.run(); });
+  std::atomic<bool> loaded{false};
+  std::thread io([&] {
+    server.run();
+    if (!loaded) end_at_once();
+  });
   std::shared_ptr<serve::AnswerService> service;
   std::exception_ptr failure;
   try {
     const auto begin = std::chrono::steady_clock::now();
     service = load_service(options);
+    loaded = true;
     server.set_service(service);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    log->info("ready", {{"model", options.model.model_dir},
-                        {"task", to_string(service->kind())},
-                        {"seconds", fixed(seconds.count(), 2), true}});
+    if (!server.stopping()) {
+      log->info("ready", {{"model", options.model.model_dir},
+                          {"task", to_string(service->kind())},
+                          {"seconds", fixed(seconds.count(), 2), true}});
+    }
   } catch (...) {
     failure = std::current_exception();
+    loaded = true;
     server.stop_at_once();
   }
   io.join();
+  if (!failure && server.overran()) end_at_once();
   if (service) service->close();
   if (failure) std::rethrow_exception(failure);
   log->info("stopped");

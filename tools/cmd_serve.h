@@ -24,6 +24,7 @@ struct ServeVerbOptions {
   std::string api_keys;
   bool insecure = false;
   std::vector<std::string> cors_origins;
+  std::vector<std::string> allowed_hosts;
 
   std::size_t batch_tokens = 4096;
   std::size_t queue_tokens = 65'536;

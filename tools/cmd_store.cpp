@@ -1,13 +1,16 @@
 #include "tools/cmd_store.h"
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 
 #include "base/number_text.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "tools/input.h"
+#include "tools/lasting_store.h"
 #include "tools/output.h"
 #include "tools/talk.h"
 
@@ -29,6 +32,7 @@ std::string summary(const nlohmann::ordered_json& counts) {
 
 // The target is made when absent; it belongs to the model of the first source.
 CopyReport copy_all(const std::vector<std::string>& sources, const StoreOptions& options) {
+  require_lasting_store(options.target, "store");
   CopyReport sum;
   std::shared_ptr<PassageStore> target;
   for (const std::string& uri : sources) {
@@ -69,18 +73,25 @@ std::size_t erase_all(PassageStore& store, const Talk& talk) {
   }
 }
 
-std::size_t erase_listed(PassageStore& store, const StoreOptions& options) {
-  std::size_t erased = store.erase(options.ids);
-  if (options.ids_file.empty()) return erased;
+// All of them before the first is erased: a list that cannot be read leaves the store as it was.
+std::vector<std::string> listed_ids(const StoreOptions& options) {
+  std::vector<std::string> ids = options.ids;
+  if (options.ids_file.empty()) return ids;
   LineReader lines(options.ids_file);
   for (auto batch = lines.next_batch(kEraseBatch); !batch.empty();
        batch = lines.next_batch(kEraseBatch)) {
-    std::vector<std::string> ids;
     for (LineReader::Line& line : batch) {
       require_whole(line, lines.input().name() + ": line " + std::to_string(line.number));
       if (!line.text.empty()) ids.push_back(std::move(line.text));
     }
-    erased += store.erase(ids);
+  }
+  return ids;
+}
+
+std::size_t erase_listed(PassageStore& store, std::span<const std::string> ids) {
+  std::size_t erased = 0;
+  for (std::size_t begin = 0; begin < ids.size(); begin += kEraseBatch) {
+    erased += store.erase(ids.subspan(begin, std::min(kEraseBatch, ids.size() - begin)));
   }
   return erased;
 }
@@ -92,8 +103,9 @@ void run_rm(const StoreOptions& options) {
   }
   const Talk talk(options.quiet);
   Output output("-");
+  const std::vector<std::string> ids = listed_ids(options);
   const auto store = open_existing_passage_store(options.target);
-  const std::size_t erased = options.all ? erase_all(*store, talk) : erase_listed(*store, options);
+  const std::size_t erased = options.all ? erase_all(*store, talk) : erase_listed(*store, ids);
   talk.note("passages removed: " + grouped(erased) + ", left: " + grouped(store->size()));
   if (options.json) output.write(summary({{"removed", erased}, {"left", store->size()}}));
   output.commit();
@@ -127,12 +139,13 @@ CLI::App* add_store(CLI::App& app, StoreOptions& options) {
   }
   CLI::App* remove = verb->add_subcommand("rm", "Remove passages");
   remove->add_option("STORE", options.target, "The store")->required()->type_name("");
-  remove->add_option("--id", options.ids, "A passage; may be repeated")
-      ->type_name("ID")
-      ->allow_extra_args(false);
-  remove->add_option("--ids-from", options.ids_file, "Passages, an id a line; - = stdin")
-      ->type_name("FILE");
-  remove->add_flag("--all", options.all, "All passages");
+  auto* id = remove->add_option("--id", options.ids, "A passage; may be repeated")
+                 ->type_name("ID")
+                 ->allow_extra_args(false);
+  auto* ids_from =
+      remove->add_option("--ids-from", options.ids_file, "Passages, an id a line; - = stdin")
+          ->type_name("FILE");
+  remove->add_flag("--all", options.all, "All passages")->excludes(id)->excludes(ids_from);
   add_common(*remove, options);
   return verb;
 }

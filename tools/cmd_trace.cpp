@@ -70,7 +70,7 @@ CLI::App* add_trace(CLI::App& app, TraceOptions& options) {
                       ->group(group);
   auto* window = verb->add_option("--window", options.window, "Window of a long passage, from 0")
                      ->type_name("N")
-                     ->check(whole_number(0))
+                     ->transform(whole_number(0))
                      ->capture_default_str()
                      ->group(group);
   const auto add_ids = [&](const char* name, std::vector<std::int32_t>& ids, const char* text) {
@@ -104,6 +104,7 @@ void run_trace(const TraceOptions& options) {
   }
   // Says early when the place is not writable; the library writes the file itself.
   { const Output check(options.output); }
+  if (options.output == "-") require_standard_output();
   const Talk talk(options.quiet);
   const auto model = load_model(options.model, talk);
   const Trace trace = make_trace(options, *model);

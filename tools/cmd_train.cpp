@@ -95,7 +95,7 @@ void add_data(CLI::App& verb, TrainVerbOptions& options) {
   verb.add_option("--held-out", training.held_out_questions,
                   "Questions set aside for evaluation, by whole passages")
       ->type_name("N")
-      ->check(whole_number(0))
+      ->transform(whole_number(0))
       ->capture_default_str()
       ->group(group);
   verb.add_option("--negatives", options.negatives,
@@ -110,13 +110,13 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
   TrainingOptions& training = options.training;
   verb.add_option("--split-layer", options.split_layer, "Number of lower layers to train for")
       ->type_name("K")
-      ->check(whole_int(0))
+      ->transform(whole_int(0))
       ->group(group);
   verb.add_option("--split-layers", training.split_layers,
                   "Several, for one set of weights; the last one is written to config.json")
       ->delimiter(',')
       ->type_name("K,K...")
-      ->check(whole_int(0))
+      ->transform(whole_int(0))
       ->group(group);
   verb.add_option("--split-schedule", options.split_schedule,
                   "Several splits: alternate from step to step, or sum in every step")
@@ -131,6 +131,7 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
   verb.add_option("--freeze-layers", training.freeze_layers,
                   "Leave the embeddings and the layers below this one as they are")
       ->type_name("N")
+      ->transform(whole_int(0))
       ->capture_default_str()
       ->group(group);
   verb.add_flag("--train-distance-bias", training.train_distance_bias,
@@ -164,14 +165,14 @@ void add_optimizer(CLI::App& verb, TrainingOptions& training) {
     const bool whole = std::is_integral_v<std::remove_reference_t<decltype(value)>>;
     verb.add_option(name, value, text)
         ->type_name("X")
-        ->check(whole ? whole_number(0) : real_number())
+        ->transform(whole ? whole_number(0) : real_number())
         ->capture_default_str()
         ->group(group);
   };
   number("--epochs", training.epochs, "Passes over the data");
   verb.add_option("--max-steps", training.max_steps, "Steps, in place of --epochs")
       ->type_name("N")
-      ->check(whole_number(1))
+      ->transform(whole_number(1))
       ->group(group);
   number("--learning-rate", training.learning_rate, "Highest rate");
   number("--layer-decay", training.layer_decay,
@@ -195,7 +196,7 @@ void add_run(CLI::App& verb, TrainVerbOptions& options) {
     return verb.add_option(name, value, text)->type_name(type)->capture_default_str()->group(group);
   };
   option("--evaluate-every", training.evaluate_every, "N", "Steps; 0 = only at the end")
-      ->check(whole_number(0));
+      ->transform(whole_number(0));
   option("--checkpoint-minutes", training.checkpoint_minutes, "X", "Time between two checkpoints")
       ->check(real_number());
   verb.add_flag("--resume", training.resume, "Continue from the checkpoint in --output")
@@ -204,7 +205,7 @@ void add_run(CLI::App& verb, TrainVerbOptions& options) {
   option("--precision", options.precision, "NAME",
          "fp32; bf16 on a GPU and on a CPU with AMX or AVX-512 BF16; on a GPU tf32");
   option("--threads", training.threads, "N", "CPU threads; 0 = LibTorch's own choice")
-      ->check(whole_int(0));
+      ->transform(thread_number());
   option("--save-format", options.save_format, "NAME", "Weights written: fp32, fp16, bf16 or int8");
   verb.add_flag("--json", options.json, "Print the summary as JSON on stdout")->group(group);
   verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group(group);

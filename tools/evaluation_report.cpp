@@ -55,6 +55,14 @@ std::string to_table(const EvaluationReport& report) {
   return report.run ? table + run_lines(*report.run) : table;
 }
 
+std::string to_note(const EvaluationReport& report) {
+  const SquadScore& all = report.evaluation.overall;
+  const std::string note =
+      "exact " + fixed(all.exact, 2) + ", F1 " + fixed(all.f1, 2) + " of " + grouped(all.total);
+  if (!report.tuned_threshold) return note;
+  return note + ", at threshold " + nlohmann::json(*report.tuned_threshold).dump();
+}
+
 std::string to_json(const EvaluationReport& report) {
   const SquadEvaluation& scores = report.evaluation;
   nlohmann::ordered_json object;

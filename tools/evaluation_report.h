@@ -23,6 +23,8 @@ struct EvaluationReport {
 };
 
 [[nodiscard]] std::string to_table(const EvaluationReport& report);
+/// The scores of all questions in one line, without a line feed.
+[[nodiscard]] std::string to_note(const EvaluationReport& report);
 /// One object in one line, with the official scorer's keys (docs/cli.md).
 [[nodiscard]] std::string to_json(const EvaluationReport& report);
 

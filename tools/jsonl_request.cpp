@@ -18,8 +18,8 @@ using Json = nlohmann::json;
               where + ": expected " + expected + ", found " + found.type_name());
 }
 
-[[noreturn]] void fail_missing(const std::string& where, const char* key) {
-  throw Error(ErrorCode::kCorrupt, where + ": expected a key \"" + key + "\", found none");
+[[noreturn]] void fail_missing(const std::string& where, const std::string& keys) {
+  throw Error(ErrorCode::kCorrupt, where + ": expected a key " + keys + ", found none");
 }
 
 // "[json.exception.parse_error.101] parse error at line 1, column 9: syntax error ..." -> "column
@@ -68,7 +68,7 @@ const std::string* find_string(const Json& object, const char* key, const std::s
 std::string require_string(const Json& object, const char* key, const std::string& where) {
   const std::string* const value = find_string(object, key, where);
   if (value != nullptr) return *value;
-  fail_missing(where, key);
+  fail_missing(where, "\"" + std::string(key) + "\"");
 }
 
 // Null when absent or null.
@@ -80,12 +80,21 @@ const Json* find_id(const Json& object, const char* key, const std::string& wher
   return id;
 }
 
+constexpr std::size_t kMaxIdBytes = 500;  // of every store (docs/store_format.md), and the service
+
+std::string require_passage_id(std::string id, const std::string& where) {
+  if (!id.empty() && id.size() <= kMaxIdBytes) return id;
+  throw Error(ErrorCode::kInvalidArgument, where + ": expected an id of 1 to " +
+                                               std::to_string(kMaxIdBytes) + " bytes, found " +
+                                               std::to_string(id.size()));
+}
+
 // What a store knows a passage by: a number by its digits.
 std::optional<std::string> find_passage_id(const Json& object, const char* key,
                                            const std::string& where) {
   const Json* const id = find_id(object, key, where);
   if (id == nullptr) return std::nullopt;
-  if (id->is_string()) return id->get<std::string>();
+  if (id->is_string()) return require_passage_id(id->get<std::string>(), where + ": " + key);
   if (id->is_number_integer()) return id->dump();
   fail_type(where + ": " + key, "a string or an integer of at most 64 bits", *id);
 }
@@ -107,8 +116,9 @@ void add_passages(const Json& list, const std::string& where, std::vector<Passag
     const std::string place = where + "[" + std::to_string(i) + "]";
     if (!list[i].is_object()) fail_type(place, "an object", list[i]);
     const std::optional<std::string> id = find_passage_id(list[i], "id", place);
-    if (!id) fail_missing(place, "id");
-    add_passage(id, find_string(list[i], "text", place), passages);
+    const std::string* const text = find_string(list[i], "text", place);
+    if (!id && text == nullptr) fail_missing(place, "\"id\" or \"text\"");
+    add_passage(id, text, passages);
   }
 }
 
@@ -141,7 +151,8 @@ Passage parse_jsonl_passage(std::string_view line, const std::string& where) {
   Passage passage;
   passage.text = require_string(object, "text", where);
   if (const Json* const id = find_id(object, "id", where)) {
-    passage.id = id->is_string() ? id->get<std::string>() : find_json_id(line);
+    passage.id = require_passage_id(id->is_string() ? id->get<std::string>() : find_json_id(line),
+                                    where + ": id");
   } else {
     passage.id = content_id(passage.text);
   }

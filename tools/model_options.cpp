@@ -39,13 +39,13 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->group(group);
   verb.add_option("--threads", options.threads, "CPU threads; 0 = LibTorch's own choice")
       ->type_name("N")
-      ->check(whole_int(0))
+      ->transform(thread_number())
       ->capture_default_str()
       ->group(group);
   verb.add_option("--split-layer", options.split_layer,
                   "Number of lower layers; overrides the model's config.json")
       ->type_name("N")
-      ->check(whole_int(0))
+      ->transform(whole_int(0))
       ->group(group);
   verb.add_option("--layout", options.layout,
                   std::string(kLayoutHelp) + "overrides the model's config.json")

@@ -7,13 +7,21 @@
 
 namespace deformer::tools {
 
-/// A whole number in decimal digits from `least` to `most`, which must fit the option's type.
+/// For Option::transform(), which keeps what it writes: check() would not, and the parser takes
+/// 010 for 8. A whole number in decimal digits from `least` to `most`, which must fit the option's
+/// type.
 [[nodiscard]] CLI::Validator whole_number(
     std::uint64_t least, std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
 
 /// The same for an option whose type is int.
 [[nodiscard]] inline CLI::Validator whole_int(int least) {
   return whole_number(static_cast<std::uint64_t>(least), std::numeric_limits<int>::max());
+}
+
+/// CPU threads. Of a number far above the machine's the process would die: threads that cannot be
+/// made are no error that could be caught.
+[[nodiscard]] inline CLI::Validator thread_number() {
+  return whole_number(0, 1024);
 }
 
 /// A number that is neither infinite nor NaN, `least` or more.

@@ -1,10 +1,14 @@
 #include "tools/output.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "base/system_error.h"
+#include "deformer/error.h"
 #include "tools/failure.h"
 
 namespace deformer::tools {
@@ -22,9 +26,23 @@ void write_standard_output(std::string_view bytes) {
   }
 }
 
+// Links and dots resolved as far as the path exists.
+std::filesystem::path resolved(const std::string& path) {
+  std::error_code error;
+  // weakly_canonical() leaves a relative path that does not exist relative.
+  const std::filesystem::path whole = std::filesystem::absolute(path, error);
+  if (error) return path;
+  std::filesystem::path place = std::filesystem::weakly_canonical(whole, error);
+  return error ? whole.lexically_normal() : place;
+}
+
 }  // namespace
 
 Output::Output(const std::string& path) {
+  if (path.empty()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "output: expected the name of a file, or - for standard output, found \"\"");
+  }
   if (path != "-") file_.emplace(path);
 }
 
@@ -45,6 +63,18 @@ void Output::flush() {
 void Output::commit() {
   flush();
   if (file_) file_->commit();
+}
+
+bool is_same_place(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return false;
+  if (a == "-" || b == "-") return a == b;
+  return resolved(a) == resolved(b);
+}
+
+void require_standard_output() {
+  const int flags = ::fcntl(STDOUT_FILENO, F_GETFL);
+  if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY) return;
+  throw_system_error("standard output", "write", EBADF);
 }
 
 }  // namespace deformer::tools

@@ -13,7 +13,7 @@ namespace deformer::tools {
 /// AtomicFile does and, for standard output, ClosedPipe.
 class Output {
  public:
-  /// "-" is standard output.
+  /// "-" is standard output. Throws kInvalidArgument for an empty path.
   explicit Output(const std::string& path);
 
   void write(std::string_view bytes);
@@ -26,5 +26,13 @@ class Output {
   std::optional<AtomicFile> file_;  // absent: standard output
   std::string buffer_;
 };
+
+/// Whether what goes to one would replace, or stand among, what goes to the other: however the two
+/// are spelled. An empty path is no place.
+[[nodiscard]] bool is_same_place(const std::string& a, const std::string& b);
+
+/// Throws kIo where standard output was closed by whoever started the program. For what is written
+/// to it by name, which would open another file in its place.
+void require_standard_output();
 
 }  // namespace deformer::tools

@@ -96,7 +96,7 @@ struct Answer {
 
 struct QaResult {
   std::string id;  ///< of the request
-  /// Best first; empty when no passage has a token.
+  /// Best first; empty when no passage has a token, or nothing but white space.
   std::vector<Answer> answers;
   /// Lowest start + end logit of the [CLS] row over all windows (the rule of Google's SQuAD 2.0
   /// code; Scoring has the other one); absent without a token.

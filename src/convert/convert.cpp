@@ -19,6 +19,7 @@
 #include "deformer/error.h"
 #include "deformer/tokenizer.h"
 #include "format/int8_tensor.h"
+#include "text/added_tokens.h"
 #include "text/tokenizer_config.h"
 #include "text/tokenizer_json.h"
 
@@ -58,6 +59,9 @@ void check_directory(const fs::path& staged, const SourceVocabulary& vocabulary,
     report.config = load_model_config(staged);
     const auto tokenizer = load_tokenizer(staged);
     require_vocabulary(staged, report.config, tokenizer->vocab_size());
+    if (vocabulary.name != "tokenizer.json") {
+      require_no_added_tokens(*tokenizer, vocabulary.name, vocabulary.file.parent_path());
+    }
   } catch (const Error& error) {
     std::string text =
         replaced(error.what(), (staged / vocabulary.name).string(), vocabulary.file.string());

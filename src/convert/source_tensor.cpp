@@ -74,16 +74,26 @@ std::uint16_t to_bf16(float value) {
   return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
 }
 
+// To nearest, but for halves to odd: rounded to nearest twice, a value beside the middle of two
+// halves may end at the farther one.
+float to_single(double value, Dtype dtype) {
+  const auto single = static_cast<float>(value);
+  if (dtype == Dtype::kF32 || !std::isfinite(single) || double{single} == value) return single;
+  auto bits = std::bit_cast<std::uint32_t>(single);
+  if (std::abs(double{single}) > std::abs(value)) --bits;  // the next one towards 0
+  return std::bit_cast<float>(bits | 1U);
+}
+
 bool overflows(double value, Dtype dtype) {
   if (!std::isfinite(value)) return false;
-  const auto single = static_cast<float>(value);
+  const float single = to_single(value, dtype);
   if (dtype == Dtype::kF16) return std::abs(single) >= kHalfOverflow;
   if (dtype == Dtype::kBf16) return (to_bf16(single) & 0x7fffU) >= 0x7f80U;
   return std::isinf(single);
 }
 
 void store(double value, Dtype dtype, std::byte* at) {
-  const auto single = static_cast<float>(value);
+  const float single = to_single(value, dtype);
   if (dtype == Dtype::kF32) {
     std::memcpy(at, &single, sizeof(single));
     return;

@@ -22,6 +22,17 @@ Done<Result> respond_with(const Call& call, Body body) {
 
 }  // namespace
 
+namespace {
+
+// Of a request of its own, no line of a stream.
+RequestControl timed_control(const Call& call, std::optional<std::chrono::milliseconds> timeout) {
+  const auto longest = call.api.options().timeout;
+  call.exchange->respond_within(std::min(timeout.value_or(longest), longest));
+  return control_of(call, timeout);
+}
+
+}  // namespace
+
 RequestControl control_of(const Call& call, std::optional<std::chrono::milliseconds> timeout) {
   const auto longest = call.api.options().timeout;
   return {
@@ -86,7 +97,7 @@ void handle_answer(const Call& call) {
                           .timing = asked.fields.timing};
   const auto body = [fields](const QaResult& result) { return result_line(result, fields); };
   if (asked.request.passages.empty()) return call.exchange->respond({.body = body(QaResult{})});
-  asked.request.control = control_of(call, asked.fields.timeout);
+  asked.request.control = timed_control(call, asked.fields.timeout);
   call.service->answer(std::move(asked.request), respond_with<QaResult>(call, body));
 }
 
@@ -98,7 +109,7 @@ void handle_hugging_face(const Call& call) {
     return hugging_face_body(result, as_list);
   };
   if (asked.request.passages.empty()) return call.exchange->respond({.body = body(QaResult{})});
-  asked.request.control = control_of(call, std::nullopt);
+  asked.request.control = timed_control(call, std::nullopt);
   call.service->answer(std::move(asked.request), respond_with<QaResult>(call, body));
 }
 
@@ -107,7 +118,7 @@ void handle_classify(const Call& call) {
   const TaskKind kind = call.service->kind();
   ClassifyCall asked =
       parse_classify_call(call.exchange->request().body, kind, call.api.options().limits);
-  const RequestControl control = control_of(call, asked.fields.timeout);
+  const RequestControl control = timed_control(call, asked.fields.timeout);
   const auto finished = [fields = asked.fields](std::string line, const auto& result) {
     return fields.timing && result.times ? with_timing(line, *result.times) : line;
   };

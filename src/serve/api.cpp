@@ -30,10 +30,19 @@ Match match(const Request& request, std::string& allowed) {
   for (const Route& route : routes()) {
     std::string_view argument;
     if (!fits(route.pattern, request.path, argument)) continue;
-    if (request.method == route.method) return {&route, argument};
+    // HEAD is GET without the body (HttpExchange::respond()).
+    const bool is_head = request.method == "HEAD" && std::string_view(route.method) == "GET";
+    if (is_head || request.method == route.method) return {&route, argument};
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
   return {};
+}
+
+// "[::1]:8080" -> "[::1]", "localhost:8080" -> "localhost".
+std::string_view without_port(std::string_view host) {
+  const std::size_t bracket = host.find(']');
+  const std::size_t colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  return host.substr(0, colon);
 }
 
 std::optional<ApiError> fault_of_body(const Request& head, const Route& route,
@@ -76,6 +85,7 @@ std::optional<ApiError> Api::fault_of_head(const Request& head,
                     .message = "expected " + allowed + ", found " + head.method,
                     .headers = {{"Allow", allowed}}};
   }
+  if (auto fault = fault_of_host(head, *found.route)) return fault;
   if (auto fault = fault_of_access(head, *found.route)) return fault;
   if (body_bytes.value_or(0) > options_.body_bytes) {
     return ApiError{413, "too_large",
@@ -87,6 +97,19 @@ std::optional<ApiError> Api::fault_of_head(const Request& head,
     return ApiError{503, "loading", "the model is being loaded", "", 1};
   }
   return std::nullopt;
+}
+
+std::optional<ApiError> Api::fault_of_host(const Request& head, const Route& route) const {
+  const std::string* const host = head.header("Host");
+  if (options_.hosts.empty() || route.access == Access::kNone || host == nullptr) {
+    return std::nullopt;
+  }
+  const std::string_view name = without_port(*host);
+  for (const std::string& known : options_.hosts) {
+    if (equal_ignoring_case(known, name)) return std::nullopt;
+  }
+  return ApiError{421, "misdirected",
+                  "Host: expected a name of this service (--allow-host adds one), found another"};
 }
 
 std::optional<ApiError> Api::fault_of_access(const Request& head, const Route& route) const {

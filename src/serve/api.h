@@ -26,6 +26,9 @@ struct ApiOptions {
   std::size_t stream_lines = 10'000;           ///< of one NDJSON request
   std::chrono::milliseconds timeout{30'000};   ///< of a request that does not say, and the longest
   std::vector<std::string> cors_origins = {};  ///< "*" = all; empty: no CORS
+  /// Names, without a port, that a request's Host may have; empty: any. A service without keys on
+  /// a loopback address wants them: a page whose name was made to lead there would be let in.
+  std::vector<std::string> hosts = {};
 };
 
 enum class BodyKind : std::uint8_t { kNone, kJson, kJsonOrLines, kLines };
@@ -81,6 +84,8 @@ class Api {
   [[nodiscard]] const Metrics& metrics() const { return *metrics_; }
 
  private:
+  [[nodiscard]] std::optional<ApiError> fault_of_host(const Request& head,
+                                                      const Route& route) const;
   [[nodiscard]] std::optional<ApiError> fault_of_access(const Request& head,
                                                         const Route& route) const;
   [[nodiscard]] bool is_preflight(const Request& request) const;

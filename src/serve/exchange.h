@@ -23,6 +23,9 @@ class Exchange {
   /// Runs `function` on the connection's thread, soon.
   virtual void run(std::function<void()> function) = 0;
   virtual void run_after(std::chrono::milliseconds delay, std::function<void()> function) = 0;
+  /// Answers 504 once the time is over, unless something else has been answered by then: what
+  /// computes looks at its own deadline between batches alone.
+  virtual void respond_within(std::chrono::milliseconds time) = 0;
 
   virtual void respond(Response response) = 0;
   /// Sends status and headers; the body follows piece by piece.

@@ -20,7 +20,9 @@
 #include <utility>
 #include <vector>
 
+#include "deformer/error.h"
 #include "serve/api.h"
+#include "serve/api_error.h"
 #include "serve/connection.h"
 #include "serve/http_exchange.h"
 #include "serve/http_head.h"
@@ -106,7 +108,10 @@ class HttpConnection final : public Connection,
   void cancel_request() override {
     asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] {
       self->request_stop_.request_stop();
-      if (self->phase_ != Phase::kAnswering) self->close_now();
+      if (self->phase_ != Phase::kAnswering) return self->close_now();
+      // What computes may not look up for long: the client is told now.
+      const auto exchange = self->exchange_.lock();
+      if (exchange) exchange->respond(to_response(to_api_error({ErrorCode::kCancelled, ""})));
     });
   }
   void close() override {
@@ -248,6 +253,11 @@ class HttpConnection final : public Connection,
   void on_head(const error_code& error) {
     if (error) return on_read_failed(error);
     Request head = head_of(parser_->get(), remote_);
+    // Where the body ends is not known: what follows must not be taken for a request.
+    if (const auto fault = fault_of_encoding(parser_->get())) {
+      last_ = true;
+      return answer_fault(std::move(head), *fault);
+    }
     std::optional<std::uint64_t> length;
     if (const auto announced = parser_->content_length()) length = *announced;
     const auto fault = context_.api.fault_of_head(head, length, parser_->chunked());
@@ -315,6 +325,7 @@ class HttpConnection final : public Connection,
                                                  .begin = begin_,
                                                  .keep_alive = keep_alive,
                                                  .http_10 = parser_->get().version() < 11});
+    exchange_ = exchange;
     if (buffer_.size() == 0 && !last_) fill();
     return exchange;
   }
@@ -348,6 +359,7 @@ class HttpConnection final : public Connection,
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::stop_source request_stop_;
+  std::weak_ptr<HttpExchange> exchange_;  // of the request that is answered
   std::string remote_;
   Clock::time_point begin_;
   Phase phase_ = Phase::kIdle;

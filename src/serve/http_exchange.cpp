@@ -2,14 +2,15 @@
 
 #include <array>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/http.hpp>
 #include <cstdio>
 #include <sstream>
 #include <utility>
 #include <vector>
 
+#include "deformer/error.h"
 #include "serve/api.h"
+#include "serve/api_error.h"
 #include "serve/connection.h"
 #include "serve/log.h"
 #include "serve/metrics.h"
@@ -51,6 +52,15 @@ void HttpExchange::run_after(std::chrono::milliseconds delay, std::function<void
   const auto timer = std::make_shared<asio::steady_timer>(sink_->executor(), delay);
   timer->async_wait(
       [timer, function = std::move(function)](const boost::system::error_code&) { function(); });
+}
+
+void HttpExchange::respond_within(std::chrono::milliseconds time) {
+  deadline_.emplace(sink_->executor(), time);
+  deadline_->async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self) return;
+    self->respond(to_response(to_api_error(Error(ErrorCode::kTimedOut, ""))));
+  });
 }
 
 void HttpExchange::respond(Response response) {
@@ -141,6 +151,7 @@ void HttpExchange::finish(bool whole) {
   if (finished_) return;
   finished_ = true;
   pieces_.clear();
+  deadline_.reset();
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - arrival_.begin).count();
   context().metrics.count_request(route_, status_, seconds);

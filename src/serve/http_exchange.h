@@ -1,10 +1,12 @@
 // A request of a connection, and its response on the way back.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -33,6 +35,7 @@ class HttpExchange final : public Exchange, public std::enable_shared_from_this<
   [[nodiscard]] std::stop_token gone() const override { return arrival_.gone; }
   void run(std::function<void()> function) override;
   void run_after(std::chrono::milliseconds delay, std::function<void()> function) override;
+  void respond_within(std::chrono::milliseconds time) override;
   void respond(Response response) override;
   void begin_stream(const Response& head) override;
   void write(std::string piece, std::function<void()> written) override;
@@ -58,6 +61,7 @@ class HttpExchange final : public Exchange, public std::enable_shared_from_this<
   std::deque<Piece> pieces_;
   std::size_t bytes_ = 0;
   int status_ = 0;
+  std::optional<boost::asio::steady_timer> deadline_;
   bool answered_ = false;
   bool writing_ = false;
   bool ended_ = false;

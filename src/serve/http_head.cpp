@@ -1,5 +1,6 @@
 #include "serve/http_head.h"
 
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -12,7 +13,9 @@ namespace http = boost::beast::http;
 
 Request head_of(const http::request<http::string_body>& message, const std::string& remote) {
   Request request;
-  request.method = std::string(message.method_string());
+  // No known one is longer: a longer one is not repeated whole in messages and log.
+  constexpr std::size_t kMethodBytes = 32;
+  request.method = std::string(message.method_string().substr(0, kMethodBytes));
   const std::string target(message.target());
   request.path = target.substr(0, target.find_first_of("?#"));
   if (target.size() > request.path.size() && target[request.path.size()] == '?') {
@@ -24,6 +27,14 @@ Request head_of(const http::request<http::string_body>& message, const std::stri
   }
   request.remote = remote;
   return request;
+}
+
+std::optional<ApiError> fault_of_encoding(const http::request<http::string_body>& message) {
+  const auto [begin, end] = message.equal_range(http::field::transfer_encoding);
+  if (begin == end) return std::nullopt;
+  const std::string found(begin->value());
+  if (std::next(begin) == end && equal_ignoring_case(found, "chunked")) return std::nullopt;
+  return ApiError{400, "invalid_http", "Transfer-Encoding: expected chunked alone, found another"};
 }
 
 ApiError fault_of_read(const boost::system::error_code& error, const ServerOptions& options,

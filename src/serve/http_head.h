@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/beast/http.hpp>
+#include <optional>
 #include <string>
 
 #include "serve/api_error.h"
@@ -16,6 +17,10 @@ struct ServerOptions;
 [[nodiscard]] Request head_of(
     const boost::beast::http::request<boost::beast::http::string_body>& message,
     const std::string& remote);
+
+/// A Transfer-Encoding other than "chunked" alone, which is all that is understood.
+[[nodiscard]] std::optional<ApiError> fault_of_encoding(
+    const boost::beast::http::request<boost::beast::http::string_body>& message);
 
 /// What a client is told whose request could not be parsed.
 [[nodiscard]] ApiError fault_of_read(const boost::system::error_code& error,

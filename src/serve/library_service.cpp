@@ -163,11 +163,15 @@ class LibraryService final : public AnswerService {
   static Error stopping() { return {ErrorCode::kCancelled, "the service is stopping"}; }
 
   PutReport put(const std::vector<Passage>& passages, const std::stop_token& cancel) {
-    if (cancel.stop_requested()) throw stopping();
+    const auto check = [&cancel](std::size_t, std::size_t) {
+      if (cancel.stop_requested()) throw stopping();
+    };
+    check(0, 0);
     const EncodeReport done =
         encoder_->encode(passages, {.batch_tokens = options_.encode_batch_tokens,
                                     .codec = options_.codec,
-                                    .projections = options_.projections});
+                                    .projections = options_.projections,
+                                    .progress = check});
     encoded_ += done.encoded;
     reused_ += done.reused;
     PutReport report{.ids = {}, .encoded = done.encoded};

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -12,12 +13,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <csignal>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "deformer/error.h"
 #include "serve/api.h"
 #include "serve/connection.h"
@@ -62,6 +65,11 @@ std::shared_ptr<asio::ssl::context> load_tls(const ServerOptions& options) {
   context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
                        asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
                        asio::ssl::context::no_tlsv1_1);
+  for (const std::string& file : {options.certificate, options.private_key}) {
+    if (is_absent(file)) {
+      throw Error(ErrorCode::kNotFound, file + ": expected a certificate or key, found no file");
+    }
+  }
   error_code error;
   context->use_certificate_chain_file(options.certificate, error);
   if (error) {
@@ -165,7 +173,10 @@ struct Server::State {
   // ---- Stopping: on `control` ----
 
   void begin_stop() {
-    if (stop_begun) return stop_at_once();
+    if (stop_begun) {
+      if (end_at_once) end_at_once();
+      return stop_at_once();
+    }
     stop_begun = true;
     api.begin_stop();
     log->info("stopping", {{"connections", std::to_string(context.size()), true}});
@@ -188,11 +199,13 @@ struct Server::State {
       return after(kStopPoll, [this] { await_end(); });
     }
     log->info("grace is over", {{"connections", std::to_string(context.size()), true}});
+    overran = true;
     for (const auto& connection : context.all()) connection->cancel_request();
     after(kLastWords, [this] { stop_at_once(); });
   }
 
   void stop_at_once() {
+    overran = overran || context.size() > 0;
     context.closing = true;
     error_code ignored;
     acceptor.close(ignored);
@@ -259,6 +272,8 @@ struct Server::State {
   std::chrono::steady_clock::time_point deadline;
   std::uint16_t port = 0;
   bool stop_begun = false;
+  std::function<void()> end_at_once;
+  std::atomic<bool> overran{false};
 };
 
 Server::Server(ServerOptions options, ApiOptions api, std::shared_ptr<const Log> log)
@@ -290,7 +305,8 @@ void Server::set_service(std::shared_ptr<AnswerService> service) {
   state_->api.set_service(std::move(service));
 }
 
-void Server::handle_signals() {
+void Server::handle_signals(std::function<void()> end_at_once) {
+  state_->end_at_once = std::move(end_at_once);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) state_->signals.add(signal);
   state_->await_signal();
 }
@@ -319,6 +335,10 @@ std::uint16_t Server::port() const {
 
 bool Server::stopping() const {
   return state_->api.stopping();
+}
+
+bool Server::overran() const {
+  return state_->overran;
 }
 
 }  // namespace deformer::serve

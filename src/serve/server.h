@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -48,12 +49,14 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   /// Serves until stopped: requests that have begun are answered. Returns when no connection is
-  /// left or drain and grace are over.
+  /// left or drain and grace are over: then what outlasted them was answered 503, and the service
+  /// may compute on (overran()).
   void run();
 
   void set_service(std::shared_ptr<AnswerService> service);
-  /// SIGTERM and SIGINT stop, a second one at once; SIGHUP reloads. While run() runs.
-  void handle_signals();
+  /// SIGTERM and SIGINT stop; a second one calls `end_at_once`, or where it is empty closes all
+  /// connections. SIGHUP reloads. While run() runs.
+  void handle_signals(std::function<void()> end_at_once = {});
   void stop();
   void stop_at_once();
   /// Reads keys and certificate anew; what cannot be read is logged and stays as it was.
@@ -61,6 +64,8 @@ class Server {
 
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] bool stopping() const;
+  /// After run(): requests were under way when the grace was over, or it was stopped at once.
+  [[nodiscard]] bool overran() const;
 
  private:
   struct State;

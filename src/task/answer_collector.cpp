@@ -23,8 +23,8 @@ Answer make_answer(const EncodedPassage& passage, const SpanCandidate& span) {
 void AnswerCollector::add(const EncodedPassage& passage, std::size_t order,
                           const DecodedSpans& spans, double no_answer_score,
                           const AnswerOptions& options) {
-  if (spans.best.empty()) return;
-  has_spans_ = true;
+  if (!std::isfinite(spans.log_sum)) return;  // without a token
+  has_tokens_ = true;
   log_sum_ = log_add(log_sum_, spans.log_sum);
   no_answer_score_ = std::min(no_answer_score_, no_answer_score);
   for (const SpanCandidate& span : spans.best) {
@@ -41,7 +41,7 @@ void AnswerCollector::add(const EncodedPassage& passage, std::size_t order,
 
 QaResult AnswerCollector::finish(const AnswerOptions& options) {
   QaResult result;
-  if (!has_spans_) return result;
+  if (!has_tokens_) return result;
   result.no_answer_score = no_answer_score_;
   const double log_sum = options.allow_no_answer ? log_add(log_sum_, no_answer_score_) : log_sum_;
   for (Ranked& ranked : best_) result.answers.push_back(std::move(ranked.answer));

@@ -36,7 +36,7 @@ class AnswerCollector {
   std::vector<Ranked> best_;  // at most top_k, best first
   double log_sum_ = -std::numeric_limits<double>::infinity();
   double no_answer_score_ = std::numeric_limits<double>::infinity();
-  bool has_spans_ = false;
+  bool has_tokens_ = false;
 };
 
 }  // namespace deformer

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -276,12 +277,10 @@ void PassageSource::locate_rows(ReadyPassage& ready) const {
   }
 }
 
-// One passage without them, or with another model's, and the whole pass computes its own.
-bool PassageSource::have_projections(std::span<const WindowRequest> windows) const {
-  return std::all_of(windows.begin(), windows.end(), [this](const WindowRequest& request) {
-    const std::uint64_t hash = request.passage->encoded->projection_hash;
-    return hash != 0 && hash == model_.projection_hash();
-  });
+// Those of this model, not of another one.
+bool PassageSource::has_projections(const WindowRequest& request) const {
+  const std::uint64_t hash = request.passage->encoded->projection_hash;
+  return hash != 0 && hash == model_.projection_hash();
 }
 
 Encoding PassageSource::lower(std::span<const WindowRequest> windows) const {
@@ -301,14 +300,28 @@ Encoding PassageSource::read_states(std::span<const WindowRequest> windows) cons
   const nn::Placement placement = nn::placement_of(model_.runtime());
   // Halves are copied as they are where nobody reads them as fp32.
   const bool as_stored = placement.type != at::kFloat && all_fp16(windows);
-  const auto copy = [&](const StoredMatrix& matrix) {
+  const auto copy = [&](const StoredMatrix& matrix, std::span<const WindowRequest> of,
+                        std::span<const std::int64_t> offsets) {
     const auto copy_typed = as_stored ? copy_states<at::Half> : copy_states<float>;
-    return nn::to_device(copy_typed(matrix, windows, encoding.offsets, model_.config().hidden_size,
-                                    placement.device),
-                         placement);
+    return nn::to_device(
+        copy_typed(matrix, of, offsets, model_.config().hidden_size, placement.device), placement);
   };
-  encoding.hidden = copy(kHidden);
-  if (have_projections(windows)) encoding.projections = copy(kProjections);
+  encoding.hidden = copy(kHidden, windows, encoding.offsets);
+  const auto stored = std::count_if(windows.begin(), windows.end(),
+                                    [this](const auto& each) { return has_projections(each); });
+  if (stored == 0) return encoding;
+  if (stored == std::ssize(windows)) {
+    encoding.projections = copy(kProjections, windows, encoding.offsets);
+    return encoding;
+  }
+  // What a passage has counts, whatever else is in its batch: stored projections are rounded.
+  encoding.projections = model_.encoder().project(encoding.hidden);
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    if (!has_projections(windows[i])) continue;
+    const std::array<std::int64_t, 2> own{0, encoding.offsets[i + 1] - encoding.offsets[i]};
+    encoding.projections.narrow(0, encoding.offsets[i], own[1])
+        .copy_(copy(kProjections, windows.subspan(i, 1), own));
+  }
   return encoding;
 }
 

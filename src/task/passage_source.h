@@ -73,7 +73,7 @@ class PassageSource {
                         std::vector<ReadyPassage>& ready) const;
   void locate_rows(ReadyPassage& ready) const;
   [[nodiscard]] Encoding read_states(std::span<const WindowRequest> windows) const;
-  [[nodiscard]] bool have_projections(std::span<const WindowRequest> windows) const;
+  [[nodiscard]] bool has_projections(const WindowRequest& request) const;
   [[nodiscard]] Encoding compute_states(std::span<const WindowRequest> windows) const;
 
   const Model& model_;

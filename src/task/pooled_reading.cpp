@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "architecture/architecture.h"
@@ -12,11 +13,17 @@
 namespace deformer {
 namespace {
 
-// Something stands behind the last token that was read.
-bool was_cut(const EncodedPassage& passage) {
-  if (passage.spans.empty()) return false;
-  return passage.text.find_first_not_of(" \t\r\n\f\v", passage.spans.back().end) !=
-         std::string::npos;
+// A token stands behind the last one that was read; what cleaning removes is none. A look at the
+// next few characters nearly always tells.
+bool was_cut(const Model& model, const EncodedPassage& passage) {
+  if (passage.spans.size() < static_cast<std::size_t>(model.config().split.window_tokens)) {
+    return false;
+  }
+  const std::string_view rest = std::string_view(passage.text).substr(passage.spans.back().end);
+  for (const std::size_t bytes : {std::size_t{64}, rest.size()}) {
+    if (!model.tokenizer().tokenize(rest.substr(0, bytes)).ids.empty()) return true;
+  }
+  return false;
 }
 
 std::size_t best_of(std::span<const double> logits) {
@@ -58,7 +65,7 @@ void PooledReading::take(const ReadPair& pair) {
     refuse_not_finite(model_, request_.passage.id);
   }
   outputs_.cut.question = outputs_.cut.question || pair.question_cut;
-  outputs_.cut.passage = pair.passage != nullptr && was_cut(*pair.passage->encoded);
+  outputs_.cut.passage = pair.passage != nullptr && was_cut(model_, *pair.passage->encoded);
 }
 
 std::unique_ptr<Reading> make_pair_reading(const Model& model, const PairRequest& request,

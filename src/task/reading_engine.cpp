@@ -442,7 +442,13 @@ void ReadingEngine::finish_batch(RunningBatch& batch, const nn::HostCopy& runnin
           logits.const_data_ptr<float>() + output * logits.size(1) + batch.offsets[i];
       window.values.insert(window.values.end(), first, first + rows);
     }
-    if (--pair.windows_left == 0) finish_pair(pair);
+    if (--pair.windows_left > 0) continue;
+    // It may have been given up, or its time may have run out, while the batch ran.
+    if (const auto late = abandonment(*pair.active->reading)) {
+      end(pair.active, &*late);
+    } else {
+      finish_pair(pair);
+    }
   }
   if (options_.on_batch) options_.on_batch();
 }

@@ -61,24 +61,26 @@ class SpanSearch {
     const std::size_t first = logits.window.first_token + token;
     const std::size_t end = std::min(token + longest_, logits.end.size());
     std::optional<SpanCandidate> best;
+    ByteSpan bytes;  // without the tokens of white space (word_extents()) at its ends
     for (std::size_t last = token; last < end; ++last) {
+      const std::size_t last_token = first + (last - token);
+      const ByteSpan& extent = extents_[last_token];
+      if (extent.begin < extent.end) {
+        if (bytes.end == 0) bytes.begin = extent.begin;
+        bytes.end = extent.end;
+      }
       const double score =
           static_cast<double>(logits.start[token]) + static_cast<double>(logits.end[last]);
-      if (best && score <= best->score) continue;
-      const std::size_t last_token = first + (last - token);
+      if (bytes.end == 0 || (best && score <= best->score)) continue;
       const SpanCandidate span{static_cast<std::uint32_t>(first),
-                               static_cast<std::uint32_t>(last_token),
-                               score,
-                               {extents_[first].begin, extents_[last_token].end}};
+                               static_cast<std::uint32_t>(last_token), score, bytes};
       if (is_free(span)) best = span;
     }
     return best;
   }
 
-  // A span of spaces alone (word_extents()) is no answer.
   [[nodiscard]] bool is_free(const SpanCandidate& span) const {
-    return span.bytes.begin < span.bytes.end &&
-           std::none_of(taken_.begin(), taken_.end(),
+    return std::none_of(taken_.begin(), taken_.end(),
                         [&](const SpanCandidate& other) { return overlap(span, other); });
   }
 

@@ -4,9 +4,9 @@
 #include "base/guard.h"
 #include "base/quote.h"
 #include "deformer/error.h"
+#include "text/added_tokens.h"
 #include "text/bpe_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
-#include "text/tokenizer_config.h"
 #include "text/tokenizer_json.h"
 #include "text/word_extents.h"
 #include "text/wordpiece.h"
@@ -46,21 +46,6 @@ std::unique_ptr<const Tokenizer> load_named(const std::filesystem::path& model_d
   }
   throw Error(ErrorCode::kInvalidArgument,
               "tokenizer file: expected one of " + list_of_files() + ", found " + in_quotes(file));
-}
-
-// The other kinds of file have no place for tokens that were added later.
-void require_no_added_tokens(const Tokenizer& tokenizer, std::string_view file,
-                             const std::filesystem::path& model_dir) {
-  for (const auto& [id, content] : load_added_tokens(model_dir)) {
-    const bool is_known = id >= 0 && id < tokenizer.vocab_size();
-    if (is_known && tokenizer.token(static_cast<std::int32_t>(id)) == content) continue;
-    throw Error(ErrorCode::kUnsupported,
-                (model_dir / "tokenizer_config.json").string() +
-                    ": added_tokens_decoder: expected tokens of " + std::string(file) + ", found " +
-                    in_quotes(content) +
-                    "; tokenizer.json knows added ones, say which file counts "
-                    "(--tokenizer-file)");
-  }
 }
 
 std::unique_ptr<const Tokenizer> load_first(const std::filesystem::path& model_dir) {

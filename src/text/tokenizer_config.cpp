@@ -1,10 +1,7 @@
 #include "text/tokenizer_config.h"
 
-#include <charconv>
-
 #include "base/file.h"
 #include "base/json.h"
-#include "base/quote.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -15,14 +12,6 @@ constexpr const char* kFile = "tokenizer_config.json";
 // An empty object where there is no file.
 nlohmann::json load_document(const std::filesystem::path& path) {
   return is_absent(path) ? nlohmann::json::object() : load_json(path);
-}
-
-std::int64_t read_id(const std::string& text, const JsonPlace& place) {
-  std::int64_t id = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (parsed.ec == std::errc() && parsed.ptr == text.data() + text.size()) return id;
-  throw Error(ErrorCode::kCorrupt,
-              place.where() + ": expected a token's id as key, found " + in_quotes(text));
 }
 
 std::optional<bool> find_bool(const JsonPlace& config, const char* key) {
@@ -72,23 +61,6 @@ TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir,
   config.pad_token = token_or(root, "pad_token", config.pad_token);
   config.unk_token = token_or(root, "unk_token", config.unk_token);
   return config;
-}
-
-std::map<std::int64_t, std::string> load_added_tokens(const std::filesystem::path& model_dir) {
-  const std::filesystem::path path = model_dir / kFile;
-  const nlohmann::json document = load_document(path);
-  const JsonPlace root(document, path.string());
-  root.require_object();
-  std::map<std::int64_t, std::string> tokens;
-  const auto list = root.find("added_tokens_decoder");
-  if (!list) return tokens;
-  list->require_object();
-  for (const auto& [id, value] : list->value().items()) {
-    const JsonPlace token = list->at(id.c_str());
-    if (find_bool(token, "special").value_or(false)) continue;
-    tokens.emplace(read_id(id, *list), token.at("content").as_string());
-  }
-  return tokens;
 }
 
 }  // namespace deformer

@@ -1,9 +1,7 @@
 // What tokenizer_config.json says, as far as this library reads it.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,10 +36,5 @@ struct TokenizerConfig {
 /// wrong type: place, expected, found).
 [[nodiscard]] TokenizerConfig load_tokenizer_config(const std::filesystem::path& model_dir,
                                                     const TokenizerConfig& defaults = {});
-
-/// Tokens that MODEL_DIR/tokenizer_config.json says were added to the tokenizer and a text is
-/// searched for, by id: `added_tokens_decoder` without special ones. Throws kCorrupt.
-[[nodiscard]] std::map<std::int64_t, std::string> load_added_tokens(
-    const std::filesystem::path& model_dir);
 
 }  // namespace deformer

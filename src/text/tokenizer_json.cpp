@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "deformer/error.h"
 #include "text/added_token_tokenizer.h"
+#include "text/added_tokens.h"
 #include "text/bert_words.h"
 #include "text/nfc_text.h"
 #include "text/tokenizer_json_bpe.h"
@@ -271,6 +272,7 @@ void require_same_vocabulary(const WordPieceVocabulary& vocabulary, const fs::pa
                     ", found token " + std::to_string(id) + " " + nlohmann::json(found).dump() +
                     " instead of " + nlohmann::json(expected).dump());
   }
+  require_no_added_tokens(root, vocabulary.size(), lines.filename().string());
 }
 
 }  // namespace deformer

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "deformer/error.h"
+#include "text/added_tokens.h"
 #include "text/tokenizer_config.h"
 #include "text/tokenizer_json_parts.h"
 #include "text/unigram_tokenizer.h"
@@ -323,6 +324,7 @@ void require_same_pieces(const Tokenizer& tokenizer, const fs::path& file,
                     std::to_string(id) + " " + nlohmann::json(found).dump() + " instead of " +
                     nlohmann::json(expected).dump());
   }
+  require_no_added_tokens(root, known, file.filename().string());
 }
 
 bool json_unigram_lower_case(const JsonPlace& root) {

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdio>
 
+#include "architecture/config.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "deformer/error.h"
@@ -25,6 +26,18 @@ std::string hex(std::uint64_t value) {
   char digits[17];
   std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(value));
   return digits;
+}
+
+const char* name_of(TrainingPrecision precision) {
+  switch (precision) {
+    case TrainingPrecision::kFp32:
+      return "fp32";
+    case TrainingPrecision::kTf32:
+      return "tf32";
+    case TrainingPrecision::kBf16:
+      return "bf16";
+  }
+  return "unknown";
 }
 
 std::vector<Parameter> frozen_parameters(const TrainingModel& model) {
@@ -146,6 +159,7 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
   recipe["split_layers"] = options.split_layers;
   recipe["split_schedule"] = options.split_schedule == SplitSchedule::kSum ? "sum" : "alternate";
   recipe["layout"] = to_string(student.config.split.layout);
+  recipe["config"] = hex(Hasher().add(config_to_json(student.config)).digest64());
   recipe["loss_weights"] = {{"task", options.loss_weights.task},
                             {"kd", options.loss_weights.kd},
                             {"lrs", options.loss_weights.lrs}};
@@ -168,6 +182,7 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
   recipe["pass_tokens"] = options.pass_tokens;
   recipe["questions_per_window"] = options.questions_per_window;
   recipe["seed"] = options.seed;
+  recipe["precision"] = name_of(options.precision);
   recipe["parameters"] = named_weights(student.parameters()).size();
   recipe["data"] = hash_of(set);
   if (!teacher.weights.empty()) recipe["teacher"] = teacher.weights;

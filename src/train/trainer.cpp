@@ -141,7 +141,6 @@ struct Trainer::State {
   std::optional<TrainingLog> log;
   TrainingPosition position;
   std::uint64_t steps = 0;
-  std::uint64_t evaluated_step = 0;
   std::uint64_t checkpointed_step = 0;
   double earlier_seconds = 0;
   Stopwatch since_start;
@@ -179,6 +178,17 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
   if (options.split_layers.empty()) {
     options.split_layers.push_back(student.config.split.split_layer);
   }
+  for (const int split_layer : options.split_layers) {
+    const std::int64_t most = student.config.num_hidden_layers - 1;
+    if (split_layer < 0 || split_layer > most) {
+      throw Error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to " +
+                                                   std::to_string(most) + ", found " +
+                                                   std::to_string(split_layer));
+    }
+    ModelConfig config = student.config;
+    config.split.split_layer = split_layer;
+    validate(config);
+  }
   if (needs_teacher) {
     load.task = student.task;
     load.task->labels = student.config.labels;
@@ -208,6 +218,7 @@ void Trainer::State::refuse_overwriting() const {
                     ": expected an output directory without a training run, found one; resume it "
                     "or give another directory");
   }
+  refuse_other_models_files(base_dir, output_dir);
 }
 
 void Trainer::State::prepare(std::vector<Dataset> files, const TrainingHooks& hooks) {
@@ -273,7 +284,7 @@ void Trainer::State::schedule() {
   if (options.resume) {
     position = load_training_state(state_path(), position.recipe, *optimizer);
     earlier_seconds = position.seconds;
-    evaluated_step = position.step;
+    checkpointed_step = position.step;
   }
   if (!leads()) return;
   log.emplace(output_dir / "training" / "log.jsonl", position.step);
@@ -295,6 +306,12 @@ void Trainer::State::run_step(const TrainingHooks& hooks) {
     stopping = shared.stop;
   }
   const double norm = gradient_norm(optimizer->parameters());
+  // One step with it and all weights would be lost, those of the next checkpoint too.
+  if (!std::isfinite(norm)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "training step " + std::to_string(step) + ": expected a finite gradient, found " +
+                    std::to_string(norm) + "; a lower learning rate may help");
+  }
   if (options.max_gradient_norm > 0 && norm > options.max_gradient_norm) {
     scale_gradients(optimizer->parameters(), options.max_gradient_norm / norm);
   }
@@ -350,7 +367,7 @@ void Trainer::State::checkpoint() {
 
 void Trainer::State::evaluate(const TrainingHooks& hooks) {
   save_training_model(student, base_dir, output_dir / "last", options.save_format);
-  evaluated_step = position.step;
+  position.evaluated_step = position.step;
   if (held_out.examples.size() == 0) return;
   std::vector<TrainingScore> scores;
   for (const int split_layer : options.split_layers) {
@@ -379,8 +396,9 @@ TrainingResult Trainer::State::finish(const TrainingHooks& hooks) {
     group->leave();
     return std::move(result);
   }
-  if (result.finished && (evaluated_step != position.step || !position.best)) evaluate(hooks);
-  if (checkpointed_step != position.step) checkpoint();
+  const bool unscored = position.evaluated_step != position.step || !position.best;
+  if (result.finished && unscored) evaluate(hooks);
+  if (checkpointed_step != position.step || (result.finished && unscored)) checkpoint();
   if (result.finished && !position.best) {
     save_training_model(student, base_dir, output_dir, options.save_format);
   }

@@ -272,6 +272,21 @@ NamedTensors named_weights(const std::vector<Parameter>& parameters) {
   return named;
 }
 
+void refuse_other_models_files(const std::filesystem::path& tokenizer_dir,
+                               const std::filesystem::path& model_dir) {
+  const auto refuse_where_there = [&](const char* name) {
+    if (!is_there(model_dir / name)) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                (model_dir / name).string() +
+                    ": expected no file of another model in the output directory, found one; "
+                    "remove it or give another directory");
+  };
+  refuse_where_there("model.safetensors.index.json");
+  for (const char* name : kTokenizerFiles) {
+    if (!is_there(tokenizer_dir / name)) refuse_where_there(name);
+  }
+}
+
 void save_training_model(const TrainingModel& model, const std::filesystem::path& tokenizer_dir,
                          const std::filesystem::path& model_dir, SaveFormat format) {
   make_directories(model_dir);

@@ -69,6 +69,12 @@ void require_same_shape(const TrainingModel& student, const TrainingModel& teach
 /// Weights by the checkpoint's names.
 [[nodiscard]] NamedTensors named_weights(const std::vector<Parameter>& parameters);
 
+/// Throws kInvalidArgument where `model_dir` holds a file that would make another model of the one
+/// that save_training_model() writes there: a tokenizer of a kind that `tokenizer_dir` lacks, an
+/// index of shards.
+void refuse_other_models_files(const std::filesystem::path& tokenizer_dir,
+                               const std::filesystem::path& model_dir);
+
 /// Writes a complete model directory: tokenizer files are copied from `tokenizer_dir`. Creates the
 /// directory. Throws kIo, kResourceExhausted, kInvalidArgument for a weight that the format cannot
 /// hold.

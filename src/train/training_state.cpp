@@ -41,6 +41,7 @@ std::vector<StateTensor> state_tensors(const Adamw& optimizer) {
 nlohmann::json to_json(const TrainingPosition& position) {
   nlohmann::json json;
   json["step"] = position.step;
+  json["evaluated_step"] = position.evaluated_step;
   json["seconds"] = position.seconds;
   json["recipe"] = position.recipe;
   if (position.best) {
@@ -58,6 +59,9 @@ TrainingPosition from_json(const std::string& text, const std::string& where) {
   const JsonPlace root(document, where);
   TrainingPosition position;
   position.step = static_cast<std::uint64_t>(root.at("step").as_integer());
+  if (const auto evaluated = root.find("evaluated_step")) {
+    position.evaluated_step = static_cast<std::uint64_t>(evaluated->as_integer());
+  }
   position.seconds = root.at("seconds").as_number();
   position.recipe = root.at("recipe").as_string();
   if (root.has("best")) {

@@ -14,8 +14,9 @@ namespace deformer {
 /// Beside weights and moments. The random state is no part of it: every draw is a function of seed,
 /// step and pass.
 struct TrainingPosition {
-  std::uint64_t step = 0;  ///< steps done
-  double seconds = 0;      ///< of all runs so far
+  std::uint64_t step = 0;            ///< steps done
+  std::uint64_t evaluated_step = 0;  ///< the last one whose weights were scored
+  double seconds = 0;                ///< of all runs so far
   std::optional<TrainingScore> best;
   /// What must be the same for a run to be continued: options, data, base (canonical text).
   std::string recipe;

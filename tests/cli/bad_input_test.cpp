@@ -219,6 +219,8 @@ TEST_F(BadInput, AnUnwritableOutputIsToldBeforeTheWork) {
   expect_failure(run({"trace", "--model", path("nowhere"), "--question", "a", "--passage", "b",
                       "--output", path("absent/t.safetensors")}),
                  3, "absent/t.safetensors");
+  expect_failure(answer(path("nowhere"), squad, {"--output", ""}), 2,
+                 "output: expected the name of a file");
 }
 
 TEST_F(BadInput, ADiskThatFillsUpLeavesTheOldFile) {
@@ -291,6 +293,14 @@ TEST_F(BadInput, StoresThatCannotBeMade) {
 
 TEST_F(BadInput, OutputsThatNameTheSamePlace) {
   expect_failure(answer(path("model"), squad, {"--nbest", "-"}), 2, "different places");
+  fs::create_directory(path("deep"));
+  fs::create_directory_symlink("deep", path("link"));
+  const auto answer_to = [&](const std::string& nbest, const std::string& na_scores) {
+    return answer(path("model"), squad, {"--nbest", path(nbest), "--na-scores", path(na_scores)});
+  };
+  expect_failure(answer_to("nb.json", "./nb.json"), 2, "different places");
+  expect_failure(answer_to("deep/../nb.json", "nb.json"), 2, "different places");
+  expect_failure(answer_to("deep/nb.json", "link/nb.json"), 2, "different places");
 }
 
 }  // namespace

@@ -137,6 +137,11 @@ TEST_F(Answer, NoAnswerMarginIsTheScaleOfTheThreshold) {
   EXPECT_NE(Json::parse(run_ok(arguments))["q1"], "");
 }
 
+TEST_F(Answer, AThresholdAloneIsRefused) {
+  expect_failure(run({"answer", "--model", model, "--squad", squad, "--no-answer-threshold", "3"}),
+                 2, "--no-answer-threshold requires --no-answer");
+}
+
 TEST_F(Answer, AnEmptyOrBlankContextHasNoAnswer) {
   const std::string file =
       write_json("empty.json", squad_file({{"", {squad_question("a", "why?", "x")}},

@@ -176,6 +176,15 @@ TEST_F(CmdBench, SaysWhatItCannotMeasure) {
   expect_failure(run({"bench", "--paper", "--split-layer", "5"}), 2, "--paper");
 }
 
+TEST_F(CmdBench, StandardOutputHasThePageOrTheReport) {
+  const std::vector<std::string> more{"--model",    write_model(), "--lengths", "9,20",
+                                      "--passages", "2",           "--html",    "-"};
+  expect_page(run_ok(arguments(more)));
+  auto json = arguments(more);
+  json.emplace_back("--json");
+  expect_failure(run(json), 2, "--json: expected stdout for the report, found the page there");
+}
+
 TEST_F(CmdBench, LeavesNoPageBehindWhenItFails) {
   expect_failure(
       run({"bench", "--model", write_model(), "--lengths", "99,20", "--html", path("bench.html")}),

@@ -187,8 +187,48 @@ TEST_F(Evaluate, RefusesToTuneWhereThereIsNothingToTune) {
   expect_failure(run({"evaluate", "--squad", squad, "--predictions", "p", "--tune-threshold"}), 2,
                  "--tune-threshold: expected --na-scores");
   expect_failure(run({"evaluate", "--squad", squad, "--model", model, "--tune-threshold",
-                      "--no-answer-threshold", "1"}),
+                      "--no-answer", "--no-answer-threshold", "1"}),
                  2, "--tune-threshold");
+}
+
+// Each says how a model runs or answers, and none does.
+TEST_F(Evaluate, RefusesWithPredictionsWhatItWouldIgnore) {
+  const std::vector<std::vector<std::string>> ignored{{"--device", "cuda"},
+                                                      {"--precision", "nonsense"},
+                                                      {"--weights", "fp16"},
+                                                      {"--threads", "1"},
+                                                      {"--split-layer", "1"},
+                                                      {"--layout", "packed"},
+                                                      {"--task", "span"},
+                                                      {"--max-answer-tokens", "1"},
+                                                      {"--no-align-to-words"},
+                                                      {"--batch-tokens", "9"},
+                                                      {"--long-questions", "error"},
+                                                      {"--no-answer"},
+                                                      {"--store", "lmdb:nowhere"},
+                                                      {"--timing"}};
+  for (const std::vector<std::string>& option : ignored) {
+    std::vector<std::string> words{"evaluate", "--squad", golden("squad_v1.json"), "--predictions",
+                                   golden("squad_v1_predictions.json")};
+    words.insert(words.end(), option.begin(), option.end());
+    SCOPED_TRACE(option.front());
+    const ProcessResult result = run(words);
+    expect_failure(result, 2, option.front());
+    EXPECT_THAT(result.err, HasSubstr("--predictions"));
+  }
+}
+
+TEST_F(Evaluate, StandardOutputHasThePredictionsOrTheScores) {
+  const std::vector<std::string> words{
+      "evaluate", "--squad", write_json("squad.json", small_squad()), "--model", write_model(),
+      "--output", "-"};
+  const ProcessResult result = run(words);
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(Json::parse(result.out).size(), 3u);
+  EXPECT_THAT(result.err, testing::MatchesRegex("deformer: exact [0-9.]+, F1 [0-9.]+ of 3\n"));
+  auto json = words;
+  json.emplace_back("--json");
+  expect_failure(run(json), 2, "--json: expected stdout for the score, found predictions there");
 }
 
 TEST_F(Evaluate, ScoresOnlyTheQuestionsOfTheLimit) {

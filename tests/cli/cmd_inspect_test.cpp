@@ -47,6 +47,17 @@ TEST_F(Inspect, OptionsOverrideTheSplitAndWithItTheFingerprint) {
   EXPECT_NE(joint["fingerprint"], as_it_is["fingerprint"]);
 }
 
+TEST_F(Inspect, NoLengthMakesANumberOfFlopsNegative) {
+  const Json flops = Json::parse(run_ok({"inspect", write_model(), "--question-tokens", "1000000",
+                                         "--passage-tokens", "1000000", "--json"}))["flops"];
+  for (const auto& entry : flops.items()) EXPECT_GE(entry.value(), 0) << entry.key();
+}
+
+TEST_F(Inspect, VerifiesStoresAlone) {
+  expect_failure(run({"inspect", write_model(), "--verify"}), 2,
+                 "--verify: expected the URI of a passage store");
+}
+
 TEST_F(Inspect, CountsShardsAndHalfPrecision) {
   const std::string models = std::string(DEFORMER_SOURCE_DIR) + "/tests/golden/models/";
   const Json half = Json::parse(run_ok({"inspect", models + "bert-fp16", "--json"}));

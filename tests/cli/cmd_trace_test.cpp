@@ -92,6 +92,7 @@ TEST_F(TraceVerb, WritesToStandardOutput) {
   auto to_stdout = arguments;
   to_stdout.emplace_back("-");
   EXPECT_EQ(run_ok(to_stdout), read(path("trace.safetensors")));
+  expect_failure(run(to_stdout, {.close_output = true}), 8, "standard output: cannot write");
   EXPECT_FALSE(std::filesystem::exists("-"));
 }
 

@@ -341,6 +341,10 @@ TEST_F(CmdTrain, BadInputIsOneLine) {
   EXPECT_FALSE(std::filesystem::exists(path("out") + "/model.safetensors"));
 }
 
+TEST_F(CmdTrain, LayersToFreezeAreCountedInDecimal) {
+  expect_failure(run(arguments("out", {"--freeze-layers", "010", "--quiet"})), 2, "found 10");
+}
+
 TEST_F(CmdTrain, RefusesFilesWithoutAnswers) {
   auto words = arguments("out");
   Json question;

@@ -60,6 +60,17 @@ TEST_F(JsonlRun, SearchesSeveralPassages) {
   EXPECT_EQ(passages, (std::set<std::string>{"x", "z"}));
 }
 
+TEST_F(JsonlRun, APassageOfSeveralWithoutAnIdIsKnownByItsText) {
+  const auto only_id = [&](const std::string& line) {
+    const ProcessResult result = answer(line + "\n");
+    EXPECT_EQ(result.status, 0) << result.err;
+    return json_lines(result.out).at(0)["answers"][0]["passage_id"];
+  };
+  const Json id = only_id(R"({"question": "where?", "passages": [{"text": "Basel is a city."}]})");
+  EXPECT_EQ(id.get<std::string>().size(), 32u);
+  EXPECT_EQ(id, only_id(R"({"question": "where?", "passage": "Basel is a city."})"));
+}
+
 TEST_F(JsonlRun, OneIdMayNameAnotherTextInTheNextLine) {
   const std::string first = R"({"question": "who?", "passage_id": "p", "passage": "alpha"})";
   const std::string second = R"({"question": "who?", "passage_id": "p", "passage": "omega"})";
@@ -213,8 +224,13 @@ TEST_F(JsonlRun, RefusesBadLinesWithTheirPlace) {
   expect_bad_line(R"({"question": "q", "passage": "x", "passages": []})", 2,
                   ": expected either \"passages\" or \"passage\" and \"passage_id\", found both");
   expect_bad_line(R"({"question": "q", "passages": []})", 2, ": passages: expected at least one");
-  expect_bad_line(R"({"question": "q", "passages": [{"text": "x"}]})", 4,
-                  ": passages[0]: expected a key \"id\"");
+  expect_bad_line(R"({"question": "q", "passages": [{"txt": "x"}]})", 4,
+                  ": passages[0]: expected a key \"id\" or \"text\", found none");
+  expect_bad_line(R"({"question": "q", "passage": "x", "passage_id": ""})", 2,
+                  ": passage_id: expected an id of 1 to 500 bytes, found 0");
+  expect_bad_line(
+      R"({"question": "q", "passages": [{"id": ")" + std::string(501, 'x') + R"(", "text": "x"}]})",
+      2, ": passages[0]: id: expected an id of 1 to 500 bytes, found 501");
   expect_bad_line("{\"question\": \"\xff\", \"passage\": \"x\"}", 4, ", column 15: broken JSON");
   expect_bad_line(R"({"question": " ", "passage": "x"})", 2, ": question: expected a question");
 }

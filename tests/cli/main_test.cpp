@@ -73,7 +73,9 @@ TEST_F(Main, SaysInALineWhatANumberShouldBe) {
   }
   expect_refused(answer, "--limit", "-3", "a whole number of 0 or more");
   expect_refused(answer, "--batch-tokens", "0", "a whole number of 1 or more");
-  expect_refused(answer, "--threads", "-1", "a whole number from 0 to 2147483647");
+  for (const char* value : {"-1", "1025", "100000"}) {
+    expect_refused(answer, "--threads", value, "a whole number from 0 to 1024");
+  }
   expect_refused(answer, "--max-answer-tokens", "3000000000",
                  "a whole number from 0 to 2147483647");
   expect_refused(answer, "--split-layer", "-1", "a whole number from 0 to 2147483647");
@@ -88,7 +90,11 @@ TEST_F(Main, SaysInALineWhatANumberShouldBe) {
                  "a whole number of 1 or more");
   expect_refused({"encode", "--model", "m", "--store", "s"}, "--batch-tokens", "-1",
                  "a whole number of 1 or more");
-  expect_refused({"inspect", "m"}, "--question-tokens", "0", "a whole number from 1 to 2147483647");
+  for (const char* value : {"0", "2147483647"}) {
+    expect_refused({"inspect", "m"}, "--question-tokens", value,
+                   "a whole number from 1 to 1000000");
+    expect_refused({"inspect", "m"}, "--passage-tokens", value, "a whole number from 1 to 1000000");
+  }
   expect_refused({"convert", "--from", "a", "--to", "b"}, "--split-layer", "-1",
                  "a whole number from 0 to 2147483647");
   expect_refused({"trace", "--model", "m", "--question", "q", "--passage", "p", "--output", "o"},
@@ -102,7 +108,8 @@ TEST_F(Main, SaysInALineWhatANumberShouldBe) {
   expect_refused(train, "--max-steps", "0", "a whole number of 1 or more");
   expect_refused(train, "--seed", "-1", "a whole number of 0 or more");
   expect_refused(train, "--evaluate-every", "-1", "a whole number of 0 or more");
-  expect_refused(train, "--threads", "-1", "a whole number from 0 to 2147483647");
+  expect_refused(train, "--threads", "100000", "a whole number from 0 to 1024");
+  expect_refused(train, "--freeze-layers", "0x1", "a whole number from 0 to 2147483647");
   for (const char* option : {"--epochs", "--learning-rate", "--warmup", "--weight-decay", "--clip",
                              "--dropout", "--temperature", "--checkpoint-minutes"}) {
     expect_refused(train, option, "nan", "a number");

@@ -89,8 +89,23 @@ TEST(Output, WritesToAPlaceThatIsNoRegularFile) {
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
 }
 
+TEST(Output, KnowsAPlaceHoweverItIsSpelled) {
+  const TempDir directory;
+  const auto place = [&](const char* name) { return (directory / name).string(); };
+  fs::create_directory(directory / "deep");
+  fs::create_directory_symlink("deep", directory / "link");
+  EXPECT_TRUE(is_same_place("-", "-"));
+  EXPECT_TRUE(is_same_place("nb.json", "./nb.json"));
+  EXPECT_TRUE(is_same_place("nb.json", fs::absolute("nb.json").string()));
+  EXPECT_TRUE(is_same_place(place("deep/a"), place("link/../deep/a")));
+  EXPECT_FALSE(is_same_place(place("a"), place("b")));
+  EXPECT_FALSE(is_same_place("-", "./-"));
+  EXPECT_FALSE(is_same_place("", ""));
+}
+
 TEST(Output, RefusesPlacesThatCannotBeWritten) {
   const TempDir directory;
+  expect_error(ErrorCode::kInvalidArgument, "expected the name of a file", [] { Output(""); });
   expect_error(ErrorCode::kIo, "found a directory", [&] { Output(directory.path().string()); });
   expect_error(ErrorCode::kNotFound, "absent/out: cannot create",
                [&] { Output((directory / "absent/out").string()); });

@@ -156,6 +156,42 @@ TEST_F(StoreVerbs, ExportAndRemove) {
   expect_failure(run({"store", "rm", store}), 2, "--all");
 }
 
+TEST_F(StoreVerbs, RemovesNothingWhereItCannotDoWhatWasAsked) {
+  encode(store, {"--jsonl", write_passages("p.jsonl", 3)});
+  const auto remove = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"store", "rm", store};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  expect_failure(remove({"--all", "--id", "p1"}), 2, "--id excludes --all");
+  expect_failure(remove({"--all", "--ids-from", write("ids.txt", "p1\n")}), 2,
+                 "--ids-from excludes --all");
+  expect_failure(remove({"--id", "p1", "--ids-from", path("absent.txt")}), 3, "absent.txt");
+  const std::string long_line = "p1\n" + std::string((std::size_t{16} << 20) + 1, 'x') + "\n";
+  expect_failure(remove({"--ids-from", write("long.txt", long_line)}), 2, "long.txt: line 2");
+  EXPECT_EQ(inspect(store)["passages"], 3);
+}
+
+TEST_F(StoreVerbs, RemovesMoreThanOneBatchHolds) {
+  encode(store, {"--jsonl", write_passages("p.jsonl", 1100)});
+  std::string ids;
+  for (int i = 1; i < 1100; ++i) ids += "p" + std::to_string(i) + "\n";
+  const Json counts = Json::parse(run_ok({"store", "rm", store, "--id", "p0", "--ids-from",
+                                          write("ids.txt", ids), "--json", "--quiet"}));
+  EXPECT_EQ(counts["removed"], 1100);
+  EXPECT_EQ(counts["left"], 0);
+}
+
+// What goes into the process's own memory ends with it.
+TEST_F(StoreVerbs, RefusesToWriteWhatWouldBeLost) {
+  const std::string expected = "expected a store that stays (lmdb:PATH or redis://...)";
+  expect_failure(run({"encode", "--model", model, "--store", "memory:", "--squad", squad}), 2,
+                 "encode: " + expected);
+  encode(store, {"--squad", squad});
+  expect_failure(run({"store", "export", store, "memory:"}), 2, "store: " + expected);
+  expect_failure(run({"store", "merge", store, "--into", "memory:"}), 2, "store: " + expected);
+}
+
 TEST_F(StoreVerbs, InspectTellsBytesAndCodec) {
   for (const std::string codec : {"fp32", "fp16", "int8"}) {
     const std::string uri = "lmdb:" + path(codec);
@@ -279,6 +315,8 @@ TEST_F(StoreVerbs, RefusesBadArguments) {
   expect_failure(encode_with({"--squad", path("absent.json")}), 3, "absent.json");
   expect_failure(encode_with({"--jsonl", write("bad.jsonl", "{\"id\": \"a\"}\n")}), 4,
                  "bad.jsonl: line 1: expected a key \"text\"");
+  expect_failure(encode_with({"--jsonl", write("id.jsonl", R"({"id": "", "text": "a"})")}), 2,
+                 "id.jsonl: line 1: id: expected an id of 1 to 500 bytes, found 0");
   expect_failure(run({"encode", "--model", model, "--store", "tape:7", "--squad", squad}), 2,
                  "tape");
   expect_failure(run({"inspect", "lmdb:" + path("nowhere")}), 3, "nowhere");

@@ -275,6 +275,15 @@ TEST_F(Convert, SafetensorsKeepTheirTensorsAndConfiguration) {
 }
 
 // What files of pretrained models carry beside the encoder.
+// vocab.txt would be written without them.
+TEST_F(Convert, RefusesTokensThatWereAddedLater) {
+  const TempDir from;
+  copy_files(golden_model("bert-joint"), from.path());
+  write_bytes(from.path() / "added_tokens.json", R"({"zyx": 500})");
+  expect_refused(from.path(), ErrorCode::kUnsupported,
+                 "added_tokens.json: expected tokens of vocab.txt, found \"zyx\"");
+}
+
 TEST_F(Convert, LeavesPretrainingHeadsOut) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> heads{
       {"albert-split", {"predictions.bias", "sop_classifier.classifier.bias"}},

@@ -106,6 +106,17 @@ TEST(SourceTensor, ConvertsFromEveryType) {
               ElementsAre(1.0f / 3));
 }
 
+// Once, and not first to fp32: the value is nearer to the upper half, its fp32 lies in the middle.
+TEST(SourceTensor, RoundsDoublesOnce) {
+  const std::vector<double> values{1 + 0x1p-11 + 0x1p-40, -(1 + 0x1p-11 + 0x1p-40),
+                                   1 + 0x1p-11 - 0x1p-40, 65520 - 0x1p-20};
+  const auto halves = read_rows(tensor_of(values, {4}, Dtype::kF64), 0, 4, Dtype::kF16);
+  EXPECT_THAT(values_of<std::uint16_t>(halves), ElementsAre(0x3c01, 0xbc01, 0x3c00, 0x7bff));
+  const std::vector<double> wide{1 + 0x1p-8 + 0x1p-40, 1 + 0x1p-8 - 0x1p-40};
+  const auto bf16 = read_rows(tensor_of(wide, {2}, Dtype::kF64), 0, 2, Dtype::kBf16);
+  EXPECT_THAT(values_of<std::uint16_t>(bf16), ElementsAre(0x3f81, 0x3f80));
+}
+
 TEST(ExtentOf, RefusesWhatOverflows) {
   const std::int64_t huge = std::int64_t{1} << 62;
   const auto extent = [](const Shape& shape, const Shape& strides) {

@@ -132,7 +132,7 @@ std::optional<HttpResponse> HttpClient::exchange(const std::string& request) {
 std::string http_request(const std::string& method, const std::string& path,
                          const std::string& body, const std::string& type,
                          const std::string& more) {
-  std::string text = method + " " + path + " HTTP/1.1\r\nHost: test\r\n" + more;
+  std::string text = method + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more;
   if (!body.empty()) {
     text += "Content-Type: " + type + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   }

@@ -306,6 +306,33 @@ TEST_F(Routes, HaveDeadlines) {
   EXPECT_LT(left(R"({"question":"q","passage":"t","timeout_ms":9000})"), milliseconds(7000));
 }
 
+// A batch may take longer than a client waits.
+TEST_F(Routes, KeepDeadlinesWhileSomethingElseComputes) {
+  start();
+  service_->hold();
+  expect_error(post("/v1/answer", R"({"question":"q","passage":"t","timeout_ms":50})"), 504,
+               "timed_out");
+  service_->release();
+  EXPECT_EQ(post("/v1/answer", kQuestion).status, 200);
+}
+
+// A page whose name was made to lead to the loopback interface is of no other origin.
+TEST_F(Routes, AreForTheNamesTheyAreTold) {
+  api_.hosts = {"localhost", "127.0.0.1", "[::1]"};
+  start();
+  const auto with_host = [&](const std::string& host) {
+    return http(port_, "GET /v1/info HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  };
+  for (const char* host : {"localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]", "[::1]:8080"}) {
+    EXPECT_EQ(with_host(host).status, 200) << host;
+  }
+  for (const char* host : {"attacker.example", "attacker.example:8080", "localhost.example"}) {
+    expect_error(with_host(host), 421, "misdirected");
+  }
+  EXPECT_EQ(http(port_, "GET /v1/info HTTP/1.0\r\n\r\n").status, 200) << "without a name";
+  EXPECT_EQ(http(port_, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
+}
+
 TEST_F(Routes, TellOperatorsHowItIs) {
   start(false);
   EXPECT_EQ(get("/livez").status, 200);

@@ -324,6 +324,34 @@ TEST_F(ServeVerb, ASecondSignalEndsItAtOnce) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
 }
 
+// Many batches of one passage: what computes is not waited for.
+TEST_F(ServeVerb, ASecondSignalDoesNotWaitForWhatComputes) {
+  Service service({"--model", write_model(), "--store", "lmdb:" + path("busy")});
+  service.wait_until_ready();
+  std::string text;
+  while (text.size() < 500'000) text += "the river rose ";
+  HttpClient client(service.port());
+  client.send(http_request("PUT", "/v1/passages/a", Json{{"text", text}}.dump()));
+  std::this_thread::sleep_for(milliseconds(200));
+  service.send(SIGTERM);
+  std::this_thread::sleep_for(milliseconds(100));
+  const auto begin = std::chrono::steady_clock::now();
+  service.send(SIGTERM);
+  EXPECT_EQ(service.wait(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+}
+
+TEST_F(ServeVerb, LetsNoOtherNameInWithoutKeys) {
+  Service service({"--model", write_model(), "--allow-host", "answers.example"});
+  service.wait_until_ready();
+  const auto ask = [&](const std::string& host) {
+    return http(service.port(), "GET /v1/info HTTP/1.1\r\nHost: " + host + "\r\n\r\n").status;
+  };
+  EXPECT_EQ(ask("localhost"), 200);
+  EXPECT_EQ(ask("answers.example:8080"), 200);
+  EXPECT_EQ(ask("attacker.example"), 421);
+}
+
 TEST_F(ServeVerb, AFailingStoreConcernsWhoNeedsItAndRecovers) {
   Service service({"--model", write_model(), "--store", "lmdb:" + path("store")});
   service.wait_until_ready();

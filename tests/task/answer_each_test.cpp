@@ -180,31 +180,32 @@ TEST_F(AnswerEach, CancelledAndLateRequestsEndBeforeTheirBatch) {
   EXPECT_EQ(seen[2].text, expected("Who?", kTown));
 }
 
-// The first answer cancels the rest: one batch each is all that is computed.
-TEST_F(AnswerEach, CancellingWhileBatchesRunEndsWhatHasNotBegun) {
-  std::stop_source source;
-  std::vector<QaRequest> requests;
-  for (int i = 0; i < 20; ++i) {
-    requests.push_back({.id = std::to_string(i),
-                        .question = "Who?",
-                        .passages = {kTown},
-                        .control = {.cancel = source.get_token()}});
+// The first answer cancels the rest: those of later batches are not computed, those of the same
+// one are thrown away.
+TEST_F(AnswerEach, CancellingWhileBatchesRunEndsWhatIsNotAnswered) {
+  for (const std::size_t batch_tokens : {1, 100'000}) {
+    std::stop_source source;
+    std::vector<QaRequest> requests;
+    for (int i = 0; i < 20; ++i) {
+      requests.push_back({.id = std::to_string(i),
+                          .question = "Who?",
+                          .passages = {kTown},
+                          .control = {.cancel = source.get_token()}});
+    }
+    std::size_t answered = 0;
+    std::size_t cancelled = 0;
+    const auto sink = [&](std::size_t, Outcome<QaResult>&& outcome) {
+      if (outcome.ok()) {
+        ++answered;
+        source.request_stop();
+      } else {
+        cancelled += outcome.error()->code() == ErrorCode::kCancelled ? 1 : 0;
+      }
+    };
+    SpanQa(model_).answer_each(requests, sink, {}, {.batch_tokens = batch_tokens});
+    EXPECT_EQ(answered, 1U) << batch_tokens;
+    EXPECT_EQ(cancelled, 19U) << batch_tokens;
   }
-  std::size_t answered = 0;
-  std::size_t cancelled = 0;
-  SpanQa(model_).answer_each(requests,
-                             [&](std::size_t, Outcome<QaResult>&& outcome) {
-                               if (outcome.ok()) {
-                                 ++answered;
-                                 source.request_stop();
-                               } else {
-                                 cancelled +=
-                                     outcome.error()->code() == ErrorCode::kCancelled ? 1 : 0;
-                               }
-                             },
-                             {}, {.batch_tokens = 1});
-  EXPECT_EQ(answered, 1U);
-  EXPECT_EQ(cancelled, 19U);
 }
 
 TEST_F(AnswerEach, WhatTheSinkThrowsEndsTheCall) {

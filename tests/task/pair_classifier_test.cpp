@@ -247,6 +247,24 @@ TEST_F(TaskModels, ALongQuestionIsCutAndSaysSo) {
   EXPECT_NEAR(cut.logits[0], fits.logits[0], kTolerance);
 }
 
+TEST_F(TaskModels, APassageIsCutWhereATokenIsLeftOut) {
+  const auto reader = model({.task = "mnli"});
+  std::string full = "the";
+  for (int i = 1; i < reader->config().split.window_tokens; ++i) full += " the";
+  const auto is_cut = [&](const std::string& text) {
+    const PairRequest request{.id = "", .question = "who", .passage = {"p", text}};
+    return PairClassifier(reader).classify({&request, 1}).front().cut.passage;
+  };
+  EXPECT_FALSE(is_cut(full));
+  // What cleaning removes is no token.
+  for (const char* nothing : {" \n", "\u00a0", "\u0301", "\u200b"}) {
+    EXPECT_FALSE(is_cut(full + nothing));
+    EXPECT_FALSE(is_cut(std::string("the") + nothing)) << "far from full";
+  }
+  EXPECT_TRUE(is_cut(full + " river"));
+  EXPECT_TRUE(is_cut(full + std::string(100, ' ') + "river"));
+}
+
 // The published data goes through from end to end, with random weights: no claim about accuracy.
 void classify_shared(const std::string& task, const std::string& file,
                      const std::shared_ptr<const Model>& model) {

@@ -11,6 +11,7 @@
 #include "architecture/architecture.h"
 #include "base/file.h"
 #include "deformer/error.h"
+#include "deformer/span_qa.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -172,6 +173,27 @@ TEST_F(PassageEncoderTest, EncodesAgainWhatLacksTheProjectionsAskedFor) {
   EXPECT_EQ(encoder.encode(passages_).reused, 4U);
   EXPECT_EQ(encoder.encode(passages_, {.projections = true}).encoded, 1U);
   EXPECT_EQ(store->get(ids).front()->projection_hash, model->projection_hash());
+}
+
+// In 8 bits, so that stored projections differ from computed ones.
+TEST_F(PassageEncoderTest, AnswersDoNotDependOnWhoseProjectionsAreStoredBesideThem) {
+  const auto model = Model::load(dir_.path());
+  const auto store = open_passage_store("memory:", model->fingerprint());
+  const PassageEncoder encoder(model, store);
+  encoder.encode(std::span(passages_).first(2), {.codec = HiddenCodec::kInt8, .projections = true});
+  encoder.encode(std::span(passages_).last(2), {.codec = HiddenCodec::kInt8});
+  std::vector<QaRequest> requests;
+  for (const Passage& passage : passages_) {
+    requests.push_back({passage.id, "Who moved?", {{passage.id, ""}}});
+  }
+  const SpanQa reader(model, store);
+  const auto together = reader.answer(requests);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto alone = reader.answer(std::span(requests).subspan(i, 1));
+    ASSERT_EQ(together[i].answers.size(), alone[0].answers.size());
+    if (alone[0].answers.empty()) continue;
+    EXPECT_NEAR(together[i].answers[0].score, alone[0].answers[0].score, 1e-6) << requests[i].id;
+  }
 }
 
 TEST_F(PassageEncoderTest, ReadsNoVectorsToLearnWhatIsThere) {

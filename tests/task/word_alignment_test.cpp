@@ -20,12 +20,16 @@ namespace {
 const std::string kText =
     "Mia lives in \uC11C\uC6B8 beside Rene\u0301 whose houseboats are unaffable";
 
+std::shared_ptr<const Model> load(const std::string& name) {
+  return Model::load(std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests" / "golden" / "models" /
+                     name);
+}
+
 class WordAlignment : public testing::TestWithParam<const char*> {
  protected:
   // Of single tokens, so that many fall inside words; in the order of the text.
   [[nodiscard]] std::vector<ByteSpan> ask(bool align_to_words) const {
-    const auto model = Model::load(std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests" / "golden" /
-                                   "models" / GetParam());
+    const auto model = load(GetParam());
     const std::vector<QaRequest> request{{"", "where does Mia live", {{"p", kText}}}};
     const AnswerOptions options{
         .top_k = 1000, .max_answer_tokens = 1, .align_to_words = align_to_words};
@@ -70,6 +74,17 @@ TEST_P(WordAlignment, WithoutItPartsOfWordsThatShareNoByte) {
     EXPECT_LT(span.begin, span.end);
   }
   expect_disjoint(answers);
+}
+
+// It has tokens, but none of them is an answer.
+TEST(BlankPassage, HasNoAnswerButAScoreForNone) {
+  const auto model = load("roberta-joint");
+  const std::vector<QaRequest> request{{"", "where does Mia live", {{"p", "   "}}}};
+  const QaResult result = SpanQa(model).answer(request, {.allow_no_answer = true}).front();
+  ASSERT_EQ(result.answers.size(), 1U);
+  EXPECT_TRUE(result.answers.front().no_answer);
+  EXPECT_TRUE(result.no_answer_score.has_value());
+  EXPECT_TRUE(SpanQa(model).answer(request).front().answers.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Tokenizers, WordAlignment,

@@ -183,6 +183,35 @@ TEST_F(TokenizerJson, VocabTxtDoesNotKnowTokensThatWereAdded) {
                      [&] { (void)load(); });
 }
 
+// transformers before 4.34 wrote them into a file of their own.
+TEST_F(TokenizerJson, VocabTxtDoesNotKnowTokensOfAddedTokensJson) {
+  write_file(directory_ / "vocab.txt", kSmallVocabulary);
+  write_file(directory_ / "added_tokens.json", R"({"A": 5, "[MASK]": 7})");
+  EXPECT_EQ(load()->vocab_size(), 7) << "known, and special";
+  write_file(directory_ / "added_tokens.json", R"({"zyx": 7})");
+  test::expect_error(ErrorCode::kUnsupported,
+                     "added_tokens.json: expected tokens of vocab.txt, found \"zyx\"",
+                     [&] { (void)load(); });
+  for (const char* file : {"special_tokens_map.json", "tokenizer_config.json"}) {
+    write_file(directory_ / file,
+               R"({"additional_special_tokens": ["zyx"], "cls_token": "[CLS]"})");
+    EXPECT_EQ(load()->vocab_size(), 7) << file;
+    std::filesystem::remove(directory_ / file);
+  }
+  EXPECT_EQ(load_tokenizer(directory_.path(), "vocab.txt")->vocab_size(), 7);
+}
+
+// transformers 4 wrote it beside vocab.txt, which does not name them.
+TEST_F(TokenizerJson, VocabTxtDoesNotKnowAddedTokensOfTheFileBesideIt) {
+  static_cast<void>(load([](json& file) {
+    file["added_tokens"].push_back({{"id", 7}, {"content", "zyx"}, {"special", false}});
+  }));
+  write_file(directory_ / "vocab.txt", kSmallVocabulary);
+  test::expect_error(ErrorCode::kUnsupported,
+                     "tokenizer.json: added_tokens: expected tokens of vocab.txt, found \"zyx\"",
+                     [&] { (void)load_tokenizer(directory_.path()); });
+}
+
 // As transformers 4.57 and 5 write them for MPNet.
 TEST_F(TokenizerJson, MPNetHasTwoSeparatorsBetweenTheTexts) {
   const auto hash = load()->hash();

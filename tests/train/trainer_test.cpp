@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <stdexcept>
 
 #include "base/file.h"
 #include "base/processor.h"
@@ -169,6 +170,69 @@ TEST_F(TrainerTest, RefusesToResumeARunWithOtherOptions) {
   other.learning_rate = 1e-3;
   test::expect_error(ErrorCode::kIncompatible, "\"learning_rate\":0.001",
                      [&] { train("out", other); });
+}
+
+// The base is read again: its sizes and functions must be those that were trained.
+TEST_F(TrainerTest, RefusesToResumeFromAnotherBase) {
+  train("out", options());
+  const fs::path config = directory_ / "base" / "config.json";
+  nlohmann::json changed = nlohmann::json::parse(read_file(config));
+  changed["hidden_act"] = "relu";
+  write_file(config, changed.dump());
+  TrainingOptions training = options();
+  training.resume = true;
+  Trainer trainer(directory_ / "base", {}, directory_ / "out", training);
+  test::expect_error(ErrorCode::kIncompatible,
+                     "\"config\":", [&] { trainer.run({to_dataset(toy_dataset())}); });
+}
+
+// Killed while the weights of the last step are scored, with its checkpoint written.
+TEST_F(TrainerTest, AResumedRunScoresTheLastStepThatWasNotScored) {
+  TrainingOptions training = options();
+  training.max_steps = 4;
+  training.held_out_questions = 4;
+  training.evaluate_every = 2;
+  training.checkpoint_minutes = 1e-9;
+  TrainingHooks hooks;
+  hooks.on_score = [](const TrainingScore& score) {
+    if (score.step == 4) throw std::runtime_error("killed");
+  };
+  EXPECT_THROW(train("out", training, hooks), std::exception);
+  training.resume = true;
+  const TrainingResult resumed = train("out", training);
+  ASSERT_EQ(resumed.scores.size(), 1U);
+  EXPECT_EQ(resumed.scores.front().step, 4U);
+  EXPECT_TRUE(train("out", training).scores.empty()) << "scored once";
+}
+
+TEST_F(TrainerTest, RefusesAnOutputThatWouldBecomeAnotherModel) {
+  fs::create_directories(directory_ / "out");
+  for (const char* name : {"spiece.model", "model.safetensors.index.json"}) {
+    write_file(directory_ / "out" / name, "of another model");
+    test::expect_error(ErrorCode::kInvalidArgument,
+                       std::string(name) + ": expected no file of another model",
+                       [&] { train("out", options()); });
+    fs::remove(directory_ / "out" / name);
+  }
+}
+
+TEST_F(TrainerTest, ChecksEverySplit) {
+  TrainingOptions training = options();
+  training.split_layers = {2, 0};
+  training.layout = Layout::kContinue;
+  test::expect_error(ErrorCode::kIncompatible, "expected restart with split_layer 2",
+                     [&] { train("out", training); });
+  training = options();
+  training.split_layers = {9, 1};
+  test::expect_error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to 2, found 9",
+                     [&] { train("out", training); });
+}
+
+TEST_F(TrainerTest, AGradientThatIsNoNumberStopsBeforeTheWeightsAreLost) {
+  TrainingOptions training = options();
+  training.loss_weights = {.task = 1e30};
+  test::expect_error(ErrorCode::kInvalidArgument, "training step 1: expected a finite gradient",
+                     [&] { train("out", training); });
 }
 
 TEST_F(TrainerTest, HasNothingToResumeInAnEmptyDirectory) {
