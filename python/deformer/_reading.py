@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,23 +81,34 @@ class TextReader:
             return self._loaded
 
     def answer(self, questions: Sequence[tuple[str, Sequence[str]]], options: AnswerOptions) -> list[list[Found]]:
-        """For each question, with the texts to read, its answers: best first, over all of them."""
+        """For each question, with the texts to read, its answers: best first, over all of them. None for a question
+        without a token or without a text that has one: the others get theirs."""
         qa, encoder = self.load()
         passages: dict[str, Passage] = {}
         requests = []
-        places: list[dict[str, int]] = []
-        for question, texts in questions:
+        places: dict[int, dict[str, int]] = {}  # by the number of the question
+        for asked, (question, texts) in enumerate(questions):
             place: dict[str, int] = {}
             for number, text in enumerate(texts):
-                place.setdefault(content_id(text), number)
+                if text.strip():
+                    place.setdefault(content_id(text), number)
+            if not place or _is_blank(question):
+                continue
             for identity, number in place.items():
                 passages.setdefault(identity, Passage(identity, texts[number]))
             requests.append(QaRequest(question, [passages[identity] for identity in place]))
-            places.append(place)
+            places[asked] = place
         if encoder is not None:
             encoder.encode(list(passages.values()), batch_tokens=self._batch_tokens)
         results = qa.answer(requests, options, batch_tokens=self._batch_tokens)
-        return [
-            [Found(answer, None if answer.no_answer else place[answer.passage_id]) for answer in result.answers]
-            for result, place in zip(results, places)
-        ]
+        found: list[list[Found]] = [[] for _ in questions]
+        for (asked, place), result in zip(places.items(), results):
+            found[asked] = [
+                Found(answer, None if answer.no_answer else place[answer.passage_id]) for answer in result.answers
+            ]
+        return found
+
+
+def _is_blank(question: str) -> bool:
+    """Whether there is nothing to ask: white space, and characters that tokenizers drop (control and format)."""
+    return all(character.isspace() or unicodedata.category(character) in ("Cc", "Cf") for character in question)

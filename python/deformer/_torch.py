@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import torch
@@ -36,3 +37,6 @@ def require_fitting_torch() -> None:
 
 
 require_fitting_torch()
+# The threads of OpenMP do not survive a fork: a child that counts on those of a parent which has computed would wait
+# for them for ever. One thread needs no others.
+os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

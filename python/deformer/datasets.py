@@ -15,11 +15,12 @@ from ._reading import TextReader
 
 class AnswerColumns:
     """Adds the best answer of each row as columns: `answer`, `score` (a probability), `start` and `end` (characters of the
-    context). Where there is none, the answer is "" and the offsets are 0.
+    context). Where there is none, the answer is "" and the offsets are 0; so it is where question or context is absent
+    (None) or blank.
 
     For map(batched=True). It holds names, not a model, so it can be sent to other processes (num_proc); each loads the
-    model once. With a store, equal contexts are encoded once; several processes write to one store only where its engine
-    allows that (Redis protocol).
+    model once, and computes with one thread where it was forked. With a store, equal contexts are encoded once; several
+    processes write to one store only where its engine allows that (Redis protocol).
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class AnswerColumns:
             os.fspath(model), store, device=device, precision=precision, batch_tokens=batch_tokens, fill=fill
         )
 
-    def __call__(self, batch: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:
+    def __call__(self, batch: Mapping[str, Sequence[str | None]]) -> dict[str, list[Any]]:
         question_column, context_column = self._columns
         for column in self._columns:
             if column not in batch:
@@ -55,7 +56,8 @@ class AnswerColumns:
         if isinstance(batch[question_column], str):
             raise TypeError("expected a batch, found one row: use map(..., batched=True)")
         options = AnswerOptions(allow_no_answer=self._no_answer, max_answer_tokens=self._max_answer_tokens)
-        pairs = [(question, [context]) for question, context in zip(batch[question_column], batch[context_column])]
+        rows = zip(batch[question_column], batch[context_column])
+        pairs = [(question or "", [context or ""]) for question, context in rows]
         best = [found[0].answer if found else None for found in self._reader.answer(pairs, options)]
         return {
             self._prefix + "answer": [answer.text if answer else "" for answer in best],

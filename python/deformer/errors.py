@@ -95,4 +95,12 @@ _KINDS: dict[str, type[Error]] = {
 
 def from_code(code: str, message: str) -> Error:
     """The exception of a kind of error; the extension module calls it."""
-    return _KINDS.get(code, InternalError)(message)
+    # A message of a service or of another library may have lines.
+    return _KINDS.get(code, InternalError)(" ".join(message.splitlines()))
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's exception says, as part of a message of ours: one line, that every terminal and every
+    other process can take."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].encode(errors="backslashreplace").decode()

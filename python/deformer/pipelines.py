@@ -31,8 +31,11 @@ PipelineAnswer: TypeAlias = dict[str, Any]
 
 PipelineResult: TypeAlias = "PipelineAnswer | list[PipelineAnswer]"
 
-# Questions of an iterator that are answered together.
+# Questions of an iterator that are answered together, where `batch_size` does not say.
 _STREAMED = 256
+
+# Of these, two rows of the position table are no positions.
+_PADDED_POSITIONS = ("camembert", "mpnet", "roberta", "xlm-roberta")
 
 _DEFAULT_SEQUENCE = 384
 _DEFAULT_OVERLAP = 128
@@ -50,6 +53,10 @@ class PipelineOptions:
     max_question_len: int | None = None
     handle_impossible_answer: bool = False
     align_to_words: bool = True
+    batch_size: int | None = None
+    # transformers has these: they change no answer, and are accepted without effect.
+    padding: Any = None
+    num_workers: int | None = None
 
     def changed(self, changes: Mapping[str, Any]) -> PipelineOptions:
         known = {field.name for field in fields(self)}
@@ -57,9 +64,9 @@ class PipelineOptions:
             if name not in known:
                 raise TypeError(f"expected one of {', '.join(sorted(known))}, found {name!r}")
         chosen = replace(self, **{name: value for name, value in changes.items() if value is not None})
-        for name in ("top_k", "max_answer_len"):
+        for name in ("top_k", "max_answer_len", "batch_size"):
             value = getattr(chosen, name)
-            if value < 1:
+            if value is not None and value < 1:
                 raise ValueError(f"{name} parameter should be >= 1 (got {value})")
         return chosen
 
@@ -107,7 +114,7 @@ class QuestionAnsweringPipeline:
         self._store = store
         self._batch_tokens = batch_tokens
         self._codec = codec
-        self._longest = min(model_max_length or _DEFAULT_SEQUENCE, _DEFAULT_SEQUENCE)
+        self._longest = min(model_max_length or _DEFAULT_SEQUENCE, _positions(model), _DEFAULT_SEQUENCE)
         self._readers: dict[tuple[int | None, ...], _Reader] = {}
         # transformers reads all models so: question and context together, in windows that depend on the question.
         self._joint = not model.can_store_passages
@@ -128,7 +135,8 @@ class QuestionAnsweringPipeline:
         top_k: answers a question. max_answer_len: longest answer, in tokens. doc_stride: tokens that two windows of a
         long context share; max_seq_len: tokens of question and window; max_question_len: longer questions are cut, None:
         they are read whole. handle_impossible_answer: the empty answer competes. align_to_words: answers begin and end
-        where words do.
+        where words do. batch_size: questions of an iterator that are taken from it and answered together, 256 by default.
+        padding and num_workers of transformers' call have no effect.
 
         Returns {"score", "start", "end", "answer"} where one answer remains, else a list of them; for several questions a
         list of these, in order. Equal answers (but for case) are one, with the sum of their scores.
@@ -146,8 +154,14 @@ class QuestionAnsweringPipeline:
         return results[0] if len(results) == 1 else results
 
     def _stream(self, inputs: Iterator[Any], options: PipelineOptions) -> Iterator[PipelineResult]:
-        while portion := [_pair_of(item) for item in islice(inputs, _STREAMED)]:
+        failure: Exception | None = None
+        while failure is None:
+            portion, failure = _taken(inputs, options.batch_size or _STREAMED)
+            if not portion:
+                break
             yield from self._answer(portion, options)
+        if failure is not None:
+            raise failure
 
     def _answer(self, pairs: Sequence[tuple[str, str]], options: PipelineOptions) -> list[PipelineResult]:
         reader = self._reader(options)
@@ -167,7 +181,7 @@ class QuestionAnsweringPipeline:
             sequence=reader.sequence,
         )
         results = reader.qa.answer(requests, answer_options, batch_tokens=self._batch_tokens)
-        return [_as_pipeline(result) for result in results]
+        return [_as_pipeline(result, options) for result in results]
 
     def _reader(self, options: PipelineOptions) -> _Reader:
         key = (options.max_seq_len, options.doc_stride, options.max_question_len)
@@ -277,13 +291,35 @@ def _model_max_length(directory: Path) -> int | None:
     return int(value) if isinstance(value, (int, float)) and value >= 1 else None
 
 
-def _as_pipeline(result: QaResult) -> PipelineResult:
+def _positions(model: Model) -> int:
+    """The longest sequence that a model can read; the pipeline's default where there is no limit."""
+    config = model.config
+    rows = config.max_position_embeddings
+    if rows == 0:
+        return _DEFAULT_SEQUENCE
+    return rows - 2 if config.architecture in _PADDED_POSITIONS else rows
+
+
+def _as_pipeline(result: QaResult, options: PipelineOptions) -> PipelineResult:
     answers = [_as_dict(answer) for answer in result.answers]
+    if not answers and options.handle_impossible_answer:  # no token to choose from: nothing else is possible
+        return {"score": 1.0, "start": 0, "end": 0, "answer": ""}
     return answers[0] if len(answers) == 1 else answers
 
 
 def _as_dict(answer: Answer) -> PipelineAnswer:
     return {"score": answer.score, "start": answer.start, "end": answer.end, "answer": answer.text}
+
+
+def _taken(inputs: Iterator[Any], count: int) -> tuple[list[tuple[str, str]], Exception | None]:
+    """The next questions of an iterator, at most `count`, and what it raised instead of a further one."""
+    taken: list[tuple[str, str]] = []
+    try:
+        for item in islice(inputs, count):
+            taken.append(_pair_of(item))
+    except Exception as failure:  # noqa: BLE001 - raised once these are answered
+        return taken, failure
+    return taken, None
 
 
 def _listed(inputs: Any) -> list[Any]:

@@ -9,6 +9,7 @@ What travels are names of files, questions and answers. States stay in stores: t
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -20,7 +21,16 @@ from ._native import Model, exact_match, token_f1
 from .datasets import AnswerColumns
 from .errors import Error, InvalidArgumentError, from_code
 from .progress import progress_bar
-from .shards import LMDB_SCHEME, ReadPassages, Shard, ShardEncoder, ShardRecord, plan_shards, read_passages, read_record
+from .shards import (
+    LMDB_SCHEME,
+    ReadPassages,
+    Shard,
+    ShardEncoder,
+    ShardRecord,
+    finished_record,
+    plan_shards,
+    read_passages,
+)
 
 try:
     import ray
@@ -121,7 +131,7 @@ def encode(
         _absolute_store(store_template),
         None if manifest is None else _absolute(manifest),
     )
-    before = {shard.record for shard in planned if read_record(shard) is not None}
+    before = {shard.record for shard in planned if _is_finished(shard)}
     begin = time.monotonic()
     load = {"precision": precision, "threads": _threads(num_cpus)}
     rows = ray.data.from_items([asdict(shard) for shard in planned], override_num_blocks=len(planned)).map_batches(
@@ -141,6 +151,13 @@ def encode(
     return _summary(planned, failed, before, time.monotonic() - begin)
 
 
+def _is_finished(shard: Shard) -> bool:
+    try:
+        return finished_record(shard) is not None
+    except Error:  # a damaged record: its worker says so
+        return False
+
+
 def _each(rows: Any, total: int, progress: bool) -> list[dict[str, Any]]:
     if not progress:
         return list(rows.iter_rows())
@@ -153,7 +170,7 @@ def _each(rows: Any, total: int, progress: bool) -> list[dict[str, Any]]:
 
 
 def _summary(planned: Sequence[Shard], failed: dict[str, Error], before: set[str], seconds: float) -> EncodeSummary:
-    found = [(shard, record) for shard in planned if shard.record not in failed and (record := read_record(shard))]
+    found = [(shard, record) for shard in planned if shard.record not in failed and (record := finished_record(shard))]
     records = [record for _, record in found]
     fresh = [record for shard, record in found if shard.record not in before]
     failures = [
@@ -191,8 +208,13 @@ class _Answerer:
         self._inputs = (arguments["question_column"], arguments["context_column"])
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        texts = {name: list(map(str, batch[name])) for name in self._inputs if name in batch}
+        texts = {name: list(map(_text_of, batch[name])) for name in self._inputs if name in batch}
         return {**batch, **self._columns(texts)}
+
+
+def _text_of(value: Any) -> str:
+    """Of a column's value. An absent one is None, or with pandas not a number."""
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
 
 
 def answer(

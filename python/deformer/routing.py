@@ -18,19 +18,21 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from .errors import CorruptError, Error, InvalidArgumentError, IoError, from_code
+from .errors import CorruptError, Error, InvalidArgumentError, IoError, first_line, from_code
 from .shards import ReadPassages, read_passages, write_whole
 
 # A replica that could not be reached is asked last for so long.
 _REST_SECONDS = 5.0
+# A probability is a sum of rounded numbers.
+_MOST_PROBABLE = 1.001
 # Of a service's answer: another replica may do better.
 _TRY_NEXT = {429, 500, 502, 503, 504}
 _CODES = {
@@ -47,7 +49,11 @@ _CODES = {
 
 def shard_of(passage_id: str, count: int) -> int:
     """The shard of a passage, 0 to count - 1: the same on every machine and in every version."""
-    return int.from_bytes(hashlib.blake2b(passage_id.encode(), digest_size=8).digest(), "big") % count
+    try:
+        identity = passage_id.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(f"passage_id: expected text, found {passage_id!a}") from error
+    return int.from_bytes(hashlib.blake2b(identity, digest_size=8).digest(), "big") % count
 
 
 def split_by_id(
@@ -136,7 +142,7 @@ class Router:
     def answer(
         self,
         question: str,
-        passage_ids: Sequence[str],
+        passage_ids: Iterable[str],
         *,
         top_k: int = 1,
         max_answer_tokens: int = 0,
@@ -145,26 +151,33 @@ class Router:
     ) -> RoutedResult:
         """The best answers in these passages, of which every one is named by its id alone.
 
-        A service that is gone is replaced by another of its shard. Where no service of a shard answers, its error is
-        raised, with the passages that could not be read; with `partial` they are in `missing`, and the answers are
-        those of the others. A passage that its service does not know is NotFoundError in any case.
+        A service that is gone, or whose answer is damaged, is replaced by another of its shard. Where no service of a
+        shard answers, its error is raised, with the passages that could not be read; with `partial` they are in
+        `missing`, and the answers are those of the others. A passage that its service does not know is NotFoundError in
+        any case.
         """
-        if not passage_ids:
-            raise InvalidArgumentError("passage_ids: expected at least one, found none")
+        ids = _ids(passage_ids)
         options: dict[str, Any] = {"question": question, "top_k": top_k, "align_to_words": align_to_words}
         if max_answer_tokens:
             options["max_answer_tokens"] = max_answer_tokens
-        asked = self._by_shard(passage_ids)
-        pending = {shard: self._threads.submit(self._ask, shard, ids, options) for shard, ids in asked.items()}
-        lines, missing = [], {}
+        asked = self._by_shard(ids)
+        pending = {shard: self._submitted(shard, some, options) for shard, some in asked.items()}
+        found: list[list[RoutedAnswer]] = []
+        missing: dict[str, Error] = {}
         for shard, response in pending.items():
             try:
-                lines.append(response.result())
+                found.append(response.result())
             except Error as error:
                 if not partial or not _is_absence(error):
                     raise
                 missing.update(dict.fromkeys(asked[shard], error))
-        return RoutedResult(_merged(lines, passage_ids, top_k), missing)
+        return RoutedResult(_merged(found, ids, top_k), missing)
+
+    def _submitted(self, shard: int, ids: list[str], options: dict[str, Any]) -> Future[list[RoutedAnswer]]:
+        try:
+            return self._threads.submit(self._ask, shard, ids, options)
+        except RuntimeError as error:
+            raise InvalidArgumentError("Router: expected an open one, found one after close()") from error
 
     def _by_shard(self, passage_ids: Sequence[str]) -> dict[int, list[str]]:
         asked: dict[int, list[str]] = {}
@@ -177,8 +190,9 @@ class Router:
             asked.setdefault(shard, []).append(passage_id)
         return asked
 
-    def _ask(self, shard: int, ids: list[str], options: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, shard: int, ids: list[str], options: dict[str, Any]) -> list[RoutedAnswer]:
         body = json.dumps({**options, "passages": [{"id": one} for one in ids]}).encode()
+        asked = frozenset(ids)
         now = time.monotonic()
         # Not the same one first for all questions; those that failed lately last.
         turn = threading.get_ident() + int(1000 * now)
@@ -187,7 +201,7 @@ class Router:
         failures = []
         for service in sorted(order, key=lambda service: service.rests(now)):
             try:
-                return service.answer(body)
+                return service.answer(body, asked)
             except Error as error:
                 if not _is_absence(error):
                     raise
@@ -202,37 +216,94 @@ def _is_absence(error: Error) -> bool:
     return error.code in ("input/output error", "overloaded", "timed out", "corrupt data", "internal error")
 
 
-def _merged(lines: Sequence[dict[str, Any]], passage_ids: Sequence[str], top_k: int) -> list[RoutedAnswer]:
+def _ids(passage_ids: Iterable[str]) -> list[str]:
+    ids = [] if isinstance(passage_ids, str) else list(passage_ids)  # a text is a sequence of its letters
+    if not ids:
+        raise InvalidArgumentError("passage_ids: expected a list of at least one, found none")
+    for one in ids:
+        if not isinstance(one, str):
+            raise InvalidArgumentError(f"passage_ids: expected texts, found {type(one).__name__}")
+    return ids
+
+
+def _merged(found: Sequence[Sequence[RoutedAnswer]], passage_ids: Sequence[str], top_k: int) -> list[RoutedAnswer]:
     """A probability is exp(score) over a sum over all candidates. Each service's sum follows from its best answer; the
     question's is the sum of these. Answers of equal score are in the order of their passages, as in one store."""
-    best = [line["answers"][0] for line in lines if line["answers"]]
+    best = [answers[0] for answers in found if answers]
     if not best:
         return []
-    sums = [answer["score"] - math.log(answer["probability"]) for answer in best]  # logarithms
+    sums = [answer.score - math.log(answer.probability) for answer in best]  # logarithms
     highest = max(sums)
     total = highest + math.log(sum(math.exp(one - highest) for one in sums))
     rank = {passage_id: number for number, passage_id in reversed(list(enumerate(passage_ids)))}
-    found = [answer for line in lines for answer in line["answers"]]
-    found.sort(key=lambda answer: (-answer["score"], rank[answer["passage_id"]]))
-    return [
-        RoutedAnswer(
-            answer["text"], answer["passage_id"], answer["start"], answer["end"], answer["score"],
-            math.exp(answer["score"] - total),
-        )
-        for answer in found[:top_k]
-    ]  # fmt: skip
+    together = [answer for answers in found for answer in answers]
+    together.sort(key=lambda answer: (-answer.score, rank[answer.passage_id]))
+    return [replace(answer, probability=math.exp(answer.score - total)) for answer in together[:top_k]]
+
+
+def _parsed(status: int, data: bytes, asked: Collection[str]) -> list[RoutedAnswer] | Error:
+    """What a service says: its answers, best first, or why there are none. Raises CorruptError for what no service
+    says, so that all that follows may rely on the shape."""
+    try:
+        value = json.loads(data.decode())
+        if status != http.HTTPStatus.OK:
+            return _refusal(status, value["error"])
+        answers = [_answer_of(one, asked) for one in _of_type(value["answers"], list)]
+        if answers and answers[0].probability <= 0:  # all others are measured by the best one
+            raise ValueError("a best answer of probability 0")
+        return answers
+    except KeyError as error:
+        reason = f"no {first_line(error)}"
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        reason = first_line(error)
+    raise CorruptError(f"expected a service's answer, found status {status} and {reason}")
+
+
+def _answer_of(value: Any, asked: Collection[str]) -> RoutedAnswer:
+    answer = RoutedAnswer(
+        _of_type(value["text"], str),
+        _of_type(value["passage_id"], str),
+        _of_type(value["start"], int),
+        _of_type(value["end"], int),
+        float(_of_type(value["score"], int | float)),
+        float(_of_type(value["probability"], int | float)),
+    )
+    if answer.passage_id not in asked:
+        raise ValueError(f"an answer in passage {answer.passage_id}, which was not asked for")
+    if not 0 <= answer.start <= answer.end:
+        raise ValueError(f"an answer from {answer.start} to {answer.end}")
+    if not math.isfinite(answer.score) or not 0 <= answer.probability <= _MOST_PROBABLE:
+        raise ValueError(f"an answer of score {answer.score} and probability {answer.probability}")
+    return answer
+
+
+def _refusal(status: int, value: Any) -> Error:
+    code, message = _of_type(value["code"], str), _of_type(value["message"], str)
+    return from_code(_CODES.get(code, "internal error" if status in _TRY_NEXT else "invalid argument"), message)
+
+
+def _of_type(value: Any, kind: Any) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"a value of type {type(value).__name__}")
+    return value
 
 
 class _Service:
     """One `deformer serve`; keeps its idle connections."""
 
     def __init__(self, address: str, api_key: str | None, timeout_s: float) -> None:
-        parts = urlsplit(address)
+        expected = f"{address}: expected http://HOST:PORT or https://HOST:PORT"
+        try:
+            parts = urlsplit(address)
+            self._where = (parts.hostname or "", parts.port)
+        except ValueError as error:
+            raise InvalidArgumentError(f"{expected}, found {first_line(error)}") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InvalidArgumentError(f"{address}: expected http://HOST:PORT or https://HOST:PORT")
+            raise InvalidArgumentError(expected)
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            raise InvalidArgumentError("api_key: expected printable ASCII characters, found others")
         self._address = address
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._where = (parts.hostname, parts.port)
         self._path = parts.path.rstrip("/") + "/v1/answer"
         self._timeout_s = timeout_s
         self._headers = {"Content-Type": "application/json"}
@@ -251,30 +322,33 @@ class _Service:
         for connection in idle:
             connection.close()
 
-    def answer(self, body: bytes) -> dict[str, Any]:
+    def answer(self, body: bytes, asked: Collection[str]) -> list[RoutedAnswer]:
+        """The answers of this service, in passages that were `asked` for, best first. Raises what the service says,
+        CorruptError where that is damaged, IoError and TimedOutError."""
         try:
-            status, text = self._post(body)
+            status, data = self._post(body)
         except (OSError, http.client.HTTPException) as error:
-            self._rests_until = time.monotonic() + _REST_SECONDS
+            self._rest()
             if isinstance(error, TimeoutError):
                 raise from_code(
                     "timed out", f"{self._address}: expected an answer within {self._timeout_s} s"
                 ) from error
-            raise IoError(f"{self._address}: {error or type(error).__name__}") from error
-        try:
-            value = json.loads(text)
-            if status == http.HTTPStatus.OK:
-                return {"answers": value["answers"]}
-            failure = value["error"]
-            message = f"{self._address}: {failure['message']}"
-        except (ValueError, KeyError, TypeError) as error:
-            raise CorruptError(f"{self._address}: expected a service's answer, found status {status}") from error
+            raise IoError(f"{self._address}: {first_line(error)}") from error
         if status in _TRY_NEXT:
-            self._rests_until = time.monotonic() + _REST_SECONDS
-        known = _CODES.get(failure["code"], "internal error" if status in _TRY_NEXT else "invalid argument")
-        raise from_code(known, message)
+            self._rest()
+        try:
+            said = _parsed(status, data, asked)
+        except CorruptError as error:
+            self._rest()
+            raise CorruptError(f"{self._address}: {error}") from error
+        if isinstance(said, Error):
+            raise from_code(said.code, f"{self._address}: {said}")
+        return said
 
-    def _post(self, body: bytes) -> tuple[int, str]:
+    def _rest(self) -> None:
+        self._rests_until = time.monotonic() + _REST_SECONDS
+
+    def _post(self, body: bytes) -> tuple[int, bytes]:
         """On an idle connection if there is one. The service may have closed it meanwhile: then once more on a new one,
         which is safe, since to answer changes nothing."""
         with self._lock:
@@ -286,14 +360,14 @@ class _Service:
                 connection.close()
         return self._post_on(self._kind(*self._where, timeout=self._timeout_s), body)
 
-    def _post_on(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, str]:
+    def _post_on(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bytes]:
         with ExitStack() as stack:
             stack.enter_context(closing(connection))
             connection.request("POST", self._path, body, self._headers)
             response = connection.getresponse()
-            text = response.read().decode()
+            data = response.read()
             if not response.will_close:
                 stack.pop_all()
                 with self._lock:
                     self._idle.append(connection)
-            return response.status, text
+            return response.status, data

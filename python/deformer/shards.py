@@ -19,14 +19,23 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from ._native import Model, Passage, PassageEncoder, PassageStore, content_id, load_dataset, open_store
-from .errors import CorruptError, Error, IncompatibleError, InvalidArgumentError, IoError, NotFoundError
+from .errors import (
+    CorruptError,
+    Error,
+    IncompatibleError,
+    InternalError,
+    InvalidArgumentError,
+    IoError,
+    NotFoundError,
+    first_line,
+)
 
 ReadPassages = Callable[[str], Iterable[Passage]]
 """Gives the passages of an input file."""
@@ -34,6 +43,9 @@ ReadPassages = Callable[[str], Iterable[Passage]]
 # Passages that are in memory at once, when encoding and when verifying.
 _PORTION = 512
 LMDB_SCHEME = "lmdb:"
+_MEMORY_SCHEME = "memory:"
+# What an LMDB store keeps its passages in.
+_LMDB_DATA = "data.mdb"
 
 
 @dataclass(frozen=True)
@@ -76,26 +88,38 @@ def plan_shards(
     default a record stands beside its store, STORE.json, and a store on a server needs the folder. Raises
     InvalidArgumentError.
     """
+    if isinstance(inputs, str | bytes):  # a string is a sequence too, of its letters
+        raise InvalidArgumentError(f"paths: expected a list of input files, found the one text {inputs!r}")
     if not inputs:
         raise InvalidArgumentError("paths: expected at least one input file, found none")
     planned = []
     for index, path in enumerate(os.fspath(one) for one in inputs):
-        name = Path(path).name
-        stem = name.split(".")[0] or name
-        try:
-            store = store_template.format(stem=stem, name=name, index=index)
-        except (KeyError, IndexError, ValueError) as error:
-            raise InvalidArgumentError(
-                f"{store_template}: expected {{stem}}, {{name}} or {{index}}, found {error}"
-            ) from error
+        store = _store_of(store_template, path, index)
         planned.append(Shard(path, store, _record_place(path, store, manifest)))
     _require_own_places(planned)
     return planned
 
 
+def _store_of(store_template: str, path: str, index: int) -> str:
+    name = Path(path).name
+    stem = name.split(".")[0] or name
+    try:
+        store = store_template.format(stem=stem, name=name, index=index)
+    except (LookupError, ValueError, AttributeError, TypeError) as error:
+        raise InvalidArgumentError(
+            f"{store_template}: expected {{stem}}, {{name}} or {{index}}, found {first_line(error)}"
+        ) from error
+    if store.startswith(_MEMORY_SCHEME):
+        raise InvalidArgumentError(f"{store}: expected a store that is kept, lmdb: or redis://, found one in memory")
+    if store == LMDB_SCHEME:
+        raise InvalidArgumentError(f"{store_template}: expected a directory after {LMDB_SCHEME}, found none")
+    return store
+
+
 def _record_place(path: str, store: str, manifest: str | os.PathLike[str] | None) -> str:
     if manifest is not None:
-        identity = hashlib.blake2b(f"{path}\n{store}".encode(), digest_size=8).hexdigest()
+        # A file's name may have bytes that are no text.
+        identity = hashlib.blake2b(f"{path}\n{store}".encode(errors="surrogatepass"), digest_size=8).hexdigest()
         return str(Path(manifest) / f"{Path(path).name}-{identity}.json")
     if store.startswith(LMDB_SCHEME):
         return store.removeprefix(LMDB_SCHEME).rstrip("/") + ".json"
@@ -130,34 +154,60 @@ def read_passages(path: str) -> Iterator[Passage]:
 
 
 def _read_lines(path: str) -> Iterator[Passage]:
-    with open(path, encoding="utf-8") as lines:
+    with open(path, "rb") as lines:
         for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                text, identity = row["text"], row.get("id")
-                if not isinstance(text, str) or not isinstance(identity, str | None):
-                    raise TypeError("id and text of another type")
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise CorruptError(
-                    f'{path}:{number}: expected an object with "id" and "text", found {error}'
-                ) from error
-            yield Passage(identity or content_id(text), text)
+            if line.strip():
+                yield _passage_of(line, f"{path}:{number}")
+
+
+def _passage_of(line: bytes, place: str) -> Passage:
+    try:
+        row = json.loads(line.decode())
+        text, identity = row["text"], row.get("id")
+        if not isinstance(text, str) or not isinstance(identity, str | None):
+            raise TypeError("id and text of another type")
+        for one in (text, identity or ""):
+            one.encode()  # no half of a surrogate pair, which JSON can name
+        return Passage(identity or content_id(text), text)
+    except RecursionError as error:
+        raise CorruptError(f'{place}: expected an object with "id" and "text", found one nested too deep') from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptError(f'{place}: expected an object with "id" and "text", found {first_line(error)}') from error
 
 
 def read_record(shard: Shard) -> ShardRecord | None:
-    """None where the shard is not finished."""
+    """None where the shard is not finished. Raises CorruptError and IoError."""
     try:
         fields = json.loads(Path(shard.record).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise CorruptError(f"{shard.record}: expected a record in JSON, found {error}") from error
+    except OSError as error:
+        raise IoError(f"{shard.record}: expected a record, found {first_line(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise CorruptError(f"{shard.record}: expected a record in JSON, found {first_line(error)}") from error
     try:
         return ShardRecord(**fields)
     except TypeError as error:
-        raise CorruptError(f"{shard.record}: expected the fields of a record, found {error}") from error
+        raise CorruptError(f"{shard.record}: expected the fields of a record, found {first_line(error)}") from error
+
+
+def finished_record(shard: Shard) -> ShardRecord | None:
+    """The shard's record, where its store is there too. Raises CorruptError and IoError."""
+    record = read_record(shard)
+    return record if shard.folder is None or _has_store(shard.folder) else None
+
+
+def _has_store(folder: Path) -> bool:
+    """Whether a store has its place. An empty folder is none: the store replaces it by its rename. Raises CorruptError
+    for a folder of other things, into which no store may be written."""
+    try:
+        if not folder.is_dir() or not any(folder.iterdir()):
+            return False
+        if (folder / _LMDB_DATA).is_file():
+            return True
+    except OSError as error:
+        raise IoError(f"{folder}: expected a store or nothing, found {first_line(error)}") from error
+    raise CorruptError(f"{folder}: expected an LMDB store or nothing, found a folder without {_LMDB_DATA}")
 
 
 class ShardEncoder:
@@ -180,72 +230,85 @@ class ShardEncoder:
 
     def finished(self, shard: Shard) -> ShardRecord | None:
         """The shard's record, where it is finished and its store is there. Raises IncompatibleError where that was
-        another model, or the input has changed since."""
-        record = read_record(shard)
-        if record is None or (shard.folder is not None and not shard.folder.is_dir()):
-            return None
+        another model or codec, or the input has changed since."""
+        record = finished_record(shard)
+        if record is not None:
+            self._require_same(shard, record)
+        return record
+
+    def _require_same(self, shard: Shard, record: ShardRecord) -> None:
         for what, expected, found in (
             ("the model", self._model.fingerprint, record.fingerprint),
             ("bytes of the input", _size(shard.input), record.input_bytes),
+            ("codec", self._codec, record.codec),
         ):
             if expected != found:
                 raise IncompatibleError(
                     f"{shard.record}: {what}: expected {expected}, found {found}; "
                     "remove record and store to encode it again"
                 )
-        return record
 
     def encode(self, shard: Shard) -> ShardRecord:
         """Encodes a shard that is not finished, and returns its record in any case. Safe to repeat, and to run in
-        several processes at once: the first whole result stays."""
-        if record := self.finished(shard):
-            return record
+        several processes at once: the first whole result stays. Whatever goes wrong, in the function that reads the
+        input too, is an Error of the library, so that a caller can go on with the next shard."""
+        try:
+            record = self.finished(shard) or self._encoded_once(shard)
+            _remove_partial(shard)
+        except Error:
+            raise
+        except OSError as error:
+            raise IoError(f"{shard.store}: {first_line(error)}") from error
+        except Exception as error:
+            raise InternalError(f"{shard.input}: {type(error).__name__}: {first_line(error)}") from error
+        return record
+
+    def _encoded_once(self, shard: Shard) -> ShardRecord:
         try:
             record = self._encoded(shard)
-        except (Error, OSError) as error:
+        except Exception:
             # Another worker may have finished, and have removed what this one was writing.
             if other := self.finished(shard):
                 return other
-            if isinstance(error, Error):
-                raise
-            raise IoError(f"{shard.store}: {error}") from error
-        _remove_partial(shard)
+            raise
+        self._require_same(shard, record)  # a store that was in its place may have another codec
         return record
 
     def _encoded(self, shard: Shard) -> ShardRecord:
         begin = time.monotonic()
-        passages, tokens = self._encode_into_place(shard)
+        passages, tokens, codec = self._encode_into_place(shard)
         record = ShardRecord(
-            shard.input, _size(shard.input), shard.store, self._model.fingerprint, self._codec, passages, tokens,
+            shard.input, _size(shard.input), shard.store, self._model.fingerprint, codec, passages, tokens,
             round(time.monotonic() - begin, 3), socket.gethostname(),
         )  # fmt: skip
         with write_whole(Path(shard.record)) as file:
             file.write(json.dumps(asdict(record)) + "\n")
         return record
 
-    def _encode_into_place(self, shard: Shard) -> tuple[int, int]:
-        """Passages of the shard, and tokens that were encoded."""
+    def _encode_into_place(self, shard: Shard) -> tuple[int, int, str]:
+        """Passages of the shard, tokens that were encoded, and the codec."""
         _size(shard.input)  # it is there
         folder = shard.folder
         if folder is None:
             store = open_store(shard.store, self._model)
             tokens, passages = self._fill(store, shard)
-            return self._verified(store, shard, passages, exact=False), tokens
-        if folder.is_dir():  # a worker ended between renaming and recording
-            return self._verify_placed(shard), 0
+            self._verify(store, shard, passages, exact=False)
+            return len(passages), tokens, self._codec
+        if _has_store(folder):  # a worker ended between renaming and recording
+            return self._verify_placed(shard)
         partial = folder.with_name(f"{folder.name}.partial-{secrets.token_hex(8)}")
         partial.parent.mkdir(parents=True, exist_ok=True)
         try:
             tokens, passages = self._fill(open_store(f"{LMDB_SCHEME}{partial}", self._model), shard)
-            count = self._verified(open_store(f"{LMDB_SCHEME}{partial}", self._model), shard, passages, exact=True)
+            self._verify(open_store(f"{LMDB_SCHEME}{partial}", self._model), shard, passages, exact=True)
             try:
                 partial.rename(folder)
             except OSError:  # not empty: another worker was first
-                if not folder.is_dir():
+                if not _has_store(folder):
                     raise
-                return self._verify_placed(shard), 0
+                return self._verify_placed(shard)
             _sync_folder(folder.parent)
-            return count, tokens
+            return len(passages), tokens, self._codec
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -276,24 +339,29 @@ class ShardEncoder:
                     fresh.append(passage)
             yield fresh
 
-    def _verify_placed(self, shard: Shard) -> int:
+    def _verify_placed(self, shard: Shard) -> tuple[int, int, str]:
+        """As _encode_into_place(), for a store that has its place; the codec is what it holds."""
         contents: dict[str, str] = {}
         for _ in self._portions(shard, contents):
             pass
-        return self._verified(open_store(shard.store, self._model), shard, contents, exact=True)
+        codecs = self._verify(open_store(shard.store, self._model), shard, contents, exact=True)
+        return len(contents), 0, " and ".join(sorted(codecs)) or self._codec
 
-    def _verified(self, store: PassageStore, shard: Shard, contents: dict[str, str], *, exact: bool) -> int:
-        """Reads every passage back, which checks its record and checksum. exact: the store holds no others."""
+    def _verify(self, store: PassageStore, shard: Shard, contents: dict[str, str], *, exact: bool) -> set[str]:
+        """Reads every passage back, which checks its record and checksum. exact: the store holds no others. Returns the
+        codecs that were found."""
         store.check()
+        codecs = set()
         identities = iter(contents)
         while portion := list(islice(identities, _PORTION)):
             for identity, encoded in zip(portion, store.get(portion)):
                 if encoded is None or content_id(encoded.text) != contents[identity]:
                     found = "none" if encoded is None else "another text"
                     raise CorruptError(f"{shard.store}: expected passage {identity} of {shard.input}, found {found}")
+                codecs.add(encoded.codec)
         if exact and len(store) != len(contents):
             raise CorruptError(f"{shard.store}: expected {len(contents)} passages of {shard.input}, found {len(store)}")
-        return len(contents)
+        return codecs
 
 
 def _size(path: str) -> int:
@@ -301,6 +369,8 @@ def _size(path: str) -> int:
         return os.stat(path).st_size
     except FileNotFoundError as error:
         raise NotFoundError(f"{path}: expected an input file, found none") from error
+    except OSError as error:
+        raise IoError(f"{path}: expected an input file, found {first_line(error)}") from error
 
 
 @contextmanager
@@ -331,17 +401,20 @@ def _remove_partial(shard: Shard) -> None:
     """What workers that were killed have left of a finished shard. One that still writes there finds the shard
     finished."""
     places = [Path(shard.record)] if shard.folder is None else [Path(shard.record), shard.folder]
-    for place in places:
-        for left in place.parent.iterdir():
-            if left.name.startswith(f"{place.name}.partial-"):
-                _remove(left)
+    for folder in {place.parent for place in places}:
+        begins = tuple(f"{place.name}.partial-" for place in places if place.parent == folder)
+        with os.scandir(folder) as entries:  # of names: there may be many thousands beside
+            left = [entry.name for entry in entries if entry.name.startswith(begins)]
+        for name in left:
+            _remove(folder / name)
 
 
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # another's: it harms nobody
+            path.unlink(missing_ok=True)
 
 
 def _share(text: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -29,17 +29,13 @@ def train(
 
     base: a model directory, with or without a head. data: examples with what is right, of load_dataset(). teacher: a
     reader to distil from, needed when `loss_weights` has kd or lrs. options: docs/training.md; `changes` are options by
-    name, e.g. `split_layers=[3], epochs=2.0, held_out_questions=500`. on_step is called after each step, on_score after
-    each evaluation. progress: a bar on the terminal (tqdm).
+    name, e.g. `split_layers=[3], epochs=2.0, held_out_questions=500`, and leave `options` as they are. on_step is called
+    after each step, on_score after each evaluation. progress: a bar on the terminal (tqdm).
 
     Ctrl-C, or an exception of a callback, ends the training after the step under way: a checkpoint is written, then it
     is raised. `resume=True` goes on from there. One process trains one model.
     """
-    chosen = options if options is not None else TrainingOptions()
-    for name, value in changes.items():
-        if not hasattr(chosen, name):
-            raise TypeError(f"train() got an unexpected option {name!r}; TrainingOptions has them all")
-        setattr(chosen, name, value)
+    chosen = _changed(options, changes)
     files = [data] if isinstance(data, Dataset) else list(data)
     with ExitStack() as stack:
         step = on_step
@@ -52,3 +48,19 @@ def train(
                     on_step(report)
 
         return run_training(base, teacher, output, files, chosen, step, on_score)
+
+
+def _changed(options: TrainingOptions | None, changes: Mapping[str, Any]) -> TrainingOptions:
+    """A copy with the changes. Raises TypeError for a name that is no option."""
+    known = [name for name, value in vars(TrainingOptions).items() if isinstance(value, property)]
+    for name in changes:
+        if name not in known:
+            raise TypeError(f"train() got an unexpected option {name!r}; TrainingOptions has them all")
+    chosen = TrainingOptions()
+    for name in known if options is not None else ():
+        value = getattr(options, name)
+        if value != getattr(chosen, name):  # an absent path reads as ".": what is the default stays so
+            setattr(chosen, name, value)
+    for name, value in changes.items():
+        setattr(chosen, name, value)
+    return chosen

@@ -122,6 +122,33 @@ class TestDatasets:
         assert TEXTS[1][columns["best_start"][0] : columns["best_end"][0]] == BEST
         assert columns["best_score"][1] == 0.0
 
+    @pytest.mark.parametrize("options", [{}, {"store": "memory:"}, {"store": "memory:", "fill": False}], ids=str)
+    def test_rows_without_text_leave_the_others_their_answers(self, options: dict[str, Any]) -> None:
+        questions = [QUESTION, QUESTION, QUESTION, "", " \u00ad", None]
+        contexts = [TEXTS[1], "", None, TEXTS[1], TEXTS[1], TEXTS[1]]
+        columns = AnswerColumns(MINI, **options)({"question": questions, "context": contexts})
+        assert columns["answer"] == [BEST, "", "", "", "", ""]
+        assert columns["score"][0] > 0
+        assert columns["score"][1:] == [0.0] * 5
+        assert columns["start"][1:] == columns["end"][1:] == [0] * 5
+
+    def test_a_process_that_was_forked_after_computing_answers(self) -> None:
+        code = f"""
+import os, signal, torch
+from deformer.datasets import AnswerColumns
+torch.set_num_threads(2)
+batch = {{"question": ["who ?"], "context": ["the king is in the city " * 400]}}
+columns = AnswerColumns({str(GOLDEN / "models" / "bert-split")!r})
+columns(batch)
+if os.fork() == 0:
+    signal.alarm(30)
+    columns(batch)
+    os._exit(0)
+os._exit(os.wait()[1] != 0)
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+
     def test_is_copied_by_name(self) -> None:
         function = AnswerColumns(MINI)
         batch = {"question": [QUESTION], "context": [TEXTS[1]]}

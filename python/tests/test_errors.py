@@ -73,3 +73,12 @@ def test_every_code_has_its_class() -> None:
     for code in codes:
         assert errors.from_code(code, "text").code == code
     assert isinstance(errors.from_code("a code of a newer library", "text"), errors.InternalError)
+
+
+def test_messages_are_one_line() -> None:
+    from deformer import errors
+
+    assert str(errors.from_code("corrupt data", "two\nlines\r\nor three")) == "two lines or three"
+    assert errors.first_line(ValueError("\nfirst\nsecond")) == "first"
+    assert errors.first_line(KeyError()) == "KeyError"
+    assert errors.first_line(ValueError("a \ud800")) == "a \\ud800"

@@ -77,6 +77,10 @@ def test_a_request_fails_alone_when_errors_are_returned(split_model: deformer.Mo
         qa.answer(requests)
     with pytest.raises(deformer.TimedOutError):
         qa.answer(requests[1:], timeout_s=0.0)
+    for endless in (float("inf"), 1e300):
+        assert qa.answer(requests[1:], timeout_s=endless)[0].answers
+    with pytest.raises(deformer.InvalidArgumentError, match="timeout_s: expected a number, found nan"):
+        qa.answer(requests[1:], timeout_s=float("nan"))
 
 
 def test_store(split_model: deformer.Model, tmp_path: Path) -> None:

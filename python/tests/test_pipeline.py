@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -154,6 +155,42 @@ def test_max_question_len_cuts_the_question(joint: deformer.QuestionAnsweringPip
 
 def test_a_context_without_a_token_has_no_answer(split: deformer.QuestionAnsweringPipeline) -> None:
     assert split(question=QUESTION, context=" \n") == []
+    assert split(question=QUESTION, context=" \n", handle_impossible_answer=True) == {
+        "score": 1.0, "start": 0, "end": 0, "answer": ""
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("last", [None, 7, {"question": "", "context": CONTEXT}], ids=str)
+def test_an_iterator_that_fails_loses_no_answer(split: deformer.QuestionAnsweringPipeline, last: Any) -> None:
+    def questions() -> Iterator[Any]:
+        yield from [{"question": QUESTION, "context": CONTEXT}] * 3
+        if last is None:
+            raise RuntimeError("enough")
+        yield last
+
+    for size in (None, 2, 3):
+        stream = split(questions(), batch_size=size)
+        assert [next(stream)["answer"] for _ in range(3)] == [split(question=QUESTION, context=CONTEXT)["answer"]] * 3
+        with pytest.raises((RuntimeError, ValueError)):
+            next(stream)
+
+
+def test_batch_size_is_what_is_taken_at_once(split: deformer.QuestionAnsweringPipeline) -> None:
+    left = iter([{"question": QUESTION, "context": CONTEXT}] * 5)
+    next(split(left, batch_size=2))
+    assert len(list(left)) == 3
+
+
+def test_parameters_of_transformers_that_change_nothing_are_taken(split: deformer.QuestionAnsweringPipeline) -> None:
+    given = {"padding": "longest", "batch_size": 8, "num_workers": 2}
+    assert split(question=QUESTION, context=CONTEXT, **given) == split(question=QUESTION, context=CONTEXT)
+
+
+def test_the_default_length_is_at_most_the_models(
+    tiny_pipelines: dict[str, deformer.QuestionAnsweringPipeline],
+) -> None:
+    for pipe in tiny_pipelines.values():  # of 64 positions
+        assert pipe(question=QUESTION, context=" ".join([CONTEXT] * 20))["answer"]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +208,7 @@ def test_a_context_without_a_token_has_no_answer(split: deformer.QuestionAnsweri
         ({"inputs": {"question": QUESTION}}, KeyError, "dictionary with keys"),
         ({"question": QUESTION, "context": CONTEXT, "top_k": 0}, ValueError, r"top_k parameter should be >= 1 \(got 0\)"),
         ({"question": QUESTION, "context": CONTEXT, "max_answer_len": 0}, ValueError, "max_answer_len parameter"),
+        ({"question": QUESTION, "context": CONTEXT, "batch_size": 0}, ValueError, "batch_size parameter"),
         ({"question": QUESTION, "context": CONTEXT, "doc_stride": 49, "max_seq_len": 48}, ValueError, "is larger than"),
         ({"question": QUESTION, "context": CONTEXT, "max_seq_len": 65}, ValueError, "at most the model's 64 positions"),
         ({"question": QUESTION, "context": CONTEXT, "topk": 3}, TypeError, "'topk'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import threading
 import time
@@ -55,6 +56,8 @@ def test_encodes_every_input_once_and_resumes(cluster: Any, model: deformer.Mode
     more[-1] = more[-1].rename(tmp_path / "part-9.jsonl")
     again = cluster.encode(more, MODEL, template(tmp_path), workers=2)
     assert (again.passages, again.reused) == (40, 4)
+    shutil.rmtree(plan_shards(more, template(tmp_path))[0].folder)  # its record is left
+    assert cluster.encode(more, MODEL, template(tmp_path), workers=2).reused == 4
     assert_whole(plan_shards(more, template(tmp_path)), model)
 
 
@@ -77,6 +80,26 @@ def test_a_shard_that_fails_leaves_the_others(cluster: Any, model: deformer.Mode
     assert [failure.input for failure in summary.failures] == [str(broken)]
     assert (len(summary.records), summary.reused) == (3, 3)
     assert_whole(plan_shards(inputs, template(tmp_path)), model)
+
+
+def read_or_fail(path: str) -> Iterator[deformer.Passage]:
+    yield from read_passages(path)
+    if path.endswith("part-1.jsonl"):
+        raise ZeroDivisionError("of the function")
+
+
+def test_any_failure_of_a_shard_leaves_the_others(cluster: Any, model: deformer.Model, tmp_path: Path) -> None:
+    inputs = write_inputs(tmp_path, files=3)
+    inputs[0].write_bytes(b'{"text": "caf\xe9"}\n')
+    damaged = plan_shards(inputs, template(tmp_path))[2]
+    Path(damaged.record).parent.mkdir()
+    Path(damaged.record).write_text("{", encoding="utf-8")
+    options = {"workers": 2, "read": read_or_fail, "return_errors": True}
+    more = write_inputs(tmp_path / "more", files=5)[4:]
+    summary = cluster.encode([*inputs, *more], MODEL, template(tmp_path), **options)
+    kinds = [type(failure.error) for failure in summary.failures]
+    assert kinds == [deformer.CorruptError, deformer.InternalError, deformer.CorruptError]
+    assert (len(summary.records), summary.reused) == (1, 0)
 
 
 class ReadAndTell:
@@ -156,6 +179,15 @@ def test_answers_and_scores_are_those_of_one_process(cluster: Any, tmp_path: Pat
     official = deformer.evaluate_squad(SAMPLE, {row["id"]: answered[row["id"]]["answer"] for row in rows}).overall
     assert score.total == official.total
     assert (score.exact, score.f1) == (pytest.approx(official.exact), pytest.approx(official.f1))
+
+
+def test_rows_without_text_leave_the_others_their_answers(cluster: Any) -> None:
+    rows = sample_rows()[:3]
+    expected = cluster.answer(ray.data.from_items(rows[:1]), MINI).take_all()[0]["answer"]
+    rows[1]["context"], rows[2]["question"] = None, None
+    answered = {row["id"]: row for row in cluster.answer(ray.data.from_items(rows), MINI).take_all()}
+    assert [answered[row["id"]]["answer"] for row in rows] == [expected, "", ""]
+    assert answered[rows[1]["id"]]["context"] is None
 
 
 def test_wrong_columns_and_no_rows_are_named(cluster: Any) -> None:

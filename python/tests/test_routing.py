@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -155,7 +157,97 @@ def test_a_cut_keeps_every_passage_once(tmp_path: Path) -> None:
     assert all(shard_of(passage, 3) == number for passage, number in found.items())
 
 
-@pytest.mark.parametrize("shards", [[], [[]], [["host:80"]], [["ftp://host"]]])
+@pytest.mark.parametrize(
+    "shards", [[], [[]], [["host:80"]], [["ftp://host"]], [["http://h:port"]], [["http://h:99999"]], [["http://[::1"]]]
+)
 def test_addresses_that_cannot_be_are_refused(shards: list[list[str]]) -> None:
     with pytest.raises(deformer.InvalidArgumentError):
         Router(shards)
+
+
+ANSWER = {"text": "x", "passage_id": "p1", "start": 0, "end": 1, "score": 1.0, "probability": 0.5}
+
+
+class Said(http.server.BaseHTTPRequestHandler):
+    """Says what its server was told to say."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        status, data = self.server.said
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def saying(status: int, data: bytes) -> Iterator[str]:
+    """The address of a service that says this to every question."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Said)
+    server.said = (status, data)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def answers(*found: dict[str, object]) -> bytes:
+    return json.dumps({"answers": found}).encode()
+
+
+DAMAGED = {
+    "latin": (502, b"<html>caf\xe9</html>"),
+    "gzip": (200, b"\x1f\x8b\x08"),
+    "deep": (200, b"[" * 100_000),
+    "no code": (503, b'{"error": {"message": "x"}}'),
+    "a list for a code": (503, b'{"error": {"message": "x", "code": []}}'),
+    "a list": (200, b"[]"),
+    "no answers": (200, b'{"answers": null}'),
+    "no place": (200, answers({"text": "x"})),
+    "a text for a place": (200, answers({**ANSWER, "start": "0"})),
+    "a place that is none": (200, answers({**ANSWER, "start": 2})),
+    "no number": (200, answers({**ANSWER, "score": float("nan")})),
+    "too large": (200, answers({**ANSWER, "score": 10**400})),
+    "probability 0": (200, answers({**ANSWER, "probability": 0.0})),
+    "another passage": (200, answers({**ANSWER, "passage_id": "p2"})),
+}
+
+
+@pytest.mark.parametrize("said", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_answer_is_replaced_by_a_good_one(said: tuple[int, bytes]) -> None:
+    with saying(*said) as bad, saying(200, answers(ANSWER)) as good:
+        with Router([[bad]]) as router:
+            with pytest.raises(deformer.CorruptError, match=f"{bad}: expected a service's answer, found status"):
+                router.answer("Who?", ["p1"])
+            assert set(router.answer("Who?", ["p1"], partial=True).missing) == {"p1"}
+        for _ in range(4):  # whichever is asked first
+            with Router([[bad, good]]) as router:
+                (answer,) = router.answer("Who?", ["p1"]).answers
+                assert (answer.text, answer.probability) == ("x", pytest.approx(0.5))
+
+
+def test_a_message_of_a_service_is_one_line() -> None:
+    with saying(400, b'{"error": {"code": "bad", "message": "a\\nb"}}') as address, Router([[address]]) as router:
+        with pytest.raises(deformer.InvalidArgumentError, match=f"^{address}: a b$"):
+            router.answer("Who?", ["p1"])
+
+
+def test_ids_and_calls_that_cannot_be_are_refused() -> None:
+    with pytest.raises(deformer.InvalidArgumentError, match="api_key: expected printable ASCII"):
+        Router([["http://host"]], api_key="a\nb")
+    with pytest.raises(deformer.InvalidArgumentError, match="passage_id: expected text"):
+        shard_of("\ud800", 2)
+    with saying(200, answers(ANSWER)) as address, Router([[address]]) as router:
+        assert len(router.answer("Who?", iter(["p1"])).answers) == 1
+        for ids in ("p1", [7]):
+            with pytest.raises(deformer.InvalidArgumentError, match="passage_ids: expected"):
+                router.answer("Who?", ids)
+    with pytest.raises(deformer.InvalidArgumentError, match="expected an open one"):
+        router.answer("Who?", ["p1"])

@@ -145,16 +145,81 @@ def test_another_model_or_input_is_refused(encoder: ShardEncoder, split_model: d
         ('{"id": 7, "text": "the"}', "part-0.jsonl:9: expected an object"),
         ('["the"]', "part-0.jsonl:9: expected an object"),
         ('{"id": "0-1", "text": "another"}', "expected one text a passage, found two with the id 0-1"),
+        ('{"text": "caf\udce9"}', "part-0.jsonl:9: expected an object"),  # a byte of Latin-1
+        (r'{"text": "the \ud800 king"}', "part-0.jsonl:9: expected an object"),
+        (r'{"id": "\ud800", "text": "the king"}', "part-0.jsonl:9: expected an object"),
+        ("[" * 100_000, "part-0.jsonl:9: expected an object .* nested too deep"),
     ],
+    ids=lambda value: value[:40].encode("unicode_escape").decode(),
 )
 def test_a_broken_input_leaves_nothing(encoder: ShardEncoder, tmp_path: Path, line: str, message: str) -> None:
     (path,) = write_inputs(tmp_path, files=1)
-    with open(path, "a", encoding="utf-8") as file:
+    with open(path, "a", encoding="utf-8", errors="surrogateescape") as file:
         file.write(line + "\n")
     (shard,) = plan_shards([path], template(tmp_path))
     with pytest.raises(deformer.Error, match=message):
         encoder.encode(shard)
     assert list((tmp_path / "stores").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "message"),
+    [
+        (ZeroDivisionError("no\nlines"), deformer.InternalError, "part-0.jsonl: ZeroDivisionError: no$"),
+        (RecursionError(), deformer.InternalError, "part-0.jsonl: RecursionError: RecursionError$"),
+        (PermissionError(13, "denied"), deformer.IoError, "denied"),
+    ],
+    ids=str,
+)
+def test_what_a_function_raises_is_of_its_shard(
+    split_model: deformer.Model, tmp_path: Path, error: Exception, expected: type[deformer.Error], message: str
+) -> None:
+    def read(path: str) -> Iterator[deformer.Passage]:
+        yield from read_passages(path)
+        raise error
+
+    (shard,) = plan_shards(write_inputs(tmp_path, files=1), template(tmp_path))
+    with pytest.raises(expected, match=message):
+        ShardEncoder(split_model, read=read).encode(shard)
+    assert list((tmp_path / "stores").iterdir()) == []
+
+
+def test_another_codec_is_refused(encoder: ShardEncoder, split_model: deformer.Model, tmp_path: Path) -> None:
+    (shard,) = plan_shards(write_inputs(tmp_path, files=1), template(tmp_path))
+    record = encoder.encode(shard)
+    other = ShardEncoder(split_model, codec="int8")
+    with pytest.raises(deformer.IncompatibleError, match="codec: expected int8, found fp16"):
+        other.encode(shard)
+    Path(shard.record).unlink()
+    with pytest.raises(deformer.IncompatibleError, match="codec: expected int8, found fp16"):
+        other.encode(shard)  # the record says what the store holds
+    assert read_record(shard).codec == record.codec == encoder.encode(shard).codec == "fp16"
+
+
+def test_what_is_in_a_stores_place(encoder: ShardEncoder, split_model: deformer.Model, tmp_path: Path) -> None:
+    shards = plan_shards(write_inputs(tmp_path, files=2), template(tmp_path))
+    shards[0].folder.mkdir(parents=True)  # empty: none
+    encoder.encode(shards[0])
+    assert_whole(shards[:1], split_model)
+    shards[1].folder.mkdir()
+    (shards[1].folder / "note").write_text("of another kind", encoding="utf-8")
+    with pytest.raises(deformer.CorruptError, match="expected an LMDB store or nothing"):
+        encoder.encode(shards[1])
+    assert [path.name for path in shards[1].folder.iterdir()] == ["note"]
+    (below,) = plan_shards([shards[1].input], f"lmdb:{shards[1].folder}/note/{{stem}}")
+    with pytest.raises(deformer.IoError, match="expected a record, found"):
+        encoder.finished(below)
+
+
+def test_what_killed_workers_left_of_a_finished_shard_is_removed(
+    encoder: ShardEncoder, split_model: deformer.Model, tmp_path: Path
+) -> None:
+    (shard,) = plan_shards(write_inputs(tmp_path, files=1), template(tmp_path))
+    encoder.encode(shard)
+    Path(f"{shard.folder}.partial-0123").mkdir()
+    Path(f"{shard.record}.partial-0123").touch()
+    encoder.encode(shard)
+    assert_whole([shard], split_model)
 
 
 def test_a_passage_that_comes_twice_is_encoded_once(
@@ -187,9 +252,15 @@ def test_plans_that_cannot_be_are_refused(tmp_path: Path) -> None:
         (["a/x.jsonl", "b/x.jsonl"], "lmdb:s/{stem}", "expected a store for one input"),
         (["a.jsonl"], "lmdb:s/{what}", "expected {stem}, {name} or {index}"),
         (["a.jsonl"], "redis://host/wiki", "expected a manifest folder"),
+        (["a.jsonl"], "lmdb:s/{stem.foo}", "expected {stem}, {name} or {index}"),
+        (["a.jsonl"], "lmdb:s/{index[0]}", "expected {stem}, {name} or {index}"),
+        (["a.jsonl"], "lmdb:", "expected a directory after lmdb:"),
+        ("a.jsonl", "lmdb:s/{stem}", "expected a list of input files"),
     ]:
         with pytest.raises(deformer.InvalidArgumentError, match=message):
             plan_shards(inputs, stores)
+    with pytest.raises(deformer.InvalidArgumentError, match="expected a store that is kept"):
+        plan_shards(["a.jsonl"], "memory:", tmp_path)
     planned = plan_shards(["a.jsonl", "b.jsonl"], "redis://host/wiki", tmp_path)
     assert len({shard.record for shard in planned}) == 2
     assert plan_shards(["a.jsonl"], "lmdb:s/{index:03}")[0].store == "lmdb:s/000"
@@ -260,12 +331,15 @@ def test_processes_take_their_shares(bert_split: deformer.Model, tmp_path: Path)
 
 def test_a_shard_that_fails_leaves_the_others_and_is_reported(bert_split: deformer.Model, tmp_path: Path) -> None:
     inputs = write_inputs(tmp_path, files=2)
-    process = run_share([inputs[0], tmp_path / "gone.jsonl", inputs[1]], tmp_path, "1/1")
+    latin = tmp_path / "latin.jsonl"
+    latin.write_bytes(b'{"text": "caf\xe9"}\n')
+    process = run_share([inputs[0], tmp_path / "gone.jsonl", latin, inputs[1]], tmp_path, "1/1")
     out, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert len(out.splitlines()) == 2
     errors = [line for line in err.splitlines() if "error:" in line]
-    assert len(errors) == 1 and "gone.jsonl: expected an input file, found none" in errors[0]
+    assert len(errors) == 2 and "gone.jsonl: expected an input file, found none" in errors[0]
+    assert "latin.jsonl:1: expected an object" in errors[1]
     assert_whole(plan_shards(inputs, template(tmp_path)), bert_split)
 
 

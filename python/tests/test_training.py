@@ -98,6 +98,17 @@ def test_an_unknown_option_is_named(data: deformer.Dataset, tmp_path: Path) -> N
         train(data, tmp_path / "out", precision="fp64")
 
 
+def test_the_callers_options_stay_as_they_are(data: deformer.Dataset, tmp_path: Path) -> None:
+    options = deformer.TrainingOptions()
+    options.seed = 7
+    with pytest.raises(TypeError, match="'sede'"):
+        train(data, tmp_path / "out", options=options, epochs=9.0, sede=5)
+    with pytest.raises(TypeError, match="'__init__'"):
+        train(data, tmp_path / "out", options=options, __init__=5)
+    assert train(data, tmp_path / "out", options=options, max_steps=2).steps == 2
+    assert (options.seed, options.epochs, options.max_steps, options.split_layers) == (7, 3.0, None, [])
+
+
 def test_a_progress_bar_counts_steps(data: deformer.Dataset, tmp_path: Path) -> None:
     pytest.importorskip("tqdm")
     assert train(data, tmp_path / "out", progress=True).finished

@@ -262,7 +262,7 @@ Json query_parameter(const char* name, const char* description, Json schema) {
 
 // What any route with a body may answer.
 std::vector<int> body_errors(Access access) {
-  std::vector<int> errors{400, 401, 404, 408, 411, 413, 415, 429, 431, 500, 503, 504};
+  std::vector<int> errors{400, 401, 404, 408, 411, 413, 415, 421, 429, 431, 500, 503, 504};
   if (access == Access::kWrite) errors.push_back(403);
   return errors;
 }
@@ -273,17 +273,17 @@ void add_passages(Json& paths) {
   one["put"] =
       operation("Encode and store a passage", content(kJsonType, reference("PassageText")),
                 responses(content(kJsonType, reference("PutResult")), body_errors(Access::kWrite)));
-  one["get"] = operation(
-      "A stored passage", nullptr,
-      responses(content(kJsonType, reference("StoredPassage")), {400, 401, 404, 429, 500, 503}));
-  Json erased = responses(Json::object(), {400, 401, 403, 404, 429, 500, 503});
+  one["get"] = operation("A stored passage", nullptr,
+                         responses(content(kJsonType, reference("StoredPassage")),
+                                   {400, 401, 404, 421, 429, 500, 503}));
+  Json erased = responses(Json::object(), {400, 401, 403, 404, 421, 429, 500, 503});
   erased.erase("200");
   erased["204"] = {{"description", "Removed."}};
   one["delete"] = operation("Remove a passage", nullptr, std::move(erased));
   paths["/v1/passages/{id}"] = std::move(one);
-  Json listed =
-      operation("Ids of stored passages", nullptr,
-                responses(content(kJsonType, reference("PassageList")), {400, 401, 429, 500, 503}));
+  Json listed = operation(
+      "Ids of stored passages", nullptr,
+      responses(content(kJsonType, reference("PassageList")), {400, 401, 421, 429, 500, 503}));
   const Json id{{"type", "string"}, {"maxLength", kMaxIdBytes}};
   listed["parameters"] = Json::array();
   listed["parameters"].push_back(query_parameter("prefix", "What ids begin with.", id));
@@ -321,11 +321,12 @@ Json all_paths() {
                                 responses(content("text/html", {{"type", "string"}}), {}));
   paths["/v1/info"]["get"] =
       operation("Model and store", nullptr,
-                responses(content(kJsonType, reference("Info")), {401, 429, 500, 503}));
+                responses(content(kJsonType, reference("Info")), {401, 421, 429, 500, 503}));
   const Json text = content("text/plain", {{"type", "string"}});
   paths["/livez"]["get"] = operation("The process serves", nullptr, responses(text, {}));
   paths["/readyz"]["get"] = operation("The model is loaded", nullptr, responses(text, {503}));
-  paths["/metrics"]["get"] = operation("Counters for Prometheus", nullptr, responses(text, {401}));
+  paths["/metrics"]["get"] =
+      operation("Counters for Prometheus", nullptr, responses(text, {401, 421}));
   paths["/openapi.json"]["get"] =
       operation("This document", nullptr, responses(content(kJsonType, {{"type", "object"}}), {}));
   return paths;

@@ -100,7 +100,7 @@ std::vector<Added> load_added_tokens(const fs::path& model_dir) {
   });
   with_file(model_dir / "added_tokens.json", [&](const JsonPlace& root) {
     for (const auto& [content, id] : root.value().items()) {
-      if (special.count(content) > 0) continue;
+      if (special.contains(content)) continue;
       tokens.push_back({root.at(content.c_str()).as_integer(), content, root.where()});
     }
   });
