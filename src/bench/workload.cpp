@@ -153,8 +153,8 @@ std::vector<QuestionRows> count_rows(const Model& model, std::span<const BenchQu
         model.tokenizer(), config.split.max_question_tokens, questions[i].question);
     require_tokens("question", i, question.ids.size());
     rows[i].question = std::ssize(question.ids) + special.question;
-    const PreparedPassage passage = prepare_passage(model.tokenizer(), config.split, config.task,
-                                                    questions[i].passage.text);
+    const PreparedPassage passage =
+        prepare_passage(model.tokenizer(), config.split, config.task, questions[i].passage.text);
     require_tokens("passage", i, passage.tokens.ids.size());
     for (const Window& window : passage.windows) {
       rows[i].windows.push_back(std::int64_t{window.num_tokens} + special.passage);
