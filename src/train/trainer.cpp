@@ -179,12 +179,7 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
     options.split_layers.push_back(student.config.split.split_layer);
   }
   for (const int split_layer : options.split_layers) {
-    const std::int64_t most = student.config.num_hidden_layers - 1;
-    if (split_layer < 0 || split_layer > most) {
-      throw Error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to " +
-                                                   std::to_string(most) + ", found " +
-                                                   std::to_string(split_layer));
-    }
+    static_cast<void>(student.encoder->with_split_layer(split_layer));  // refuses other numbers
     ModelConfig config = student.config;
     config.split.split_layer = split_layer;
     validate(config);
