@@ -55,11 +55,7 @@ class DataOutputs {
                   "classify: expected different places for --output and --submission");
     }
     const bool stdout_taken = predictions == "-" || options.submission == "-";
-    if (stdout_taken && json_) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  "--json: expected stdout for the score, found predictions there (name a file "
-                  "with --output)");
-    }
+    if (stdout_taken && json_) refuse_beside_json("the score", "predictions", "--output");
     if (!predictions.empty()) predictions_.emplace(predictions);
     if (!options.submission.empty()) submission_.emplace(options.submission);
     if (!stdout_taken) score_.emplace("-");

@@ -37,11 +37,7 @@ paper's tasks at its lengths. docs/performance.md says what each figure means an
 }
 
 void require_consistent(const BenchVerbOptions& options) {
-  if (options.html == "-" && options.json) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "--json: expected stdout for the report, found the page there (name a file with "
-                "--html)");
-  }
+  if (options.html == "-" && options.json) refuse_beside_json("the report", "the page", "--html");
   if (options.paper) return;
   if (options.model.model_dir.empty() && options.random.empty()) {
     throw_invalid("expected --model, --random or --paper, found none of them");

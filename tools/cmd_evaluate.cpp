@@ -240,11 +240,7 @@ void run_evaluate(const EvaluateOptions& options) {
     throw Error(ErrorCode::kInvalidArgument, "evaluate: expected --squad or --data, found neither");
   }
   const bool stdout_taken = options.output == "-";
-  if (stdout_taken && options.json) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "--json: expected stdout for the score, found predictions there (name a file with "
-                "--output)");
-  }
+  if (stdout_taken && options.json) refuse_beside_json("the score", "predictions", "--output");
   if (!options.data.empty()) return evaluate_data(options);
   Output output("-");
   const bool is_answered = !options.predictions.empty();

@@ -71,6 +71,12 @@ bool is_same_place(const std::string& a, const std::string& b) {
   return resolved(a) == resolved(b);
 }
 
+void refuse_beside_json(const std::string& report, const std::string& found,
+                        const std::string& option) {
+  throw Error(ErrorCode::kInvalidArgument, "--json: expected stdout for " + report + ", found " +
+                                               found + " there (name a file with " + option + ")");
+}
+
 void require_standard_output() {
   const int flags = ::fcntl(STDOUT_FILENO, F_GETFL);
   if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY) return;

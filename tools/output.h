@@ -35,4 +35,9 @@ class Output {
 /// to it by name, which would open another file in its place.
 void require_standard_output();
 
+/// Throws kInvalidArgument: standard output holds one document. `found` goes there, where --json
+/// would write `report`; `option` names a file for it.
+[[noreturn]] void refuse_beside_json(const std::string& report, const std::string& found,
+                                     const std::string& option);
+
 }  // namespace deformer::tools

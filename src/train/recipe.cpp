@@ -172,8 +172,7 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
     recipe["epochs"] = options.epochs;
   }
   recipe["learning_rate"] = options.learning_rate;
-  // Left out where it does nothing: runs of before it go on.
-  if (options.layer_decay != 1) recipe["layer_decay"] = options.layer_decay;
+  recipe["layer_decay"] = options.layer_decay;
   recipe["warmup"] = options.warmup;
   recipe["weight_decay"] = options.weight_decay;
   recipe["max_gradient_norm"] = options.max_gradient_norm;
