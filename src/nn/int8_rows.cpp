@@ -29,22 +29,6 @@ DEFORMER_INLINE void quantize_all(const StridedRows& input, std::uint8_t* output
   }
 }
 
-// e^x for x <= 0, within 2 units in the last place (the polynomial is that of Cephes' expf).
-DEFORMER_INLINE float exp_negative(float x) {
-  const float clamped = std::max(x, -87.0F);
-  const auto power = static_cast<std::int32_t>(clamped * 1.44269504F - 0.5F);  // truncates upwards
-  const auto whole = static_cast<float>(power);
-  const float rest = (clamped - whole * 0.693359375F) + whole * 2.12194440e-4F;
-  float sum = 1.9875691500e-4F;
-  sum = sum * rest + 1.3981999507e-3F;
-  sum = sum * rest + 8.3334519073e-3F;
-  sum = sum * rest + 4.1665795894e-2F;
-  sum = sum * rest + 1.6666665459e-1F;
-  sum = sum * rest + 5.0000001201e-1F;
-  sum = sum * rest * rest + rest + 1.0F;
-  return sum * std::bit_cast<float>((power + 127) << 23);
-}
-
 // 0.5 x (1 + erf(x / sqrt 2)) = 0.5 (x + |x| erf(|x| / sqrt 2)): without a branch, so that it
 // vectorises. erf by Abramowitz and Stegun, 7.1.26.
 DEFORMER_INLINE float gelu_erf(float x) {

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -116,6 +118,65 @@ TEST(Attention, AddsWhatIsGivenToTheScores) {
       EXPECT_LT((part(output, query_offsets) - expected).abs().max().item<double>(), 1e-5);
     }
   }
+}
+
+// The rows of a run in fp32 and their gradients: {output, query, key, value}.
+std::vector<at::Tensor> with_gradients(const Case& c, std::int64_t heads, at::ScalarType type,
+                                       std::span<const at::Tensor> biases) {
+  const std::int64_t width = heads * 64;
+  std::vector<at::Tensor> inputs{random_rows(c.query_offsets.back(), width, 1),
+                                 random_rows(c.key_offsets.back(), width, 2),
+                                 random_rows(c.key_offsets.back(), width, 3)};
+  // Both types begin with the same numbers.
+  for (at::Tensor& input : inputs) input = input.to(at::kBFloat16).to(type).requires_grad_(true);
+  const at::Tensor output =
+      attend({inputs[0], inputs[1], inputs[2]}, Sequences(c.query_offsets, at::kCPU),
+             Sequences(c.key_offsets, at::kCPU), heads, biases);
+  output.backward(random_rows(c.query_offsets.back(), width, 4).to(at::kBFloat16).to(type));
+  std::vector<at::Tensor> found{output.detach().to(at::kFloat)};
+  for (const at::Tensor& input : inputs) found.push_back(input.grad().to(at::kFloat));
+  return found;
+}
+
+// Largest difference by the largest expected value.
+double relative_error(const at::Tensor& found, const at::Tensor& expected) {
+  return ((found - expected).abs().max() / expected.abs().max()).item<double>();
+}
+
+// bf16 keeps 8 bits: what is rounded a few times is within a few hundredths. LibTorch's own kernel
+// in fp32 says what is right.
+void expect_bf16_gradients(const Case& c, std::span<const at::Tensor> biases = {}) {
+  constexpr std::int64_t kHeads = 3;
+  const std::vector<at::Tensor> expected = with_gradients(c, kHeads, at::kFloat, biases);
+  const std::vector<at::Tensor> found = with_gradients(c, kHeads, at::kBFloat16, biases);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_LT(relative_error(found[i], expected[i]), 0.03) << i;
+  }
+}
+
+TEST(RecordedAttention, HasTheGradientsOfFp32) {
+  expect_bf16_gradients({{0, 1, 34, 133}, {0, 1, 34, 133}});
+}
+
+TEST(RecordedAttention, TakesFewerQueriesThanKeysAndNone) {
+  expect_bf16_gradients({{0, 7, 7, 40}, {0, 70, 75, 139}});
+}
+
+TEST(RecordedAttention, AddsBiasesThatAreViewsOfOneTable) {
+  const at::Tensor table = random_rows(3 * 100, 100, 5).view({1, 3, 100, 100});
+  const std::vector<at::Tensor> biases{table.narrow(2, 0, 20).narrow(3, 0, 33),
+                                       table.narrow(2, 0, 64).narrow(3, 0, 64).transpose(2, 3)};
+  expect_bf16_gradients({{0, 20, 84}, {0, 33, 97}}, biases);
+}
+
+TEST(RecordedAttention, ANumberThatIsNoneIsNotHidden) {
+  const std::vector<std::int64_t> offsets{0, 40};
+  const Sequences sequences(offsets, at::kCPU);
+  at::Tensor rows = random_rows(40, 64, 6).to(at::kBFloat16);
+  rows[3][5] = std::numeric_limits<float>::quiet_NaN();
+  rows.requires_grad_(true);
+  const at::Tensor output = attend({rows, rows, rows}, sequences, sequences, 1);
+  EXPECT_TRUE(output.isnan().all().item<bool>());
 }
 
 TEST(SequencesTest, KnowsTheLongest) {
