@@ -98,6 +98,10 @@ void add_data(CLI::App& verb, TrainVerbOptions& options) {
       ->transform(whole_number(0))
       ->capture_default_str()
       ->group(group);
+  verb.add_option("--validation", options.validation,
+                  "Evaluate on these files, of the same form, in place of questions set aside")
+      ->type_name("PATH...")
+      ->group(group);
   verb.add_option("--negatives", options.negatives,
                   "Windows without the answer: drop, or keep as \"no answer\"")
       ->type_name("NAME")
@@ -282,6 +286,8 @@ int run_train(const TrainVerbOptions& options) {
   TrainingOptions training = training_options(options);
   const KnownDataset& form = find_form(options);
   std::vector<Dataset> files = load_files(options, form);
+  std::vector<Dataset> validation;
+  for (const std::string& path : options.validation) validation.push_back(form.load(path));
   training.task = task_of(options, form, files);
   training.group = mpi_process_group();
   Trainer trainer(options.model, options.teacher, options.output, std::move(training));
@@ -290,7 +296,7 @@ int run_train(const TrainVerbOptions& options) {
   TrainingDisplay display(talk);
   TrainingHooks hooks = display.hooks();
   hooks.stop = &stop_requested;
-  const TrainingResult result = trainer.run(std::move(files), hooks);
+  const TrainingResult result = trainer.run(std::move(files), std::move(validation), hooks);
   talk.note(to_text(result));
   if (options.json) output.write(to_json(result));
   output.commit();

@@ -16,6 +16,7 @@ struct TrainVerbOptions {
   std::string task;                // empty: the base model's own
   std::vector<std::string> squad;  // one of the two
   std::vector<std::string> data;
+  std::vector<std::string> validation;
   std::string teacher;
   std::string output;
   std::optional<int> split_layer;

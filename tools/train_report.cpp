@@ -51,12 +51,13 @@ TrainingHooks TrainingDisplay::hooks() {
 }
 
 void TrainingDisplay::show_data(const TrainingDataReport& data) {
-  talk_.note(grouped(data.questions) + " questions, " + grouped(data.held_out) +
-             " of them held out; " + grouped(data.pairs) + " pairs with " + grouped(data.windows) +
-             " windows of " + grouped(data.paragraphs) + " paragraphs");
+  talk_.note(grouped(data.questions) + " questions, " + grouped(data.held_out) + " held out; " +
+             grouped(data.pairs) + " pairs with " + grouped(data.windows) + " windows of " +
+             grouped(data.paragraphs) + " paragraphs");
   const auto note = [&](const char* what, std::size_t count) {
     if (count > 0) talk_.note(std::string(what) + ": " + grouped(count));
   };
+  note("questions left out, passage in the validation data", data.in_validation);
   note("answers not at their start, taken from the nearest occurrence", data.moved_answers);
   note("questions left out, answer not in the passage", data.lost_answers);
   note("questions left out, without answer or label", data.without_answer);
@@ -100,6 +101,7 @@ std::string to_json(const TrainingResult& result) {
   json["seconds"] = result.seconds;
   json["questions"] = result.data.questions;
   json["held_out"] = result.data.held_out;
+  json["in_validation"] = result.data.in_validation;
   json["pairs"] = result.data.pairs;
   json["moved_answers"] = result.data.moved_answers;
   json["lost_answers"] = result.data.lost_answers;

@@ -118,10 +118,11 @@ struct TrainingOptions {
   std::uint64_t seed = 1;
 
   // ---- Watching
-  /// Questions set aside, by whole passages, and never trained on. 0 = none.
+  /// Questions set aside, by whole passages, and never trained on. 0 = none; must be 0 beside
+  /// validation data.
   std::size_t held_out_questions = 0;
-  std::uint64_t evaluate_every = 0;  ///< steps between evaluations of the held-out questions; 0 =
-                                     ///< only at the end
+  std::uint64_t evaluate_every = 0;  ///< steps between evaluations of the held-out questions or
+                                     ///< the validation data; 0 = only at the end
   double checkpoint_minutes = 10;    ///< time between two checkpoints
   bool resume = false;               ///< continue from the checkpoint of the output directory
 
@@ -138,10 +139,11 @@ struct TrainingOptions {
 /// What became of the questions of the training files. A question is an example (dataset.h), a
 /// paragraph a passage.
 struct TrainingDataReport {
-  std::size_t questions = 0;   ///< in the files
-  std::size_t held_out = 0;    ///< set aside
-  std::size_t paragraphs = 0;  ///< trained on
-  std::size_t windows = 0;     ///< of these paragraphs
+  std::size_t questions = 0;      ///< in the files, less those of in_validation
+  std::size_t held_out = 0;       ///< that are scored: set aside, or of the validation data
+  std::size_t in_validation = 0;  ///< left out: their passage is in the validation data too
+  std::size_t paragraphs = 0;     ///< trained on
+  std::size_t windows = 0;        ///< of these paragraphs
   std::size_t pairs =
       0;  ///< question (kChoice: with an option) and window: what an epoch trains on
   std::size_t pairs_no_answer = 0;
@@ -178,7 +180,8 @@ struct TeacherProgress {
   double tokens_per_second = 0;  ///< joint tokens, in this run
 };
 
-/// Score of the held-out questions, in percent. Which numbers there are depends on the kind.
+/// Score of the held-out questions or the validation data, in percent. Which numbers there are
+/// depends on the kind.
 struct TrainingScore {
   std::uint64_t step = 0;
   int split_layer = 0;
@@ -244,6 +247,13 @@ class DEFORMER_EXPORT Trainer {
   /// belongs to other options or data, or a file of teacher's answers to another teacher, layout or
   /// data; kIo and kResourceExhausted when something cannot be written: the last checkpoint stays.
   TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks = {});
+
+  /// The same, scored on `validation` in place of questions held out of `files`; empty: as above.
+  /// Examples of `files` on a text that the validation data hold are left out. Throws
+  /// kInvalidArgument also for validation data of another kind, without targets, or beside
+  /// held_out_questions.
+  TrainingResult run(std::vector<Dataset> files, std::vector<Dataset> validation,
+                     const TrainingHooks& hooks = {});
 
   /// What is trained.
   [[nodiscard]] TaskKind task() const noexcept;

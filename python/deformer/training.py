@@ -18,6 +18,7 @@ def train(
     data: Dataset | Sequence[Dataset],
     output: Path,
     *,
+    validation: Dataset | Sequence[Dataset] = (),
     teacher: Path | None = None,
     options: TrainingOptions | None = None,
     on_step: Callable[[TrainingProgress], object] | None = None,
@@ -27,7 +28,8 @@ def train(
 ) -> TrainingResult:
     """Trains a reader and writes it into the directory `output`.
 
-    base: a model directory, with or without a head. data: examples with what is right, of load_dataset(). teacher: a
+    base: a model directory, with or without a head. data: examples with what is right, of load_dataset(). validation: what
+    the best reader is chosen by, in place of `held_out_questions`; examples of data on its texts are left out. teacher: a
     reader to distil from, needed when `loss_weights` has kd or lrs. options: docs/training.md; `changes` are options by
     name, e.g. `split_layers=[3], epochs=2.0, held_out_questions=500`, and leave `options` as they are. on_step is called
     after each step, on_score after each evaluation. progress: a bar on the terminal (tqdm).
@@ -36,7 +38,6 @@ def train(
     is raised. `resume=True` goes on from there. One process trains one model.
     """
     chosen = _changed(options, changes)
-    files = [data] if isinstance(data, Dataset) else list(data)
     with ExitStack() as stack:
         step = on_step
         if progress:
@@ -47,7 +48,11 @@ def train(
                 if on_step is not None:
                     on_step(report)
 
-        return run_training(base, teacher, output, files, chosen, step, on_score)
+        return run_training(base, teacher, output, _datasets(data), _datasets(validation), chosen, step, on_score)
+
+
+def _datasets(data: Dataset | Sequence[Dataset]) -> list[Dataset]:
+    return [data] if isinstance(data, Dataset) else list(data)
 
 
 def _changed(options: TrainingOptions | None, changes: Mapping[str, Any]) -> TrainingOptions:

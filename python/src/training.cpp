@@ -156,7 +156,8 @@ void bind_reports(nb::module_& module) {
       .def_ro("learning_rate", &TrainingProgress::learning_rate)
       .def_ro("tokens_per_second", &TrainingProgress::tokens_per_second)
       .def_ro("seconds_left", &TrainingProgress::seconds_left);
-  nb::class_<TrainingScore>(module, "TrainingScore", "Of the held-out questions, in percent.")
+  nb::class_<TrainingScore>(module, "TrainingScore",
+                            "Of the held-out or validation data, in percent.")
       .def_ro("step", &TrainingScore::step)
       .def_ro("split_layer", &TrainingScore::split_layer)
       .def_ro("exact", &TrainingScore::exact)
@@ -213,17 +214,18 @@ void bind_training(nb::module_& module) {
       "run_training",
       [](const std::filesystem::path& base_dir, const std::optional<std::filesystem::path>& teacher,
          const std::filesystem::path& output_dir, std::vector<Dataset> files,
-         const TrainingOptions& options, nb::object on_step, nb::object on_score) {
+         std::vector<Dataset> validation, const TrainingOptions& options, nb::object on_step,
+         nb::object on_score) {
         Callbacks callbacks(on_step, on_score);
         TrainingResult result = without_gil([&] {
           Trainer trainer(base_dir, teacher.value_or(std::filesystem::path{}), output_dir, options);
-          return trainer.run(std::move(files), callbacks.hooks());
+          return trainer.run(std::move(files), std::move(validation), callbacks.hooks());
         });
         callbacks.rethrow();
         return result;
       },
       nb::arg("base_dir"), nb::arg("teacher_dir").none(), nb::arg("output_dir"), nb::arg("files"),
-      nb::arg("options"), nb::arg("on_step").none() = nb::none(),
+      nb::arg("validation"), nb::arg("options"), nb::arg("on_step").none() = nb::none(),
       nb::arg("on_score").none() = nb::none(), "Internal: use deformer.train().");
 }
 

@@ -60,6 +60,18 @@ def test_options_have_the_names_and_values_of_the_tool() -> None:
         options.save_format = "f8"
 
 
+def test_validation_data_choose_the_best(data: deformer.Dataset, tmp_path: Path) -> None:
+    text = "the city is in the first river"
+    question = {"id": "v", "question": "what is in ?", "answers": [{"text": "city", "answer_start": text.index("city")}]}
+    path = tmp_path / "validation.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": text, "qas": [question]}]}]}), encoding="utf-8")
+    result = train(data, tmp_path / "out", validation=deformer.load_dataset(path), evaluate_every=3)
+    assert [score.step for score in result.scores] == [3, 6]
+    assert result.best is not None
+    with pytest.raises(deformer.InvalidArgumentError, match="held-out questions or validation data, found both"):
+        train(data, tmp_path / "both", validation=deformer.load_dataset(path), held_out_questions=2)
+
+
 def test_the_teachers_answers_are_kept_in_a_file(data: deformer.Dataset, tmp_path: Path) -> None:
     answers = tmp_path / "answers.safetensors"
     kept = {"teacher": BASE, "loss_weights": "task=1,kd=1", "teacher_answers": answers}

@@ -42,11 +42,8 @@ class TextCounts {
   std::unordered_map<std::uint64_t, std::size_t> counts_;
 };
 
-void require_rest(const Dataset& dataset, std::size_t examples) {
-  if (!dataset.examples.empty()) return;
-  throw Error(ErrorCode::kInvalidArgument,
-              "held-out questions: expected fewer than the training data has, found " +
-                  std::to_string(examples));
+[[noreturn]] void refuse(const std::string& message) {
+  throw Error(ErrorCode::kInvalidArgument, message);
 }
 
 // An empty data set of the same kind.
@@ -98,9 +95,27 @@ Dataset take_held_out(Dataset& dataset, std::size_t examples, std::uint64_t seed
   for (const Example& example : dataset.examples) counts.add(dataset.passage_of(example), 1);
   Dataset held_out = same_kind(dataset);
   move_chosen(dataset, held_out, counts.choose(examples, seed));
-  require_rest(dataset, examples);
+  if (dataset.examples.empty()) {
+    refuse("held-out questions: expected fewer than the training data has, found " +
+           std::to_string(examples));
+  }
   make_scorable(held_out);
   return held_out;
+}
+
+Dataset take_validation(Dataset& dataset, Dataset validation) {
+  std::set<std::uint64_t> texts;
+  for (const DatasetPassage& passage : validation.passages) texts.insert(hash64(passage.text));
+  Dataset copies = same_kind(dataset);
+  move_chosen(dataset, copies, texts);
+  if (dataset.examples.empty()) {
+    refuse("training data: expected a passage that the validation data lack, found none");
+  }
+  make_scorable(validation);
+  if (validation.examples.empty()) {
+    refuse("validation data: expected an example with its target, found none");
+  }
+  return validation;
 }
 
 }  // namespace deformer

@@ -91,6 +91,19 @@ std::string hash_of(const std::vector<Parameter>& parameters) {
   return hex(hasher.digest64());
 }
 
+std::string hash_of(const Dataset& dataset) {
+  Hasher hasher;
+  for (const Example& example : dataset.examples) {
+    hasher.add(example.id).add(dataset.passage_of(example));
+    for (const std::string& question : example.questions) hasher.add(question);
+    if (const auto label = example.label()) hasher.add(static_cast<std::int64_t>(*label));
+    if (const auto* span = std::get_if<SpanTarget>(&example.target)) {
+      for (const SquadAnswer& answer : span->answers) hasher.add(answer.text);
+    }
+  }
+  return hex(hasher.digest64());
+}
+
 LossWeights parse_loss_weights(std::string_view text) {
   if (text == "paper") return kPaperLossWeights;
   LossWeights weights{.task = 0, .kd = 0, .lrs = 0};
@@ -153,7 +166,8 @@ void require_freezable(int freeze_layers, const ModelConfig& config) {
 }
 
 std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
-                        const TrainingModel& student, const TeacherFacts& teacher) {
+                        const TrainingModel& student, const TeacherFacts& teacher,
+                        const std::string& validation) {
   nlohmann::ordered_json recipe;
   if (student.config.task != TaskKind::kSpan) recipe["task"] = set.data_name;
   recipe["split_layers"] = options.split_layers;
@@ -186,6 +200,7 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
   recipe["data"] = hash_of(set);
   if (!teacher.weights.empty()) recipe["teacher"] = teacher.weights;
   if (teacher.answers_in_file) recipe["teacher_answers"] = "fp16";
+  if (!validation.empty()) recipe["validation"] = validation;
   // A checkpoint does not hold what is not trained: the base must be the same one.
   const std::vector<Parameter> frozen = frozen_parameters(student);
   if (!frozen.empty()) recipe["frozen"] = hash_of(frozen);

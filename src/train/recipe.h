@@ -18,6 +18,7 @@ void require_freezable(int freeze_layers, const ModelConfig& config);
 /// Hex digests that tell data and weights apart.
 [[nodiscard]] std::string hash_of(const TrainingSet& set);
 [[nodiscard]] std::string hash_of(const std::vector<Parameter>& parameters);
+[[nodiscard]] std::string hash_of(const Dataset& dataset);
 
 /// What a recipe says of the teacher.
 struct TeacherFacts {
@@ -25,9 +26,11 @@ struct TeacherFacts {
   bool answers_in_file = false;  ///< TrainingOptions::teacher_answers, in fp16
 };
 
-/// Canonical JSON of all that the weights after a step depend on: options, data, teacher. Two runs
+/// Canonical JSON of all that the weights after a step depend on: options, data, teacher; and what
+/// the best ones are chosen by, hash_of() the validation data (empty: there are none). Two runs
 /// with one recipe on one kind of processor end in the same weights.
 [[nodiscard]] std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
-                                      const TrainingModel& student, const TeacherFacts& teacher);
+                                      const TrainingModel& student, const TeacherFacts& teacher,
+                                      const std::string& validation);
 
 }  // namespace deformer

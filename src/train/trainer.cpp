@@ -48,15 +48,22 @@ Shared share_step(GradientSum& gradients, const StepLosses& losses, bool stop) {
 }
 
 // One data set, its labels numbered as the head's outputs.
-Dataset make_dataset(std::vector<Dataset> files, const ModelConfig& config) {
+Dataset make_dataset(std::vector<Dataset> files, const ModelConfig& config,
+                     const std::string& what) {
   Dataset dataset = join(std::move(files));
   if (dataset.kind != config.task) {
     throw Error(ErrorCode::kInvalidArgument,
-                "training data: expected data for " + to_string(config.task) + ", found data for " +
+                what + ": expected data for " + to_string(config.task) + ", found data for " +
                     to_string(dataset.kind) + " (" + dataset.name + ")");
   }
   use_labels(dataset, config.labels);
   return dataset;
+}
+
+void require_no_held_out(const TrainingOptions& options) {
+  if (options.held_out_questions == 0) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              "training: expected held-out questions or validation data, found both");
 }
 
 // Scores at several split layers as one.
@@ -93,13 +100,15 @@ struct Trainer::State {
   // Throws when the run would destroy what it starts from, or another run's checkpoint.
   void refuse_overwriting() const;
   // Data, order and schedule of this run; continues at the checkpoint when asked to.
-  void prepare(std::vector<Dataset> files, const TrainingHooks& hooks);
+  void prepare(std::vector<Dataset> files, std::vector<Dataset> validation,
+               const TrainingHooks& hooks);
   // Completes the file of the teacher's answers, where there is to be one. False: stopped before.
   [[nodiscard]] bool ask_teacher(const TrainingHooks& hooks);
   void schedule();
-  TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks) {
+  TrainingResult run(std::vector<Dataset> files, std::vector<Dataset> validation,
+                     const TrainingHooks& hooks) {
     refuse_second_run();
-    prepare(std::move(files), hooks);
+    prepare(std::move(files), std::move(validation), hooks);
     if (!ask_teacher(hooks)) return leave_early();
     schedule();
     train(hooks);
@@ -130,7 +139,8 @@ struct Trainer::State {
   std::optional<TrainingModel> teacher;
   std::shared_ptr<ProcessGroup> group;  // null: this process alone
 
-  Dataset held_out;
+  Dataset held_out;             // or the validation data
+  std::string validation_hash;  // "": none
   TrainingSet set;
   TeacherFacts teacher_facts;
   std::optional<TeacherAnswers> answers;
@@ -216,16 +226,24 @@ void Trainer::State::refuse_overwriting() const {
   refuse_other_models_files(base_dir, output_dir);
 }
 
-void Trainer::State::prepare(std::vector<Dataset> files, const TrainingHooks& hooks) {
+void Trainer::State::prepare(std::vector<Dataset> files, std::vector<Dataset> validation,
+                             const TrainingHooks& hooks) {
   refuse_overwriting();
-  Dataset dataset = make_dataset(std::move(files), student.config);
-  if (options.held_out_questions > 0) {
+  Dataset dataset = make_dataset(std::move(files), student.config, "training data");
+  const std::size_t in_files = dataset.examples.size();
+  if (!validation.empty()) {
+    require_no_held_out(options);
+    held_out = take_validation(
+        dataset, make_dataset(std::move(validation), student.config, "validation data"));
+    validation_hash = hash_of(held_out);
+  } else if (options.held_out_questions > 0) {
     held_out = take_held_out(dataset, options.held_out_questions, options.seed);
   }
+  const std::size_t left_out = in_files - dataset.examples.size();
   set = make_training_set(dataset, *student.tokenizer, student.config.split, options.negatives);
   make_directories(output_dir / "training");
   set.report.held_out = held_out.examples.size();
-  set.report.questions += set.report.held_out;
+  (validation_hash.empty() ? set.report.questions : set.report.in_validation) += left_out;
   if (leads() && hooks.on_data) hooks.on_data(set.report);
 }
 
@@ -275,7 +293,7 @@ void Trainer::State::schedule() {
   if (group) gradients.emplace(optimizer->parameters(), *group);
 
   position = {};
-  position.recipe = make_recipe(options, set, student, teacher_facts);
+  position.recipe = make_recipe(options, set, student, teacher_facts, validation_hash);
   if (options.resume) {
     position = load_training_state(state_path(), position.recipe, *optimizer);
     earlier_seconds = position.seconds;
@@ -414,7 +432,12 @@ Trainer::Trainer(const std::filesystem::path& base_dir, const std::filesystem::p
 Trainer::~Trainer() = default;
 
 TrainingResult Trainer::run(std::vector<Dataset> files, const TrainingHooks& hooks) {
-  return nn::guarded([&] { return state_->run(std::move(files), hooks); });
+  return run(std::move(files), {}, hooks);
+}
+
+TrainingResult Trainer::run(std::vector<Dataset> files, std::vector<Dataset> validation,
+                            const TrainingHooks& hooks) {
+  return nn::guarded([&] { return state_->run(std::move(files), std::move(validation), hooks); });
 }
 
 TaskKind Trainer::task() const noexcept {

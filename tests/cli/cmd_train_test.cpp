@@ -55,7 +55,7 @@ class CmdTrain : public CliTest {
 TEST_F(CmdTrain, WritesAReaderThatAnswers) {
   const ProcessResult result = run(arguments("out", {"--max-steps", "3", "--json"}));
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("deformer: 3 questions, 0 of them held out; 4 pairs with 3 "
+  EXPECT_THAT(result.err, HasSubstr("deformer: 3 questions, 0 held out; 4 pairs with 3 "
                                     "windows of 2 paragraphs\n"));
   EXPECT_THAT(result.err, HasSubstr("deformer: trained 3 steps in "));
   const Json summary = Json::parse(result.out);
@@ -196,6 +196,21 @@ TEST_F(CmdTrain, UnusableDataLeaveNothingBehind) {
   words.at(4) = write_json("unusable.json", data);
   expect_failure(run(words), 2, "of which none can be used");
   EXPECT_FALSE(std::filesystem::exists(path("never")));
+}
+
+TEST_F(CmdTrain, ValidationDataAreScoredAndNotTrainedOn) {
+  Json validation = small_squad();
+  validation["data"][0]["paragraphs"].erase(0);
+  const ProcessResult result =
+      run(arguments("out", {"--validation", write_json("validation.json", validation),
+                            "--max-steps", "2", "--json"}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("deformer: 2 questions, 1 held out; "));
+  EXPECT_THAT(result.err,
+              HasSubstr("deformer: questions left out, passage in the validation data: 1\n"));
+  const Json summary = Json::parse(result.out);
+  EXPECT_EQ(summary.at("in_validation"), 1);
+  EXPECT_EQ(summary.at("scores").size(), 1U);
 }
 
 TEST_F(CmdTrain, TrainsAnotherTask) {

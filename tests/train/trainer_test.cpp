@@ -389,6 +389,35 @@ TEST_F(TrainerTest, ScoresHeldOutQuestionsAndKeepsTheBest) {
   EXPECT_TRUE(fs::exists(directory_ / "out" / "last" / "model.safetensors"));
 }
 
+TEST_F(TrainerTest, ValidationDataChooseTheBest) {
+  TrainingOptions training = options();
+  training.evaluate_every = 3;
+  const Dataset data = to_dataset(toy_dataset());
+  const auto run = [&](const Dataset& validation) {
+    Trainer trainer(base(), {}, directory_ / "out", training);
+    return trainer.run({data}, {validation});
+  };
+  Dataset validation = data;  // the first passage alone
+  validation.passages.resize(1);
+  std::erase_if(validation.examples, [](const Example& example) { return example.passage > 0; });
+  const std::size_t scored = validation.examples.size();
+  const TrainingResult result = run(validation);
+  EXPECT_EQ(result.data.held_out, scored);
+  EXPECT_EQ(result.data.in_validation, scored);
+  EXPECT_EQ(result.data.questions, data.examples.size() - scored);
+  EXPECT_GE(result.scores.size(), 2U);
+  ASSERT_TRUE(result.best.has_value());
+  // Scores on other data cannot be compared with the best so far.
+  training.resume = true;
+  validation.examples.pop_back();
+  test::expect_error(ErrorCode::kIncompatible, "\"validation\":", [&] { run(validation); });
+  training.resume = false;
+  training.held_out_questions = 4;
+  fs::remove_all(directory_ / "out");
+  test::expect_error(ErrorCode::kInvalidArgument, "held-out questions or validation data",
+                     [&] { run(validation); });
+}
+
 TEST_F(TrainerTest, TrainsOnAGpuInEveryPrecision) {
   if (!at::hasCUDA()) GTEST_SKIP() << "needs a GPU and a LibTorch with CUDA";
   train("cpu", options());

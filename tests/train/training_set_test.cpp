@@ -154,5 +154,34 @@ TEST(HeldOut, RefusesToTakeEverything) {
                      [&] { static_cast<void>(take_held_out(data, 1, 1)); });
 }
 
+Dataset paragraphs(const std::vector<std::string>& texts, const std::string& prefix) {
+  SquadDataset file;
+  file.articles.emplace_back();
+  for (const std::string& text : texts) {
+    file.articles[0].paragraphs.push_back({text, {question(prefix + text, "t", 0)}});
+  }
+  return to_dataset(file);
+}
+
+TEST(Validation, ItsTextsAreNotTrainedOn) {
+  Dataset data = paragraphs({"text 1", "text 2", "text 3"}, "q ");
+  const Dataset validation = take_validation(data, paragraphs({"text 2", "text 9"}, "v "));
+  std::vector<std::string> ids;
+  for (const Example& example : data.examples) ids.push_back(example.id);
+  EXPECT_THAT(ids, ElementsAre("q text 1", "q text 3"));
+  EXPECT_EQ(data.passage_of(data.examples[1]), "text 3");
+  EXPECT_EQ(validation.examples.size(), 2U);
+}
+
+TEST(Validation, RefusesWhatLeavesNothing) {
+  Dataset data = paragraphs({"text 1"}, "q ");
+  test::expect_error(ErrorCode::kInvalidArgument,
+                     "training data: expected a passage that the validation data lack",
+                     [&] { static_cast<void>(take_validation(data, data)); });
+  data = paragraphs({"text 1"}, "q ");
+  test::expect_error(ErrorCode::kInvalidArgument, "validation data: expected an example",
+                     [&] { static_cast<void>(take_validation(data, paragraphs({}, ""))); });
+}
+
 }  // namespace
 }  // namespace deformer
