@@ -12,8 +12,8 @@
 #include "base/check.h"
 #include "deformer/error.h"
 #include "nn/attention_type.h"
+#include "nn/bf16_attention.h"
 #include "nn/gradient.h"
-#include "nn/recorded_attention.h"
 #include "nn/transfer.h"
 
 namespace deformer::nn {
@@ -92,8 +92,8 @@ at::Tensor attend(const AttentionInputs& inputs, const Sequences& queries, const
   DEFORMER_CHECK(queries.offsets().size() == keys.offsets().size());
   DEFORMER_CHECK(biases.empty() || biases.size() + 1 == queries.offsets().size());
   if (query.size(0) == 0) return at::empty_like(query);
-  if (records_in_bf16(inputs, biases)) {
-    return attend_recorded(inputs, queries, keys, num_heads, biases);
+  if (attends_in_bf16(inputs, biases)) {
+    return attend_in_bf16(inputs, queries, keys, num_heads, biases);
   }
   if (attends_in_fp32(query)) {
     const NoAutocast guard;

@@ -10,8 +10,8 @@ namespace deformer::nn {
 /// Whether attention over such queries is computed in fp32 although they are not: on a CPU.
 /// LibTorch's kernel for fewer bits is made of oneDNN's products, one for each head and block of 32
 /// rows, and keeps compiled code for every length that it meets: over SQuAD dev that is 1 GB, and
-/// no faster than fp32. (What is recorded for a backward pass goes another way where it can:
-/// recorded_attention.h.)
+/// no faster than fp32. Attention without scores of its own for distances has another way
+/// (bf16_attention.h).
 inline bool attends_in_fp32(const at::Tensor& query) {
   return query.is_cpu() && at::isReducedFloatingType(query.scalar_type());
 }

@@ -154,29 +154,37 @@ void expect_bf16_gradients(const Case& c, std::span<const at::Tensor> biases = {
   }
 }
 
-TEST(RecordedAttention, HasTheGradientsOfFp32) {
+TEST(Bf16Attention, HasTheGradientsOfFp32) {
   expect_bf16_gradients({{0, 1, 34, 133}, {0, 1, 34, 133}});
 }
 
-TEST(RecordedAttention, TakesFewerQueriesThanKeysAndNone) {
+TEST(Bf16Attention, TakesFewerQueriesThanKeysAndNone) {
   expect_bf16_gradients({{0, 7, 7, 40}, {0, 70, 75, 139}});
 }
 
-TEST(RecordedAttention, AddsBiasesThatAreViewsOfOneTable) {
+TEST(Bf16Attention, AddsBiasesThatAreViewsOfOneTable) {
   const at::Tensor table = random_rows(3 * 100, 100, 5).view({1, 3, 100, 100});
   const std::vector<at::Tensor> biases{table.narrow(2, 0, 20).narrow(3, 0, 33),
                                        table.narrow(2, 0, 64).narrow(3, 0, 64).transpose(2, 3)};
   expect_bf16_gradients({{0, 20, 84}, {0, 33, 97}}, biases);
 }
 
-TEST(RecordedAttention, ANumberThatIsNoneIsNotHidden) {
+TEST(Bf16Attention, IsTheSameWhetherRecordedOrNot) {
+  const std::vector<std::int64_t> offsets{0, 40, 73};
+  const Sequences sequences(offsets, at::kCPU);
+  at::Tensor rows = random_rows(73, 64, 7).to(at::kBFloat16);
+  const at::Tensor plain = attend({rows, rows, rows}, sequences, sequences, 2);
+  rows.requires_grad_(true);
+  EXPECT_TRUE(at::equal(plain, attend({rows, rows, rows}, sequences, sequences, 2)));
+}
+
+TEST(Bf16Attention, ANumberThatIsNoneIsNotHidden) {
   const std::vector<std::int64_t> offsets{0, 40};
   const Sequences sequences(offsets, at::kCPU);
   at::Tensor rows = random_rows(40, 64, 6).to(at::kBFloat16);
   rows[3][5] = std::numeric_limits<float>::quiet_NaN();
   rows.requires_grad_(true);
-  const at::Tensor output = attend({rows, rows, rows}, sequences, sequences, 1);
-  EXPECT_TRUE(output.isnan().all().item<bool>());
+  EXPECT_TRUE(attend({rows, rows, rows}, sequences, sequences, 1).isnan().all().item<bool>());
 }
 
 TEST(SequencesTest, KnowsTheLongest) {

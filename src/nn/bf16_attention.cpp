@@ -1,4 +1,4 @@
-#include "nn/recorded_attention.h"
+#include "nn/bf16_attention.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -81,6 +81,16 @@ at::Tensor take_heads(const at::Tensor& rows, std::int64_t first, std::int64_t c
   return taken;
 }
 
+// take_heads() less the mean of the rows. That moves all scores of a query by one number, which a
+// softmax does not see; what is left of them is smaller, and is rounded by less.
+at::Tensor take_centred_heads(const at::Tensor& rows, std::int64_t first, std::int64_t count,
+                              std::int64_t heads) {
+  at::Tensor taken = take_heads(rows, first, count, heads);
+  const at::Tensor values = taken.narrow(1, 0, count);
+  values.sub_(values.mean(1, /*keepdim=*/true));
+  return taken;
+}
+
 void put_heads(const at::Tensor& rows, std::int64_t first, std::int64_t count,
                const at::Tensor& values) {
   heads_first(rows.narrow(0, first, count), values.size(0)).copy_(values.narrow(1, 0, count));
@@ -147,29 +157,39 @@ void to_score_gradient(const at::Tensor& probabilities, const at::Tensor& gradie
            });
 }
 
+// `kept`: room for the probabilities of all sequences; undefined: they are not kept.
+at::Tensor attend_parts(const AttentionInputs& inputs, const Parts& parts,
+                        std::span<const at::Tensor> biases, const at::Tensor& kept) {
+  const std::int64_t heads = parts.heads();
+  at::Tensor output = at::empty(inputs.query.sizes(), inputs.query.options());
+  for (std::size_t i = 0; i < parts.all().size(); ++i) {
+    const Part& part = parts.all()[i];
+    if (part.queries == 0) continue;
+    const at::Tensor queries = take_heads(inputs.query, part.query, part.queries, heads);
+    const at::Tensor keys = take_centred_heads(inputs.key, part.key, part.keys, heads);
+    const at::Tensor values = take_heads(inputs.value, part.key, part.keys, heads);
+    at::Tensor scores = kept.defined()
+                            ? parts.of(kept, part)
+                            : at::empty({heads, part.rows(), part.columns()}, queries.options());
+    at::bmm_out(scores, queries, keys.transpose(1, 2));
+    to_probabilities(scores, part, biases.empty() ? at::Tensor() : biases[i], scale_of(queries));
+    put_heads(output, part.query, part.queries, at::bmm(scores, values));
+  }
+  return output;
+}
+
 std::vector<std::int64_t> to_list(Offsets offsets) {
   return {offsets.begin(), offsets.end()};
 }
 
-class RecordedAttention : public torch::autograd::Function<RecordedAttention> {
+class Bf16Attention : public torch::autograd::Function<Bf16Attention> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& query,
                             const at::Tensor& key, const at::Tensor& value, const Parts& parts,
                             std::span<const at::Tensor> biases) {
     const std::int64_t heads = parts.heads();
     const at::Tensor probabilities = at::empty({parts.count()}, query.options());
-    at::Tensor output = at::empty(query.sizes(), query.options());
-    for (std::size_t i = 0; i < parts.all().size(); ++i) {
-      const Part& part = parts.all()[i];
-      if (part.queries == 0) continue;
-      const at::Tensor queries = take_heads(query, part.query, part.queries, heads);
-      const at::Tensor keys = take_heads(key, part.key, part.keys, heads);
-      at::Tensor scores = parts.of(probabilities, part);
-      at::bmm_out(scores, queries, keys.transpose(1, 2));
-      to_probabilities(scores, part, biases.empty() ? at::Tensor() : biases[i], scale_of(queries));
-      put_heads(output, part.query, part.queries,
-                at::bmm(scores, take_heads(value, part.key, part.keys, heads)));
-    }
+    const at::Tensor output = attend_parts({query, key, value}, parts, biases, probabilities);
     context->save_for_backward({query, key, value, probabilities});
     context->saved_data["queries"] = to_list(parts.queries());
     context->saved_data["keys"] = to_list(parts.keys());
@@ -208,7 +228,7 @@ class RecordedAttention : public torch::autograd::Function<RecordedAttention> {
     }
     const std::int64_t heads = parts.heads();
     const at::Tensor queries = take_heads(rows.query, part.query, part.queries, heads);
-    const at::Tensor keys = take_heads(rows.key, part.key, part.keys, heads);
+    const at::Tensor keys = take_centred_heads(rows.key, part.key, part.keys, heads);
     const at::Tensor values = take_heads(rows.value, part.key, part.keys, heads);
     const at::Tensor output = take_heads(rows.output, part.query, part.queries, heads);
     const at::Tensor probabilities = parts.of(rows.probabilities, part);
@@ -222,19 +242,20 @@ class RecordedAttention : public torch::autograd::Function<RecordedAttention> {
 
 }  // namespace
 
-bool records_in_bf16(const AttentionInputs& inputs, std::span<const at::Tensor> biases) {
-  const at::Tensor& query = inputs.query;
+bool attends_in_bf16(const AttentionInputs& inputs, std::span<const at::Tensor> biases) {
   const auto wants_none = [](const at::Tensor& bias) { return !needs_gradient(bias); };
-  return query.is_cpu() && query.scalar_type() == at::kBFloat16 &&
-         (needs_gradient(query) || needs_gradient(inputs.key) || needs_gradient(inputs.value)) &&
+  return inputs.query.is_cpu() && inputs.query.scalar_type() == at::kBFloat16 &&
          std::all_of(biases.begin(), biases.end(), wants_none);
 }
 
-at::Tensor attend_recorded(const AttentionInputs& inputs, const Sequences& queries,
-                           const Sequences& keys, std::int64_t num_heads,
-                           std::span<const at::Tensor> biases) {
+at::Tensor attend_in_bf16(const AttentionInputs& inputs, const Sequences& queries,
+                          const Sequences& keys, std::int64_t num_heads,
+                          std::span<const at::Tensor> biases) {
   const Parts parts(queries.offsets(), keys.offsets(), num_heads);
-  return RecordedAttention::apply(inputs.query, inputs.key, inputs.value, parts, biases);
+  const bool recorded =
+      needs_gradient(inputs.query) || needs_gradient(inputs.key) || needs_gradient(inputs.value);
+  if (!recorded) return attend_parts(inputs, parts, biases, {});
+  return Bf16Attention::apply(inputs.query, inputs.key, inputs.value, parts, biases);
 }
 
 }  // namespace deformer::nn
