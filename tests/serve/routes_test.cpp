@@ -333,6 +333,20 @@ TEST_F(Routes, AreForTheNamesTheyAreTold) {
   EXPECT_EQ(http(port_, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
 }
 
+// As clients ask a proxy; then the target's host is the one that counts.
+TEST_F(Routes, TakeATargetWithItsHost) {
+  api_.hosts = {"localhost"};
+  start();
+  const auto ask = [&](const std::string& target, const std::string& host) {
+    return http(port_, "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+  };
+  EXPECT_EQ(ask("http://localhost/v1/info", "other.example").status, 200);
+  EXPECT_EQ(ask("HTTP://localhost:8080/v1/passages?limit=1", "localhost").status, 200);
+  EXPECT_EQ(ask("https://localhost", "localhost").status, ask("/", "localhost").status);
+  expect_error(ask("http://attacker.example/v1/info", "localhost"), 421, "misdirected");
+  expect_error(ask("http://localhost@attacker.example/v1/info", "localhost"), 421, "misdirected");
+}
+
 TEST_F(Routes, TellOperatorsHowItIs) {
   start(false);
   EXPECT_EQ(get("/livez").status, 200);
