@@ -50,7 +50,7 @@ enum class SquadUse {
   kPassages,   ///< contexts; questions are not read
   kScores,     ///< ids, and texts of answers where there are any
   kQuestions,  ///< contexts, ids, questions, and texts of answers where there are any
-  kTraining,   ///< the same, and the place of every answer
+  kTraining,   ///< the same, and the place of every answer; ids may occur twice
 };
 
 /// Reads a SQuAD-format file, in one of three forms: SQuAD's own, {"data": [{"paragraphs":
@@ -62,7 +62,7 @@ enum class SquadUse {
 /// with the context. Throws kNotFound, kIo, kCorrupt: broken JSON or text that is not UTF-8, with
 /// line and column; a missing or mistyped field with its path, e.g. "dev.json:
 /// data[3].paragraphs[0].qas[2].question: expected a string, found a number"; for training an
-/// answer_start that is no offset; a question id that occurs twice.
+/// answer_start that is no offset; for all other uses a question id that occurs twice.
 [[nodiscard]] DEFORMER_EXPORT SquadDataset load_squad(const std::filesystem::path& path,
                                                       SquadUse use = SquadUse::kQuestions);
 

@@ -225,6 +225,13 @@ TEST_F(SquadFile, AnIdMayBeANumber) {
       });
 }
 
+// Published training files have some, and nothing is asked for by its id.
+TEST_F(SquadFile, IdsMayOccurTwiceForTraining) {
+  const char* const kTwice = R"({"id": "q", "question": "?"}, {"id": "q", "question": "!"})";
+  const SquadDataset dataset = load_questions(kTwice, SquadUse::kTraining);
+  EXPECT_EQ(dataset.articles[0].paragraphs[0].questions[1].question, "!");
+}
+
 constexpr const char* kFlatQuestions[] = {
     R"({"id": "q1", "title": "T", "context": "the cat", "question": "What?", "answers": {"text": ["cat", "the cat"], "answer_start": [4, 0]}})",
     R"({"id": 2, "title": "T", "context": "the cat", "question": "Who?", "answers": {"text": [], "answer_start": []}})",
