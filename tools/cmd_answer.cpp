@@ -3,6 +3,7 @@
 #include "deformer/error.h"
 #include "tools/answer_modes.h"
 #include "tools/number.h"
+#include "tools/output.h"
 
 namespace deformer::tools {
 namespace {
@@ -64,11 +65,13 @@ void add_outputs(CLI::App& verb, AnswerOptions& options) {
   verb.add_option("--nbest", options.nbest, "Also write the --top-k best answers (20 by default)")
       ->type_name("FILE")
       ->needs(squad)
+      ->check(output_name())
       ->group(group);
   verb.add_option("--na-scores", options.na_scores,
                   "Also write how much \"no answer\" outscores the best span")
       ->type_name("FILE")
       ->needs(squad)
+      ->check(output_name())
       ->group(group);
   verb.add_flag("--json", options.json, "With --passage: JSON Lines instead of text")
       ->needs(verb.get_option("--passage"))

@@ -3,6 +3,7 @@
 #include "deformer/error.h"
 #include "tools/classify_modes.h"
 #include "tools/number.h"
+#include "tools/output.h"
 
 namespace deformer::tools {
 namespace {
@@ -56,11 +57,13 @@ void add_outputs(CLI::App& verb, ClassifyVerbOptions& options) {
   verb.add_option("--output", options.output, "Predictions with probabilities; - = stdout")
       ->type_name("FILE")
       ->needs(data)
+      ->check(output_name())
       ->group(group);
   verb.add_option("--submission", options.submission,
                   "Predictions in the benchmark's own form (boolq, mnli, qqp)")
       ->type_name("FILE")
       ->needs(data)
+      ->check(output_name())
       ->group(group);
   verb.add_flag("--json", options.json, "JSON instead of text")->group(group);
   verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group(group);

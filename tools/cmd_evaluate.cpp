@@ -209,6 +209,7 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
       ->group(group);
   verb->add_option("--output", options.output, "Keep the model's predictions")
       ->needs(model)
+      ->check(output_name())
       ->type_name("FILE")
       ->group("Output");
   verb->add_flag("--json", options.json, "JSON instead of a table")->group("Output");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <utility>
 
 #include "base/file.h"
 #include "base/number_text.h"
@@ -53,6 +54,16 @@ void inspect_model(const InspectOptions& options, Output& output) {
   output.write(options.json ? to_json(report) : to_text(report));
 }
 
+// What a store has no use for.
+void refuse_model_options(const InspectOptions& options) {
+  for (const CLI::Option* option : options.of_models) {
+    if (option->count() == 0) continue;
+    throw Error(ErrorCode::kInvalidArgument, option->get_name() +
+                                                 ": expected a model directory, found the store " +
+                                                 options.model.model_dir);
+  }
+}
+
 StoreReport read_store(const InspectOptions& options) {
   const auto store = open_existing_passage_store(options.model.model_dir);
   StoreReport report;
@@ -68,6 +79,7 @@ StoreReport read_store(const InspectOptions& options) {
 }
 
 void inspect_store(const InspectOptions& options, Output& output) {
+  refuse_model_options(options);
   const StoreReport report = read_store(options);
   output.write(options.json ? to_json(report) : to_text(report));
   if (report.scan.bad.empty()) return;
@@ -83,20 +95,21 @@ CLI::App* add_inspect(CLI::App& app, InspectOptions& options) {
   verb->add_option("PATH", options.model.model_dir, "Model directory, or URI of a passage store")
       ->required()
       ->type_name("");
-  verb->add_option("--question-tokens", options.sizes.question_tokens,
-                   "Question length for the FLOPs, special tokens not counted")
-      ->type_name("N")
-      ->transform(whole_number(1, kMostTokens))
-      ->capture_default_str();
-  verb->add_option("--passage-tokens", options.sizes.passage_tokens,
-                   "Passage length for the FLOPs, special tokens not counted")
-      ->type_name("N")
-      ->transform(whole_number(1, kMostTokens))
-      ->capture_default_str();
+  const auto add_length = [&](const char* name, auto& value, const std::string& of) {
+    verb->add_option(name, value, of + " length for the FLOPs, special tokens not counted")
+        ->type_name("N")
+        ->transform(whole_number(1, kMostTokens))
+        ->capture_default_str();
+  };
+  add_length("--question-tokens", options.sizes.question_tokens, "Question");
+  add_length("--passage-tokens", options.sizes.passage_tokens, "Passage");
+  add_runtime_options(*verb, options.model);
+  options.of_models = std::as_const(*verb).get_options([](const CLI::Option* option) {
+    return option->get_name() != "PATH" && !option->get_name().starts_with("--help");
+  });
   verb->add_flag("--verify", options.verify, "Read and check every passage of a store");
   verb->add_flag("--json", options.json, "JSON instead of text");
   verb->add_flag("--quiet", options.quiet, "No progress on stderr");
-  add_runtime_options(*verb, options.model);
   verb->footer(kFooter);
   return verb;
 }

@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <string>
+#include <vector>
 
 #include "deformer/inspect.h"
 #include "tools/model_options.h"
@@ -12,6 +13,7 @@ namespace deformer::tools {
 struct InspectOptions {
   ModelOptions model;  // model_dir: a directory or a store's URI
   FlopsSizes sizes;
+  std::vector<const CLI::Option*> of_models;  // that a store has no use for
   bool verify = false;
   bool json = false;
   bool quiet = false;

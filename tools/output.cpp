@@ -14,6 +14,8 @@
 namespace deformer::tools {
 namespace {
 
+constexpr const char* kNoName = "expected the name of a file, or - for standard output, found \"\"";
+
 constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 
 void write_standard_output(std::string_view bytes) {
@@ -39,10 +41,7 @@ std::filesystem::path resolved(const std::string& path) {
 }  // namespace
 
 Output::Output(const std::string& path) {
-  if (path.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "output: expected the name of a file, or - for standard output, found \"\"");
-  }
+  if (path.empty()) throw Error(ErrorCode::kInvalidArgument, std::string("output: ") + kNoName);
   if (path != "-") file_.emplace(path);
 }
 
@@ -63,6 +62,10 @@ void Output::flush() {
 void Output::commit() {
   flush();
   if (file_) file_->commit();
+}
+
+CLI::Validator output_name() {
+  return CLI::Validator([](const std::string& path) { return path.empty() ? kNoName : ""; }, "");
 }
 
 bool is_same_place(const std::string& a, const std::string& b) {

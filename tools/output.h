@@ -1,6 +1,7 @@
 // Where results go: standard output, or a file that appears whole or not at all.
 #pragma once
 
+#include <CLI/App.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,10 @@ class Output {
   std::optional<AtomicFile> file_;  // absent: standard output
   std::string buffer_;
 };
+
+/// For options whose absence means no output: a name that came out empty (of a variable that is not
+/// set) is no absence.
+[[nodiscard]] CLI::Validator output_name();
 
 /// Whether what goes to one would replace, or stand among, what goes to the other: however the two
 /// are spelled. An empty path is no place.

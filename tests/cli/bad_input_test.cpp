@@ -219,8 +219,18 @@ TEST_F(BadInput, AnUnwritableOutputIsToldBeforeTheWork) {
   expect_failure(run({"trace", "--model", path("nowhere"), "--question", "a", "--passage", "b",
                       "--output", path("absent/t.safetensors")}),
                  3, "absent/t.safetensors");
-  expect_failure(answer(path("nowhere"), squad, {"--output", ""}), 2,
-                 "output: expected the name of a file");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"answer", "--squad", squad, "--output", ""},
+        {"answer", "--squad", squad, "--nbest", ""},
+        {"evaluate", "--squad", squad, "--output", ""},
+        {"classify", "--data", squad, "--output", ""},
+        {"classify", "--data", squad, "--submission", ""}}) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"--model", path("nowhere")});
+    const ProcessResult result = run(all);
+    EXPECT_EQ(result.status, 2) << result.err;
+    EXPECT_THAT(result.err, testing::HasSubstr("expected the name of a file")) << words[3];
+  }
 }
 
 TEST_F(BadInput, ADiskThatFillsUpLeavesTheOldFile) {

@@ -58,6 +58,14 @@ TEST_F(Inspect, VerifiesStoresAlone) {
                  "--verify: expected the URI of a passage store");
 }
 
+TEST_F(Inspect, RefusesOptionsThatAStoreHasNoUseFor) {
+  const std::string store = "lmdb:" + path("passages");
+  for (const char* option : {"--split-layer", "--threads", "--question-tokens"}) {
+    expect_failure(run({"inspect", store, option, "1"}), 2,
+                   std::string(option) + ": expected a model directory, found the store " + store);
+  }
+}
+
 TEST_F(Inspect, CountsShardsAndHalfPrecision) {
   const std::string models = std::string(DEFORMER_SOURCE_DIR) + "/tests/golden/models/";
   const Json half = Json::parse(run_ok({"inspect", models + "bert-fp16", "--json"}));
