@@ -1,4 +1,4 @@
-# Shared by the scripts that train readers of the size of models/squad-mini; sourced after common.sh, not run.
+# Shared by the scripts that train the bundled models; sourced after common.sh, not run.
 # They set data and work. TRAINING_PRECISION in the environment: bf16 on a processor with AMX or AVX-512 BF16; fp32 otherwise.
 # shellcheck shell=bash disable=SC2034,SC2154  # variables of those scripts, and for them
 
@@ -33,6 +33,10 @@ json.dump({"version": "1.1", "data": articles}, open(sys.argv[2], "w"))
 END
 }
 
+# What stages are scored on, and what they have in common; a script may change both between stages.
+scored=(--held-out 500)
+schedule=(--seed 1 --warmup 0.1)
+
 # stage NAME ARGUMENT...: trains WORK_DIR/NAME, or goes on where it stopped; nothing when it is done.
 stage() {
   local name=$1 resume=()
@@ -40,7 +44,7 @@ stage() {
   if [[ -f $work/$name/done ]]; then return; fi
   if [[ -f $work/$name/training/state.safetensors ]]; then resume=(--resume); fi
   say "stage $name"
-  build/release/deformer train --output "$work/$name" --seed 1 --held-out 500 --warmup 0.1 \
+  build/release/deformer train --output "$work/$name" "${scored[@]}" "${schedule[@]}" \
     --precision "$precision" "$@" "${resume[@]}"
   touch "$work/$name/done"
 }

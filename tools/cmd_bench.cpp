@@ -273,7 +273,10 @@ CLI::App* add_bench(CLI::App& app, BenchVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("bench", "Measure full against decomposed");
   add_input_options(*verb, options);
   add_measuring_options(*verb, options);
-  verb->add_option("--html", options.html, "A page with plots")->type_name("FILE")->group("Output");
+  verb->add_option("--html", options.html, "A page with plots")
+      ->type_name("FILE")
+      ->check(output_name())
+      ->group("Output");
   verb->add_flag("--json", options.json, "JSON instead of a table")->group("Output");
   verb->add_flag("--quiet", options.quiet, "No progress on stderr")->group("Output");
   add_runtime_options(*verb, options.model);

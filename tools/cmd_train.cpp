@@ -33,8 +33,8 @@ constexpr const char* kFooter = R"(Examples:
   The same run after Ctrl-C, a kill or a crash
     deformer train ... --output student --resume
 
-The output directory is itself a model directory: the best answerer by the held-out questions, or the
-last where none are held out. docs/training.md tells what else it holds, and how several processes
+The output directory is itself a model directory: the best answerer by the held-out questions or the
+validation data, or the last where there are none. docs/training.md tells what else it holds, and how several processes
 train one model.)";
 
 // Set by a signal, read between steps.
@@ -101,6 +101,7 @@ void add_data(CLI::App& verb, TrainVerbOptions& options) {
   verb.add_option("--validation", options.validation,
                   "Evaluate on these files, of the same form, in place of questions set aside")
       ->type_name("PATH...")
+      ->excludes(verb.get_option("--held-out"))
       ->group(group);
   verb.add_option("--negatives", options.negatives,
                   "Windows without the answer: drop, or keep as \"no answer\"")
@@ -145,6 +146,7 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
                   "The teacher's logits, computed once into this file and read from it; for kd "
                   "without lrs")
       ->type_name("FILE")
+      ->check(output_name())
       ->group(group);
   verb.add_option("--temperature", training.temperature, "Of the distillation")
       ->type_name("X")
@@ -287,7 +289,11 @@ int run_train(const TrainVerbOptions& options) {
   const KnownDataset& form = find_form(options);
   std::vector<Dataset> files = load_files(options, form);
   std::vector<Dataset> validation;
-  for (const std::string& path : options.validation) validation.push_back(form.load(path));
+  for (const std::string& path : options.validation) {
+    // To be scored an answer needs no place.
+    const bool span = form.task.kind == TaskKind::kSpan;
+    validation.push_back(span ? to_dataset(load_squad(path)) : form.load(path));
+  }
   training.task = task_of(options, form, files);
   training.group = mpi_process_group();
   Trainer trainer(options.model, options.teacher, options.output, std::move(training));

@@ -51,7 +51,7 @@ TrainingHooks TrainingDisplay::hooks() {
 }
 
 void TrainingDisplay::show_data(const TrainingDataReport& data) {
-  talk_.note(grouped(data.questions) + " questions, " + grouped(data.held_out) + " held out; " +
+  talk_.note(grouped(data.questions) + " questions, " + grouped(data.held_out) + " to be scored; " +
              grouped(data.pairs) + " pairs with " + grouped(data.windows) + " windows of " +
              grouped(data.paragraphs) + " paragraphs");
   const auto note = [&](const char* what, std::size_t count) {
@@ -83,7 +83,7 @@ void TrainingDisplay::show_step(const TrainingProgress& progress) {
 
 void TrainingDisplay::show_score(const TrainingScore& score) {
   progress_.reset();
-  talk_.note("held out: " + score_text(score));
+  talk_.note("scored: " + score_text(score));
 }
 
 std::string to_text(const TrainingResult& result) {

@@ -218,9 +218,9 @@ struct TrainingResult {
 /// processes one model together (docs/training.md).
 ///
 /// What it writes into the output directory:
-///   config.json, model.safetensors, tokenizer   the model: the best of the evaluations where
-///                                               questions are held out (averaged over the split
-///                                               layers), else the last
+///   config.json, model.safetensors, tokenizer   the model: the best by the held-out questions or
+///                                               the validation data (averaged over the split
+///                                               layers), the last where there are none
 ///   last/                                       the model as it was at the last evaluation or end
 ///   training/state.safetensors                  weights, optimiser, position: what resume reads
 ///   training/log.jsonl                          losses, rate, speed, scores (docs/training.md)
@@ -248,12 +248,12 @@ class DEFORMER_EXPORT Trainer {
   /// data; kIo and kResourceExhausted when something cannot be written: the last checkpoint stays.
   TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks = {});
 
-  /// The same, scored on `validation` in place of questions held out of `files`; empty: as above.
+  /// The same, scored on `validation` in place of questions held out of `files` (empty: as above).
   /// Examples of `files` on a text that the validation data hold are left out. Throws
   /// kInvalidArgument also for validation data of another kind, without targets, or beside
   /// held_out_questions.
   TrainingResult run(std::vector<Dataset> files, std::vector<Dataset> validation,
-                     const TrainingHooks& hooks = {});
+                     const TrainingHooks& hooks);
 
   /// What is trained.
   [[nodiscard]] TaskKind task() const noexcept;

@@ -167,6 +167,9 @@ void bind_reports(nb::module_& module) {
       .def_ro("finished", &TrainingResult::finished)
       .def_ro("steps", &TrainingResult::steps)
       .def_ro("seconds", &TrainingResult::seconds, "Of all runs together")
+      .def_prop_ro(
+          "in_validation", [](const TrainingResult& result) { return result.data.in_validation; },
+          "Examples left out, as the validation data have their passage")
       .def_ro("scores", &TrainingResult::scores, "Of this run")
       .def_ro("best", &TrainingResult::best, "Of all runs");
 }

@@ -68,6 +68,7 @@ def test_validation_data_choose_the_best(data: deformer.Dataset, tmp_path: Path)
     result = train(data, tmp_path / "out", validation=deformer.load_dataset(path), evaluate_every=3)
     assert [score.step for score in result.scores] == [3, 6]
     assert result.best is not None
+    assert result.in_validation == 0
     with pytest.raises(deformer.InvalidArgumentError, match="held-out questions or validation data, found both"):
         train(data, tmp_path / "both", validation=deformer.load_dataset(path), held_out_questions=2)
 

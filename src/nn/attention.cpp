@@ -90,6 +90,8 @@ at::Tensor attend(const AttentionInputs& inputs, const Sequences& queries, const
                   std::int64_t num_heads, std::span<const at::Tensor> biases) {
   const at::Tensor& query = inputs.query;
   DEFORMER_CHECK(queries.offsets().size() == keys.offsets().size());
+  DEFORMER_CHECK(queries.offsets().back() == query.size(0));
+  DEFORMER_CHECK(keys.offsets().back() == inputs.key.size(0));
   DEFORMER_CHECK(biases.empty() || biases.size() + 1 == queries.offsets().size());
   if (query.size(0) == 0) return at::empty_like(query);
   if (attends_in_bf16(inputs, biases)) {

@@ -7,11 +7,11 @@
 
 namespace deformer::nn {
 
-/// Whether attention over such queries is computed in fp32 although they are not: on a CPU.
+/// Whether attention over such queries is computed in fp32 although they are not, where
+/// bf16_attention.h does not take it: on a CPU.
 /// LibTorch's kernel for fewer bits is made of oneDNN's products, one for each head and block of 32
 /// rows, and keeps compiled code for every length that it meets: over SQuAD dev that is 1 GB, and
-/// no faster than fp32. Attention without scores of its own for distances has another way
-/// (bf16_attention.h).
+/// no faster than fp32.
 inline bool attends_in_fp32(const at::Tensor& query) {
   return query.is_cpu() && at::isReducedFloatingType(query.scalar_type());
 }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "base/check.h"
 #include "nn/gradient.h"
 #include "nn/row_count.h"
 #include "nn/softmax_rows.h"
@@ -42,6 +43,7 @@ class Parts {
                         .key = keys[i],
                         .keys = keys[i + 1] - keys[i],
                         .first = count_});
+      DEFORMER_CHECK(parts_.back().queries == 0 || parts_.back().keys > 0);
       count_ += heads * parts_.back().rows() * parts_.back().columns();
     }
   }

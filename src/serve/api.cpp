@@ -38,11 +38,14 @@ Match match(const Request& request, std::string& allowed) {
   return {};
 }
 
-// "[::1]:8080" -> "[::1]", "localhost:8080" -> "localhost".
+// "[::1]:8080" -> "[::1]", "localhost:8080" -> "localhost". Behind the name stands a port or
+// nothing; else all of it is the name ("localhost:1@other.example").
 std::string_view without_port(std::string_view host) {
   const std::size_t bracket = host.find(']');
   const std::size_t colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  return host.substr(0, colon);
+  if (colon == std::string_view::npos) return host;
+  const bool is_port = host.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+  return is_port ? host.substr(0, colon) : host;
 }
 
 std::optional<ApiError> fault_of_body(const Request& head, const Route& route,

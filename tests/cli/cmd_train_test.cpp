@@ -55,7 +55,7 @@ class CmdTrain : public CliTest {
 TEST_F(CmdTrain, WritesAReaderThatAnswers) {
   const ProcessResult result = run(arguments("out", {"--max-steps", "3", "--json"}));
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("deformer: 3 questions, 0 held out; 4 pairs with 3 "
+  EXPECT_THAT(result.err, HasSubstr("deformer: 3 questions, 0 to be scored; 4 pairs with 3 "
                                     "windows of 2 paragraphs\n"));
   EXPECT_THAT(result.err, HasSubstr("deformer: trained 3 steps in "));
   const Json summary = Json::parse(result.out);
@@ -205,7 +205,7 @@ TEST_F(CmdTrain, ValidationDataAreScoredAndNotTrainedOn) {
       run(arguments("out", {"--validation", write_json("validation.json", validation),
                             "--max-steps", "2", "--json"}));
   ASSERT_EQ(result.status, 0) << result.err;
-  EXPECT_THAT(result.err, HasSubstr("deformer: 2 questions, 1 held out; "));
+  EXPECT_THAT(result.err, HasSubstr("deformer: 2 questions, 1 to be scored; "));
   EXPECT_THAT(result.err,
               HasSubstr("deformer: questions left out, passage in the validation data: 1\n"));
   const Json summary = Json::parse(result.out);

@@ -326,7 +326,8 @@ TEST_F(Routes, AreForTheNamesTheyAreTold) {
   for (const char* host : {"localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]", "[::1]:8080"}) {
     EXPECT_EQ(with_host(host).status, 200) << host;
   }
-  for (const char* host : {"attacker.example", "attacker.example:8080", "localhost.example"}) {
+  for (const char* host : {"attacker.example", "attacker.example:8080", "localhost.example",
+                           "localhost:1@attacker.example", "localhost@attacker.example"}) {
     expect_error(with_host(host), 421, "misdirected");
   }
   EXPECT_EQ(http(port_, "GET /v1/info HTTP/1.0\r\n\r\n").status, 200) << "without a name";
@@ -344,7 +345,7 @@ TEST_F(Routes, TakeATargetWithItsHost) {
   EXPECT_EQ(ask("HTTP://localhost:8080/v1/passages?limit=1", "localhost").status, 200);
   EXPECT_EQ(ask("https://localhost", "localhost").status, ask("/", "localhost").status);
   expect_error(ask("http://attacker.example/v1/info", "localhost"), 421, "misdirected");
-  expect_error(ask("http://localhost@attacker.example/v1/info", "localhost"), 421, "misdirected");
+  expect_error(ask("http://localhost:1@attacker.example/v1/info", "localhost"), 421, "misdirected");
 }
 
 TEST_F(Routes, TellOperatorsHowItIs) {

@@ -395,7 +395,7 @@ TEST_F(TrainerTest, ValidationDataChooseTheBest) {
   const Dataset data = to_dataset(toy_dataset());
   const auto run = [&](const Dataset& validation) {
     Trainer trainer(base(), {}, directory_ / "out", training);
-    return trainer.run({data}, {validation});
+    return trainer.run({data}, {validation}, {});
   };
   Dataset validation = data;  // the first passage alone
   validation.passages.resize(1);
