@@ -30,6 +30,7 @@ PROJECT_PAGES = {
     "CONTRIBUTING.md": "project/contributing.md",
     "SECURITY.md": "project/security.md",
     "examples/README.md": "project/examples.md",
+    "models/squad-base/README.md": "project/squad-base.md",
     "models/squad-mini/README.md": "project/squad-mini.md",
 }
 

@@ -18,7 +18,8 @@ struct Bundled {
   const char* fingerprint = nullptr;
 };
 
-constexpr Bundled kBundled[] = {{"squad_mini", 72.86, "61a068427c41377f9c2d91caaf75d416"}};
+constexpr Bundled kBundled[] = {{"squad_base", 87.34, "9bb102c3eced4c6afc08c553c07db84f"},
+                                {"squad_mini", 72.86, "61a068427c41377f9c2d91caaf75d416"}};
 
 class BundledModel : public CliTest, public testing::WithParamInterface<Bundled> {
  protected:

@@ -65,7 +65,7 @@ TEST_F(DefaultModel, IsTheBundledOneOfTheBuildTree) {
       run({"answer", "--passage", std::string(DEFORMER_SOURCE_DIR) + "/examples/lighthouse.txt",
            "--question", "Who built the lighthouse?"});
   EXPECT_EQ(asked.status, 0) << asked.err;
-  EXPECT_THAT(asked.err, HasSubstr("models/squad-mini (bundled)"));
+  EXPECT_THAT(asked.err, HasSubstr("models/squad-base (bundled)"));
   EXPECT_THAT(asked.out, HasSubstr("Anna Halvorsen"));
 }
 
