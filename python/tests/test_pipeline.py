@@ -84,6 +84,8 @@ def test_a_list_gives_what_single_calls_give(split: deformer.QuestionAnsweringPi
 
 def test_all_forms_of_a_call_give_the_same(split: deformer.QuestionAnsweringPipeline) -> None:
     expected = split(question=QUESTION, context=CONTEXT)
+    # Products of other numbers of rows may round the last bit otherwise, which depends on the processor.
+    expected["score"] = pytest.approx(expected["score"], rel=1e-5)
     assert set(expected) == {"score", "start", "end", "answer"}
     assert CONTEXT[expected["start"] : expected["end"]] == expected["answer"]
     mapping = {"question": QUESTION, "context": CONTEXT}
