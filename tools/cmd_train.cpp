@@ -34,8 +34,8 @@ constexpr const char* kFooter = R"(Examples:
     deformer train ... --output student --resume
 
 The output directory is itself a model directory: the best answerer by the held-out questions or the
-validation data, or the last where there are none. docs/training.md tells what else it holds, and how several processes
-train one model.)";
+validation data, or the last where there are none. docs/training.md tells what else it holds, and
+how several processes train one model.)";
 
 // Set by a signal, read between steps.
 std::atomic<bool> stop_requested{false};

@@ -14,14 +14,15 @@
 #include "nn/attention_type.h"
 #include "nn/bf16_attention.h"
 #include "nn/gradient.h"
+#include "nn/heads.h"
 #include "nn/transfer.h"
 
 namespace deformer::nn {
 namespace {
 
-// [rows, hidden] as LibTorch's attention wants it: [1, heads, rows, head size]. A view.
-at::Tensor split_heads(const at::Tensor& rows, std::int64_t num_heads) {
-  return rows.unflatten(1, {num_heads, -1}).transpose(0, 1).unsqueeze(0);
+// As LibTorch's attention wants it: [1, heads, rows, head size]. A view.
+at::Tensor one_sequence(const at::Tensor& rows, std::int64_t num_heads) {
+  return split_heads(rows, num_heads).unsqueeze(0);
 }
 
 // The rows of each sequence, as views. One split and not many slices: its gradient is one
@@ -62,8 +63,8 @@ at::Tensor attend_one_by_one(const AttentionInputs& inputs, const Sequences& que
     std::optional<at::Tensor> bias;
     if (!biases.empty()) bias = biases[i].to(query[i].scalar_type());
     const at::Tensor output = at::scaled_dot_product_attention(
-        split_heads(query[i], num_heads), split_heads(key[i], num_heads),
-        split_heads(value[i], num_heads), bias);
+        one_sequence(query[i], num_heads), one_sequence(key[i], num_heads),
+        one_sequence(value[i], num_heads), bias);
     outputs.push_back(output.squeeze(0).transpose(0, 1).flatten(1));
   }
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs);

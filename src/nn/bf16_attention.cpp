@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "nn/gradient.h"
+#include "nn/heads.h"
 #include "nn/row_count.h"
 #include "nn/softmax_rows.h"
 
@@ -69,16 +70,12 @@ class Parts {
   std::int64_t count_ = 0;
 };
 
-at::Tensor heads_first(const at::Tensor& rows, std::int64_t heads) {
-  return rows.unflatten(1, {heads, -1}).transpose(0, 1);
-}
-
 // [count, heads * head size] from row `first` on -> [heads, padded, head size], zeros below.
 at::Tensor take_heads(const at::Tensor& rows, std::int64_t first, std::int64_t count,
                       std::int64_t heads) {
   const std::int64_t padded = padded_rows(count);
   at::Tensor taken = at::empty({heads, padded, rows.size(1) / heads}, rows.options());
-  taken.narrow(1, 0, count).copy_(heads_first(rows.narrow(0, first, count), heads));
+  taken.narrow(1, 0, count).copy_(split_heads(rows.narrow(0, first, count), heads));
   taken.narrow(1, count, padded - count).zero_();
   return taken;
 }
@@ -95,7 +92,7 @@ at::Tensor take_centred_heads(const at::Tensor& rows, std::int64_t first, std::i
 
 void put_heads(const at::Tensor& rows, std::int64_t first, std::int64_t count,
                const at::Tensor& values) {
-  heads_first(rows.narrow(0, first, count), values.size(0)).copy_(values.narrow(1, 0, count));
+  split_heads(rows.narrow(0, first, count), values.size(0)).copy_(values.narrow(1, 0, count));
 }
 
 float scale_of(const at::Tensor& heads) {
@@ -126,7 +123,6 @@ void to_probabilities(const at::Tensor& scores, const Part& part, const at::Tens
   const at::Tensor added = !bias.defined() || bias.stride(3) == 1 ? bias : bias.contiguous();
   std::uint16_t* const bits = bits_of(scores);
   const std::int64_t columns = part.columns();
-  // Rows below the queries' are padding whose gradient is 0, whatever stands there.
   for_rows(scores.size(0), part.queries, columns,
            [&](std::int64_t head, std::int64_t row, std::int64_t count) {
              SoftmaxBias row_bias;
@@ -140,6 +136,7 @@ void to_probabilities(const at::Tensor& scores, const Part& part, const at::Tens
                   static_cast<std::size_t>(columns), static_cast<std::size_t>(part.keys)},
                  row_bias, scale);
            });
+  // Padding meets gradients that are 0: it must be numbers all the same, as NaN * 0 is NaN.
   scores.narrow(1, part.queries, part.rows() - part.queries).zero_();
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "nn/attention_type.h"
+#include "nn/heads.h"
 
 namespace deformer::nn {
 namespace {
@@ -16,11 +17,6 @@ namespace {
 // less in vain, large ones make fewer calls; measured at 170 and 320 keys, 64 is best.
 constexpr std::int64_t kBlockRows = 64;
 constexpr std::int64_t kSmallestReach = 64;
-
-// [rows, hidden] -> [heads, rows, head size]. A view.
-at::Tensor split_heads(const at::Tensor& rows, std::int64_t num_heads) {
-  return rows.unflatten(1, {num_heads, -1}).transpose(0, 1);
-}
 
 std::int64_t count_rows(const PositionRuns& runs) {
   std::int64_t rows = 0;
