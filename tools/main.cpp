@@ -11,6 +11,7 @@
 #include <string>
 
 #include "deformer/runtime.h"
+#include "tools/adaptive_waiting.h"
 #include "tools/cmd_answer.h"
 #include "tools/cmd_bench.h"
 #include "tools/cmd_classify.h"
@@ -134,6 +135,7 @@ int run(int argc, char** argv) {
     print(innermost(&app)->help());
     return kExitOk;
   }
+  const AdaptiveWaiting waiting;
   if (answer->parsed()) run_answer(verbs.answer);
   if (bench->parsed()) run_bench(verbs.bench);
   if (classify->parsed()) run_classify(verbs.classify);

@@ -33,7 +33,7 @@ void add_runtime_options(CLI::App& verb, ModelOptions& options) {
       ->group(group);
   verb.add_option("--weights", options.weights,
                   "Type in which fp32 arithmetic keeps its weights: fp32, fp16; auto = fp16 where"
-                  " the checkpoint is stored in fp16")
+                  " the checkpoint is stored in fp16 or in 8 bits")
       ->type_name("NAME")
       ->capture_default_str()
       ->group(group);

@@ -88,7 +88,7 @@ void TrainingDisplay::show_score(const TrainingScore& score) {
 
 std::string to_text(const TrainingResult& result) {
   std::string text = (result.finished ? "trained " : "stopped after ") + grouped(result.steps) +
-                     " steps in " + duration(result.seconds);
+                     (result.steps == 1 ? " step in " : " steps in ") + duration(result.seconds);
   if (result.best) text += "; best " + score_text(*result.best);
   if (!result.finished) text += "; --resume continues";
   return text;

@@ -19,7 +19,9 @@ are warmed up.
 The questions are the first of so many paragraphs, taken evenly from the file. The largest difference of a logit from the
 first peer's is printed too: a program that computes something else is not compared.
 
---random makes a BERT-base with random weights instead of --model: speed does not depend on the values.
+--random makes a BERT-base with random weights instead of --model: speed does not depend on the values. They are saved in fp16,
+as most readers are published and as the bundled ones are: ours then keeps them in fp16 and computes in fp32 (--weights auto),
+the others widen them, so that all compute the same.
 
 Development only, with an environment of its own:
 
@@ -56,6 +58,7 @@ from plain_split import PlainSplit, check_against  # noqa: E402
 BF16_PEERS = ["bf16", "openvino-bf16"] if has_bf16() else []
 PEERS = ["eager", "sdpa", "torch-int8", "onnxruntime", "onnxruntime-int8", "openvino", "ctranslate2", *BF16_PEERS]
 SPLITS = ["plain-split", "plain-split-int8"]
+PRECISIONS = ["fp32", *(["bf16"] if has_bf16() else []), "int8"]
 NAMES = ["input_ids", "attention_mask", "token_type_ids"]
 # A logit of another implementation in fp32 differs by rounding alone.
 MOST_FP32_DIFFERENCE = 1e-2
@@ -97,11 +100,17 @@ def parse_arguments():
     parser.add_argument("--threads", type=int, default=2)
     every = PEERS + SPLITS
     parser.add_argument("--peers", default=",".join(every), help="default: all, %(default)s")
+    parser.add_argument("--precisions", default=",".join(PRECISIONS),
+                        help="of ours, fp32 among them; default: all, %(default)s")
     options = parser.parse_args()
-    options.peers = options.peers.split(",")
-    for name in options.peers:
-        if name not in every:
-            parser.error(f"--peers: expected some of {', '.join(every)}, found {name}")
+    for name, known in (("peers", every), ("precisions", PRECISIONS)):
+        chosen = getattr(options, name).split(",")
+        setattr(options, name, chosen)
+        for each in chosen:
+            if each not in known:
+                parser.error(f"--{name}: expected some of {', '.join(known)}, found {each}")
+    if "fp32" not in options.precisions:
+        parser.error("--precisions: expected fp32 among them, which the others are compared with")
     return options
 
 
@@ -120,7 +129,7 @@ def read_config(options):
 def make_random_model(vocabulary, target):
     """A model directory of BERT-base's sizes, split where the paper splits it."""
     torch.manual_seed(0)
-    BertForQuestionAnswering(BertConfig()).save_pretrained(target)
+    BertForQuestionAnswering(BertConfig()).half().save_pretrained(target)
     config = json.loads((target / "config.json").read_text())
     config["deformer"] = {"split_layer": 9, "layout": "restart", "max_question_tokens": 25,
                           "window_tokens": 292, "window_step": 128, "max_answer_tokens": 30}
@@ -335,11 +344,8 @@ def time_work(work, batches):
 
 # ---- Ours
 
-PRECISIONS = ["fp32", *(["bf16"] if has_bf16() else []), "int8"]
 # The projected passages have a store of their own.
 MODES = [["full", "warm"], ["projected"]]
-# What the other lines are compared with.
-COLUMNS = [*(("warm", precision) for precision in PRECISIONS), ("projected", "fp32")]
 SETTINGS = ["", ", one at a time"]
 # Other programs' threads may go on waiting actively for a moment.
 REST = 1.0
@@ -352,7 +358,7 @@ def our_name(mode, precision, setting):
 def time_ours(options, squad, store, questions):
     """Seconds of all questions, by name of the line."""
     seconds = {}
-    for precision, modes in itertools.product(PRECISIONS, MODES):
+    for precision, modes in itertools.product(options.precisions, MODES):
         time.sleep(REST)
         command = [options.deformer, "bench", "--model", options.model, "--squad", squad, "--passages", questions,
                    "--mode", ",".join(modes), "--store", f"{store}-{modes[-1]}", "--batch-tokens", 512 * questions,
@@ -378,13 +384,15 @@ def print_table(options, lines, questions):
     named = {each.name: each.seconds for each in lines}
     print(f"{cpu_name()}, {options.threads} threads, {questions} questions, {options.rounds} "
           f"rounds; {versions(options)}; split layer {options.split_layer}\n")
-    heads = [f"{our_name(*column, '')}, is faster by" for column in COLUMNS]
+    # What the other lines are compared with.
+    columns = [*(("warm", precision) for precision in options.precisions), ("projected", "fp32")]
+    heads = [f"{our_name(*column, '')}, is faster by" for column in columns]
     print(f"| | ms per question | {' | '.join(heads)} |")
     print("|---|---" + "|---" * len(heads) + "|")
     for each in lines:
         ms = 1000 * statistics.median(each.seconds) / questions
         setting = SETTINGS[1] if each.name.endswith(SETTINGS[1]) else SETTINGS[0]
-        ratios = [ratio_text(each.seconds, named[our_name(*column, setting)]) for column in COLUMNS]
+        ratios = [ratio_text(each.seconds, named[our_name(*column, setting)]) for column in columns]
         print(f"| {each.name} | {ms:.1f} | {' | '.join(ratios)} |")
 
 
