@@ -26,8 +26,8 @@ enum class Precision {
 
 /// The type in which the weights of linear layers are kept where the arithmetic is fp32.
 enum class WeightType {
-  kAuto,  ///< fp16 on a CPU where the checkpoint stores all its weights in fp16 (nothing is rounded
-          ///< then) and LibTorch has the product, else fp32
+  kAuto,  ///< fp16 on a CPU where the checkpoint stores its weights in fp16 (nothing is rounded) or
+          ///< in 8 bits (next to nothing) and LibTorch has the product, else fp32
   kFp32,
   kFp16,  ///< half the memory, and less time for few rows; other weights are rounded. A CPU (x86-64
           ///< with AVX2), precision fp32

@@ -144,6 +144,11 @@ bool Checkpoint::is_stored_in(Dtype dtype) const {
   return found > 0;
 }
 
+bool Checkpoint::is_stored_in_int8() const {
+  return std::any_of(tensors_.begin(), tensors_.end(),
+                     [](const auto& entry) { return entry.second.view.dtype == Dtype::kI8; });
+}
+
 void Checkpoint::hash_into(Hasher& hasher, std::span<const std::string> names) const {
   for (const std::string& name : names) {
     const StoredTensor* tensor = find(name);

@@ -66,6 +66,9 @@ class Checkpoint {
   /// Whether all tensors of floating-point numbers are of this type.
   [[nodiscard]] bool is_stored_in(Dtype dtype) const;
 
+  /// Whether matrices are kept in 8 bits (int8_tensor.h).
+  [[nodiscard]] bool is_stored_in_int8() const;
+
   /// Adds canonical name, dtype, shape and bytes of each named tensor, in the given order. Equal
   /// for one checkpoint in any spelling and sharding. Reads every byte. Throws kIncompatible when a
   /// name is absent.

@@ -69,8 +69,10 @@ WeightType choose_weights(const Runtime& runtime, const Checkpoint* checkpoint) 
             to_string(runtime.device) + ", precision " + to_string(runtime.precision) +
             (fp32 ? " and no such product" : ""));
   }
-  const bool exact = checkpoint != nullptr && checkpoint->is_stored_in(Dtype::kF16);
-  const bool wanted = runtime.weights == WeightType::kAuto && fp32 && exact;
+  // 8 bits have rounded a weight by some 60 times as much as fp16 rounds what comes of them.
+  const bool fits = checkpoint != nullptr &&
+                    (checkpoint->is_stored_in(Dtype::kF16) || checkpoint->is_stored_in_int8());
+  const bool wanted = runtime.weights == WeightType::kAuto && fp32 && fits;
   return wanted && nn::has_fp16_weights() ? WeightType::kFp16 : WeightType::kFp32;
 }
 

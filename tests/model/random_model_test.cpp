@@ -64,8 +64,8 @@ TEST(RandomModel, DrawsMatricesNormallyAndLeavesVectorsNeutral) {
   }
 }
 
-// The checkpoint of a tiny model with all its values in fp16.
-void store_in_fp16(const std::filesystem::path& dir) {
+// The checkpoint of a tiny model again, in another type.
+void store_in(Dtype dtype, const std::filesystem::path& dir) {
   NamedTensors tensors;
   {
     const Checkpoint checkpoint = Checkpoint::open(dir, architecture("bert"));
@@ -74,7 +74,7 @@ void store_in_fp16(const std::filesystem::path& dir) {
       tensors.emplace_back(name, loader.take(name, stored.view.shape).clone());
     }
   }
-  write_checkpoint(dir, tensors, Dtype::kF16);
+  write_checkpoint(dir, tensors, dtype);
 }
 
 TEST(WeightsInFp16, AreTakenWhereTheCheckpointIsStoredSo) {
@@ -82,7 +82,7 @@ TEST(WeightsInFp16, AreTakenWhereTheCheckpointIsStoredSo) {
   const TempDir dir;
   test::write_tiny_model(dir.path(), {});
   EXPECT_EQ(Model::load(dir.path())->runtime().weights, WeightType::kFp32);
-  store_in_fp16(dir.path());
+  store_in(Dtype::kF16, dir.path());
   const auto narrow = Model::load(dir.path());
   const auto wide = Model::load(dir.path(), {.runtime = {.weights = WeightType::kFp32}});
   EXPECT_EQ(narrow->runtime().weights, WeightType::kFp16);
@@ -93,6 +93,22 @@ TEST(WeightsInFp16, AreTakenWhereTheCheckpointIsStoredSo) {
   EXPECT_NEAR(score(narrow, "who was the king", passage), score(wide, "who was the king", passage),
               1e-4);
   EXPECT_EQ(describe_products(narrow->runtime()), "fp16");
+}
+
+TEST(WeightsInFp16, AreTakenForACheckpointIn8BitsToo) {
+  if (!nn::has_fp16_weights()) GTEST_SKIP() << "this LibTorch has no product of fp16 weights";
+  const TempDir dir;
+  test::write_tiny_model(dir.path(), {});
+  store_in(Dtype::kI8, dir.path());
+  const auto narrow = Model::load(dir.path());
+  const auto wide = Model::load(dir.path(), {.runtime = {.weights = WeightType::kFp32}});
+  EXPECT_EQ(narrow->runtime().weights, WeightType::kFp16);
+  EXPECT_EQ(narrow->fingerprint(), wide->fingerprint());
+  const std::string passage = "the king was first in the river";
+  EXPECT_NEAR(score(narrow, "who was the king", passage), score(wide, "who was the king", passage),
+              1e-2);
+  const auto int8 = Model::load(dir.path(), {.runtime = {.precision = Precision::kInt8}});
+  EXPECT_EQ(int8->runtime().weights, WeightType::kFp32);
 }
 
 TEST(WeightsInFp16, RoundOtherWeights) {
