@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "serve/server_fixture.h"
+#include "support/eventually.h"
 
 namespace deformer::test {
 namespace {
@@ -14,16 +15,6 @@ class ConnectionTest : public ServerTest {
     server_.header_timeout = milliseconds(300);
     server_.body_timeout = milliseconds(300);
     server_.idle_timeout = milliseconds(5000);
-  }
-
-  // Until `done` or ten seconds are over.
-  template <typename Done>
-  static bool eventually(const Done& done) {
-    for (int i = 0; i < 1000; ++i) {
-      if (done()) return true;
-      std::this_thread::sleep_for(milliseconds(10));
-    }
-    return false;
   }
 };
 

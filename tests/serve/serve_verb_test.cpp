@@ -12,6 +12,7 @@
 
 #include "cli/cli_fixture.h"
 #include "serve/http_client.h"
+#include "support/eventually.h"
 
 namespace deformer::test {
 namespace {
@@ -37,11 +38,8 @@ class Service {
   Service& operator=(const Service&) = delete;
 
   void wait_until_ready() const {
-    for (int i = 0; i < 3000; ++i) {
-      if (http(port_, http_request("GET", "/readyz")).status == 200) return;
-      std::this_thread::sleep_for(milliseconds(10));
-    }
-    FAIL() << "not ready";
+    EXPECT_TRUE(
+        eventually([&] { return http(port_, http_request("GET", "/readyz")).status == 200; }));
   }
   [[nodiscard]] HttpResponse post(const std::string& path, const std::string& body,
                                   const std::string& type = "application/json") const {
@@ -303,7 +301,7 @@ TEST_F(ServeVerb, StoppingUnderLoadLosesNoRequest) {
       }
     });
   }
-  while (answered < 100) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(eventually([&] { return answered >= 100 || lost > 0; }));
   service.send(SIGTERM);
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(service.wait(), 0);
@@ -315,9 +313,8 @@ TEST_F(ServeVerb, ASecondSignalEndsItAtOnce) {
   Service service({"--model", write_model(), "--drain", "60"});
   service.wait_until_ready();
   service.send(SIGTERM);
-  while (http(service.port(), http_request("GET", "/readyz")).status != 503) {
-    std::this_thread::sleep_for(milliseconds(1));
-  }
+  EXPECT_TRUE(eventually(
+      [&] { return http(service.port(), http_request("GET", "/readyz")).status == 503; }));
   const auto begin = std::chrono::steady_clock::now();
   service.send(SIGTERM);
   EXPECT_EQ(service.wait(), 0);

@@ -4,6 +4,7 @@
 
 #include "deformer/error.h"
 #include "serve/server_fixture.h"
+#include "support/eventually.h"
 #include "support/expect_error.h"
 
 namespace deformer::test {
@@ -13,15 +14,14 @@ class ServerStop : public ServerTest {
  protected:
   // The port answers no more.
   [[nodiscard]] bool door_is_closed() const {
-    for (int i = 0; i < 500; ++i) {
+    return eventually([&] {
       try {
         const HttpClient client(port_);
+        return false;
       } catch (const std::runtime_error&) {
         return true;
       }
-      std::this_thread::sleep_for(milliseconds(10));
-    }
-    return false;
+    });
   }
 };
 
@@ -47,7 +47,7 @@ TEST_F(ServerStop, SaysNotReadyAtOnceAndServesOnWhileItDrains) {
   server_.drain = milliseconds(60'000);
   start();
   running_->stop();
-  while (get("/readyz").status == 200) std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_TRUE(eventually([&] { return get("/readyz").status != 200; }));
   expect_error(get("/readyz"), 503, "stopping");
   EXPECT_EQ(get("/livez").status, 200);
   EXPECT_EQ(post("/v1/answer", kQuestion).status, 200);
@@ -119,7 +119,7 @@ TEST_F(ServerStop, LosesNoRequestUnderLoad) {
       }
     });
   }
-  while (answered < 200) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(eventually([&] { return answered >= 200 || lost > 0; }));
   running_->stop();
   for (std::thread& client : clients) client.join();
   join();
