@@ -63,6 +63,18 @@ void watch(const std::stop_token& stop) {
   }
 }
 
+void watch_while_possible(const std::stop_token& stop) {
+  try {
+    watch(stop);
+  } catch (const std::system_error&) {  // no thread to be had: they spin
+  }
+}
+
+bool may_decide() {
+  return std::getenv("OMP_WAIT_POLICY") == nullptr && std::getenv("GOMP_SPINCOUNT") == nullptr &&
+         omp_get_num_procs() > 1;
+}
+
 // A signal is for the threads that work: it ends what they wait for.
 class NoSignals {
  public:
@@ -110,17 +122,10 @@ bool WaitDecision::sleeps_after(double seconds, std::int64_t times) {
 }
 
 AdaptiveWaiting::AdaptiveWaiting() {
-  const bool told =
-      std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr;
-  if (told || omp_get_num_procs() < 2) return;
+  if (!may_decide()) return;
   const NoSignals in_new_threads;
   try {
-    thread_ = std::jthread([](const std::stop_token& stop) {
-      try {
-        watch(stop);
-      } catch (const std::system_error&) {  // no thread to be had: they spin
-      }
-    });
+    thread_ = std::jthread(watch_while_possible);
   } catch (const std::system_error&) {  // likewise
   }
 }

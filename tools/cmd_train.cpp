@@ -210,6 +210,7 @@ void add_run(CLI::App& verb, TrainVerbOptions& options) {
   option("--device", options.device, "NAME", "cpu or cuda");
   option("--precision", options.precision, "NAME",
          "fp32; bf16 on a GPU and on a CPU with AMX or AVX-512 BF16; on a GPU tf32");
+  training.threads = default_threads();
   option("--threads", training.threads, "N", "CPU threads; 0 = LibTorch's own choice")
       ->transform(thread_number());
   option("--save-format", options.save_format, "NAME", "Weights written: fp32, fp16, bf16 or int8");

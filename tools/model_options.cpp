@@ -22,6 +22,7 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
 
 void add_runtime_options(CLI::App& verb, ModelOptions& options) {
   const std::string group = "Model";
+  options.threads = default_threads();
   verb.add_option("--device", options.device, "cpu or cuda")
       ->type_name("NAME")
       ->capture_default_str()

@@ -2,9 +2,13 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <sstream>
 #include <string>
 #include <system_error>
+#include <thread>
+
+#include "base/cpu_quota.h"
 
 namespace deformer::tools {
 namespace {
@@ -38,6 +42,13 @@ CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
             return std::string();
           },
           ""};
+}
+
+int default_threads() {
+  if (std::getenv("OMP_NUM_THREADS") != nullptr) return 0;
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  const int allowed = cpu_quota().value_or(processors);
+  return allowed < processors ? allowed : 0;
 }
 
 CLI::Validator real_number(double least) {

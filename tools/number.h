@@ -24,6 +24,11 @@ namespace deformer::tools {
   return whole_number(0, 1024);
 }
 
+/// What --threads is where it is not given: 0, LibTorch's own choice, unless the control group
+/// (a container's limit) allows fewer processors than there are; then their number.
+/// OMP_NUM_THREADS in the environment is LibTorch's to read.
+[[nodiscard]] int default_threads();
+
 /// A number that is neither infinite nor NaN, `least` or more.
 [[nodiscard]] CLI::Validator real_number(double least = std::numeric_limits<double>::lowest());
 
