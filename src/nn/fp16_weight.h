@@ -19,7 +19,8 @@ namespace deformer::nn {
 /// Values of fp16 become fp32 in a register on their way into an fp32 multiply-add: weights that
 /// are fp16 anyway are used exactly, at half the memory and half the traffic, which is what few
 /// rows pay for. A row's result differs from the ordinary product's by the order of the sum alone
-/// and does not depend on the rows beside it in any bit, nor on the number of threads. The only
+/// and with AVX-512 does not depend on the rows beside it in any bit, nor on the number of threads;
+/// with AVX2 its last bits may, where one or two rows are left over of FBGEMM's six. The only
 /// copy of the weight; laid out by the first product. Safe for concurrent calls; inside a parallel
 /// region a call stays on its thread.
 class Fp16Weight final : public Product {
