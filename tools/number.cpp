@@ -25,6 +25,13 @@ std::string problem(const std::string& expected, const std::string& found) {
   return "expected " + expected + ", found \"" + found + "\"";
 }
 
+int find_default_threads() {
+  if (std::getenv("OMP_NUM_THREADS") != nullptr) return 0;
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  const int allowed = cpu_quota().value_or(processors);
+  return allowed < processors ? allowed : 0;
+}
+
 }  // namespace
 
 CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
@@ -45,10 +52,8 @@ CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
 }
 
 int default_threads() {
-  if (std::getenv("OMP_NUM_THREADS") != nullptr) return 0;
-  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
-  const int allowed = cpu_quota().value_or(processors);
-  return allowed < processors ? allowed : 0;
+  static const int threads = find_default_threads();
+  return threads;
 }
 
 CLI::Validator real_number(double least) {
