@@ -23,7 +23,7 @@ constexpr std::size_t kNbestTopK = 20;  // as the official BERT code writes
 // The files of one run. All are opened before the work starts and committed after it.
 class SquadOutputs {
  public:
-  explicit SquadOutputs(const AnswerOptions& options) : predictions_(options.output) {
+  explicit SquadOutputs(const AnswerVerbOptions& options) : predictions_(options.output) {
     if (is_same_place(options.nbest, options.output) ||
         is_same_place(options.na_scores, options.output) ||
         is_same_place(options.na_scores, options.nbest)) {
@@ -86,7 +86,7 @@ std::string read_passage(const std::string& path) {
 
 }  // namespace
 
-void answer_squad_file(const AnswerOptions& options) {
+void answer_squad_file(const AnswerVerbOptions& options) {
   const Talk talk(options.quiet);
   AnswererOptions answerer_options = options.answerer;
   const std::size_t top_k = options.answerer.top_k.value_or(options.nbest.empty() ? 1 : kNbestTopK);
@@ -104,7 +104,7 @@ void answer_squad_file(const AnswerOptions& options) {
   answerer.report(talk);
 }
 
-void answer_jsonl_stream(const AnswerOptions& options) {
+void answer_jsonl_stream(const AnswerVerbOptions& options) {
   const Talk talk(options.quiet);
   Output output(options.output);
   Answerer answerer(load_model(options.model, talk), options.answerer);
@@ -116,7 +116,7 @@ void answer_jsonl_stream(const AnswerOptions& options) {
   if (errors > 0) talk.note("lines that could not be answered: " + grouped(errors));
 }
 
-void answer_passage(const AnswerOptions& options) {
+void answer_passage(const AnswerVerbOptions& options) {
   const Talk talk(options.quiet);
   Output output(options.output);
   Passage passage;

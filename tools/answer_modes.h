@@ -6,10 +6,10 @@
 namespace deformer::tools {
 
 /// --squad: predictions, and n-best and no-answer scores where asked for.
-void answer_squad_file(const AnswerOptions& options);
+void answer_squad_file(const AnswerVerbOptions& options);
 /// --jsonl: a line for each line.
-void answer_jsonl_stream(const AnswerOptions& options);
+void answer_jsonl_stream(const AnswerVerbOptions& options);
 /// --passage and --question: text for people, or JSON Lines.
-void answer_passage(const AnswerOptions& options);
+void answer_passage(const AnswerVerbOptions& options);
 
 }  // namespace deformer::tools

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/number_text.h"
+#include "base/table_text.h"
 #include "deformer/error.h"
 #include "tools/talk.h"
 
@@ -15,15 +16,6 @@ using Json = nlohmann::ordered_json;
 
 std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string right(const std::string& text, std::size_t width) {
-  return std::string(width - std::min(width, text.size()), ' ') + text;
-}
-
-std::string left(std::string text, std::size_t width) {
-  text.resize(std::max(width, text.size()), ' ');
-  return text;
 }
 
 std::string label_of(const Dataset& data, const Prediction& prediction) {
@@ -78,7 +70,7 @@ std::string prediction_text(const Dataset& data, const Prediction& prediction) {
   });
   std::string text = label_of(data, prediction) + "\n";
   for (const std::size_t i : order) {
-    text += "  " + left(names[i], 14) + " " + fixed(prediction.probabilities[i], 3) + "\n";
+    text += "  " + left_aligned(names[i], 14) + " " + fixed(prediction.probabilities[i], 3) + "\n";
   }
   return text;
 }
@@ -123,12 +115,12 @@ std::string to_table(const ClassifyReport& report) {
   std::string table;
   if (!report.scores.empty()) {
     const bool with_f1 = report.scores.front().score.f1.has_value();
-    table = std::string(14, ' ') + right("examples", 10) + right("accuracy", 10) +
-            (with_f1 ? right("F1", 10) : "") + "\n";
+    table = std::string(14, ' ') + right_aligned("examples", 10) + right_aligned("accuracy", 10) +
+            (with_f1 ? right_aligned("F1", 10) : "") + "\n";
     for (const auto& [name, score] : report.scores) {
-      table += left(name, 14) + right(grouped(score.total), 10) +
-               right(fixed(score.accuracy, 2), 10) +
-               (with_f1 ? right(fixed(score.f1.value_or(0), 2), 10) : "") + "\n";
+      table += left_aligned(name, 14) + right_aligned(grouped(score.total), 10) +
+               right_aligned(fixed(score.accuracy, 2), 10) +
+               (with_f1 ? right_aligned(fixed(score.f1.value_or(0), 2), 10) : "") + "\n";
     }
   }
   if (report.unlabelled > 0) {

@@ -8,7 +8,7 @@
 namespace deformer::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kAnswerFooter = R"(Examples:
   deformer answer --model DIR --squad dev-v1.1.json --output predictions.json
   deformer answer --model DIR --passage article.txt --question "Who wrote it?" --top-k 3
   cat questions.jsonl | deformer answer --model DIR --jsonl - > answers.jsonl
@@ -19,7 +19,7 @@ In JSON, start and end count Unicode code points (as Python indexes strings), by
 byte_end bytes of UTF-8; score is start logit + end logit, probability its share among all spans.
 docs/cli.md has all formats.)";
 
-void add_inputs(CLI::App& verb, AnswerOptions& options) {
+void add_inputs(CLI::App& verb, AnswerVerbOptions& options) {
   const std::string group = "Input (one of --squad, --jsonl, --passage)";
   auto* squad = verb.add_option("--squad", options.squad, "Questions of a SQuAD file")
                     ->type_name("FILE")
@@ -50,7 +50,7 @@ void add_inputs(CLI::App& verb, AnswerOptions& options) {
       ->group(group);
 }
 
-void add_outputs(CLI::App& verb, AnswerOptions& options) {
+void add_outputs(CLI::App& verb, AnswerVerbOptions& options) {
   const std::string group = "Output";
   auto* squad = verb.get_option("--squad");
   verb.add_option("--output", options.output, "Where the answers go; - = stdout")
@@ -81,17 +81,17 @@ void add_outputs(CLI::App& verb, AnswerOptions& options) {
 
 }  // namespace
 
-CLI::App* add_answer(CLI::App& app, AnswerOptions& options) {
+CLI::App* add_answer(CLI::App& app, AnswerVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("answer", "Answer questions from passages");
   add_inputs(*verb, options);
   add_outputs(*verb, options);
   add_model_options(*verb, options.model);
   add_answerer_options(*verb, options.answerer);
-  verb->footer(kFooter);
+  verb->footer(kAnswerFooter);
   return verb;
 }
 
-void run_answer(const AnswerOptions& options) {
+void run_answer(const AnswerVerbOptions& options) {
   if (!options.squad.empty()) {
     answer_squad_file(options);
   } else if (!options.jsonl.empty()) {

@@ -12,7 +12,7 @@
 
 namespace deformer::tools {
 
-struct AnswerOptions {
+struct AnswerVerbOptions {
   ModelOptions model;
   AnswererOptions answerer;
   std::string squad;
@@ -28,7 +28,7 @@ struct AnswerOptions {
   bool quiet = false;
 };
 
-CLI::App* add_answer(CLI::App& app, AnswerOptions& options);
-void run_answer(const AnswerOptions& options);
+CLI::App* add_answer(CLI::App& app, AnswerVerbOptions& options);
+void run_answer(const AnswerVerbOptions& options);
 
 }  // namespace deformer::tools

@@ -21,7 +21,7 @@
 namespace deformer::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kBenchFooter = R"(Examples:
   deformer bench --model DIR --squad dev-v1.1.json --html bench.html
   deformer bench --random bert-base --lengths 27,293 --threads 2 --json
   deformer bench --model DIR --store lmdb:bench --codec fp16 --mode full,warm
@@ -284,7 +284,7 @@ CLI::App* add_bench(CLI::App& app, BenchVerbOptions& options) {
                            "--mode", "--store", "--codec", "--batch-tokens"}) {
     verb->get_option(name)->excludes(verb->get_option("--paper"));
   }
-  verb->footer(kFooter);
+  verb->footer(kBenchFooter);
   return verb;
 }
 

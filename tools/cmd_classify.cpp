@@ -8,7 +8,7 @@
 namespace deformer::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kClassifyFooter = R"(Examples:
   deformer classify --model DIR --task boolq --data val.jsonl
   deformer classify --model DIR --task mnli --data dev_matched.tsv --output predictions.jsonl
   deformer classify --model DIR --task qqp --data test.tsv --submission QQP.tsv
@@ -92,7 +92,7 @@ CLI::App* add_classify(CLI::App& app, ClassifyVerbOptions& options) {
   add_inputs(*verb, options);
   add_outputs(*verb, options);
   add_running(*verb, options);
-  verb->footer(kFooter);
+  verb->footer(kClassifyFooter);
   return verb;
 }
 

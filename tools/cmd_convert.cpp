@@ -10,7 +10,7 @@
 namespace deformer::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kConvertFooter = R"(Examples:
   deformer convert --from bert-large-squad --to model
   deformer convert --from ebert-base-s9-squad_v1.1/model.ckpt-8321 --to answerer --format fp16
   deformer convert --from uncased_L-12_H-768_A-12 --to base --split-layer 9
@@ -75,7 +75,7 @@ CLI::App* add_convert(CLI::App& app, ConvertVerbOptions& options) {
   verb->add_flag("--list", options.list, "Name every tensor on stderr");
   verb->add_flag("--json", options.json, "Print the report as JSON on stdout");
   verb->add_flag("--quiet", options.quiet, "No report on stderr");
-  verb->footer(kFooter);
+  verb->footer(kConvertFooter);
   return verb;
 }
 

@@ -19,7 +19,7 @@ namespace {
 // Passages in memory at a time. Each batch of --batch-tokens is committed on its own.
 constexpr std::size_t kChunkPassages = 512;
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kEncodeFooter = R"(Examples:
   deformer encode --model DIR --store lmdb:passages --squad dev-v1.1.json
   deformer encode --model DIR --store lmdb:passages --jsonl articles.jsonl --codec fp16
   deformer encode --model DIR --store lmdb:premises --task mnli --data dev_matched.tsv
@@ -123,7 +123,7 @@ CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options) {
   jsonl->excludes(text_dir)->excludes(data);
   text_dir->excludes(data);
   add_outputs(*verb, options);
-  verb->footer(kFooter);
+  verb->footer(kEncodeFooter);
   return verb;
 }
 

@@ -19,7 +19,7 @@
 namespace deformer::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kEvaluateFooter = R"(Examples:
   deformer evaluate --squad dev-v1.1.json --predictions predictions.json
   deformer evaluate --squad dev-v1.1.json --model DIR --output predictions.json
   deformer evaluate --squad dev-v2.0.json --model DIR --no-answer --json
@@ -60,7 +60,7 @@ void require_gold(const SquadDataset& dataset, const std::string& file) {
 }
 
 // The metrics at the threshold given, or at the one that the official search finds best for F1.
-EvaluationReport evaluate_spans(const EvaluateOptions& options, const SquadDataset& dataset,
+EvaluationReport evaluate_spans(const EvaluateVerbOptions& options, const SquadDataset& dataset,
                                 const Predictions& spans, const NoAnswerScores* scores,
                                 double threshold) {
   EvaluationReport report;
@@ -97,7 +97,7 @@ PredictionList answers_at(const NoAnswerScores& margins, const Predictions& span
   return answers;
 }
 
-EvaluationReport evaluate_file(const EvaluateOptions& options, const SquadDataset& dataset) {
+EvaluationReport evaluate_file(const EvaluateVerbOptions& options, const SquadDataset& dataset) {
   const Predictions predictions = load_predictions(options.predictions);
   std::optional<NoAnswerScores> scores;
   if (!options.na_scores.empty()) scores = load_no_answer_scores(options.na_scores);
@@ -107,7 +107,7 @@ EvaluationReport evaluate_file(const EvaluateOptions& options, const SquadDatase
 
 // With "no answer" the best spans are scored and the threshold is left to the scorer: its search
 // for the best threshold needs the spans that the threshold hides.
-EvaluationReport evaluate_model(const EvaluateOptions& options, const SquadDataset& dataset) {
+EvaluationReport evaluate_model(const EvaluateVerbOptions& options, const SquadDataset& dataset) {
   const Talk talk(options.quiet);
   std::optional<Output> output;
   if (!options.output.empty()) output.emplace(options.output);
@@ -138,7 +138,7 @@ EvaluationReport evaluate_model(const EvaluateOptions& options, const SquadDatas
 }
 
 // Accuracy of classes or choices: what classify says, but that there has to be a score.
-void evaluate_data(const EvaluateOptions& options) {
+void evaluate_data(const EvaluateVerbOptions& options) {
   ClassifyVerbOptions classify;
   classify.model = options.model;
   classify.data = options.data;
@@ -172,7 +172,7 @@ void exclude_what_would_be_ignored(CLI::App& verb) {
 
 }  // namespace
 
-CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
+CLI::App* add_evaluate(CLI::App& app, EvaluateVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("evaluate", "Score predictions, or a model, on a SQuAD file");
   const std::string group = "Input (--predictions or --model)";
   auto* squad = verb->add_option("--squad", options.squad, "SQuAD file with the gold answers")
@@ -224,11 +224,11 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options) {
       ->excludes(verb->get_option("--no-answer-threshold"))
       ->group("Answering");
   exclude_what_would_be_ignored(*verb);
-  verb->footer(kFooter);
+  verb->footer(kEvaluateFooter);
   return verb;
 }
 
-void run_evaluate(const EvaluateOptions& options) {
+void run_evaluate(const EvaluateVerbOptions& options) {
   if (options.predictions.empty() && options.model.model_dir.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 "evaluate: expected --predictions or --model, found neither");

@@ -11,7 +11,7 @@
 
 namespace deformer::tools {
 
-struct EvaluateOptions {
+struct EvaluateVerbOptions {
   std::string squad;  // one of the two
   std::string data;
   std::string predictions;
@@ -26,7 +26,7 @@ struct EvaluateOptions {
   bool quiet = false;
 };
 
-CLI::App* add_evaluate(CLI::App& app, EvaluateOptions& options);
-void run_evaluate(const EvaluateOptions& options);
+CLI::App* add_evaluate(CLI::App& app, EvaluateVerbOptions& options);
+void run_evaluate(const EvaluateVerbOptions& options);
 
 }  // namespace deformer::tools

@@ -24,7 +24,7 @@ constexpr std::uint64_t kMostTokens = 1'000'000;
 // Without --verify: enough for bytes per row and codecs.
 constexpr std::size_t kSampledPassages = 1000;
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kInspectFooter = R"(Examples:
   deformer inspect DIR
   deformer inspect DIR --split-layer 9 --question-tokens 14 --passage-tokens 150 --json
   deformer inspect lmdb:passages --verify
@@ -43,7 +43,7 @@ bool is_store_uri(const std::string& path) {
                      [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
-void inspect_model(const InspectOptions& options, Output& output) {
+void inspect_model(const InspectVerbOptions& options, Output& output) {
   if (options.verify) {
     throw Error(ErrorCode::kInvalidArgument,
                 "--verify: expected the URI of a passage store, found " + options.model.model_dir);
@@ -55,7 +55,7 @@ void inspect_model(const InspectOptions& options, Output& output) {
 }
 
 // What a store has no use for.
-void refuse_model_options(const InspectOptions& options) {
+void refuse_model_options(const InspectVerbOptions& options) {
   for (const CLI::Option* option : options.of_models) {
     if (option->count() == 0) continue;
     throw Error(ErrorCode::kInvalidArgument, option->get_name() +
@@ -64,7 +64,7 @@ void refuse_model_options(const InspectOptions& options) {
   }
 }
 
-StoreReport read_store(const InspectOptions& options) {
+StoreReport read_store(const InspectVerbOptions& options) {
   const auto store = open_existing_passage_store(options.model.model_dir);
   StoreReport report;
   report.info = store->info();
@@ -78,7 +78,7 @@ StoreReport read_store(const InspectOptions& options) {
   return report;
 }
 
-void inspect_store(const InspectOptions& options, Output& output) {
+void inspect_store(const InspectVerbOptions& options, Output& output) {
   refuse_model_options(options);
   const StoreReport report = read_store(options);
   output.write(options.json ? to_json(report) : to_text(report));
@@ -90,7 +90,7 @@ void inspect_store(const InspectOptions& options, Output& output) {
 
 }  // namespace
 
-CLI::App* add_inspect(CLI::App& app, InspectOptions& options) {
+CLI::App* add_inspect(CLI::App& app, InspectVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("inspect", "Show what a model directory or a store holds");
   verb->add_option("PATH", options.model.model_dir, "Model directory, or URI of a passage store")
       ->required()
@@ -110,11 +110,11 @@ CLI::App* add_inspect(CLI::App& app, InspectOptions& options) {
   verb->add_flag("--verify", options.verify, "Read and check every passage of a store");
   verb->add_flag("--json", options.json, "JSON instead of text");
   verb->add_flag("--quiet", options.quiet, "No progress on stderr");
-  verb->footer(kFooter);
+  verb->footer(kInspectFooter);
   return verb;
 }
 
-void run_inspect(const InspectOptions& options) {
+void run_inspect(const InspectVerbOptions& options) {
   Output output("-");
   if (is_store_uri(options.model.model_dir)) {
     inspect_store(options, output);

@@ -10,7 +10,7 @@
 
 namespace deformer::tools {
 
-struct InspectOptions {
+struct InspectVerbOptions {
   ModelOptions model;  // model_dir: a directory or a store's URI
   FlopsSizes sizes;
   std::vector<const CLI::Option*> of_models;  // that a store has no use for
@@ -19,7 +19,7 @@ struct InspectOptions {
   bool quiet = false;
 };
 
-CLI::App* add_inspect(CLI::App& app, InspectOptions& options);
-void run_inspect(const InspectOptions& options);
+CLI::App* add_inspect(CLI::App& app, InspectVerbOptions& options);
+void run_inspect(const InspectVerbOptions& options);
 
 }  // namespace deformer::tools

@@ -28,7 +28,7 @@
 namespace deformer::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kServeFooter = R"(Examples:
   deformer serve --model DIR
   deformer serve --model DIR --store lmdb:passages --listen 127.0.0.1:0
   deformer serve --config /etc/deformer/serve.toml --api-keys keys --tls-cert c.pem --tls-key k.pem
@@ -280,7 +280,7 @@ CLI::App* add_serve(CLI::App& app, ServeVerbOptions& options) {
   add_limits(*verb, options);
   add_operation(*verb, options);
   add_environment(*verb);
-  verb->footer(kFooter);
+  verb->footer(kServeFooter);
   return verb;
 }
 

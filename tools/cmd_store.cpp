@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kEraseBatch = 1024;
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kStoreFooter = R"(Examples:
   deformer store merge lmdb:shard-1 lmdb:shard-2 --into lmdb:passages
   deformer store export lmdb:passages redis://localhost:6379/wiki
   deformer store rm lmdb:passages --id p17 --id p18
@@ -31,7 +31,7 @@ std::string summary(const nlohmann::ordered_json& counts) {
 }
 
 // The target is made when absent; it belongs to the model of the first source.
-CopyReport copy_all(const std::vector<std::string>& sources, const StoreOptions& options) {
+CopyReport copy_all(const std::vector<std::string>& sources, const StoreVerbOptions& options) {
   require_lasting_store(options.target, "store");
   CopyReport sum;
   std::shared_ptr<PassageStore> target;
@@ -52,7 +52,7 @@ CopyReport copy_all(const std::vector<std::string>& sources, const StoreOptions&
   return sum;
 }
 
-void run_copy(const std::vector<std::string>& sources, const StoreOptions& options) {
+void run_copy(const std::vector<std::string>& sources, const StoreVerbOptions& options) {
   Output output("-");
   const CopyReport report = copy_all(sources, options);
   Talk(options.quiet)
@@ -74,7 +74,7 @@ std::size_t erase_all(PassageStore& store, const Talk& talk) {
 }
 
 // All of them before the first is erased: a list that cannot be read leaves the store as it was.
-std::vector<std::string> listed_ids(const StoreOptions& options) {
+std::vector<std::string> listed_ids(const StoreVerbOptions& options) {
   std::vector<std::string> ids = options.ids;
   if (options.ids_file.empty()) return ids;
   LineReader lines(options.ids_file);
@@ -96,7 +96,7 @@ std::size_t erase_listed(PassageStore& store, std::span<const std::string> ids) 
   return erased;
 }
 
-void run_rm(const StoreOptions& options) {
+void run_rm(const StoreVerbOptions& options) {
   if (!options.all && options.ids.empty() && options.ids_file.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 "store rm: expected --id, --ids-from or --all, found none");
@@ -111,18 +111,18 @@ void run_rm(const StoreOptions& options) {
   output.commit();
 }
 
-void add_common(CLI::App& verb, StoreOptions& options) {
+void add_common(CLI::App& verb, StoreVerbOptions& options) {
   verb.add_flag("--json", options.json, "Print the summary as JSON on stdout");
   verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr");
-  verb.footer(kFooter);
+  verb.footer(kStoreFooter);
 }
 
 }  // namespace
 
-CLI::App* add_store(CLI::App& app, StoreOptions& options) {
+CLI::App* add_store(CLI::App& app, StoreVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("store", "Look after passage stores: merge, export, rm");
   verb->require_subcommand(1);
-  verb->footer(kFooter);
+  verb->footer(kStoreFooter);
   CLI::App* merge = verb->add_subcommand("merge", "Copy all passages of several stores into one");
   merge->add_option("SOURCE", options.sources, "Stores to copy from")->required()->type_name("");
   merge->add_option("--into", options.target, "Store to copy to; made when absent")
@@ -150,7 +150,7 @@ CLI::App* add_store(CLI::App& app, StoreOptions& options) {
   return verb;
 }
 
-void run_store(const CLI::App& verb, const StoreOptions& options) {
+void run_store(const CLI::App& verb, const StoreVerbOptions& options) {
   if (verb.got_subcommand("rm")) {
     run_rm(options);
   } else if (verb.got_subcommand("merge")) {

@@ -7,7 +7,7 @@
 
 namespace deformer::tools {
 
-struct StoreOptions {
+struct StoreVerbOptions {
   std::vector<std::string> sources;  // merge
   std::string source;                // export
   std::string target;                // merge, export; the store itself for rm
@@ -19,8 +19,8 @@ struct StoreOptions {
   bool quiet = false;
 };
 
-CLI::App* add_store(CLI::App& app, StoreOptions& options);
+CLI::App* add_store(CLI::App& app, StoreVerbOptions& options);
 /// `verb` is what add_store() gave: its parsed subcommand says what to do.
-void run_store(const CLI::App& verb, const StoreOptions& options);
+void run_store(const CLI::App& verb, const StoreVerbOptions& options);
 
 }  // namespace deformer::tools

@@ -13,7 +13,7 @@
 namespace deformer::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kTraceFooter = R"(Examples:
   deformer trace --model DIR --question "Who?" --passage "Ada wrote it." --output trace.safetensors
   deformer trace --model DIR --question-ids 101,2040,102 --passage-ids 1996,102 --output t.safetensors
 
@@ -41,14 +41,14 @@ std::vector<std::int32_t> parse_ids(const std::string& option, const std::string
   return ids;
 }
 
-Trace make_trace(const TraceOptions& options, const Model& model) {
+Trace make_trace(const TraceVerbOptions& options, const Model& model) {
   if (options.question) {
     return trace_texts(model, *options.question, *options.passage, options.window);
   }
   return trace_ids(model, options.question_ids, options.passage_ids);
 }
 
-void say_what_is_missing(const Trace& trace, const TraceOptions& options, const Talk& talk) {
+void say_what_is_missing(const Trace& trace, const TraceVerbOptions& options, const Talk& talk) {
   if (trace.windows > 1) {
     talk.note("traced window " + std::to_string(options.window) + " of the passage's " +
               std::to_string(trace.windows) + " (--window)");
@@ -58,7 +58,7 @@ void say_what_is_missing(const Trace& trace, const TraceOptions& options, const 
 
 }  // namespace
 
-CLI::App* add_trace(CLI::App& app, TraceOptions& options) {
+CLI::App* add_trace(CLI::App& app, TraceVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("trace", "Write all states of one question on one passage");
   add_model_options(*verb, options.model);
   const std::string group = "Input (texts or ids)";
@@ -93,11 +93,11 @@ CLI::App* add_trace(CLI::App& app, TraceOptions& options) {
       ->required()
       ->type_name("FILE");
   verb->add_flag("--quiet", options.quiet, "No notes on stderr");
-  verb->footer(kFooter);
+  verb->footer(kTraceFooter);
   return verb;
 }
 
-void run_trace(const TraceOptions& options) {
+void run_trace(const TraceVerbOptions& options) {
   if (!options.question && options.question_ids.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
                 "trace: expected --question and --passage, or --question-ids and --passage-ids");

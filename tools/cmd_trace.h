@@ -12,7 +12,7 @@
 
 namespace deformer::tools {
 
-struct TraceOptions {
+struct TraceVerbOptions {
   ModelOptions model;
   std::optional<std::string> question;
   std::optional<std::string> passage;
@@ -23,7 +23,7 @@ struct TraceOptions {
   bool quiet = false;
 };
 
-CLI::App* add_trace(CLI::App& app, TraceOptions& options);
-void run_trace(const TraceOptions& options);
+CLI::App* add_trace(CLI::App& app, TraceVerbOptions& options);
+void run_trace(const TraceVerbOptions& options);
 
 }  // namespace deformer::tools

@@ -20,7 +20,7 @@
 namespace deformer::tools {
 namespace {
 
-constexpr const char* kFooter = R"(Examples:
+constexpr const char* kTrainFooter = R"(Examples:
   A teacher: the ordinary joint answerer, in the layout of decomposed ones
     deformer train --model BASE --squad train.json --split-layer 0 --output teacher
   A decomposed answerer, distilled from it with the paper's losses
@@ -279,7 +279,7 @@ CLI::App* add_train(CLI::App& app, TrainVerbOptions& options) {
   add_losses(*verb, options);
   add_optimizer(*verb, options.training);
   add_run(*verb, options);
-  verb->footer(kFooter);
+  verb->footer(kTrainFooter);
   return verb;
 }
 

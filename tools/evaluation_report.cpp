@@ -4,19 +4,15 @@
 #include <nlohmann/json.hpp>
 
 #include "base/number_text.h"
+#include "base/table_text.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {
 namespace {
 
-std::string right(const std::string& text, std::size_t width) {
-  return std::string(width - std::min(width, text.size()), ' ') + text;
-}
-
-std::string row(std::string name, const SquadScore& score) {
-  name.resize(14, ' ');
-  return name + right(grouped(score.total), 10) + right(fixed(score.exact, 2), 10) +
-         right(fixed(score.f1, 2), 10) + "\n";
+std::string row(const std::string& name, const SquadScore& score) {
+  return left_aligned(name, 14) + right_aligned(grouped(score.total), 10) +
+         right_aligned(fixed(score.exact, 2), 10) + right_aligned(fixed(score.f1, 2), 10) + "\n";
 }
 
 double ms_per_question(const ModelRun& run) {
@@ -33,8 +29,9 @@ std::string run_lines(const ModelRun& run) {
 
 std::string to_table(const EvaluationReport& report) {
   const SquadEvaluation& scores = report.evaluation;
-  std::string table = std::string(14, ' ') + right("questions", 10) + right("exact", 10) +
-                      right("F1", 10) + "\n" + row("all", scores.overall);
+  std::string table = std::string(14, ' ') + right_aligned("questions", 10) +
+                      right_aligned("exact", 10) + right_aligned("F1", 10) + "\n" +
+                      row("all", scores.overall);
   if (scores.has_answer) table += row("with answer", *scores.has_answer);
   if (scores.no_answer) table += row("no answer", *scores.no_answer);
   if (scores.best) {

@@ -11,9 +11,8 @@
 namespace deformer::tools {
 namespace {
 
-using Json = nlohmann::json;
-
-[[noreturn]] void fail_type(const std::string& where, const char* expected, const Json& found) {
+[[noreturn]] void fail_type(const std::string& where, const char* expected,
+                            const nlohmann::json& found) {
   throw Error(ErrorCode::kCorrupt,
               where + ": expected " + expected + ", found " + found.type_name());
 }
@@ -38,42 +37,45 @@ std::string number_of(const std::string& what) {
   return open < close ? what.substr(open + 1, close - open - 1) : what;
 }
 
-Json parse_object(std::string_view line, const std::string& where) {
+nlohmann::json parse_object(std::string_view line, const std::string& where) {
   try {
-    Json value = Json::parse(line.begin(), line.end());
+    nlohmann::json value = nlohmann::json::parse(line.begin(), line.end());
     if (!value.is_object()) fail_type(where, "an object", value);
     return value;
-  } catch (const Json::parse_error& error) {
+  } catch (const nlohmann::json::parse_error& error) {
     throw Error(ErrorCode::kCorrupt, where + ", " + parse_problem(error.what()));
-  } catch (const Json::out_of_range& error) {
+  } catch (const nlohmann::json::out_of_range& error) {
     throw Error(ErrorCode::kCorrupt,
                 where + ": expected numbers of at most 1.8e308, found " + number_of(error.what()));
   }
 }
 
 // Null when absent or null.
-const Json* find_value(const Json& object, const char* key) {
+const nlohmann::json* find_value(const nlohmann::json& object, const char* key) {
   const auto found = object.find(key);
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
 // Null when absent or null.
-const std::string* find_string(const Json& object, const char* key, const std::string& where) {
-  const Json* const found = find_value(object, key);
+const std::string* find_string(const nlohmann::json& object, const char* key,
+                               const std::string& where) {
+  const nlohmann::json* const found = find_value(object, key);
   if (found == nullptr) return nullptr;
   if (!found->is_string()) fail_type(where + ": " + key, "a string", *found);
   return &found->get_ref<const std::string&>();
 }
 
-std::string require_string(const Json& object, const char* key, const std::string& where) {
+std::string require_string(const nlohmann::json& object, const char* key,
+                           const std::string& where) {
   const std::string* const value = find_string(object, key, where);
   if (value != nullptr) return *value;
   fail_missing(where, "\"" + std::string(key) + "\"");
 }
 
 // Null when absent or null.
-const Json* find_id(const Json& object, const char* key, const std::string& where) {
-  const Json* const id = find_value(object, key);
+const nlohmann::json* find_id(const nlohmann::json& object, const char* key,
+                              const std::string& where) {
+  const nlohmann::json* const id = find_value(object, key);
   if (id != nullptr && !id->is_string() && !id->is_number()) {
     fail_type(where + ": " + key, "a string or number", *id);
   }
@@ -90,9 +92,9 @@ std::string require_passage_id(std::string id, const std::string& where) {
 }
 
 // What a store knows a passage by: a number by its digits.
-std::optional<std::string> find_passage_id(const Json& object, const char* key,
+std::optional<std::string> find_passage_id(const nlohmann::json& object, const char* key,
                                            const std::string& where) {
-  const Json* const id = find_id(object, key, where);
+  const nlohmann::json* const id = find_id(object, key, where);
   if (id == nullptr) return std::nullopt;
   if (id->is_string()) return require_passage_id(id->get<std::string>(), where + ": " + key);
   if (id->is_number_integer()) return id->dump();
@@ -107,7 +109,8 @@ void add_passage(const std::optional<std::string>& id, const std::string* text,
   passages.push_back({id ? *id : content_id(*text), text == nullptr ? "" : *text});
 }
 
-void add_passages(const Json& list, const std::string& where, std::vector<Passage>& passages) {
+void add_passages(const nlohmann::json& list, const std::string& where,
+                  std::vector<Passage>& passages) {
   if (!list.is_array()) fail_type(where, "an array", list);
   if (list.empty()) {
     throw Error(ErrorCode::kInvalidArgument, where + ": expected at least one passage, found none");
@@ -125,13 +128,13 @@ void add_passages(const Json& list, const std::string& where, std::vector<Passag
 }  // namespace
 
 JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where) {
-  const Json object = parse_object(line, where);
+  const nlohmann::json object = parse_object(line, where);
   JsonlRequest parsed;
   if (find_id(object, "id", where) != nullptr) parsed.id_json = find_json_id(line);
   parsed.request.question = require_string(object, "question", where);
   const std::string* const text = find_string(object, "passage", where);
   const std::optional<std::string> passage_id = find_passage_id(object, "passage_id", where);
-  const Json* const list = find_value(object, "passages");
+  const nlohmann::json* const list = find_value(object, "passages");
   const bool has_one = text != nullptr || passage_id;
   if (has_one == (list != nullptr)) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -147,10 +150,10 @@ JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where
 }
 
 Passage parse_jsonl_passage(std::string_view line, const std::string& where) {
-  const Json object = parse_object(line, where);
+  const nlohmann::json object = parse_object(line, where);
   Passage passage;
   passage.text = require_string(object, "text", where);
-  if (const Json* const id = find_id(object, "id", where)) {
+  if (const nlohmann::json* const id = find_id(object, "id", where)) {
     passage.id = require_passage_id(id->is_string() ? id->get<std::string>() : find_json_id(line),
                                     where + ": id");
   } else {

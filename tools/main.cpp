@@ -66,18 +66,18 @@ void keep_freed_memory() {
 }
 
 struct Verbs {
-  AnswerOptions answer;
+  AnswerVerbOptions answer;
   BenchVerbOptions bench;
   ClassifyVerbOptions classify;
   ConvertVerbOptions convert;
   EncodeVerbOptions encode;
-  EvaluateOptions evaluate;
-  InspectOptions inspect;
+  EvaluateVerbOptions evaluate;
+  InspectVerbOptions inspect;
 #ifdef DEFORMER_HAS_SERVE
   ServeVerbOptions serve;
 #endif
-  StoreOptions store;
-  TraceOptions trace;
+  StoreVerbOptions store;
+  TraceVerbOptions trace;
   TrainVerbOptions train;
 };
 

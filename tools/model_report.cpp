@@ -3,15 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/number_text.h"
+#include "base/table_text.h"
 #include "tools/talk.h"
 
 namespace deformer::tools {
 namespace {
-
-std::string field(std::string name, const std::string& value) {
-  name.resize(14, ' ');
-  return name + value + "\n";
-}
 
 std::string number(std::int64_t value) {
   return grouped(static_cast<std::size_t>(value));
@@ -50,10 +46,10 @@ std::string task_text(const ModelConfig& config) {
 std::string flops_text(const FlopsEstimate& flops) {
   const std::string lengths = std::to_string(flops.question_rows) + " + " +
                               std::to_string(flops.passage_rows) + " tokens with special ones";
-  return field("per question", lengths) + field("  full", gflops(flops.full)) +
-         field("  decomposed", gflops(flops.decomposed) + ", " +
-                                   fixed(flops.full / flops.decomposed, 2) + "x fewer") +
-         field("  encode once", gflops(flops.encode_passage) + " per passage window");
+  return report_line("per question", lengths) + report_line("  full", gflops(flops.full)) +
+         report_line("  decomposed", gflops(flops.decomposed) + ", " +
+                                         fixed(flops.full / flops.decomposed, 2) + "x fewer") +
+         report_line("  encode once", gflops(flops.encode_passage) + " per passage window");
 }
 
 }  // namespace
@@ -61,31 +57,31 @@ std::string flops_text(const FlopsEstimate& flops) {
 std::string to_text(const ModelReport& report) {
   const ModelConfig& config = report.model.config();
   const SplitConfig& split = config.split;
-  std::string text = field(
+  std::string text = report_line(
       "architecture", config.architecture + ", " + number(config.num_hidden_layers) +
                           " layers, hidden " + number(config.hidden_size) + ", " +
                           number(config.num_attention_heads) + " heads, inner " +
                           number(config.intermediate_size) + ", " + to_string(config.hidden_act));
   const ArchitectureFacts facts = describe_architecture(config);
-  text += field("  embeddings", facts.embeddings) + field("  layers", facts.layers) +
-          field("  positions", facts.positions);
-  text += field("task", task_text(config));
-  text +=
-      field("split", "layer " + std::to_string(split.split_layer) + " of " +
-                         number(config.num_hidden_layers) + ", layout " + to_string(split.layout) +
-                         (split.split_layer == 0 ? " (joint: nothing is precomputed)" : ""));
-  text += field("lengths", "question " + std::to_string(split.max_question_tokens) + ", window " +
-                               std::to_string(split.window_tokens) + " every " +
-                               std::to_string(split.window_step) + ", answer " +
-                               std::to_string(split.max_answer_tokens) + " tokens; " +
-                               positions_text(config.max_position_embeddings));
-  text += field("tokenizer", number(report.model.tokenizer().vocab_size()) +
-                                 " tokens; embeddings " + number(config.vocab_size));
-  text += field("parameters", number(report.model.num_parameters()));
-  text += field("weights", weights_text(report.weights));
-  text += field("products", describe_products(report.model.runtime()));
+  text += report_line("  embeddings", facts.embeddings) + report_line("  layers", facts.layers) +
+          report_line("  positions", facts.positions);
+  text += report_line("task", task_text(config));
+  text += report_line("split",
+                      "layer " + std::to_string(split.split_layer) + " of " +
+                          number(config.num_hidden_layers) + ", layout " + to_string(split.layout) +
+                          (split.split_layer == 0 ? " (joint: nothing is precomputed)" : ""));
+  text += report_line("lengths", "question " + std::to_string(split.max_question_tokens) +
+                                     ", window " + std::to_string(split.window_tokens) + " every " +
+                                     std::to_string(split.window_step) + ", answer " +
+                                     std::to_string(split.max_answer_tokens) + " tokens; " +
+                                     positions_text(config.max_position_embeddings));
+  text += report_line("tokenizer", number(report.model.tokenizer().vocab_size()) +
+                                       " tokens; embeddings " + number(config.vocab_size));
+  text += report_line("parameters", number(report.model.num_parameters()));
+  text += report_line("weights", weights_text(report.weights));
+  text += report_line("products", describe_products(report.model.runtime()));
   text += flops_text(report.flops);
-  return text + field("fingerprint", to_string(report.model.fingerprint()));
+  return text + report_line("fingerprint", to_string(report.model.fingerprint()));
 }
 
 namespace {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/number_text.h"
+#include "base/table_text.h"
 #include "deformer/runtime.h"
 
 namespace deformer::tools {
@@ -17,11 +18,6 @@ double per(double value, std::size_t count) {
 
 std::string rate(std::size_t count, double seconds) {
   return fixed(static_cast<double>(count) / std::max(seconds, 1e-9), 1);
-}
-
-std::string field(std::string name, const std::string& value) {
-  name.resize(14, ' ');
-  return name + value + "\n";
 }
 
 Json codecs(const StoreScan& scan) {
@@ -82,26 +78,30 @@ void note_codec(PassageStore& store, const std::string& codec, const std::string
 std::string to_text(const StoreReport& report) {
   const StoreInfo& info = report.info;
   const StoreScan& scan = report.scan;
-  std::string text = field("store", info.uri + ", format version " + std::to_string(info.version));
-  text += field("fingerprint", to_string(info.fingerprint));
-  if (!info.note.empty()) text += field("written as", info.note);
-  text += field("passages", grouped(info.passages));
-  if (info.file_bytes) text += field("on disk", grouped(*info.file_bytes) + " bytes");
-  text += field(report.complete ? "verified" : "read", grouped(scan.passages) + " passages good, " +
-                                                           grouped(scan.bad.size()) + " damaged");
+  std::string text =
+      report_line("store", info.uri + ", format version " + std::to_string(info.version));
+  text += report_line("fingerprint", to_string(info.fingerprint));
+  if (!info.note.empty()) text += report_line("written as", info.note);
+  text += report_line("passages", grouped(info.passages));
+  if (info.file_bytes) text += report_line("on disk", grouped(*info.file_bytes) + " bytes");
+  text += report_line(
+      report.complete ? "verified" : "read",
+      grouped(scan.passages) + " passages good, " + grouped(scan.bad.size()) + " damaged");
   const Json by_codec = codecs(scan);
   for (const auto& entry : by_codec.items()) {
-    text += field("  " + entry.key(), entry.value().dump() + " passages");
+    text += report_line("  " + entry.key(), entry.value().dump() + " passages");
   }
   if (scan.passages_with_projections > 0) {
-    text += field("  projections", "of " + grouped(scan.passages_with_projections) + " passages");
+    text +=
+        report_line("  projections", "of " + grouped(scan.passages_with_projections) + " passages");
   }
-  text += field("  sizes", grouped(scan.windows) + " windows, " + grouped(scan.tokens) +
-                               " tokens, " + grouped(scan.rows) + " rows of states");
-  text += field("  bytes", fixed(per(static_cast<double>(scan.record_bytes), scan.rows), 1) +
-                               " a row, of which vectors " +
-                               fixed(per(static_cast<double>(scan.vector_bytes), scan.rows), 1));
-  for (const BadPassage& bad : scan.bad) text += field("  damaged", bad.message);
+  text += report_line("  sizes", grouped(scan.windows) + " windows, " + grouped(scan.tokens) +
+                                     " tokens, " + grouped(scan.rows) + " rows of states");
+  text +=
+      report_line("  bytes", fixed(per(static_cast<double>(scan.record_bytes), scan.rows), 1) +
+                                 " a row, of which vectors " +
+                                 fixed(per(static_cast<double>(scan.vector_bytes), scan.rows), 1));
+  for (const BadPassage& bad : scan.bad) text += report_line("  damaged", bad.message);
   return text;
 }
 

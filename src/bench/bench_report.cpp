@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/number_text.h"
+#include "base/table_text.h"
 #include "deformer/runtime.h"
 
 namespace deformer {
@@ -17,15 +18,6 @@ constexpr std::size_t kCellWidth = 22;
 using Json = nlohmann::ordered_json;
 using Cell = std::function<std::string(const BenchColumnReport&)>;
 
-std::string field(std::string name, const std::string& value) {
-  name.resize(14, ' ');
-  return name + value + "\n";
-}
-
-std::string right(const std::string& text, std::size_t width) {
-  return std::string(width - std::min(width, text.size()), ' ') + text;
-}
-
 class Table {
  public:
   explicit Table(const BenchReport& report) : report_(report) {}
@@ -35,7 +27,7 @@ class Table {
     name.resize(kNameWidth, ' ');
     text_ += name;
     for (const BenchColumnReport& column : report_.columns) {
-      text_ += right(cell(column), kCellWidth);
+      text_ += right_aligned(cell(column), kCellWidth);
     }
     text_ += "\n";
   }
@@ -54,28 +46,29 @@ std::string head_text(const BenchSummary& summary) {
   const BenchReport& report = summary.report;
   const ModelConfig& config = summary.config;
   const BenchWork& work = report.work;
-  std::string text =
-      field("machine", report.machine.cpu + ", " + std::to_string(report.machine.logical_cpus) +
-                           " CPUs, LibTorch " + report.machine.libtorch);
-  text += field("model", summary.model + ": " + config.architecture + ", " +
-                             std::to_string(config.num_hidden_layers) + " layers, hidden " +
-                             std::to_string(config.hidden_size) + ", split at " +
-                             std::to_string(config.split.split_layer) + ", " +
-                             grouped(static_cast<std::size_t>(summary.parameters)) + " parameters");
-  text +=
-      field("questions", grouped(work.questions) + " of " + summary.questions + "; on average " +
-                             fixed(work.question_rows, 1) + " + " + fixed(work.passage_rows, 1) +
-                             " rows, " + fixed(work.windows, 2) + " windows");
-  text += field("start", "load " + milliseconds(summary.load_seconds) +
-                             "; from the start of the process to the first answer " +
-                             milliseconds(cold_start_seconds(summary)));
+  std::string text = report_line("machine", report.machine.cpu + ", " +
+                                                std::to_string(report.machine.logical_cpus) +
+                                                " CPUs, LibTorch " + report.machine.libtorch);
+  text += report_line("model", summary.model + ": " + config.architecture + ", " +
+                                   std::to_string(config.num_hidden_layers) + " layers, hidden " +
+                                   std::to_string(config.hidden_size) + ", split at " +
+                                   std::to_string(config.split.split_layer) + ", " +
+                                   grouped(static_cast<std::size_t>(summary.parameters)) +
+                                   " parameters");
+  text += report_line("questions", grouped(work.questions) + " of " + summary.questions +
+                                       "; on average " + fixed(work.question_rows, 1) + " + " +
+                                       fixed(work.passage_rows, 1) + " rows, " +
+                                       fixed(work.windows, 2) + " windows");
+  text += report_line("start", "load " + milliseconds(summary.load_seconds) +
+                                   "; from the start of the process to the first answer " +
+                                   milliseconds(cold_start_seconds(summary)));
   if (report.filled_passages > 0) {
-    text += field("store", summary.store + ", " + to_string(summary.codec) + ": " +
-                               grouped(report.filled_passages) + " passages put in in " +
-                               milliseconds(report.fill_seconds));
+    text += report_line("store", summary.store + ", " + to_string(summary.codec) + ": " +
+                                     grouped(report.filled_passages) + " passages put in in " +
+                                     milliseconds(report.fill_seconds));
   }
-  return text + field("measured", std::to_string(report.rounds) + " rounds of " +
-                                      std::to_string(report.round_questions) + " questions");
+  return text + report_line("measured", std::to_string(report.rounds) + " rounds of " +
+                                            std::to_string(report.round_questions) + " questions");
 }
 
 void add_speed(Table& table, const std::string& baseline) {
@@ -149,9 +142,9 @@ std::string reuse_text(const BenchColumnReport& column) {
   std::string times = "  time per question   ";
   std::string ratios = "  full takes          ";
   for (const ReusePoint& point : column.reuse->points) {
-    counts += right(std::to_string(point.questions_per_passage), 11);
-    times += right(milliseconds(point.seconds), 11);
-    ratios += right(fixed(column.reuse->full_seconds / point.seconds, 2) + "x", 11);
+    counts += right_aligned(std::to_string(point.questions_per_passage), 11);
+    times += right_aligned(milliseconds(point.seconds), 11);
+    ratios += right_aligned(fixed(column.reuse->full_seconds / point.seconds, 2) + "x", 11);
   }
   text.append(counts).append("\n").append(times).append("\n").append(ratios).append("\n");
   if (!column.reuse->break_even) return text + "never as fast as full\n";

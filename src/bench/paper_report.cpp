@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/number_text.h"
+#include "base/table_text.h"
 #include "bench/bench_report.h"
 #include "deformer/runtime.h"
 
@@ -14,10 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kMegabyte = 1e6;
-
-std::string right(const std::string& text, std::size_t width) {
-  return std::string(width - std::min(width, text.size()), ' ') + text;
-}
 
 std::string or_dash(const std::optional<double>& value, int decimals) {
   return value ? fixed(*value, decimals) : "-";
@@ -38,9 +35,10 @@ std::string row_name(const PaperRow& row) {
 }
 
 std::string heading() {
-  return std::string(26, ' ') + "rows          " + right("GFLOPs", 14) + right("fewer", 7) +
-         right("paper", 7) + right("MB requested", 16) + right("less", 8) + right("paper", 8) +
-         right("time", 20) + right("faster", 22) + "\n";
+  return std::string(26, ' ') + "rows          " + right_aligned("GFLOPs", 14) +
+         right_aligned("fewer", 7) + right_aligned("paper", 7) + right_aligned("MB requested", 16) +
+         right_aligned("less", 8) + right_aligned("paper", 8) + right_aligned("time", 20) +
+         right_aligned("faster", 22) + "\n";
 }
 
 std::string table_row(const PaperRow& row) {
@@ -50,11 +48,11 @@ std::string table_row(const PaperRow& row) {
                              megabytes(row.decomposed.memory.requested_bytes);
   const std::string times =
       milliseconds(row.full.seconds) + " / " + milliseconds(row.decomposed.seconds);
-  return row_name(row) + right(flops, 14) + right(fixed(flops_ratio(row), 2), 7) +
-         right(or_dash(row.paper.speedup, 1), 7) + right(memory, 16) +
-         right(fixed(memory_cut_percent(row), 1) + " %", 8) +
-         right(or_dash(row.paper.memory_cut_percent, 1), 8) + right(times, 20) +
-         right(spread_text(row.speedup, 2), 22) + "\n";
+  return row_name(row) + right_aligned(flops, 14) + right_aligned(fixed(flops_ratio(row), 2), 7) +
+         right_aligned(or_dash(row.paper.speedup, 1), 7) + right_aligned(memory, 16) +
+         right_aligned(fixed(memory_cut_percent(row), 1) + " %", 8) +
+         right_aligned(or_dash(row.paper.memory_cut_percent, 1), 8) + right_aligned(times, 20) +
+         right_aligned(spread_text(row.speedup, 2), 22) + "\n";
 }
 
 // Table 3, where the paper prints absolute figures.

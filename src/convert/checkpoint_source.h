@@ -1,6 +1,7 @@
 // Finding and opening what lies at a path: any kind of checkpoint that can be converted.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -10,6 +11,9 @@
 #include "deformer/convert.h"
 
 namespace deformer {
+
+/// More than any configuration beside a checkpoint takes.
+inline constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
 
 enum class SourceKind : std::uint8_t { kSafetensors, kTorch, kTensorflow };
 

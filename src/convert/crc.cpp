@@ -28,7 +28,7 @@ constexpr Tables make_tables(std::uint32_t reflected_polynomial) {
 }
 
 constexpr Tables kCrc32 = make_tables(0xedb88320U);
-constexpr Tables kCrc32c = make_tables(0x82f63b78U);
+constexpr Tables kCrc32cTables = make_tables(0x82f63b78U);
 
 std::uint32_t crc_of(const Tables& tables, std::span<const std::byte> bytes) noexcept {
   std::uint32_t crc = ~std::uint32_t{0};
@@ -54,7 +54,7 @@ std::uint32_t crc32(std::span<const std::byte> bytes) noexcept {
 }
 
 std::uint32_t crc32c(std::span<const std::byte> bytes) noexcept {
-  return crc_of(kCrc32c, bytes);
+  return crc_of(kCrc32cTables, bytes);
 }
 
 }  // namespace deformer

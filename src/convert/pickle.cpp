@@ -105,14 +105,14 @@ constexpr std::string_view kOrderedDict = "collections.OrderedDict";
 constexpr std::string_view kRebuildV2 = "torch._utils._rebuild_tensor_v2";
 constexpr std::string_view kRebuildV3 = "torch._utils._rebuild_tensor_v3";
 constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
-constexpr std::string_view kSize = "torch.Size";
+constexpr std::string_view kTorchSize = "torch.Size";
 constexpr std::array<std::string_view, 5> kFunctions{kOrderedDict, kRebuildV2, kRebuildV3,
-                                                     kRebuildParameter, kSize};
+                                                     kRebuildParameter, kTorchSize};
 
 // Bounds on what a hostile file can make of memory: values may be used any number of times.
 constexpr std::size_t kMaxValues = 4'000'000;  // about 500 MB; a large model needs 100,000
-constexpr std::size_t kMaxKeyBytes = 256;
-constexpr std::size_t kMaxDimensions = 64;
+constexpr std::size_t kMaxKeptKeyBytes = 256;
+constexpr std::size_t kMaxSizeValues = 64;
 
 std::optional<Value> known_global(const std::string& name) {
   for (const std::string_view function : kFunctions) {
@@ -386,7 +386,7 @@ class Interpreter {
     Value storage{.kind = Kind::kStorage};
     storage.dtype = expect(parts[1], Kind::kStorageType, "a type").dtype;
     storage.text = expect(parts[2], Kind::kText, "a key").text;
-    if (storage.text.size() > kMaxKeyBytes) reader_.fail("a short key", "a long one");
+    if (storage.text.size() > kMaxKeptKeyBytes) reader_.fail("a short key", "a long one");
     const std::int64_t elements = expect(parts[4], Kind::kInteger, "a number of elements").integer;
     const auto size = static_cast<std::int64_t>(storage.dtype ? value_bytes(*storage.dtype) : 1);
     if (elements < 0 || __builtin_mul_overflow(elements, size, &storage.integer)) {
@@ -404,7 +404,7 @@ class Interpreter {
     }
     if (name == kRebuildV2 || name == kRebuildV3) return push_tensor(items, name == kRebuildV3);
     if (items.empty()) reader_.fail("arguments", "none");
-    (void)expect(items[0], name == kSize ? Kind::kTuple : Kind::kTensor, "an argument");
+    (void)expect(items[0], name == kTorchSize ? Kind::kTuple : Kind::kTensor, "an argument");
     stack_.push_back(items[0]);  // a parameter is its tensor, torch.Size its tuple
     return true;
   }
@@ -432,7 +432,7 @@ class Interpreter {
 
   Shape integers(Index tuple) {
     const std::vector<Index>& items = expect(tuple, Kind::kTuple, "a shape").items;
-    if (items.size() > kMaxDimensions) {
+    if (items.size() > kMaxSizeValues) {
       reader_.fail("at most 64 dimensions", std::to_string(items.size()));
     }
     Shape numbers;

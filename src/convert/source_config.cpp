@@ -10,6 +10,7 @@
 #include "architecture/config_names.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "convert/checkpoint_source.h"
 #include "convert/tensorflow_form.h"
 #include "convert/weight_shapes.h"
 #include "deformer/error.h"
@@ -19,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
 
 // One of TensorFlow's configurations.
 SourceConfig read_sizes(const fs::path& file, const TensorflowForm& form, Activation gelu) {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/stand_in.h"
+#include "convert/checkpoint_source.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -17,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kTokenizerConfig = "tokenizer_config.json";
-constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
 
 std::vector<fs::path> directories(const CheckpointSource& source) {
   return {source.directory, (source.directory / "..").lexically_normal()};

@@ -21,7 +21,7 @@ void require_size(const JsonPlace& list, std::size_t questions) {
                std::to_string(list.size()));
 }
 
-int read_answer(const JsonPlace& place, std::size_t options) {
+int read_letter(const JsonPlace& place, std::size_t options) {
   if (options > kOptionLetters) {
     fail_reading(place.where(), "a letter, so at most 26 options",
                  std::to_string(options) + " options");
@@ -52,7 +52,7 @@ std::string add_article(const JsonPlace& root, const std::string& name, std::str
     for (const std::string& option : read_options(options.at(i))) {
       example.questions.push_back(fill_option(question, option));
     }
-    if (answers) example.target = read_answer(answers->at(i), example.questions.size());
+    if (answers) example.target = read_letter(answers->at(i), example.questions.size());
     dataset.examples.push_back(std::move(example));
   }
   return article;

@@ -15,14 +15,11 @@
 namespace deformer::nn {
 namespace {
 
-constexpr const char* kPrepack = "quantized::linear_prepack_fp16";   // weight in fp32, bias
-constexpr const char* kMultiply = "quantized::linear_dynamic_fp16";  // rows, laid out weight
+constexpr const char* kFp16Prepack = "quantized::linear_prepack_fp16";   // weight in fp32, bias
+constexpr const char* kFp16Multiply = "quantized::linear_dynamic_fp16";  // rows, laid out weight
 
 // Rows that are multiplied and then finished. FBGEMM takes 120 at a time.
-constexpr std::int64_t kBlockRows = 240;
-
-// Values that one thread finishes at least.
-constexpr std::int64_t kGrain = 16384;
+constexpr std::int64_t kProductBlockRows = 240;
 
 // FBGEMM's operation cuts a weight into as many parts as LibTorch has threads, also where all of
 // them fall to one thread, and lays the rows out anew for each part. The setting is the calling
@@ -42,15 +39,15 @@ class ThreadsAtHand {
   int before_;
 };
 
-c10::IValue lay_out(const at::Tensor& weight) {
-  static const auto prepack = find_operation(kPrepack);
+c10::IValue fp16_layout(const at::Tensor& weight) {
+  static const auto prepack = find_operation(kFp16Prepack);
   torch::jit::Stack arguments{weight.to(at::kFloat).contiguous(), c10::IValue()};
   prepack.callBoxed(arguments);
   return std::move(arguments.front());
 }
 
 at::Tensor multiply_fp16(const at::Tensor& rows, const c10::IValue& packed) {
-  static const auto multiply = find_operation(kMultiply);
+  static const auto multiply = find_operation(kFp16Multiply);
   return call(multiply, {rows, packed});
 }
 
@@ -61,7 +58,7 @@ void finish(at::Tensor& output, const at::Tensor& product, const at::Tensor& bia
   const auto width = static_cast<std::size_t>(columns);
   const float* from = product.const_data_ptr<float>();
   float* to = output.mutable_data_ptr<float>();
-  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / columns);
+  const std::int64_t grain = std::max<std::int64_t>(1, kRowGrain / columns);
   at::parallel_for(0, product.size(0), grain, [&](std::int64_t begin, std::int64_t end) {
     const std::size_t first = static_cast<std::size_t>(begin) * width;
     finish_rows_to(to + first, from + first, static_cast<std::size_t>(end - begin), width,
@@ -74,7 +71,7 @@ bool fp16_product_is_right() {
   const at::Tensor input = at::linspace(-1, 1, 32).view({2, 16});
   const at::Tensor weight = at::arange(384).view({24, 16}).remainder(7).to(at::kFloat) - 3;
   return computes(at::linear(input, weight), 1e-3,
-                  [&] { return multiply_fp16(input, lay_out(weight)); });
+                  [&] { return multiply_fp16(input, fp16_layout(weight)); });
 }
 
 }  // namespace
@@ -92,14 +89,14 @@ at::Tensor Fp16Weight::multiply(const at::Tensor& input, const at::Tensor& bias,
   const at::Tensor rows = input.contiguous();
   const std::int64_t count = rows.size(0);
   const bool finished = !bias.defined() && !activation;
-  if (finished || count < 2 * kBlockRows) {
+  if (finished || count < 2 * kProductBlockRows) {
     at::Tensor product = multiply_fp16(rows, packed());
     if (!finished) finish(product, product, bias, activation);
     return product;
   }
   at::Tensor output = at::empty({count, out_}, rows.options());
-  for (std::int64_t first = 0; first < count; first += kBlockRows) {
-    const std::int64_t block = std::min(kBlockRows, count - first);
+  for (std::int64_t first = 0; first < count; first += kProductBlockRows) {
+    const std::int64_t block = std::min(kProductBlockRows, count - first);
     const at::Tensor product = multiply_fp16(rows.narrow(0, first, block), packed());
     at::Tensor part = output.narrow(0, first, block);
     finish(part, product, bias, activation);
@@ -109,7 +106,7 @@ at::Tensor Fp16Weight::multiply(const at::Tensor& input, const at::Tensor& bias,
 
 const c10::IValue& Fp16Weight::packed() const {
   std::call_once(once_, [this] {
-    packed_ = lay_out(weight_.to(at::kHalf));
+    packed_ = fp16_layout(weight_.to(at::kHalf));
     weight_.reset();
   });
   return packed_;

@@ -12,6 +12,9 @@ namespace deformer::nn {
 /// What a stored 0 stands for: values are kept as round(value / scale) + kInt8Zero in [1, 255].
 inline constexpr std::uint8_t kInt8Zero = 128;
 
+/// Values of rows that one thread takes at least.
+inline constexpr std::int64_t kRowGrain = 16384;
+
 struct StridedRows {
   const float* values;
   std::size_t rows;

@@ -16,19 +16,16 @@
 namespace deformer::nn {
 namespace {
 
-constexpr const char* kPrepack = "onednn::qlinear_prepack";     // weight, shape of the input
-constexpr const char* kMultiply = "onednn::qlinear_pointwise";  // see below
-
-// Values of a tensor's rows that one thread takes at least.
-constexpr std::int64_t kGrain = 16384;
+constexpr const char* kInt8Prepack = "onednn::qlinear_prepack";     // weight, shape of the input
+constexpr const char* kInt8Multiply = "onednn::qlinear_pointwise";  // see below
 
 std::int64_t rows_per_task(std::int64_t columns) {
-  return std::max<std::int64_t>(1, kGrain / columns);
+  return std::max<std::int64_t>(1, kRowGrain / columns);
 }
 
 at::Tensor multiply_int8(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& scales,
                          const at::Tensor& zero_points) {
-  static const auto multiply = find_operation(kMultiply);
+  static const auto multiply = find_operation(kInt8Multiply);
   const c10::IValue none;
   const c10::List<std::optional<at::Scalar>> no_arguments;
   // Input with scale and zero point, weight with both, bias, scale and zero point of the output,
@@ -65,7 +62,7 @@ Int8Weight::Int8Weight(const at::Tensor& weight) : in_(weight.size(1)), out_(wei
   scales_ = (largest / largest_int8_weight()).clamp_min(1e-30);
   const at::Tensor values = (weight / scales_.unsqueeze(1)).round().to(at::kChar).contiguous();
   zero_points_ = at::zeros({out_}, at::kLong);
-  packed_ = call(find_operation(kPrepack), {values, c10::IValue()});
+  packed_ = call(find_operation(kInt8Prepack), {values, c10::IValue()});
 }
 
 at::Tensor Int8Weight::multiply(const at::Tensor& input, const at::Tensor& bias,

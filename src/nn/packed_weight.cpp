@@ -16,7 +16,8 @@ namespace deformer::nn {
 namespace {
 
 constexpr const char* kReorder = "mkldnn::_reorder_linear_weight";  // weight, rows to expect
-constexpr const char* kMultiply = "mkldnn::_linear_pointwise";  // input, weight, bias, what to do
+constexpr const char* kPackedMultiply =
+    "mkldnn::_linear_pointwise";  // input, weight, bias, what to do
 
 // What the layout is chosen for: a question's length.
 constexpr std::int64_t kExpectedRows = 32;
@@ -55,14 +56,14 @@ PostOperation post_operation(Activation activation) {
   return {};
 }
 
-at::Tensor lay_out(const at::Tensor& weight) {
+at::Tensor packed_layout(const at::Tensor& weight) {
   static const auto reorder = find_operation(kReorder);
   return call(reorder, {weight.contiguous(), kExpectedRows});
 }
 
 at::Tensor multiply_packed(const at::Tensor& rows, const at::Tensor& packed, const at::Tensor& bias,
                            const PostOperation& post) {
-  static const auto multiply = find_operation(kMultiply);
+  static const auto multiply = find_operation(kPackedMultiply);
   const c10::List<std::optional<at::Scalar>> no_arguments;
   const c10::IValue bias_or_none = bias.defined() ? c10::IValue(bias) : c10::IValue();
   return call(multiply, {rows, packed, bias_or_none, post.name, no_arguments, post.algorithm});
@@ -76,7 +77,8 @@ bool packed_product_is_right() {
   const at::Tensor bias = at::linspace(0, 3, 24);
   const at::Tensor product = at::linear(input, weight, bias);
   return computes(at::gelu(product, "tanh"), 1e-3, [&] {
-    return multiply_packed(input, lay_out(weight), bias, post_operation(Activation::kGeluTanh));
+    return multiply_packed(input, packed_layout(weight), bias,
+                           post_operation(Activation::kGeluTanh));
   });
 }
 
@@ -104,7 +106,7 @@ at::Tensor PackedWeight::multiply(const at::Tensor& input, const at::Tensor& bia
 
 const at::Tensor& PackedWeight::packed() const {
   std::call_once(once_, [this] {
-    packed_ = lay_out(weight_);
+    packed_ = packed_layout(weight_);
     weight_.reset();
   });
   return packed_;

@@ -15,7 +15,7 @@ namespace {
 // Queries of one block see distances from its first to its last row: their scores are a product
 // with keys + rows - 1 columns of the table, of which each row uses `keys`. Small blocks compute
 // less in vain, large ones make fewer calls; measured at 170 and 320 keys, 64 is best.
-constexpr std::int64_t kBlockRows = 64;
+constexpr std::int64_t kQueryBlockRows = 64;
 constexpr std::int64_t kSmallestReach = 64;
 
 std::int64_t count_rows(const PositionRuns& runs) {
@@ -34,8 +34,9 @@ std::vector<std::int64_t> count_rows(std::span<const PositionRuns> sequences) {
 PositionRuns cut_into_blocks(const PositionRuns& runs) {
   PositionRuns blocks;
   for (const PositionRun& run : runs) {
-    for (std::int64_t row = 0; row < run.length; row += kBlockRows) {
-      blocks.push_back({std::min(kBlockRows, run.length - row), run.position + row, run.segment});
+    for (std::int64_t row = 0; row < run.length; row += kQueryBlockRows) {
+      blocks.push_back(
+          {std::min(kQueryBlockRows, run.length - row), run.position + row, run.segment});
     }
   }
   return blocks;

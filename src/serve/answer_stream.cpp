@@ -13,7 +13,7 @@ namespace {
 // Lines of one stream that are asked and not yet sent: enough to fill batches, and few enough that
 // others get their turn.
 constexpr std::size_t kLinesUnderWay = 64;
-constexpr std::chrono::milliseconds kRetryDelay{20};
+constexpr std::chrono::milliseconds kAskRetryDelay{20};
 
 // Lives as long as an answer or a piece of the response is under way. Belongs to the connection's
 // thread.
@@ -79,7 +79,7 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
     }
     retry_.insert(place);
     if (asked_ > 0) return;
-    call_.exchange->run_after(kRetryDelay, [self = shared_from_this()] { self->ask_more(); });
+    call_.exchange->run_after(kAskRetryDelay, [self = shared_from_this()] { self->ask_more(); });
   }
 
   // Sends what is next in order.
@@ -87,7 +87,7 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
     if (ended_) return;
     ready_.emplace(place, std::move(line));
     while (!ready_.empty() && ready_.begin()->first == sent_) {
-      if (!begun_) call_.exchange->begin_stream({.content_type = "application/x-ndjson"});
+      if (!begun_) call_.exchange->begin_stream({.content_type = kLinesType});
       begun_ = true;
       ++sent_;
       call_.exchange->write(std::move(ready_.begin()->second), [self = shared_from_this()] {
@@ -102,7 +102,7 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
   void finish() {
     if (ended_) return;
     ended_ = true;
-    if (!begun_) call_.exchange->begin_stream({.content_type = "application/x-ndjson"});
+    if (!begun_) call_.exchange->begin_stream({.content_type = kLinesType});
     call_.exchange->end_stream();
   }
 

@@ -4,13 +4,11 @@
 #include <utility>
 
 #include "serve/handlers.h"
+#include "serve/message.h"
 #include "serve/metrics.h"
 
 namespace deformer::serve {
 namespace {
-
-constexpr const char* kJsonType = "application/json";
-constexpr const char* kLinesType = "application/x-ndjson";
 
 struct Match {
   const Route* route = nullptr;

@@ -9,6 +9,9 @@
 
 namespace deformer::serve {
 
+inline constexpr const char* kJsonType = "application/json";
+inline constexpr const char* kLinesType = "application/x-ndjson";  ///< JSON Lines
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
@@ -25,7 +28,7 @@ struct Request {
 
 struct Response {
   int status = 200;
-  std::string content_type = "application/json";
+  std::string content_type = kJsonType;
   std::string body = {};
   Headers headers = {};
 };

@@ -4,14 +4,12 @@
 #include <vector>
 
 #include "deformer/runtime.h"
+#include "serve/message.h"
 
 namespace deformer::serve {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr const char* kJsonType = "application/json";
-constexpr const char* kLinesType = "application/x-ndjson";
 
 Json reference(const std::string& name) {
   return {{"$ref", "#/components/schemas/" + name}};

@@ -11,7 +11,7 @@ namespace {
 // One batch is put before the next is asked for, so a long stream leaves room for other writers.
 constexpr std::size_t kBatchPassages = 64;
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
-constexpr std::chrono::milliseconds kRetryDelay{50};
+constexpr std::chrono::milliseconds kPutRetryDelay{50};
 
 // Lives as long as a batch or a piece of the response is under way. Belongs to the connection's
 // thread.
@@ -78,7 +78,8 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
     const bool overloaded = error != nullptr && is_overloaded(*error);
     if (overloaded && !begun_) return respond_error(call_, *error);
     if (overloaded) {
-      return call_.exchange->run_after(kRetryDelay, [self = shared_from_this()] { self->put(); });
+      return call_.exchange->run_after(kPutRetryDelay,
+                                       [self = shared_from_this()] { self->put(); });
     }
     std::size_t line = next_ - out_.size();
     std::size_t place = 0;
@@ -96,7 +97,7 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
 
   void begin() {
     begun_ = true;
-    call_.exchange->begin_stream({.content_type = "application/x-ndjson"});
+    call_.exchange->begin_stream({.content_type = kLinesType});
   }
   void flush() {
     if (!begun_) begin();

@@ -15,8 +15,6 @@
 namespace deformer::serve {
 namespace {
 
-using Json = nlohmann::json;
-
 // Of Hugging Face's lengths in tokens.
 constexpr std::int64_t kMaxParameter = 1'000'000;
 
@@ -24,21 +22,22 @@ constexpr std::int64_t kMaxParameter = 1'000'000;
   throw ApiFault({400, "invalid_request", (field.empty() ? "" : field + ": ") + message, field});
 }
 
-[[noreturn]] void fail_type(const std::string& field, const char* expected, const Json& found) {
+[[noreturn]] void fail_type(const std::string& field, const char* expected,
+                            const nlohmann::json& found) {
   fail(field, std::string("expected ") + expected + ", found " + found.type_name());
 }
 
 // What follows "[json.exception.parse_error.101] ".
-std::string reason_of(const Json::exception& error) {
+std::string reason_of(const nlohmann::json::exception& error) {
   const std::string text = error.what();
   const std::size_t end = text.find("] ");
   return end == std::string::npos ? text : text.substr(end + 2);
 }
 
-Json parse_document(std::string_view text) {
+nlohmann::json parse_document(std::string_view text) {
   try {
-    return Json::parse(text.begin(), text.end());
-  } catch (const Json::exception& error) {
+    return nlohmann::json::parse(text.begin(), text.end());
+  } catch (const nlohmann::json::exception& error) {
     throw ApiFault({400, "invalid_json", "broken JSON: " + reason_of(error)});
   }
 }
@@ -47,40 +46,40 @@ Json parse_document(std::string_view text) {
 // misspelt option is no default in silence. Null counts as absent.
 class Fields {
  public:
-  Fields(const Json& object, std::string path) : object_(object), path_(std::move(path)) {
+  Fields(const nlohmann::json& object, std::string path) : object_(object), path_(std::move(path)) {
     if (!object.is_object()) fail_type(path_, "an object", object);
   }
 
-  const Json* find(const char* key) {
+  const nlohmann::json* find(const char* key) {
     known_.emplace_back(key);
     const auto found = object_.find(key);
     return found == object_.end() || found->is_null() ? nullptr : &*found;
   }
-  const Json& require(const char* key) {
-    const Json* const value = find(key);
+  const nlohmann::json& require(const char* key) {
+    const nlohmann::json* const value = find(key);
     if (value == nullptr) fail(place(key), "expected a value, found none");
     return *value;
   }
   const std::string* find_string(const char* key) {
-    const Json* const value = find(key);
+    const nlohmann::json* const value = find(key);
     return value == nullptr ? nullptr : &as_string(*value, place(key));
   }
   const std::string& require_string(const char* key) { return as_string(require(key), place(key)); }
 
   bool flag(const char* key, bool otherwise) {
-    const Json* const value = find(key);
+    const nlohmann::json* const value = find(key);
     if (value == nullptr) return otherwise;
     if (!value->is_boolean()) fail_type(place(key), "true or false", *value);
     return value->get<bool>();
   }
   double number(const char* key, double otherwise) {
-    const Json* const value = find(key);
+    const nlohmann::json* const value = find(key);
     if (value == nullptr) return otherwise;
     if (!value->is_number()) fail_type(place(key), "a number", *value);
     return value->get<double>();
   }
   std::optional<std::int64_t> whole(const char* key, std::int64_t least, std::int64_t most) {
-    const Json* const value = find(key);
+    const nlohmann::json* const value = find(key);
     if (value == nullptr) return std::nullopt;
     const std::string expected =
         "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
@@ -94,7 +93,7 @@ class Fields {
   }
   /// A string, or an integer by its digits.
   std::optional<std::string> passage_id(const char* key) {
-    const Json* const value = find(key);
+    const nlohmann::json* const value = find(key);
     if (value == nullptr) return std::nullopt;
     if (!value->is_string() && !value->is_number_integer()) {
       fail_type(place(key), "a string or an integer of at most 64 bits", *value);
@@ -104,7 +103,7 @@ class Fields {
     return id;
   }
   std::string id_json(const char* key) {
-    const Json* const value = find(key);
+    const nlohmann::json* const value = find(key);
     if (value == nullptr) return "";
     if (!value->is_string() && !value->is_number_integer()) {
       fail_type(place(key), "a string or an integer of at most 64 bits", *value);
@@ -122,7 +121,7 @@ class Fields {
     return path_.empty() ? key : path_ + "." + key;
   }
 
-  static const std::string& as_string(const Json& value, const std::string& field) {
+  static const std::string& as_string(const nlohmann::json& value, const std::string& field) {
     if (!value.is_string()) fail_type(field, "a string", value);
     return value.get_ref<const std::string&>();
   }
@@ -134,7 +133,7 @@ class Fields {
   }
 
  private:
-  const Json& object_;
+  const nlohmann::json& object_;
   std::string path_;
   std::vector<std::string> known_;
 };
@@ -180,7 +179,7 @@ bool take_one_passage(Fields& fields, const RequestLimits& limits, std::vector<P
   return true;
 }
 
-void take_passage_list(const Json& list, const RequestLimits& limits,
+void take_passage_list(const nlohmann::json& list, const RequestLimits& limits,
                        std::vector<Passage>& passages) {
   const std::size_t most = limits.passages;
   if (!list.is_array()) fail_type("passages", "an array", list);
@@ -201,7 +200,7 @@ void take_passage_list(const Json& list, const RequestLimits& limits,
 std::vector<Passage> take_passages(Fields& fields, const RequestLimits& limits) {
   std::vector<Passage> passages;
   const bool one = take_one_passage(fields, limits, passages);
-  const Json* const list = fields.find("passages");
+  const nlohmann::json* const list = fields.find("passages");
   if (one == (list != nullptr)) {
     fail(one ? "passages" : "passage",
          R"(expected either "passages" or "passage" and "passage_id", found )" +
@@ -222,7 +221,7 @@ CallFields take_call_fields(Fields& fields) {
 }
 
 AnswerOptions take_parameters(Fields& fields, AnswerOptions options) {
-  const Json* const given = fields.find("parameters");
+  const nlohmann::json* const given = fields.find("parameters");
   if (given == nullptr) return options;
   Fields parameters(*given, "parameters");
   // Both spellings are in use: the pipeline's was "topk" before.
@@ -262,7 +261,7 @@ std::size_t list_limit(const std::string& value) {
 
 AnswerCall parse_answer_call(std::string_view json, const AnswerOptions& defaults,
                              const RequestLimits& limits) {
-  const Json document = parse_document(json);
+  const nlohmann::json document = parse_document(json);
   Fields fields(document, "");
   AnswerCall call;
   call.fields = take_call_fields(fields);
@@ -285,7 +284,7 @@ AnswerCall parse_answer_call(std::string_view json, const AnswerOptions& default
 
 ClassifyCall parse_classify_call(std::string_view json, TaskKind kind,
                                  const RequestLimits& limits) {
-  const Json document = parse_document(json);
+  const nlohmann::json document = parse_document(json);
   Fields fields(document, "");
   ClassifyCall call;
   call.fields = take_call_fields(fields);
@@ -296,7 +295,7 @@ ClassifyCall parse_classify_call(std::string_view json, TaskKind kind,
   }
   const Passage passage = passages.empty() ? Passage{} : std::move(passages.front());
   if (kind == TaskKind::kChoice) {
-    const Json& choices = fields.require("choices");
+    const nlohmann::json& choices = fields.require("choices");
     if (!choices.is_array()) fail_type("choices", "an array", choices);
     if (choices.empty() || choices.size() > limits.choices) {
       fail("choices", "expected 1 to " + std::to_string(limits.choices) + " choices, found " +
@@ -319,7 +318,7 @@ ClassifyCall parse_classify_call(std::string_view json, TaskKind kind,
 
 HuggingFaceCall parse_hugging_face_call(std::string_view json, const AnswerOptions& defaults,
                                         const RequestLimits& limits) {
-  const Json document = parse_document(json);
+  const nlohmann::json document = parse_document(json);
   Fields fields(document, "");
   HuggingFaceCall call;
   Fields inputs(fields.require("inputs"), "inputs");
@@ -337,7 +336,7 @@ HuggingFaceCall parse_hugging_face_call(std::string_view json, const AnswerOptio
 
 Passage parse_passage(std::string_view json, const std::optional<std::string>& id,
                       const RequestLimits& limits) {
-  const Json document = parse_document(json);
+  const nlohmann::json document = parse_document(json);
   Fields fields(document, "");
   Passage passage;
   if (id) {
@@ -372,9 +371,9 @@ PassageQuery parse_passage_query(std::string_view query) {
 
 bool is_utf8(std::string_view text) {
   try {
-    static_cast<void>(Json(text).dump());
+    static_cast<void>(nlohmann::json(text).dump());
     return true;
-  } catch (const Json::exception&) {
+  } catch (const nlohmann::json::exception&) {
     return false;
   }
 }

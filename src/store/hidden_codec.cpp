@@ -23,13 +23,13 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
-[[noreturn]] void fail(const std::string& message) {
+[[noreturn]] void fail_states(const std::string& message) {
   throw Error(ErrorCode::kInvalidArgument, "hidden states: " + message);
 }
 
 std::size_t checked_product(std::size_t a, std::size_t b) {
   std::size_t product = 0;
-  if (__builtin_mul_overflow(a, b, &product)) fail("sizes overflow");
+  if (__builtin_mul_overflow(a, b, &product)) fail_states("sizes overflow");
   return product;
 }
 
@@ -55,7 +55,7 @@ MutableStates allocate(std::size_t rows, std::size_t hidden_size, HiddenCodec co
   const std::size_t value_size =
       checked_product(checked_product(rows, hidden_size), value_bytes(codec));
   const std::size_t num_scales = codec == HiddenCodec::kInt8 ? rows : 0;
-  if (value_size > std::numeric_limits<std::size_t>::max() / 2) fail("sizes overflow");
+  if (value_size > std::numeric_limits<std::size_t>::max() / 2) fail_states("sizes overflow");
   const std::size_t scales_at = (value_size + 3) / 4 * 4;
   auto block = std::make_shared<Block>(
       std::max<std::size_t>(scales_at + num_scales * sizeof(float), kAlignment));
@@ -220,17 +220,18 @@ void require_finite(std::span<const std::byte> values, std::size_t hidden_size, 
   if (is_finite(values.data(), values.size() / size)) return;
   std::size_t index = 0;
   while (is_finite(values.data() + index * size, 1)) ++index;
-  fail("row " + std::to_string(first_row + index / hidden_size) + ", column " +
-       std::to_string(index % hidden_size) + ": expected a finite value, found " +
-       std::to_string(value_at(values.data() + index * size, codec)));
+  fail_states("row " + std::to_string(first_row + index / hidden_size) + ", column " +
+              std::to_string(index % hidden_size) + ": expected a finite value, found " +
+              std::to_string(value_at(values.data() + index * size, codec)));
 }
 
 // Positive and finite in one comparison, and so what they are multiplied with.
 void require_scales(std::span<const float> scales, std::size_t first_row) {
   for (std::size_t i = 0; i < scales.size(); ++i) {
     if (std::bit_cast<std::uint32_t>(scales[i]) < 0x7f800000U) continue;
-    fail("row " + std::to_string(first_row + i) +
-         ": expected a finite scale that is not negative, found " + std::to_string(scales[i]));
+    fail_states("row " + std::to_string(first_row + i) +
+                ": expected a finite scale that is not negative, found " +
+                std::to_string(scales[i]));
   }
 }
 
@@ -251,8 +252,8 @@ void encode_int8(std::span<const float> values, const MutableStates& states) {
 
 void require_room(std::size_t found, std::size_t expected, const char* unit) {
   if (found == expected) return;
-  fail("expected room for " + std::to_string(expected) + " " + unit + ", found " +
-       std::to_string(found));
+  fail_states("expected room for " + std::to_string(expected) + " " + unit + ", found " +
+              std::to_string(found));
 }
 
 // Rows of states that anyone may have made: nothing about them is taken for granted.
@@ -260,8 +261,8 @@ std::span<const std::byte> find_rows(const HiddenStates& hidden, std::size_t fir
                                      std::size_t num_rows) {
   validate_hidden(hidden);
   if (first_row > hidden.rows || num_rows > hidden.rows - first_row) {
-    fail("expected rows within [0, " + std::to_string(hidden.rows) + "), found " +
-         std::to_string(num_rows) + " rows from " + std::to_string(first_row));
+    fail_states("expected rows within [0, " + std::to_string(hidden.rows) + "), found " +
+                std::to_string(num_rows) + " rows from " + std::to_string(first_row));
   }
   const std::size_t row_bytes = hidden.hidden_size * value_bytes(hidden.codec);
   return hidden.values.subspan(first_row * row_bytes, num_rows * row_bytes);
@@ -299,23 +300,23 @@ void decode_rows(const HiddenStates& hidden, const std::byte* rows, std::size_t 
 
 void validate_hidden(const HiddenStates& hidden) {
   if (static_cast<std::uint8_t>(hidden.codec) > static_cast<std::uint8_t>(HiddenCodec::kInt8)) {
-    fail("unknown codec " + std::to_string(static_cast<int>(hidden.codec)));
+    fail_states("unknown codec " + std::to_string(static_cast<int>(hidden.codec)));
   }
   const std::size_t bytes =
       checked_product(checked_product(hidden.rows, hidden.hidden_size), value_bytes(hidden.codec));
   if (hidden.values.size() != bytes) {
-    fail("[" + std::to_string(hidden.rows) + ", " + std::to_string(hidden.hidden_size) + "] " +
-         to_string(hidden.codec) + ": expected " + std::to_string(bytes) + " bytes, found " +
-         std::to_string(hidden.values.size()));
+    fail_states("[" + std::to_string(hidden.rows) + ", " + std::to_string(hidden.hidden_size) +
+                "] " + to_string(hidden.codec) + ": expected " + std::to_string(bytes) +
+                " bytes, found " + std::to_string(hidden.values.size()));
   }
   const std::size_t num_scales = hidden.codec == HiddenCodec::kInt8 ? hidden.rows : 0;
   if (hidden.scales.size() != num_scales) {
-    fail("expected " + std::to_string(num_scales) + " scales, found " +
-         std::to_string(hidden.scales.size()));
+    fail_states("expected " + std::to_string(num_scales) + " scales, found " +
+                std::to_string(hidden.scales.size()));
   }
   if (reinterpret_cast<std::uintptr_t>(hidden.values.data()) % alignof(float) != 0 ||
       reinterpret_cast<std::uintptr_t>(hidden.scales.data()) % alignof(float) != 0) {
-    fail("expected values and scales at a multiple of 4 bytes");
+    fail_states("expected values and scales at a multiple of 4 bytes");
   }
 }
 
@@ -326,8 +327,8 @@ void validate_values(const HiddenStates& hidden) {
 HiddenStates encode_hidden(std::span<const float> values, std::size_t rows, std::size_t hidden_size,
                            HiddenCodec codec) {
   if (values.size() != checked_product(rows, hidden_size)) {
-    fail("expected " + std::to_string(rows) + " x " + std::to_string(hidden_size) +
-         " values, found " + std::to_string(values.size()));
+    fail_states("expected " + std::to_string(rows) + " x " + std::to_string(hidden_size) +
+                " values, found " + std::to_string(values.size()));
   }
   require_finite(std::as_bytes(values), hidden_size, HiddenCodec::kFp32, 0);
   MutableStates states = allocate(rows, hidden_size, codec);

@@ -16,7 +16,7 @@
 namespace deformer {
 namespace {
 
-constexpr std::uint32_t kMagic = 0xBEEFC0DE;
+constexpr std::uint32_t kPageMagic = 0xBEEFC0DE;
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint64_t kNoPage = ~std::uint64_t{0};
 constexpr std::uint64_t kNumMetas = 2;
@@ -133,7 +133,7 @@ LmdbState state_of(const Meta& meta, std::uint64_t place, const std::string& nam
   const auto fail = [&](const char* what) {
     fail_file(name, "meta page " + std::to_string(place) + ": " + what);
   };
-  if (meta.header.number != place || meta.header.flags != kMeta || meta.magic != kMagic ||
+  if (meta.header.number != place || meta.header.flags != kMeta || meta.magic != kPageMagic ||
       meta.version != kVersion) {
     fail("expected a meta page");
   }
@@ -158,7 +158,7 @@ void refuse_stand_in_at(int descriptor, const std::string& name) {
 }
 
 bool is_ours(const Meta& meta) {
-  return (meta.header.flags & kMeta) != 0 && meta.magic == kMagic && meta.version == kVersion;
+  return (meta.header.flags & kMeta) != 0 && meta.magic == kPageMagic && meta.version == kVersion;
 }
 
 }  // namespace

@@ -16,13 +16,13 @@ namespace {
 
 constexpr const char* kForms = "memory:, lmdb:PATH or redis://host:port/prefix";
 
-[[noreturn]] void fail(const std::string& message) {
+[[noreturn]] void fail_uri(const std::string& message) {
   throw Error(ErrorCode::kInvalidArgument, "store: " + message);
 }
 
 std::unique_ptr<PassageStore> open_memory(std::string_view rest,
                                           const std::optional<Fingerprint>& fingerprint) {
-  if (!rest.empty()) fail("expected nothing after memory:");
+  if (!rest.empty()) fail_uri("expected nothing after memory:");
   if (!fingerprint) {
     throw Error(ErrorCode::kNotFound, "store: memory: is always new, there is none to open");
   }
@@ -32,7 +32,7 @@ std::unique_ptr<PassageStore> open_memory(std::string_view rest,
 std::unique_ptr<PassageStore> open_lmdb(std::string_view rest,
                                         const std::optional<Fingerprint>& fingerprint) {
   if (rest.empty() || rest.find('\0') != std::string_view::npos) {
-    fail("expected a directory after lmdb:");
+    fail_uri("expected a directory after lmdb:");
   }
   return std::make_unique<LmdbPassageStore>(std::filesystem::path(rest), fingerprint);
 }
@@ -41,7 +41,7 @@ std::unique_ptr<PassageStore> open_by_scheme(std::string_view uri,
                                              const std::optional<Fingerprint>& fingerprint) {
   const std::size_t colon = uri.find(':');
   if (colon == std::string_view::npos) {
-    fail(std::string("expected ") + kForms + ", found " + in_quotes(uri));
+    fail_uri(std::string("expected ") + kForms + ", found " + in_quotes(uri));
   }
   const std::string_view scheme = uri.substr(0, colon);
   const std::string_view rest = uri.substr(colon + 1);
@@ -56,7 +56,7 @@ std::unique_ptr<PassageStore> open_by_scheme(std::string_view uri,
                 "through a tunnel or a private network");
   }
   // Only the scheme is shown: what follows may hold a password.
-  fail(std::string("expected ") + kForms + ", found the scheme " + in_quotes(scheme));
+  fail_uri(std::string("expected ") + kForms + ", found the scheme " + in_quotes(scheme));
 }
 
 std::shared_ptr<PassageStore> open(std::string_view uri,

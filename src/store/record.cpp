@@ -19,14 +19,14 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "records are little-endian");
 
-constexpr std::uint32_t kMagic = 0x52504644;  // "DFPR"
-constexpr std::uint16_t kPlainVersion = 1;    // without projections
+constexpr std::uint32_t kRecordMagic = 0x52504644;  // "DFPR"
+constexpr std::uint16_t kPlainVersion = 1;          // without projections
 constexpr std::size_t kVectorAlignment = 64;
 constexpr std::size_t kChecksumBytes = 8;
 
 // As it lies on disk; every field is at its natural offset.
 struct Header {
-  std::uint32_t magic = kMagic;
+  std::uint32_t magic = kRecordMagic;
   std::uint16_t version = kPlainVersion;
   std::uint8_t codec = 0;
   std::uint8_t reserved = 0;
@@ -176,7 +176,7 @@ void RecordReader::read_header() {
          " bytes, found " + std::to_string(bytes_.size()));
   }
   std::memcpy(&header_, bytes_.data(), sizeof header_);
-  if (header_.magic != kMagic) fail("expected a passage record, found other data");
+  if (header_.magic != kRecordMagic) fail("expected a passage record, found other data");
   if (header_.version > kRecordVersion) {
     throw Error(ErrorCode::kIncompatible,
                 std::string(where_) + ": expected a record of version " +

@@ -12,7 +12,7 @@
 namespace deformer {
 namespace {
 
-[[noreturn]] void fail(const std::string& message) {
+[[noreturn]] void fail_url(const std::string& message) {
   throw Error(
       ErrorCode::kInvalidArgument,
       "store: " + message +
@@ -33,8 +33,8 @@ int parse_number(std::string_view text, int lowest, int highest, const char* wha
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, number);
   if (parsed.ec != std::errc() || parsed.ptr != end || number < lowest || number > highest) {
-    fail(std::string("expected ") + what + " from " + std::to_string(lowest) + " to " +
-         std::to_string(highest) + ", found " + in_quotes(text));
+    fail_url(std::string("expected ") + what + " from " + std::to_string(lowest) + " to " +
+             std::to_string(highest) + ", found " + in_quotes(text));
   }
   return number;
 }
@@ -49,7 +49,7 @@ std::string percent_decoded(std::string_view text, const char* what) {
     unsigned value = 0;
     const char* digits = text.data() + i + 1;
     if (i + 2 >= text.size() || std::from_chars(digits, digits + 2, value, 16).ptr != digits + 2) {
-      fail(std::string("expected two hexadecimal digits after % in the ") + what);
+      fail_url(std::string("expected two hexadecimal digits after % in the ") + what);
     }
     decoded += static_cast<char>(value);
     i += 2;
@@ -59,10 +59,10 @@ std::string percent_decoded(std::string_view text, const char* what) {
 
 void read_credentials(std::string_view credentials, RedisOptions& options) {
   const auto user = take_until(credentials, ':');
-  if (!user) fail("expected user:password before the @");
+  if (!user) fail_url("expected user:password before the @");
   options.user = percent_decoded(*user, "user");
   options.password = percent_decoded(credentials, "password");
-  if (options.password.empty()) fail("expected a password before the @");
+  if (options.password.empty()) fail_url("expected a password before the @");
 }
 
 RedisEndpoint parse_endpoint(std::string_view text) {
@@ -71,7 +71,7 @@ RedisEndpoint parse_endpoint(std::string_view text) {
   if (text.starts_with('[')) {
     text.remove_prefix(1);
     const auto host = take_until(text, ']');
-    if (!host || !(text.empty() || text.starts_with(':'))) fail("expected [address]:port");
+    if (!host || !(text.empty() || text.starts_with(':'))) fail_url("expected [address]:port");
     endpoint.host = *host;
     port = text;
   } else {
@@ -81,7 +81,7 @@ RedisEndpoint parse_endpoint(std::string_view text) {
   }
   const bool is_plain = std::all_of(endpoint.host.begin(), endpoint.host.end(),
                                     [](char c) { return c > ' ' && c != 0x7f; });
-  if (endpoint.host.empty() || !is_plain) fail("expected a host");
+  if (endpoint.host.empty() || !is_plain) fail_url("expected a host");
   if (!port.empty()) endpoint.port = parse_number(port.substr(1), 1, 65535, "a port");
   return endpoint;
 }
@@ -105,9 +105,9 @@ void read_path(std::string_view path, RedisUrl& url) {
 
 void read_prefix(std::string_view value, RedisUrl& url) {
   const std::string prefix = percent_decoded(value, "prefix");
-  if (prefix.empty()) fail("expected a prefix after prefix=");
+  if (prefix.empty()) fail_url("expected a prefix after prefix=");
   if (url.prefix != RedisUrl().prefix && url.prefix != prefix) {
-    fail("expected one prefix, found " + in_quotes(url.prefix) + " and " + in_quotes(prefix));
+    fail_url("expected one prefix, found " + in_quotes(url.prefix) + " and " + in_quotes(prefix));
   }
   url.prefix = prefix;
   url.lone_number.clear();
@@ -127,8 +127,8 @@ void read_option(std::string_view option, RedisUrl& url) {
   } else if (option.starts_with("prefix=")) {
     read_prefix(value, url);
   } else {
-    fail("expected the options prefix, timeout_ms, connect_timeout_ms and retries, found " +
-         in_quotes(option));
+    fail_url("expected the options prefix, timeout_ms, connect_timeout_ms and retries, found " +
+             in_quotes(option));
   }
 }
 
@@ -168,7 +168,7 @@ std::string to_string(const RedisUrl& url) {
 }
 
 RedisUrl parse_redis_url(std::string_view rest) {
-  if (!rest.starts_with("//")) fail("expected //host after redis:");
+  if (!rest.starts_with("//")) fail_url("expected //host after redis:");
   rest.remove_prefix(2);
   RedisUrl url;
   std::string_view options;

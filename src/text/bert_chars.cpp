@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "text/bert_char_ranges.h"
+#include "text/unicode_facts.h"
 
 namespace deformer {
 namespace {
@@ -72,7 +73,7 @@ CanonicalDecomposition::CanonicalDecomposition(char32_t code_point) noexcept {
 }
 
 LowerCase lower_case(char32_t code_point) noexcept {
-  if (code_point == 0x130) return {U'i', 0x307};
+  if (code_point == kCapitalIWithDot) return {U'i', kCombiningDotAbove};
   for (const CaseRange& range : kNewCapitals) {
     if (code_point >= range.first && code_point <= range.last) {
       return {range.lower + (code_point - range.first), 0};

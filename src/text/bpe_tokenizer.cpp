@@ -9,6 +9,7 @@
 #include "text/gpt2_words.h"
 #include "text/text_size.h"
 #include "text/tokenizer_json_bpe.h"
+#include "text/vocabulary.h"
 
 namespace deformer {
 namespace {
@@ -16,14 +17,6 @@ namespace {
 constexpr std::array<std::string_view, 8> kClasses = {
     "RobertaTokenizer", "LongformerTokenizer", "BartTokenizer", "LEDTokenizer",
     "DebertaTokenizer", "GPT2Tokenizer",       "MvpTokenizer",  "BlenderbotTokenizer"};
-std::int32_t id_of(const std::vector<std::string>& tokens, const std::string& token,
-                   const std::string& where) {
-  const auto found = std::find(tokens.begin(), tokens.end(), token);
-  if (found != tokens.end()) return static_cast<std::int32_t>(found - tokens.begin());
-  throw Error(ErrorCode::kCorrupt,
-              where + ": expected the special token \"" + token + "\", found no such token");
-}
-
 void require_class(const TokenizerConfig& config, const std::filesystem::path& model_dir) {
   const std::string& name = config.tokenizer_class;
   if (!names_a_kind(name)) return;
@@ -40,10 +33,10 @@ void require_class(const TokenizerConfig& config, const std::filesystem::path& m
 BpeTokenizer::BpeTokenizer(BpeTables tables, const TokenizerConfig& config,
                            const std::string& where, Normalizer normalizer)
     : tokens_(std::move(tables.tokens)),
-      special_{.cls = id_of(tokens_, config.cls_token, where),
-               .sep = id_of(tokens_, config.sep_token, where),
-               .pad = id_of(tokens_, config.pad_token, where),
-               .unk = id_of(tokens_, config.unk_token, where)},
+      special_{.cls = special_id(tokens_, config.cls_token, where),
+               .sep = special_id(tokens_, config.sep_token, where),
+               .pad = special_id(tokens_, config.pad_token, where),
+               .unk = special_id(tokens_, config.unk_token, where)},
       model_(tokens_, tables.merges, special_.unk),
       reading_{.add_prefix_space = config.add_prefix_space.value_or(false),
                .nfc = normalizer == Normalizer::kNfc},

@@ -8,22 +8,21 @@
 #include <cstdint>
 
 #include "text/bert_chars.h"
+#include "text/unicode_facts.h"
 #include "text/utf8.h"
 
 namespace deformer {
 namespace {
 
-constexpr char32_t kFirstMark = 0x300;
-
-struct Char {
+struct NfcChar {
   char32_t code_point = 0;
   int combining_class = 0;
   ByteSpan source;
 };
-using Chars = std::vector<Char>;
+using NfcChars = std::vector<NfcChar>;
 
-Chars decompose(std::string_view text) {
-  Chars chars;
+NfcChars decompose(std::string_view text) {
+  NfcChars chars;
   chars.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     const DecodedChar c = decode_utf8(text, at);
@@ -39,12 +38,12 @@ Chars decompose(std::string_view text) {
   return chars;
 }
 
-void reorder_marks(Chars& chars) {
-  const auto is_mark = [](const Char& c) { return c.combining_class != 0; };
+void reorder_marks(NfcChars& chars) {
+  const auto is_mark = [](const NfcChar& c) { return c.combining_class != 0; };
   for (auto begin = chars.begin(); begin != chars.end();) {
     begin = std::find_if(begin, chars.end(), is_mark);
     const auto end = std::find_if_not(begin, chars.end(), is_mark);
-    std::stable_sort(begin, end, [](const Char& a, const Char& b) {
+    std::stable_sort(begin, end, [](const NfcChar& a, const NfcChar& b) {
       return a.combining_class < b.combining_class;
     });
     begin = end;
@@ -63,12 +62,12 @@ char32_t composed(char32_t first, char32_t second) {
   return parts.end() - parts.begin() > 1 ? result : 0;
 }
 
-Chars compose(const Chars& chars) {
-  Chars result;
+NfcChars compose(const NfcChars& chars) {
+  NfcChars result;
   result.reserve(chars.size());
   std::size_t starter = 0;
   bool has_starter = false;
-  for (const Char& c : chars) {
+  for (const NfcChar& c : chars) {
     const bool adjacent = has_starter && starter + 1 == result.size();
     const bool blocked =
         !adjacent && has_starter && result.back().combining_class >= c.combining_class;
@@ -90,7 +89,7 @@ Chars compose(const Chars& chars) {
 }
 
 // A mark that changed places, or that another one passed, shares the range with the others.
-void widen(Chars& chars) {
+void widen(NfcChars& chars) {
   for (std::size_t i = 1; i < chars.size(); ++i) {
     chars[i].source.end = std::max(chars[i].source.end, chars[i - 1].source.end);
   }
@@ -102,14 +101,14 @@ void widen(Chars& chars) {
 }  // namespace
 
 SourcedText nfc_text(std::string_view text) {
-  Chars chars = decompose(text);
+  NfcChars chars = decompose(text);
   reorder_marks(chars);
   chars = compose(chars);
   widen(chars);
   SourcedText result;
   result.text.reserve(text.size());
   result.sources.reserve(text.size());
-  for (const Char& c : chars) {
+  for (const NfcChar& c : chars) {
     append_utf8(result.text, c.code_point);
     result.sources.resize(result.text.size(), c.source);
   }
@@ -119,7 +118,7 @@ SourcedText nfc_text(std::string_view text) {
 bool may_change_in_nfc(std::string_view text) noexcept {
   for (std::size_t at = 0; at < text.size();) {
     const DecodedChar c = decode_utf8(text, at);
-    if (c.code_point >= kFirstMark) return true;
+    if (c.code_point >= kFirstCombiningMark) return true;
     at += c.size_bytes;
   }
   return false;

@@ -3,13 +3,13 @@
 #include <utf8proc.h>
 
 #include "deformer/error.h"
+#include "text/unicode_facts.h"
 #include "text/utf8.h"
 
 namespace deformer {
 namespace {
 
 constexpr std::size_t kLongestGrapheme = 5;  // bytes
-constexpr char32_t kFirstMark = 0x300;
 
 std::uint32_t read_unit(std::string_view bytes, std::size_t at) {
   std::uint32_t value = 0;
@@ -125,8 +125,8 @@ SourcedChars PrecompiledCharsmap::apply(const SourcedChars& chars) const {
   result.reserve(chars.size());
   for (std::size_t at = 0; at < chars.size();) {
     // Before U+0300 nothing joins what stands before it but a line feed.
-    const bool alone = at + 1 == chars.size() ||
-                       (chars[at + 1].code_point < kFirstMark && chars[at + 1].code_point != U'\n');
+    const bool alone = at + 1 == chars.size() || (chars[at + 1].code_point < kFirstCombiningMark &&
+                                                  chars[at + 1].code_point != U'\n');
     if (alone && keeps(chars[at].code_point)) {
       result.push_back(chars[at++]);
       continue;

@@ -6,13 +6,12 @@
 #include <array>
 
 #include "deformer/error.h"
+#include "text/unicode_facts.h"
 #include "text/utf8.h"
 
 namespace deformer {
 namespace {
 
-constexpr char32_t kCapitalIWithDot = 0x130;
-constexpr char32_t kCombiningDotAbove = 0x307;
 constexpr char32_t kCapitalSigma = 0x3A3;
 constexpr char32_t kSmallFinalSigma = 0x3C2;
 constexpr char32_t kSmallSigma = 0x3C3;

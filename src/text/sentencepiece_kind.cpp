@@ -17,12 +17,12 @@ constexpr std::array<std::string_view, 4> kXlmRobertaTokens = {"<s>", "<pad>", "
 constexpr std::array<std::string_view, 5> kCamembertTokens = {"<s>NOTUSED", "<pad>", "</s>NOTUSED",
                                                               "<unk>", "<unk>NOTUSED"};
 
-const std::array<const SentencePieceKind*, 5> kKinds = {
+const std::array<const SentencePieceKind*, 5> kPieceKinds = {
     &kXlnetPieces, &kAlbertPieces, &kXlmRobertaPieces, &kCamembertPieces, &kDebertaPieces};
 
 // The first kind whose file is there, with the classes of that file for messages.
 const SentencePieceKind& first_kind(const fs::path& model_dir) {
-  for (const SentencePieceKind* kind : kKinds) {
+  for (const SentencePieceKind* kind : kPieceKinds) {
     if (!is_absent(model_dir / kind->file)) return *kind;
   }
   throw Error(ErrorCode::kNotFound,
@@ -32,7 +32,7 @@ const SentencePieceKind& first_kind(const fs::path& model_dir) {
 const SentencePieceKind& kind_of_class(const std::string& name, std::string_view file,
                                        const std::string& where) {
   std::string known;
-  for (const SentencePieceKind* kind : kKinds) {
+  for (const SentencePieceKind* kind : kPieceKinds) {
     if (kind->file != file) continue;
     if (kind->tokenizer_class == name) return *kind;
     known += (known.empty() ? "" : " or ") + std::string(kind->tokenizer_class);
@@ -125,7 +125,7 @@ const SentencePieceKind& find_sentencepiece_kind(const fs::path& model_dir) {
   if (names_a_kind(names.tokenizer_class)) {
     return kind_of_class(names.tokenizer_class, first.file, config.string());
   }
-  for (const SentencePieceKind* kind : kKinds) {
+  for (const SentencePieceKind* kind : kPieceKinds) {
     if (kind->file == first.file && kind->model_type == names.model_type) return *kind;
   }
   return first;

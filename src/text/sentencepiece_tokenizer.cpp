@@ -14,13 +14,12 @@
 #include "text/text_size.h"
 #include "text/tokenizer_json_unigram.h"
 #include "text/utf8.h"
+#include "text/word_mark.h"
 
 namespace deformer {
 namespace {
 
 constexpr std::size_t kMaxModelBytes = std::size_t{64} << 20;
-// SentencePiece's mark of a word's beginning, U+2581.
-constexpr std::string_view kMark = "\xE2\x96\x81";
 
 // A piece by its number and the bytes of the cleaned text that it was made from; they may hold
 // white space and removed characters at either end, or nothing at all.
@@ -33,9 +32,10 @@ struct Token {
 std::string without_marks(std::string_view piece) {
   std::string text;
   while (!piece.empty()) {
-    const std::size_t mark = piece.find(kMark);
+    const std::size_t mark = piece.find(kWordMarkText);
     text += piece.substr(0, mark);
-    piece.remove_prefix(mark == std::string_view::npos ? piece.size() : mark + kMark.size());
+    piece.remove_prefix(mark == std::string_view::npos ? piece.size()
+                                                       : mark + kWordMarkText.size());
   }
   return text;
 }
@@ -213,9 +213,9 @@ class SentencePieceTokenizer::Pieces {
     for (std::size_t i = 0; i < parts.pieces_size(); ++i) {
       const auto part = parts.pieces(static_cast<int>(i));
       auto id = static_cast<std::int32_t>(part.id());
-      if (i == 0 && !piece.starts_with(kMark) && part.piece().starts_with(kMark)) {
-        if (part.piece().size() == kMark.size()) continue;
-        id = processor_.PieceToId(part.piece().substr(kMark.size()));
+      if (i == 0 && !piece.starts_with(kWordMarkText) && part.piece().starts_with(kWordMarkText)) {
+        if (part.piece().size() == kWordMarkText.size()) continue;
+        id = processor_.PieceToId(part.piece().substr(kWordMarkText.size()));
       }
       tokens.push_back(source.token(id, part.begin(), part.end()));
     }

@@ -11,13 +11,11 @@
 #include "text/bert_chars.h"
 #include "text/mark_ranges.h"
 #include "text/nfc_text.h"
+#include "text/unicode_facts.h"
 #include "text/utf8.h"
 
 namespace deformer {
 namespace {
-
-// Longest compatibility decomposition: U+FDFA.
-constexpr std::size_t kMaxDecomposition = 18;
 
 bool has_at(const SourcedChars& chars, std::size_t at, const std::u32string& text) {
   if (text.size() > chars.size() - at) return false;

@@ -14,14 +14,14 @@
 namespace deformer {
 namespace {
 
-struct Kind {
+struct TokenizerFile {
   std::string_view file;
   std::unique_ptr<const Tokenizer> (*load)(const std::filesystem::path& model_dir,
                                            OtherTokenizer other);
 };
 
 // The first kind whose file the model directory holds is the model's tokenizer.
-constexpr Kind kKinds[] = {
+constexpr TokenizerFile kTokenizerFiles[] = {
     {"vocab.txt", load_wordpiece_tokenizer},
     {"vocab.json", load_bpe_tokenizer},
     {"spiece.model", load_sentencepiece_tokenizer},
@@ -32,13 +32,14 @@ constexpr Kind kKinds[] = {
 
 std::string list_of_files() {
   std::string files;
-  for (const Kind& kind : kKinds) files += (files.empty() ? "" : ", ") + std::string(kind.file);
+  for (const TokenizerFile& kind : kTokenizerFiles)
+    files += (files.empty() ? "" : ", ") + std::string(kind.file);
   return files;
 }
 
 std::unique_ptr<const Tokenizer> load_named(const std::filesystem::path& model_dir,
                                             std::string_view file) {
-  for (const Kind& kind : kKinds) {
+  for (const TokenizerFile& kind : kTokenizerFiles) {
     if (kind.file != file) continue;
     if (!is_absent(model_dir / file)) return kind.load(model_dir, OtherTokenizer::kIgnored);
     throw Error(ErrorCode::kNotFound,
@@ -49,7 +50,7 @@ std::unique_ptr<const Tokenizer> load_named(const std::filesystem::path& model_d
 }
 
 std::unique_ptr<const Tokenizer> load_first(const std::filesystem::path& model_dir) {
-  for (const Kind& kind : kKinds) {
+  for (const TokenizerFile& kind : kTokenizerFiles) {
     if (is_absent(model_dir / kind.file)) continue;
     auto tokenizer = kind.load(model_dir, OtherTokenizer::kMustAgree);
     if (kind.load != load_json_tokenizer) require_no_added_tokens(*tokenizer, kind.file, model_dir);

@@ -18,14 +18,14 @@
 #include "text/tokenizer_json_parts.h"
 #include "text/unigram_tokenizer.h"
 #include "text/utf8.h"
+#include "text/vocabulary.h"
+#include "text/word_mark.h"
 
 namespace deformer {
 namespace {
 
 namespace fs = std::filesystem;
 using Step = NormalizerStep;
-
-constexpr std::string_view kMark = "\u2581";
 
 std::u32string code_points(std::string_view text) {
   std::u32string result;
@@ -122,7 +122,8 @@ void check_metaspace(const JsonPlace& place) {
   require_known_keys(
       place, {"type", "replacement", "add_prefix_space", "prepend_scheme", "split", "str_rep"});
   for (const char* key : {"replacement", "str_rep"}) {
-    if (place.has(key) && place.at(key).as_string() != kMark) refuse(place.at(key), "\"\u2581\"");
+    if (place.has(key) && place.at(key).as_string() != kWordMarkText)
+      refuse(place.at(key), "\"\u2581\"");
   }
   require_value(place, "add_prefix_space", true);
   require_value(place, "prepend_scheme", "always");
@@ -228,14 +229,6 @@ bool read_template(const JsonPlace& place, TokenizerConfig& config) {
   return true;
 }
 
-std::int32_t id_of(const std::vector<std::string>& names, const std::string& name,
-                   const std::string& where) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  if (found != names.end()) return static_cast<std::int32_t>(found - names.begin());
-  throw Error(ErrorCode::kCorrupt,
-              where + ": expected the special token \"" + name + "\", found no such token");
-}
-
 bool holds(const std::vector<std::string>& names, const char* name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -267,9 +260,9 @@ SpecialTokens read_special(const JsonPlace& root, const fs::path& model_dir,
     require_agreement(model_dir, "sep_token", config.sep_token, stated.sep_token);
   }
   const std::string where = root.where();
-  return {.cls = id_of(names, stated.cls_token, where),
-          .sep = id_of(names, stated.sep_token, where),
-          .pad = id_of(names, stated.pad_token, where),
+  return {.cls = special_id(names, stated.cls_token, where),
+          .sep = special_id(names, stated.sep_token, where),
+          .pad = special_id(names, stated.pad_token, where),
           .unk = model.unk()};
 }
 

@@ -7,21 +7,20 @@
 #include "text/bert_chars.h"
 #include "text/text_size.h"
 #include "text/utf8.h"
+#include "text/word_mark.h"
 
 namespace deformer {
 namespace {
 
-constexpr char32_t kMark = 0x2581;
-
 bool stands_for_nothing(char32_t c) {
-  return c == kMark || is_white_space(c);
+  return c == kWordMark || is_white_space(c);
 }
 
 // Puts a mark before a word that has none.
 void begin_word(const SourcedChars& chars, std::size_t at, SourcedChars& marked) {
-  if (chars[at].code_point == kMark || chars[at].code_point == U' ') return;
+  if (chars[at].code_point == kWordMark || chars[at].code_point == U' ') return;
   const std::uint32_t begin = chars[at].source.begin;
-  marked.push_back({kMark, {begin, begin}});
+  marked.push_back({kWordMark, {begin, begin}});
 }
 
 bool is_punctuation(char32_t c) {
@@ -50,7 +49,7 @@ MarkedWords mark_words(const SourcedChars& chars, const UnigramWords& words) {
       marked.begins.push_back(marked.chars.size());
       begin_word(chars, at, marked.chars);
     }
-    marked.chars.push_back({c == U' ' ? kMark : c, chars[at].source});
+    marked.chars.push_back({c == U' ' ? kWordMark : c, chars[at].source});
     begins = alone;
   }
   marked.begins.push_back(marked.chars.size());
@@ -106,7 +105,7 @@ TokenizedText UnigramTokenizer::tokenize(std::string_view text) const {
     const std::size_t part_end = marked.begins[part + 1];
     while (begin < part_end) {
       std::size_t end = begin + 1;
-      while (end < part_end && marked.chars[end].code_point != kMark) ++end;
+      while (end < part_end && marked.chars[end].code_point != kWordMark) ++end;
       append_word(marked.chars, begin, end, result);
       begin = end;
     }

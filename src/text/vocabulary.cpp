@@ -142,4 +142,16 @@ std::optional<std::int32_t> WordPieceVocabulary::find(std::string_view token) co
   return initial_.find(token);
 }
 
+std::int32_t special_id(const std::vector<std::string>& tokens, const std::string& token,
+                        const std::string& where) {
+  const auto found = std::find(tokens.begin(), tokens.end(), token);
+  if (found == tokens.end()) fail_special_token(token, where);
+  return static_cast<std::int32_t>(found - tokens.begin());
+}
+
+void fail_special_token(const std::string& token, const std::string& where) {
+  throw Error(ErrorCode::kCorrupt,
+              where + ": expected the special token \"" + token + "\", found no such token");
+}
+
 }  // namespace deformer

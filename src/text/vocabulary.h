@@ -81,4 +81,10 @@ class WordPieceVocabulary {
   PieceTable continuing_;
 };
 
+/// Id of a special token among tokens by id. Throws kCorrupt when there is none; `where` names the
+/// file.
+[[nodiscard]] std::int32_t special_id(const std::vector<std::string>& tokens,
+                                      const std::string& token, const std::string& where);
+[[noreturn]] void fail_special_token(const std::string& token, const std::string& where);
+
 }  // namespace deformer

@@ -14,13 +14,10 @@ namespace {
 
 constexpr std::size_t kMaxVocabularyBytes = std::size_t{64} << 20;
 
-std::int32_t id_of(const WordPieceVocabulary& vocabulary, const std::string& token,
-                   const std::string& where) {
+std::int32_t wordpiece_id(const WordPieceVocabulary& vocabulary, const std::string& token,
+                          const std::string& where) {
   const auto id = vocabulary.find(token);
-  if (!id) {
-    throw Error(ErrorCode::kCorrupt,
-                where + ": expected the special token \"" + token + "\", found no such token");
-  }
+  if (!id) fail_special_token(token, where);
   return *id;
 }
 
@@ -52,10 +49,10 @@ WordPieceTokenizer::WordPieceTokenizer(WordPieceVocabulary vocabulary,
                                        const TokenizerConfig& config, const std::string& where)
     : vocabulary_(std::move(vocabulary)),
       cleaning_(bert_cleaning(config)),
-      special_{.cls = id_of(vocabulary_, config.cls_token, where),
-               .sep = id_of(vocabulary_, config.sep_token, where),
-               .pad = id_of(vocabulary_, config.pad_token, where),
-               .unk = id_of(vocabulary_, config.unk_token, where)},
+      special_{.cls = wordpiece_id(vocabulary_, config.cls_token, where),
+               .sep = wordpiece_id(vocabulary_, config.sep_token, where),
+               .pad = wordpiece_id(vocabulary_, config.pad_token, where),
+               .unk = wordpiece_id(vocabulary_, config.unk_token, where)},
       hash_(make_hash()) {}
 
 std::uint64_t WordPieceTokenizer::make_hash() const {

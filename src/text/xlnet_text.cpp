@@ -9,40 +9,20 @@
 #include <utility>
 
 #include "text/python_text.h"
+#include "text/sourced_chars.h"
+#include "text/unicode_facts.h"
 #include "text/utf8.h"
 
 namespace deformer {
 namespace {
 
-struct Char {
-  char32_t code_point = 0;
-  ByteSpan source;
-};
-using Chars = std::vector<Char>;
-
-constexpr char32_t kCapitalIWithDot = 0x130;
-// Longest compatibility decomposition: U+FDFA.
-constexpr std::size_t kMaxDecomposition = 18;
-
-Chars decode(std::string_view text) {
-  Chars chars;
-  chars.reserve(text.size());
-  for (std::size_t at = 0; at < text.size();) {
-    const DecodedChar c = decode_utf8(text, at);
-    const auto begin = static_cast<std::uint32_t>(at);
-    chars.push_back({c.code_point, {begin, begin + c.size_bytes}});
-    at += c.size_bytes;
-  }
-  return chars;
-}
-
 // " ".join(text.split())
-Chars squeeze_spaces(const Chars& chars) {
-  Chars squeezed;
+SourcedChars squeeze_spaces(const SourcedChars& chars) {
+  SourcedChars squeezed;
   squeezed.reserve(chars.size());
-  Char space{U' ', {}};
+  SourcedChar space{U' ', {}};
   bool pending = false;
-  for (const Char& c : chars) {
+  for (const SourcedChar& c : chars) {
     if (is_python_space(c.code_point)) {
       if (!pending) space.source.begin = c.source.begin;
       space.source.end = c.source.end;
@@ -57,10 +37,10 @@ Chars squeeze_spaces(const Chars& chars) {
 }
 
 // text.replace(quote + quote, '"')
-void replace_doubled(Chars& chars, char32_t quote) {
+void replace_doubled(SourcedChars& chars, char32_t quote) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < chars.size(); ++i) {
-    Char c = chars[i];
+    SourcedChar c = chars[i];
     if (c.code_point == quote && i + 1 < chars.size() && chars[i + 1].code_point == quote) {
       ++i;
       c = {U'"', {c.source.begin, chars[i].source.end}};
@@ -71,10 +51,10 @@ void replace_doubled(Chars& chars, char32_t quote) {
 }
 
 // Canonical reordering is left out: it moves combining characters only, and they go.
-Chars strip_accents(const Chars& chars) {
-  Chars stripped;
+SourcedChars without_accents(const SourcedChars& chars) {
+  SourcedChars stripped;
   stripped.reserve(chars.size());
-  for (const Char& c : chars) {
+  for (const SourcedChar& c : chars) {
     std::array<utf8proc_int32_t, kMaxDecomposition> parts{};
     int last_boundclass = 0;
     const auto size = utf8proc_decompose_char(
@@ -89,14 +69,14 @@ Chars strip_accents(const Chars& chars) {
   return stripped;
 }
 
-Chars lower(const Chars& chars) {
+SourcedChars lower(const SourcedChars& chars) {
   std::u32string text;
   text.reserve(chars.size());
-  for (const Char& c : chars) text.push_back(c.code_point);
+  for (const SourcedChar& c : chars) text.push_back(c.code_point);
   const std::u32string lowered = python_lower(text);
-  Chars result;
+  SourcedChars result;
   result.reserve(lowered.size());
-  for (const Char& c : chars) {
+  for (const SourcedChar& c : chars) {
     const int parts = c.code_point == kCapitalIWithDot ? 2 : 1;
     for (int i = 0; i < parts; ++i) result.push_back({lowered[result.size()], c.source});
   }
@@ -122,9 +102,9 @@ XlnetText as_it_is(std::string_view text) {
   return cleaned;
 }
 
-XlnetText encode(const Chars& chars) {
+XlnetText encode(const SourcedChars& chars) {
   XlnetText cleaned;
-  for (const Char& c : chars) {
+  for (const SourcedChar& c : chars) {
     append_utf8(cleaned.text, c.code_point);
     cleaned.sources.resize(cleaned.text.size(), c.source);
   }
@@ -135,13 +115,13 @@ XlnetText encode(const Chars& chars) {
 
 XlnetText clean_xlnet_text(std::string_view text, const XlnetCleaning& cleaning) {
   if (!cleaning.lower_case && is_plain(text)) return as_it_is(text);
-  Chars chars = decode(text);
+  SourcedChars chars = decode_chars(text);
   if (cleaning.remove_space) chars = squeeze_spaces(chars);
   if (cleaning.plain_quotes) {
     replace_doubled(chars, U'`');
     replace_doubled(chars, U'\'');
   }
-  if (!cleaning.keep_accents) chars = strip_accents(chars);
+  if (!cleaning.keep_accents) chars = without_accents(chars);
   if (cleaning.lower_case) chars = lower(chars);
   return encode(chars);
 }

@@ -19,7 +19,7 @@
 namespace deformer {
 namespace {
 
-constexpr RunFileKind kKind{"deformer teacher answers", "1", "a teacher's answers"};
+constexpr RunFileKind kAnswersKind{"deformer teacher answers", "1", "a teacher's answers"};
 constexpr const char* kLogits = "logits";
 
 void require_same(const RunFile& file, const char* key, const std::string& expected) {
@@ -111,7 +111,7 @@ at::Tensor TeacherAnswers::logits(std::span<const std::uint32_t> indices,
 void TeacherAnswers::save(const std::filesystem::path& path, const AnswersOwner& owner) const {
   const TensorView view{
       kLogits, Dtype::kF16, {std::ssize(values_)}, std::as_bytes(std::span(values_))};
-  Metadata metadata = metadata_of(kKind);
+  Metadata metadata = metadata_of(kAnswersKind);
   metadata["teacher"] = owner.teacher;
   metadata["layout"] = owner.layout;
   metadata["data"] = owner.data;
@@ -120,7 +120,7 @@ void TeacherAnswers::save(const std::filesystem::path& path, const AnswersOwner&
 }
 
 void TeacherAnswers::load(const std::filesystem::path& path, const AnswersOwner& owner) {
-  const RunFile file(path, kKind);
+  const RunFile file(path, kAnswersKind);
   const std::string& where = file.where();
   require_same(file, "teacher", owner.teacher);
   require_same(file, "layout", owner.layout);

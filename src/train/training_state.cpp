@@ -16,7 +16,7 @@
 namespace deformer {
 namespace {
 
-constexpr RunFileKind kKind{"deformer training state", "1", "a training state"};
+constexpr RunFileKind kStateKind{"deformer training state", "1", "a training state"};
 
 // The three tensors of a parameter.
 struct StateTensor {
@@ -102,7 +102,7 @@ void save_training_state(const std::filesystem::path& path, const Adamw& optimiz
                      tensor.sizes().vec(),
                      {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
   }
-  Metadata metadata = metadata_of(kKind);
+  Metadata metadata = metadata_of(kStateKind);
   metadata["state"] = to_json(position).dump();
   write_safetensors(path, views, metadata);
 }
@@ -110,7 +110,7 @@ void save_training_state(const std::filesystem::path& path, const Adamw& optimiz
 TrainingPosition load_training_state(const std::filesystem::path& path, const std::string& recipe,
                                      Adamw& optimizer) {
   const torch::autograd::AutoGradMode no_gradient(false);
-  const RunFile file(path, kKind);
+  const RunFile file(path, kStateKind);
   const std::string& where = file.where();
   TrainingPosition position = from_json(file.value("state"), where);
   if (position.recipe != recipe) {

@@ -48,7 +48,7 @@ if(CONSUMER STREQUAL "find_package")
 else()
   # Compile time matters here, speed does not.
   set(options "-DDEFORMER_SOURCE_DIR=${DEFORMER_SOURCE_DIR}" "-DTorch_DIR=${Torch_DIR}"
-              "-DCMAKE_CXX_FLAGS_RELEASE=-O0")
+              "-DCMAKE_CXX_FLAGS_RELEASE=-O0" -DCMAKE_UNITY_BUILD=ON)
   build_and_run(add_subdirectory "${BINARY_DIR}/build" ${options} -DBUILD_SHARED_LIBS=ON
                 -DDEFORMER_INSTALL=ON)
   set(prefix "${BINARY_DIR}/prefix")

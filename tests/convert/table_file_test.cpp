@@ -22,7 +22,7 @@ std::string two_blocks() {
   return writer.finish();
 }
 
-void expect_refused(ErrorCode code, const std::string& text, const std::string& file) {
+void expect_table_refused(ErrorCode code, const std::string& text, const std::string& file) {
   expect_error(code, text, [&] { (void)read_table(as_bytes(file), "t.index"); });
 }
 
@@ -38,30 +38,32 @@ TEST(TableFile, ReadsEveryBlock) {
 
 TEST(TableFile, RefusesATruncatedFile) {
   const std::string file = two_blocks();
-  expect_refused(ErrorCode::kCorrupt, "t.index: expected the footer", file.substr(0, 100));
-  expect_refused(ErrorCode::kCorrupt, "in the last 48 of 0 bytes", "");
+  expect_table_refused(ErrorCode::kCorrupt, "t.index: expected the footer", file.substr(0, 100));
+  expect_table_refused(ErrorCode::kCorrupt, "in the last 48 of 0 bytes", "");
   // The end is whole, the middle is gone.
-  expect_refused(ErrorCode::kCorrupt, "expected",
-                 file.substr(0, 20) + file.substr(file.size() - 48));
+  expect_table_refused(ErrorCode::kCorrupt, "expected",
+                       file.substr(0, 20) + file.substr(file.size() - 48));
 }
 
 TEST(TableFile, RefusesADamagedBlock) {
   std::string file = two_blocks();
   file[12] ^= 1;
-  expect_refused(ErrorCode::kCorrupt, "block at 0: expected bytes with the masked CRC-32C", file);
+  expect_table_refused(ErrorCode::kCorrupt, "block at 0: expected bytes with the masked CRC-32C",
+                       file);
 }
 
 TEST(TableFile, RefusesACompressedBlock) {
   TableWriter writer;
   writer.add_block({{"a", "1"}}, 1);
-  expect_refused(ErrorCode::kUnsupported, "without compression, found snappy", writer.finish());
+  expect_table_refused(ErrorCode::kUnsupported, "without compression, found snappy",
+                       writer.finish());
 }
 
 TEST(TableFile, RefusesKeysOutOfOrder) {
   TableWriter writer;
   writer.add_block({{"b", "1"}});
   writer.add_block({{"a", "1"}});
-  expect_refused(ErrorCode::kCorrupt, "keys in ascending order", writer.finish());
+  expect_table_refused(ErrorCode::kCorrupt, "keys in ascending order", writer.finish());
 }
 
 // Whether a damage is found; where it is not, it must have been harmless.

@@ -6,16 +6,14 @@
 #include <cmath>
 #include <fstream>
 
+#include "nn/formulas.h"
+
 namespace deformer::nn {
 namespace {
 
-// Values by the formulas, in double.
-double gelu_erf(double x) {
-  return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
-}
-double gelu_tanh(double x) {
-  return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
-}
+using test::gelu_erf;
+using test::gelu_tanh;
+
 double gelu_erf_slope(double x) {
   constexpr double kPi = 3.141592653589793;
   return 0.5 * (1 + std::erf(x / std::sqrt(2.0))) + x * std::exp(-x * x / 2) / std::sqrt(2 * kPi);

@@ -11,13 +11,10 @@
 #include "nn/int8_rows.h"
 #include "nn/int8_weight.h"
 #include "nn/linear.h"
+#include "nn/random_tensor.h"
 
 namespace deformer::nn {
 namespace {
-
-at::Tensor random(at::IntArrayRef shape, std::uint64_t seed) {
-  return at::randn(shape, at::detail::createCPUGenerator(seed));
-}
 
 struct QuantizedRows {
   std::vector<std::uint8_t> values;
@@ -99,9 +96,10 @@ class Int8WeightTest : public testing::Test {
 
 // The same product with integers held in doubles.
 TEST_F(Int8WeightTest, IsTheProductOfTheRoundedNumbers) {
-  const at::Tensor weight = random({24, 40}, 1) * at::linspace(0.1, 3, 24).unsqueeze(1);
-  const at::Tensor input = random({37, 40}, 2);
-  const at::Tensor bias = random({24}, 3);
+  const at::Tensor weight =
+      test::random_tensor({24, 40}, 1) * at::linspace(0.1, 3, 24).unsqueeze(1);
+  const at::Tensor input = test::random_tensor({37, 40}, 2);
+  const at::Tensor bias = test::random_tensor({24}, 3);
   const at::Tensor found = Int8Weight(weight).multiply(input, bias);
 
   const auto rounded = [](const at::Tensor& values, double largest) {
@@ -126,9 +124,9 @@ TEST_F(Int8WeightTest, LargestValuesDoNotOverflow) {
 }
 
 TEST_F(Int8WeightTest, ARowDoesNotDependOnTheOthersInAnyBit) {
-  const Int8Weight weight(random({48, 64}, 4));
-  const at::Tensor bias = random({48}, 5);
-  const at::Tensor input = random({600, 64}, 6);
+  const Int8Weight weight(test::random_tensor({48, 64}, 4));
+  const at::Tensor bias = test::random_tensor({48}, 5);
+  const at::Tensor input = test::random_tensor({600, 64}, 6);
   const at::Tensor all = weight.multiply(input, bias, Activation::kGeluErf);
   ASSERT_EQ(all.size(0), 600);
   for (const std::int64_t row : {0, 31, 599}) {
@@ -139,18 +137,18 @@ TEST_F(Int8WeightTest, ARowDoesNotDependOnTheOthersInAnyBit) {
 }
 
 TEST_F(Int8WeightTest, TakesColumnsOfAWiderMatrix) {
-  const Int8Weight weight(random({8, 16}, 7));
-  const at::Tensor wide = random({5, 48}, 8);
+  const Int8Weight weight(test::random_tensor({8, 16}, 7));
+  const at::Tensor wide = test::random_tensor({5, 48}, 8);
   const at::Tensor part = wide.narrow(1, 16, 16);
   EXPECT_TRUE(at::equal(weight.multiply(part, {}), weight.multiply(part.contiguous(), {})));
-  const at::Tensor turned = random({16, 5}, 9).t();
+  const at::Tensor turned = test::random_tensor({16, 5}, 9).t();
   EXPECT_TRUE(at::equal(weight.multiply(turned, {}), weight.multiply(turned.contiguous(), {})));
 }
 
 TEST_F(Int8WeightTest, ALayerKnowsBothOrdersOfItsWeight) {
-  const at::Tensor weight = random({64, 4, 8}, 10);  // in first
-  const at::Tensor bias = random({4, 8}, 11);
-  const at::Tensor input = random({9, 64}, 12);
+  const at::Tensor weight = test::random_tensor({64, 4, 8}, 10);  // in first
+  const at::Tensor bias = test::random_tensor({4, 8}, 11);
+  const at::Tensor input = test::random_tensor({9, 64}, 12);
   const Linear exact(weight, bias, Precision::kFp32, WeightOrder::kInFirst);
   const Linear rounded(weight, bias, Precision::kInt8, WeightOrder::kInFirst);
   const at::Tensor expected = exact.forward(input, Activation::kGeluTanh);

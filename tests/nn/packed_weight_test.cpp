@@ -13,6 +13,7 @@
 
 #include "nn/linear.h"
 #include "nn/placement.h"
+#include "nn/random_tensor.h"
 
 namespace deformer::nn {
 namespace {
@@ -20,12 +21,8 @@ namespace {
 constexpr std::int64_t kIn = 70;  // no multiple of any block
 constexpr std::int64_t kOut = 50;
 
-at::Tensor random(at::IntArrayRef shape, std::uint64_t seed) {
-  return at::randn(shape, at::detail::createCPUGenerator(seed));
-}
-
-at::Tensor exact_product(const at::Tensor& input, const at::Tensor& weight,
-                         const at::Tensor& bias) {
+at::Tensor linear_in_double(const at::Tensor& input, const at::Tensor& weight,
+                            const at::Tensor& bias) {
   return at::linear(input.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble));
 }
 
@@ -38,7 +35,7 @@ std::vector<std::pair<Activation, at::Tensor>> activated(const at::Tensor& produ
 
 double largest_difference(const at::Tensor& found, const at::Tensor& input,
                           const at::Tensor& weight, const at::Tensor& bias) {
-  const at::Tensor exact = exact_product(input, weight, bias);
+  const at::Tensor exact = linear_in_double(input, weight, bias);
   EXPECT_EQ(found.sizes(), exact.sizes());
   return (found.to(at::kDouble) - exact).abs().max().item<double>();
 }
@@ -50,14 +47,14 @@ class PackedWeightTest : public testing::Test {
   }
 
   const c10::InferenceMode inference_;
-  const at::Tensor weight_ = random({kOut, kIn}, 1);
-  const at::Tensor bias_ = random({kOut}, 2);
+  const at::Tensor weight_ = test::random_tensor({kOut, kIn}, 1);
+  const at::Tensor bias_ = test::random_tensor({kOut}, 2);
 };
 
 TEST_F(PackedWeightTest, EveryNumberOfRows) {
   const PackedWeight packed(weight_);
   for (const std::int64_t rows : {1, 3, 4, 5, 27, 33, 64, 191, 192, 193, 639, 640}) {
-    const at::Tensor input = random({rows, kIn}, 3);
+    const at::Tensor input = test::random_tensor({rows, kIn}, 3);
     EXPECT_LT(largest_difference(packed.multiply(input, bias_), input, weight_, bias_), 2e-5);
     EXPECT_LT(largest_difference(packed.multiply(input, {}), input, weight_, at::zeros({kOut})),
               2e-5);
@@ -66,8 +63,8 @@ TEST_F(PackedWeightTest, EveryNumberOfRows) {
 
 TEST_F(PackedWeightTest, ActivationsAreThoseOfTheProduct) {
   const PackedWeight packed(weight_);
-  const at::Tensor input = random({33, kIn}, 3);
-  const at::Tensor product = exact_product(input, weight_, bias_);
+  const at::Tensor input = test::random_tensor({33, kIn}, 3);
+  const at::Tensor product = linear_in_double(input, weight_, bias_);
   for (const auto& [activation, expected] : activated(product)) {
     const at::Tensor found = packed.multiply(input, bias_, activation);
     EXPECT_LT((found.to(at::kDouble) - expected).abs().max().item<double>(), 2e-5);
@@ -76,7 +73,7 @@ TEST_F(PackedWeightTest, ActivationsAreThoseOfTheProduct) {
 
 TEST_F(PackedWeightTest, ViewsOfAnyStrides) {
   const at::Tensor transposed = weight_.t().contiguous();
-  const at::Tensor wide = random({9, 3 * kIn}, 4);
+  const at::Tensor wide = test::random_tensor({9, 3 * kIn}, 4);
   const at::Tensor input = wide.narrow(1, kIn, kIn);
   const PackedWeight packed(transposed.t());
   EXPECT_LT(largest_difference(packed.multiply(input, bias_), input, weight_, bias_), 2e-5);
@@ -84,7 +81,7 @@ TEST_F(PackedWeightTest, ViewsOfAnyStrides) {
 
 TEST_F(PackedWeightTest, ARowIsNotTouchedByTheOthers) {
   const PackedWeight packed(weight_);
-  const at::Tensor input = random({7, kIn}, 5);
+  const at::Tensor input = test::random_tensor({7, kIn}, 5);
   const at::Tensor before = packed.multiply(input, bias_);
   input[6].fill_(std::numeric_limits<float>::quiet_NaN());
   const at::Tensor after = packed.multiply(input, bias_);
@@ -94,7 +91,7 @@ TEST_F(PackedWeightTest, ARowIsNotTouchedByTheOthers) {
 
 TEST_F(PackedWeightTest, ThreadsThatComeFirstTogether) {
   const PackedWeight packed(weight_);
-  const at::Tensor input = random({8, kIn}, 6);
+  const at::Tensor input = test::random_tensor({8, kIn}, 6);
   std::vector<at::Tensor> results(4);
   {
     std::vector<std::jthread> threads;
@@ -128,7 +125,7 @@ TEST_P(RoundedPackedWeight, EveryNumberOfRows) {
   // Half a unit in the last of 8 or 11 bits of a result below 64.
   const double rounding = 64 * (type == at::kHalf ? 1.0 / 2048 : 1.0 / 256);
   for (const std::int64_t rows : {1, 3, 32, 33, 300, 513}) {
-    const at::Tensor input = random({rows, kIn}, 3).to(type);
+    const at::Tensor input = test::random_tensor({rows, kIn}, 3).to(type);
     const at::Tensor found = packed.multiply(input, bias);
     EXPECT_EQ(found.scalar_type(), type);
     EXPECT_LT(largest_difference(found, input, weight, bias), rounding);
@@ -138,8 +135,8 @@ TEST_P(RoundedPackedWeight, EveryNumberOfRows) {
 TEST_P(RoundedPackedWeight, ActivationsAreThoseOfTheUnroundedProduct) {
   const at::ScalarType type = placement_of({.precision = GetParam()}).type;
   const PackedWeight packed(weight_.to(type));
-  const at::Tensor input = random({33, kIn}, 3).to(type);
-  const at::Tensor product = exact_product(input, weight_.to(type), bias_.to(type));
+  const at::Tensor input = test::random_tensor({33, kIn}, 3).to(type);
+  const at::Tensor product = linear_in_double(input, weight_.to(type), bias_.to(type));
   const double rounding = 64 * (type == at::kHalf ? 1.0 / 2048 : 1.0 / 256);
   for (const auto& [activation, expected] : activated(product)) {
     const at::Tensor found = packed.multiply(input, bias_.to(type), activation);
@@ -153,7 +150,7 @@ TEST_P(RoundedPackedWeight, IsTheOnlyCopyThatALayerKeeps) {
   const Linear linear(weight_.to(type), bias_.to(type), GetParam());
   EXPECT_EQ(linear.weight().sizes(), weight_.sizes());
   EXPECT_EQ(linear.weight().storage().nbytes(), weight_.to(type).element_size());
-  const at::Tensor input = random({5, kIn}, 4).to(type);
+  const at::Tensor input = test::random_tensor({5, kIn}, 4).to(type);
   EXPECT_LT(largest_difference(linear.forward(input), input, weight_.to(type), bias_.to(type)), 1);
 }
 
@@ -167,7 +164,7 @@ TEST_F(PackedWeightTest, AWeightThatMayChangeIsNotPacked) {
   const at::Tensor weight = weight_.clone();
   const at::Tensor bias = bias_.clone();
   const Linear linear(weight, bias);
-  const at::Tensor input = random({8, kIn}, 7);
+  const at::Tensor input = test::random_tensor({8, kIn}, 7);
   static_cast<void>(linear.forward(input));
   weight.mul_(-2);
   EXPECT_LT(largest_difference(linear.forward(input), input, weight, bias), 5e-5);
@@ -181,7 +178,7 @@ TEST_F(PackedWeightTest, FewRowsAndManyGiveTheSame) {
   }
   ASSERT_TRUE(PackedWeight(weight_).takes(8));
   ASSERT_FALSE(PackedWeight(weight_).takes(kMany));
-  const at::Tensor input = random({kMany, kIn}, 8);
+  const at::Tensor input = test::random_tensor({kMany, kIn}, 8);
   const at::Tensor many = linear.forward(input);
   const at::Tensor few = linear.forward(input.narrow(0, 0, 8));
   EXPECT_LT((many.narrow(0, 0, 8) - few).abs().max().item<double>(), 4e-5);

@@ -16,12 +16,14 @@
 #include <utility>
 
 #include "base/processor.h"
+#include "nn/formulas.h"
 #include "nn/fp16_weight.h"
 #include "nn/int8_weight.h"
 #include "nn/linear.h"
 #include "nn/operation.h"
 #include "nn/packed_weight.h"
 #include "nn/product_choice.h"
+#include "nn/random_tensor.h"
 #include "support/expect_error.h"
 
 namespace deformer::nn {
@@ -29,12 +31,8 @@ namespace {
 
 using test::expect_error;
 
-constexpr std::int64_t kIn = 70;  // no multiple of any block
-constexpr std::int64_t kOut = 50;
-
-at::Tensor random(at::IntArrayRef shape, std::uint64_t seed) {
-  return at::randn(shape, at::detail::createCPUGenerator(seed));
-}
+constexpr std::int64_t kProductIn = 70;  // no multiple of any block
+constexpr std::int64_t kProductOut = 50;
 
 // Sums in fp64, one after the other: no product of LibTorch's is asked.
 at::Tensor exact_product(const at::Tensor& input, const at::Tensor& weight,
@@ -53,17 +51,13 @@ at::Tensor exact_product(const at::Tensor& input, const at::Tensor& weight,
   return bias.defined() ? output + bias.to(at::kDouble) : output;
 }
 
-double gelu_tanh(double x) {
-  return 0.5 * x * (1 + std::tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
-}
-
 double activated(std::optional<Activation> activation, double x) {
   if (!activation) return x;
   switch (*activation) {
     case Activation::kGeluErf:
-      return 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+      return test::gelu_erf(x);
     case Activation::kGeluTanh:
-      return gelu_tanh(x);
+      return test::gelu_tanh(x);
     case Activation::kRelu:
       return std::max(x, 0.0);
   }
@@ -110,15 +104,16 @@ class Products : public testing::TestWithParam<ProductKind> {
   [[nodiscard]] double tolerance() const { return GetParam() == ProductKind::kInt8 ? 1 : 4e-5; }
 
   const c10::InferenceMode inference_;
-  const at::Tensor weight_ = random({kOut, kIn}, 1).to(at::kHalf).to(at::kFloat);
-  const at::Tensor bias_ = random({kOut}, 2);
+  const at::Tensor weight_ =
+      test::random_tensor({kProductOut, kProductIn}, 1).to(at::kHalf).to(at::kFloat);
+  const at::Tensor bias_ = test::random_tensor({kProductOut}, 2);
 };
 
 TEST_P(Products, IsTheOneInDoubles) {
   const auto product = make(weight_);
   EXPECT_EQ(product->kind(), GetParam());
   for (const std::int64_t rows : {1, 2, 13, 14, 15, 27, 120, 121, 240, 479, 480, 481, 700}) {
-    const at::Tensor input = random({rows, kIn}, 3);
+    const at::Tensor input = test::random_tensor({rows, kProductIn}, 3);
     const at::Tensor exact = exact_product(input, weight_, bias_);
     EXPECT_LT(difference(product->multiply(input, bias_), exact), tolerance()) << rows;
     EXPECT_LT(difference(product->multiply(input, {}), exact - bias_.to(at::kDouble)), tolerance())
@@ -134,20 +129,21 @@ TEST_P(Products, IsTheOneInDoubles) {
 }
 
 TEST_P(Products, NoRowsGiveNoRows) {
-  EXPECT_EQ(make(weight_)->multiply(random({0, kIn}, 3), bias_).sizes(),
-            at::IntArrayRef({0, kOut}));
+  EXPECT_EQ(make(weight_)->multiply(test::random_tensor({0, kProductIn}, 3), bias_).sizes(),
+            at::IntArrayRef({0, kProductOut}));
 }
 
 TEST_P(Products, TakesViewsOfAnyStrides) {
   const auto product = make(weight_.t().contiguous().t());
-  const at::Tensor input = random({9, 3 * kIn}, 4).narrow(1, kIn, kIn);
+  const at::Tensor input =
+      test::random_tensor({9, 3 * kProductIn}, 4).narrow(1, kProductIn, kProductIn);
   EXPECT_LT(difference(product->multiply(input, bias_), exact_product(input, weight_, bias_)),
             tolerance());
 }
 
 TEST_P(Products, ARowIsNotTouchedByANaNInAnother) {
   const auto product = make(weight_);
-  const at::Tensor input = random({31, kIn}, 5);
+  const at::Tensor input = test::random_tensor({31, kProductIn}, 5);
   const at::Tensor before = product->multiply(input, bias_);
   input[30].fill_(std::numeric_limits<float>::quiet_NaN());
   const at::Tensor after = product->multiply(input, bias_);
@@ -185,9 +181,10 @@ TEST_F(Fp16WeightTest, EveryFiniteValueIsExact) {
 
 // With AVX2 FBGEMM adds one or two rows left over in another order.
 TEST_F(Fp16WeightTest, ARowDoesNotDependOnTheOthersInAnyBitWithAvx512) {
-  const Fp16Weight weight(random({200, 600}, 1).to(at::kHalf));  // two of FBGEMM's blocks deep
-  const at::Tensor bias = random({200}, 2);
-  const at::Tensor input = random({700, 600}, 3);
+  const Fp16Weight weight(
+      test::random_tensor({200, 600}, 1).to(at::kHalf));  // two of FBGEMM's blocks deep
+  const at::Tensor bias = test::random_tensor({200}, 2);
+  const at::Tensor input = test::random_tensor({700, 600}, 3);
   const at::Tensor all = weight.multiply(input, bias, Activation::kGeluErf);
   for (const std::int64_t count : {1, 2, 14, 27, 121, 479, 480}) {
     const at::Tensor some =
@@ -198,9 +195,9 @@ TEST_F(Fp16WeightTest, ARowDoesNotDependOnTheOthersInAnyBitWithAvx512) {
 }
 
 TEST_F(Fp16WeightTest, IsTheOnlyCopyThatALayerKeeps) {
-  const at::Tensor weight = random({64, 4, 8}, 1);  // in first
-  const at::Tensor bias = random({4, 8}, 2);
-  const at::Tensor input = random({9, 64}, 3);
+  const at::Tensor weight = test::random_tensor({64, 4, 8}, 1);  // in first
+  const at::Tensor bias = test::random_tensor({4, 8}, 2);
+  const at::Tensor input = test::random_tensor({9, 64}, 3);
   const Linear exact(weight.to(at::kHalf).to(at::kFloat), bias, Precision::kFp32,
                      WeightOrder::kInFirst);
   const Linear linear(weight.to(at::kHalf), bias, Precision::kFp32, WeightOrder::kInFirst);
@@ -220,10 +217,10 @@ TEST_F(Fp16WeightTest, HoldsItsWeightOnceAfterProductsOfFewAndManyRows) {
     const struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
   };
-  const at::Tensor input = random({600, kWidth}, 1);
+  const at::Tensor input = test::random_tensor({600, kWidth}, 1);
   static_cast<void>(Linear(at::ones({64, kWidth}, at::kHalf), {}).forward(input));  // warms up
   const std::size_t before = allocated();
-  const Linear linear(random({kWidth, kWidth}, 2).to(at::kHalf), {});
+  const Linear linear(test::random_tensor({kWidth, kWidth}, 2).to(at::kHalf), {});
   for (const std::int64_t rows : {1, 27, 600}) {
     static_cast<void>(linear.forward(input.narrow(0, 0, rows), Activation::kGeluErf));
   }
@@ -235,7 +232,7 @@ TEST_F(Fp16WeightTest, HoldsItsWeightOnceAfterProductsOfFewAndManyRows) {
 
 TEST(ProductChoice, AWeightThatMayChangeHasThePlainProductAlone) {
   for (const at::ScalarType type : {at::kFloat, at::kHalf}) {
-    const Linear linear(random({kOut, kIn}, 1).to(type), {});
+    const Linear linear(test::random_tensor({kProductOut, kProductIn}, 1).to(type), {});
     EXPECT_EQ(linear.product_for(1).kind(), ProductKind::kPlain);
   }
 }

@@ -15,7 +15,7 @@ constexpr std::int64_t kHead = 4;
 constexpr std::int64_t kWidth = kHeads * kHead;
 constexpr std::int64_t kReach = 200;
 
-struct Case {
+struct RelativeCase {
   std::vector<PositionRuns> queries;
   std::vector<PositionRuns> keys;
 };
@@ -33,7 +33,7 @@ struct Problem {
   DistanceTable table;
 };
 
-Problem make_problem(const Case& c) {
+Problem make_problem(const RelativeCase& c) {
   at::manual_seed(1);
   const auto rows = [](std::int64_t size, std::int64_t width) {
     return at::randn({size, width}, at::kDouble);
@@ -73,7 +73,7 @@ at::Tensor score(const Problem& problem, std::int64_t query, std::int64_t key,
   return sum;
 }
 
-at::Tensor reference(const Problem& problem, const Case& c) {
+at::Tensor reference(const Problem& problem, const RelativeCase& c) {
   std::vector<at::Tensor> outputs;
   std::int64_t first_key = 0;
   for (std::size_t s = 0; s < c.keys.size(); ++s) {
@@ -105,14 +105,14 @@ Problem with_key_scores(Problem problem) {
   return problem;
 }
 
-void expect_matches_reference(const Problem& problem, const Case& c) {
+void expect_matches_reference(const Problem& problem, const RelativeCase& c) {
   const at::Tensor found = attend_relative(problem.inputs, problem.table, c.queries, c.keys);
   const at::Tensor expected = reference(problem, c);
   ASSERT_EQ(found.sizes(), expected.sizes());
   EXPECT_LT((found - expected).abs().max().item<double>(), 1e-12);
 }
 
-void expect_matches_reference(const Case& c) {
+void expect_matches_reference(const RelativeCase& c) {
   expect_matches_reference(make_problem(c), c);
   expect_matches_reference(with_key_scores(make_problem(c)), c);
 }
@@ -138,8 +138,8 @@ TEST(AttendRelative, IsTheDefinitionForSegmentsWithAGap) {
 }
 
 TEST(AttendRelative, IsTheDefinitionForSeveralSequencesAndSomeOfTheirQueries) {
-  const Case c{{{{10, 0, 0}, {1, 46, 1}}, {{1, 3, 1}}, {{7, 0, 0}}},
-               {{{10, 0, 0}, {6, 41, 1}}, {{3, 0, 0}, {1, 3, 1}}, {{7, 0, 0}, {2, 7, 1}}}};
+  const RelativeCase c{{{{10, 0, 0}, {1, 46, 1}}, {{1, 3, 1}}, {{7, 0, 0}}},
+                       {{{10, 0, 0}, {6, 41, 1}}, {{3, 0, 0}, {1, 3, 1}}, {{7, 0, 0}, {2, 7, 1}}}};
   expect_matches_reference(c);
 }
 
@@ -151,7 +151,7 @@ TEST(AttendRelative, GivesNoRowsForNoSequences) {
 
 TEST(AttendRelative, GradientsAreFiniteDifferences) {
   const PositionRuns joint{{5, 0, 0}, {3, 9, 1}};
-  const Case c{{joint}, {joint}};
+  const RelativeCase c{{joint}, {joint}};
   Problem problem = with_key_scores(make_problem(c));
   const auto loss = [&] {
     return attend_relative(problem.inputs, problem.table, c.queries, c.keys).square().sum();

@@ -141,7 +141,7 @@ void judge(Verdict& verdict, Read&& read) {
   }
 }
 
-Verdict read_all(const std::string& uri, const std::vector<EncodedPassage>& passages) {
+Verdict read_damaged(const std::string& uri, const std::vector<EncodedPassage>& passages) {
   Verdict verdict;
   judge(verdict, [&] {
     const auto store = open_existing_passage_store(uri);
@@ -173,13 +173,13 @@ bool write_some(const std::string& uri, const std::vector<EncodedPassage>& passa
 }
 
 // Counts that survive the death of the process that made them.
-struct Shared {
+struct DamageCounts {
   std::size_t next, refused, verified;
   std::size_t silent, wrong, failed_writes, crashed;
 };
 
 void run_trial(const std::string& file, const std::vector<EncodedPassage>& passages,
-               std::size_t number, Shared& shared) {
+               std::size_t number, DamageCounts& shared) {
   Random random(static_cast<unsigned>(number));
   std::string damaged = file;
   kDamages.at(number % kDamages.size())(random, damaged);
@@ -188,7 +188,7 @@ void run_trial(const std::string& file, const std::vector<EncodedPassage>& passa
   fs::create_directory(path);
   write_file(path / "data.mdb", damaged);
   const std::string uri = "lmdb:" + path.string();
-  const Verdict verdict = read_all(uri, passages);
+  const Verdict verdict = read_damaged(uri, passages);
   const bool fine = write_some(uri, passages);
   shared.refused += verdict.refused ? 1 : 0;
   shared.verified += verdict.verified ? 1 : 0;
@@ -204,10 +204,10 @@ TEST(LmdbDamage, EndsInRightValuesOrAnErrorAndNeverInACrash) {
   const std::string file = make_store_file(directory / "store");
   const auto passages = make_passages(0, kPassages);
   const std::size_t trials = soak_seconds(0) < 60 ? 540 : 20000;
-  void* memory =
-      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory = ::mmap(nullptr, sizeof(DamageCounts), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(memory, MAP_FAILED);
-  auto* shared = new (memory) Shared{};
+  auto* shared = new (memory) DamageCounts{};
   const auto run_trials = [&] {
     while (shared->next < trials) {
       ::alarm(20);
@@ -220,8 +220,8 @@ TEST(LmdbDamage, EndsInRightValuesOrAnErrorAndNeverInACrash) {
     ++shared->crashed;
     std::printf("trial %zu: %s\n", shared->next - 1, said.c_str());
   }
-  const Shared found = *shared;
-  ::munmap(memory, sizeof(Shared));
+  const DamageCounts found = *shared;
+  ::munmap(memory, sizeof(DamageCounts));
   std::printf("of %zu damages: refused by a read %zu, without effect %zu\n", trials, found.refused,
               found.verified);
   EXPECT_EQ(found.crashed, 0U);

@@ -60,7 +60,7 @@ const StoreEngine kCluster{
 INSTANTIATE_TEST_SUITE_P(Redis, PassageStoreContract, testing::Values(kSingle, kCluster),
                          engine_name);
 
-std::vector<EncodedPassage> make_passages(std::size_t count) {
+std::vector<EncodedPassage> passages_named(std::size_t count) {
   std::vector<EncodedPassage> passages;
   for (std::size_t i = 0; i < count; ++i) {
     passages.push_back(make_passage("p" + std::to_string(i)));
@@ -92,7 +92,7 @@ class RedisStore : public testing::Test {
 TEST_F(RedisStore, KeepsStoresApartByPrefix) {
   const auto one = open_passage_store(single().uri("apart-a"), kModel);
   const auto other = open_passage_store(single().uri("apart-b"), kOtherModel);
-  one->put(make_passages(3));
+  one->put(passages_named(3));
   EXPECT_EQ(other->size(), 0U);
   EXPECT_EQ(get_one(*other, "p0"), nullptr);
 }
@@ -101,7 +101,7 @@ TEST_F(RedisStore, KeepsStoresApartByDatabaseAlsoOnNewConnections) {
   const RedisServer server;
   const auto zero = open_passage_store(server.uri("x"), kModel);
   const auto three = open_passage_store(server.uri("3/x"), kOtherModel);
-  const auto passages = make_passages(5);
+  const auto passages = passages_named(5);
   three->put(passages);
   EXPECT_EQ(zero->size(), 0U);
   EXPECT_EQ(three->info().uri, server.uri("3/x"));
@@ -127,7 +127,7 @@ TEST_F(RedisStore, SaysThatThereIsNoSuchDatabase) {
 TEST_F(RedisStore, DoesNotMistakeAnOldPrefixForADatabase) {
   const RedisServer server;
   const auto old = open_passage_store(server.uri("0/1"), kModel);
-  old->put(make_passages(2));
+  old->put(passages_named(2));
   const auto refuse = [&](auto&& open) {
     expect_error(ErrorCode::kInvalidArgument, "write " + server.uri("0/1") + " for that one", open);
   };
@@ -143,7 +143,7 @@ TEST_F(RedisStore, DoesNotMistakeAnOldPrefixForADatabase) {
 TEST_F(RedisStore, LeavesNothingBehindWhenAllIsErased) {
   const RedisServer server;
   const auto store = open_passage_store(server.uri("x"), kModel);
-  const auto passages = make_passages(10);
+  const auto passages = passages_named(10);
   store->put(passages);
   EXPECT_EQ(server.run({"DBSIZE"}).integer(), 11);
   store->erase(ids_of(passages));
@@ -154,7 +154,7 @@ TEST_F(RedisStore, UsesThePassword) {
   const RedisServer server({"--requirepass", "s3cret@:/"});
   const std::string address = server.address();
   const auto store = open_passage_store("redis://:s3cret%40%3A%2F@" + address + "/x", kModel);
-  store->put(make_passages(2));
+  store->put(passages_named(2));
   EXPECT_EQ(store->info().uri, "redis://" + address + "/x");
   expect_error(ErrorCode::kIo, "refuses the password", [&] {
     static_cast<void>(open_passage_store("redis://:wrong@" + address + "/x", kModel));
@@ -166,10 +166,10 @@ TEST_F(RedisStore, UsesThePassword) {
 TEST_F(RedisStore, UsesTheNameOfAUser) {
   const RedisServer server;
   static_cast<void>(server.run({"ACL", "SETUSER", "reader", "on", ">pass", "~x:*", "+@read"}));
-  open_passage_store(server.uri("x"), kModel)->put(make_passages(2));
+  open_passage_store(server.uri("x"), kModel)->put(passages_named(2));
   const auto store = open_existing_passage_store("redis://reader:pass@" + server.address() + "/x");
   expect_holds(*store, make_passage("p1"));
-  expect_error(ErrorCode::kIo, "NOPERM", [&] { store->put(make_passages(1)); });
+  expect_error(ErrorCode::kIo, "NOPERM", [&] { store->put(passages_named(1)); });
 }
 
 TEST_F(RedisStore, SaysWhenTheServerIsFull) {
@@ -198,7 +198,7 @@ TEST_F(RedisStore, RefusesWhatIsNotAStore) {
 TEST_F(RedisStore, NamesTheDamagedPassage) {
   const RedisServer server;
   const auto store = open_passage_store(server.uri("x"), kModel);
-  const auto passages = make_passages(3);
+  const auto passages = passages_named(3);
   store->put(passages);
   // The bucket of p1, found as a stranger would: by looking into all keys.
   const RedisReply keys = server.run({"KEYS", "x:p:*"});
@@ -220,7 +220,7 @@ TEST_F(RedisStore, NamesTheDamagedPassage) {
 TEST_F(RedisStore, MakesALostConnectionAnew) {
   RedisServer server;
   const auto store = open_passage_store(server.uri("x"), kModel);
-  const auto passages = make_passages(20);
+  const auto passages = passages_named(20);
   store->put(passages);
   static_cast<void>(server.run({"CLIENT", "KILL", "TYPE", "normal"}));
   expect_all(*store, passages);
@@ -233,7 +233,7 @@ TEST_F(RedisStore, MakesALostConnectionAnew) {
 TEST_F(RedisStore, WaitsForAServerThatComesBack) {
   RedisServer server;
   const auto store = open_passage_store(server.uri("x"), kModel);
-  store->put(make_passages(2));
+  store->put(passages_named(2));
   server.kill();
   auto found = std::async(std::launch::async, [&] { return get_one(*store, "p0"); });
   std::this_thread::sleep_for(milliseconds(100));
@@ -245,13 +245,13 @@ TEST_F(RedisStore, WaitsForAServerThatComesBack) {
 TEST_F(RedisStore, SaysThatTheServerIsGone) {
   RedisServer server;
   const auto store = open_passage_store(server.uri("x") + "?retries=2", kModel);
-  store->put(make_passages(2));
+  store->put(passages_named(2));
   server.kill();
   const auto refuse = [&](auto&& call) {
     expect_error(ErrorCode::kIo, "redis://" + server.address() + ": cannot connect", call);
   };
   refuse([&] { static_cast<void>(get_one(*store, "p0")); });
-  refuse([&] { store->put(make_passages(1)); });
+  refuse([&] { store->put(passages_named(1)); });
   refuse([&] { static_cast<void>(store->size()); });
   refuse([&] { static_cast<void>(open_passage_store(server.uri("x"), kModel)); });
 }
@@ -259,7 +259,7 @@ TEST_F(RedisStore, SaysThatTheServerIsGone) {
 TEST_F(RedisStore, DoesNotWaitForeverForASilentServer) {
   const RedisServer server;
   const auto store = open_passage_store(server.uri("x") + "?timeout_ms=100", kModel);
-  const auto passages = make_passages(2);
+  const auto passages = passages_named(2);
   store->put(passages);
   server.stop();
   const auto begin = std::chrono::steady_clock::now();
@@ -273,7 +273,7 @@ TEST_F(RedisStore, DoesNotWaitForeverForASilentServer) {
 
 TEST_F(RedisStore, DyingInMidBatchNeverGivesAWrongPassage) {
   RedisServer server;
-  const auto passages = make_passages(300);
+  const auto passages = passages_named(300);
   int errors = 0;
   for (int round = 0; round < 6; ++round) {
     const auto store = open_passage_store(server.uri("x") + "?retries=0", kModel);
@@ -365,7 +365,7 @@ TEST_F(RedisStore, RefusesHostileReplies) {
     for (const auto& call : std::initializer_list<std::function<void()>>{
              [&] { static_cast<void>(store->get(ids)); },
              [&] { static_cast<void>(store->list_ids("", 10)); },
-             [&] { store->put(make_passages(1)); }}) {
+             [&] { store->put(passages_named(1)); }}) {
       try {
         call();
         ADD_FAILURE() << "expected an error of " << shown;
@@ -388,7 +388,7 @@ TEST_F(RedisStore, RefusesHostileEntriesAndLists) {
   refuse(ErrorCode::kCorrupt, "its entry is damaged",
          [&] { return open_existing_passage_store(server.uri("x")); });
   const auto store = open_passage_store(server.uri("y"), kModel);
-  store->put(make_passages(3));
+  store->put(passages_named(3));
   static_cast<void>(server.run({"HSET", "y:meta", "note", std::string(70000, 'n')}));
   refuse(ErrorCode::kCorrupt, "note", [&] { return store->info(); });
   // An id that is not where its hash says, and none at all: a listing that goes on after them would
@@ -445,7 +445,7 @@ TEST_F(RedisStore, ComputesSlotsAsTheServerDoes) {
 
 TEST_F(RedisStore, SpreadsOverTheCluster) {
   const auto store = open_passage_store(cluster().uri("spread"), kModel);
-  const auto passages = make_passages(300);
+  const auto passages = passages_named(300);
   store->put(passages);
   long long total = 0;
   for (std::size_t i = 0; i < 3; ++i) {
@@ -458,7 +458,7 @@ TEST_F(RedisStore, SpreadsOverTheCluster) {
 }
 
 TEST_F(RedisStore, WorksFromAnyNodeOfTheCluster) {
-  const auto passages = make_passages(50);
+  const auto passages = passages_named(50);
   open_passage_store(cluster().uri("any"), kModel)->put(passages);
   for (std::size_t i = 0; i < 3; ++i) {
     expect_all(*open_passage_store(cluster().node(i).uri("any"), kModel), passages);
@@ -468,7 +468,7 @@ TEST_F(RedisStore, WorksFromAnyNodeOfTheCluster) {
 // A slot on its way from one node to another: ASK for keys that have gone, MOVED when it is done.
 TEST_F(RedisStore, FollowsASlotThatMoves) {
   const auto store = open_passage_store(cluster().uri("move"), kModel);
-  const auto passages = make_passages(30);
+  const auto passages = passages_named(30);
   store->put(passages);
   const RedisReply keys = cluster().node(0).run({"KEYS", "move:p:*"});
   ASSERT_GT(keys.size(), 1U);
@@ -499,7 +499,7 @@ TEST_F(RedisStore, NamesTheNodeThatIsGoneAndFindsItsHeir) {
   RedisClusterServers servers;
   const auto store = open_passage_store(servers.uri("x") + "?retries=8", kModel);
   const auto impatient = open_passage_store(servers.uri("x") + "?retries=1", kModel);
-  const auto passages = make_passages(60);
+  const auto passages = passages_named(60);
   store->put(passages);
   const std::string gone = servers.node(2).address();
   const std::string gone_id = servers.node_id(2);

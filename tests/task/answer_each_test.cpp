@@ -17,15 +17,13 @@
 #include "deformer/span_qa.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
+#include "task/passages.h"
 
 namespace deformer {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::steady_clock;
-
-const Passage kRiver{"river", "The river rose in March and fell in May."};
-const Passage kTown{"town", "The people of the town moved their animals to the old mill."};
 
 // A store whose records can be spoiled, and which counts what is asked at once.
 class SpoiledStore : public PassageStore {
@@ -59,7 +57,7 @@ class AnswerEach : public testing::Test {
     test::write_tiny_model(dir_.path());
     model_ = Model::load(dir_.path());
     store_ = std::make_shared<SpoiledStore>(open_passage_store("memory:", model_->fingerprint()));
-    const std::vector<Passage> passages{kRiver, kTown};
+    const std::vector<Passage> passages{test::kRiver, test::kTown};
     static_cast<void>(PassageEncoder(model_, store_).encode(passages));
   }
 
@@ -102,27 +100,27 @@ class AnswerEach : public testing::Test {
 
 TEST_F(AnswerEach, ARequestAtFaultLeavesTheOthersAlone) {
   const std::vector<QaRequest> requests{
-      {"good", "Who moved?", {kTown}},
-      {"blank", " ", {kTown}},
+      {"good", "Who moved?", {test::kTown}},
+      {"blank", " ", {test::kTown}},
       {"nowhere", "Who moved?", {}},
       {"unknown", "Who moved?", {{"no such", ""}}},
       {"half known", "Who moved?", {{"river", ""}, {"no such", ""}}},
       {.id = "options",
        .question = "Who?",
-       .passages = {kTown},
+       .passages = {test::kTown},
        .options = AnswerOptions{.top_k = 0}},
       {"stored", "When did it rise?", {{"river", ""}}},
   };
   for (const std::size_t batch_tokens : {std::size_t{1}, std::size_t{4096}}) {
     const auto seen = ask(requests, {.batch_tokens = batch_tokens});
-    EXPECT_EQ(seen[0].text, expected("Who moved?", kTown));
+    EXPECT_EQ(seen[0].text, expected("Who moved?", test::kTown));
     EXPECT_EQ(seen[1].error, ErrorCode::kInvalidArgument);
     EXPECT_NE(seen[1].message.find("\"blank\": question"), std::string::npos) << seen[1].message;
     EXPECT_EQ(seen[2].error, ErrorCode::kInvalidArgument);
     EXPECT_EQ(seen[3].error, ErrorCode::kNotFound);
     EXPECT_EQ(seen[4].error, ErrorCode::kNotFound);
     EXPECT_EQ(seen[5].error, ErrorCode::kInvalidArgument);
-    EXPECT_EQ(seen[6].text, expected("When did it rise?", kRiver));
+    EXPECT_EQ(seen[6].text, expected("When did it rise?", test::kRiver));
   }
 }
 
@@ -132,20 +130,20 @@ TEST_F(AnswerEach, ADamagedRecordConcernsThoseWhoAskAboutIt) {
                          {"b", "When did it rise?", {{"river", ""}}},
                          {"c", "Who moved?", {{"river", ""}, {"town", ""}}}});
   EXPECT_EQ(seen[0].error, ErrorCode::kCorrupt);
-  EXPECT_EQ(seen[1].text, expected("When did it rise?", kRiver));
+  EXPECT_EQ(seen[1].text, expected("When did it rise?", test::kRiver));
   EXPECT_EQ(seen[2].error, ErrorCode::kCorrupt);
 }
 
 TEST_F(AnswerEach, AStoreThatIsGoneIsTheErrorOfAllWhoNeedIt) {
   store_->spoiled = "town";
   store_->fault = ErrorCode::kIo;
-  const auto seen = ask({{"a", "Who moved?", {{"town", ""}}}, {"b", " ", {kRiver}}});
+  const auto seen = ask({{"a", "Who moved?", {{"town", ""}}}, {"b", " ", {test::kRiver}}});
   EXPECT_EQ(seen[0].error, ErrorCode::kIo);
   EXPECT_EQ(seen[1].error, ErrorCode::kInvalidArgument);
 }
 
 TEST_F(AnswerEach, ARequestHasItsOwnOptions) {
-  std::vector<QaRequest> requests(2, {.question = "When did it rise?", .passages = {kRiver}});
+  std::vector<QaRequest> requests(2, {.question = "When did it rise?", .passages = {test::kRiver}});
   requests[0].options = AnswerOptions{.top_k = 3, .max_answer_tokens = 1};
   requests[1].options = AnswerOptions{.top_k = 2, .max_answer_tokens = 2, .align_to_words = false};
   const auto together = SpanQa(model_).answer(requests, {.top_k = 5});
@@ -169,15 +167,15 @@ TEST_F(AnswerEach, CancelledAndLateRequestsEndBeforeTheirBatch) {
   const std::vector<QaRequest> requests{
       {.id = "a",
        .question = "Who?",
-       .passages = {kTown},
+       .passages = {test::kTown},
        .control = {.cancel = stopped.get_token()}},
-      {.id = "b", .question = "Who?", .passages = {kTown}, .control = {.deadline = past}},
-      {.id = "c", .question = "Who?", .passages = {kTown}, .control = {.deadline = future}},
+      {.id = "b", .question = "Who?", .passages = {test::kTown}, .control = {.deadline = past}},
+      {.id = "c", .question = "Who?", .passages = {test::kTown}, .control = {.deadline = future}},
   };
   const auto seen = ask(requests);
   EXPECT_EQ(seen[0].error, ErrorCode::kCancelled);
   EXPECT_EQ(seen[1].error, ErrorCode::kTimedOut);
-  EXPECT_EQ(seen[2].text, expected("Who?", kTown));
+  EXPECT_EQ(seen[2].text, expected("Who?", test::kTown));
 }
 
 // The first answer cancels the rest: those of later batches are not computed, those of the same
@@ -189,7 +187,7 @@ TEST_F(AnswerEach, CancellingWhileBatchesRunEndsWhatIsNotAnswered) {
     for (int i = 0; i < 20; ++i) {
       requests.push_back({.id = std::to_string(i),
                           .question = "Who?",
-                          .passages = {kTown},
+                          .passages = {test::kTown},
                           .control = {.cancel = source.get_token()}});
     }
     std::size_t answered = 0;
@@ -209,7 +207,7 @@ TEST_F(AnswerEach, CancellingWhileBatchesRunEndsWhatIsNotAnswered) {
 }
 
 TEST_F(AnswerEach, WhatTheSinkThrowsEndsTheCall) {
-  const std::vector<QaRequest> requests(3, {.question = "Who?", .passages = {kTown}});
+  const std::vector<QaRequest> requests(3, {.question = "Who?", .passages = {test::kTown}});
   std::size_t calls = 0;
   const auto sink = [&](std::size_t, Outcome<QaResult>&&) {
     ++calls;
@@ -224,11 +222,11 @@ TEST_F(AnswerEach, ResultsDoNotDependOnHowManyRequestsThereAre) {
   const std::vector<std::string> questions{"Who moved?", "When did it rise?", "Where is the mill?"};
   std::vector<QaRequest> requests;
   for (std::size_t i = 0; i < 60; ++i) {
-    requests.push_back({std::to_string(i), questions[i % 3], {kRiver, kTown}});
+    requests.push_back({std::to_string(i), questions[i % 3], {test::kRiver, test::kTown}});
   }
   std::map<std::string, std::string> alone;
   for (const std::string& question : questions) {
-    const std::vector<QaRequest> request{{"", question, {kRiver, kTown}}};
+    const std::vector<QaRequest> request{{"", question, {test::kRiver, test::kTown}}};
     alone[question] = SpanQa(model_).answer(request).front().answers.front().text;
   }
   const auto seen = ask(requests, {.batch_tokens = 64});
@@ -262,7 +260,7 @@ TEST(ClassifyEach, ARequestAtFaultLeavesTheOthersAlone) {
   const test::TempDir dir;
   test::write_tiny_model(dir.path(), {.task = "boolq"});
   const auto model = Model::load(dir.path());
-  const std::vector<PairRequest> requests{{"a", "is it old", kTown},
+  const std::vector<PairRequest> requests{{"a", "is it old", test::kTown},
                                           {"b", "is it old", {"none", ""}}};
   const PairClassifier classifier(model);
   std::vector<std::optional<ErrorCode>> errors(2);

@@ -20,12 +20,10 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
+#include "task/passages.h"
 
 namespace deformer {
 namespace {
-
-const Passage kRiver{"river", "The river rose in March and fell in May."};
-const Passage kTown{"town", "The people of the town moved their animals to the old mill."};
 
 // A caller's own store: what `before` does comes before each look-up.
 class OwnStore : public PassageStore {
@@ -111,7 +109,7 @@ TEST_F(AnswerQueueTest, AnswersFromManyThreadsAsAlone) {
   constexpr int kRequests = 20;
   const std::vector<std::string> questions{"Who moved?", "When did it rise?", "Where is the mill?"};
   std::map<std::string, std::string> alone;
-  for (const std::string& question : questions) alone[question] = expected(question, kTown);
+  for (const std::string& question : questions) alone[question] = expected(question, test::kTown);
   AnswerQueue queue(model_, nullptr, {.batch_tokens = 128});
   std::atomic<int> right{0};
   std::vector<std::thread> threads;
@@ -120,7 +118,7 @@ TEST_F(AnswerQueueTest, AnswersFromManyThreadsAsAlone) {
       for (int i = 0; i < kRequests; ++i) {
         const std::string& question = questions[static_cast<std::size_t>(thread + i) % 3];
         Waiter<QaResult> waiter;
-        queue.submit(QaRequest{"", question, {kTown}}, waiter.done());
+        queue.submit(QaRequest{"", question, {test::kTown}}, waiter.done());
         right += waiter.outcome().value().answers.front().text == alone.at(question) ? 1 : 0;
       }
     });
@@ -140,10 +138,10 @@ TEST_F(AnswerQueueTest, WhatWaitsIsOneBatch) {
   const auto store = std::make_shared<GateStore>(model_->fingerprint());
   AnswerQueue queue(model_, store);
   std::vector<Waiter<QaResult>> waiters(9);
-  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[0].done());
+  queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, waiters[0].done());
   store->wait_until_reached();
   for (std::size_t i = 1; i < waiters.size(); ++i) {
-    queue.submit(QaRequest{"", "When did it rise?", {kRiver}}, waiters[i].done());
+    queue.submit(QaRequest{"", "When did it rise?", {test::kRiver}}, waiters[i].done());
   }
   EXPECT_EQ(queue.stats().requests, waiters.size());
   store->open();
@@ -162,7 +160,7 @@ TEST_F(AnswerQueueTest, AStoreThatThrowsWhatItLikesFailsItsRequestsAlone) {
   const auto ask = [&](std::function<void()> thrown) {
     fault = std::move(thrown);
     Waiter<QaResult> waiter;
-    queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiter.done());
+    queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, waiter.done());
     const Error* const error = waiter.outcome().error();
     return error == nullptr ? std::string() : std::string(error->what());
   };
@@ -176,15 +174,16 @@ TEST_F(AnswerQueueTest, CancelledAndLateRequestsAreNotRead) {
   const auto store = std::make_shared<GateStore>(model_->fingerprint());
   AnswerQueue queue(model_, store);
   std::vector<Waiter<QaResult>> waiters(4);
-  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[0].done());
+  queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, waiters[0].done());
   store->wait_until_reached();
   std::stop_source source;
   const auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
-  queue.submit({.question = "Who?", .passages = {kTown}, .control = {.cancel = source.get_token()}},
-               waiters[1].done());
-  queue.submit({.question = "Who?", .passages = {kTown}, .control = {.deadline = soon}},
+  queue.submit(
+      {.question = "Who?", .passages = {test::kTown}, .control = {.cancel = source.get_token()}},
+      waiters[1].done());
+  queue.submit({.question = "Who?", .passages = {test::kTown}, .control = {.deadline = soon}},
                waiters[2].done());
-  queue.submit({.question = "Who moved?", .passages = {kTown}}, waiters[3].done());
+  queue.submit({.question = "Who moved?", .passages = {test::kTown}}, waiters[3].done());
   source.request_stop();
   std::this_thread::sleep_until(soon);
   store->open();
@@ -201,10 +200,10 @@ TEST_F(AnswerQueueTest, AFullQueueRefusesAtOnce) {
   const auto store = std::make_shared<GateStore>(model_->fingerprint());
   AnswerQueue queue(model_, store, {.max_waiting_tokens = 40});
   std::vector<Waiter<QaResult>> waiters(3);
-  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[0].done());
+  queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, waiters[0].done());
   store->wait_until_reached();
-  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[1].done());
-  queue.submit(QaRequest{"third", "Who moved?", {kTown}}, waiters[2].done());
+  queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, waiters[1].done());
+  queue.submit(QaRequest{"third", "Who moved?", {test::kTown}}, waiters[2].done());
   EXPECT_EQ(waiters[2].fault(), ErrorCode::kOverloaded);
   EXPECT_NE(std::string(waiters[2].outcome().error()->what()).find("\"third\": the queue is full"),
             std::string::npos);
@@ -218,7 +217,7 @@ TEST_F(AnswerQueueTest, AFullQueueRefusesAtOnce) {
 TEST_F(AnswerQueueTest, WhoAsksAgainAtOnceFindsRoom) {
   Waiter<QaResult> second;
   AnswerQueue queue(model_, nullptr, {.max_waiting_tokens = 1});
-  const QaRequest request{"", "Who moved?", {kTown}};
+  const QaRequest request{"", "Who moved?", {test::kTown}};
   queue.submit(request, [&](Outcome<QaResult>&&) { queue.submit(request, second.done()); });
   EXPECT_TRUE(second.outcome().ok());
   queue.close();
@@ -229,9 +228,9 @@ TEST_F(AnswerQueueTest, SaysWhereTheTimeOfARequestWent) {
   const auto store = std::make_shared<GateStore>(model_->fingerprint());
   AnswerQueue queue(model_, store);
   std::vector<Waiter<QaResult>> waiters(2);
-  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[0].done());
+  queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, waiters[0].done());
   store->wait_until_reached();
-  queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiters[1].done());
+  queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, waiters[1].done());
   constexpr double kHeld = 0.05;
   std::this_thread::sleep_for(std::chrono::duration<double>(kHeld));
   store->open();
@@ -256,28 +255,29 @@ TEST_F(AnswerQueueTest, AFaultIsItsRequestsOwn) {
   Waiter<QaResult> unknown;
   Waiter<QaResult> options;
   Waiter<QaResult> good;
-  queue.submit(QaRequest{"blank", " ", {kTown}}, blank.done());
+  queue.submit(QaRequest{"blank", " ", {test::kTown}}, blank.done());
   queue.submit(QaRequest{"unknown", "Who?", {{"none", ""}}}, unknown.done());
-  queue.submit({.question = "Who?", .passages = {kTown}, .options = AnswerOptions{.top_k = 0}},
-               options.done());
-  queue.submit(QaRequest{"good", "Who moved?", {kTown}}, good.done());
+  queue.submit(
+      {.question = "Who?", .passages = {test::kTown}, .options = AnswerOptions{.top_k = 0}},
+      options.done());
+  queue.submit(QaRequest{"good", "Who moved?", {test::kTown}}, good.done());
   EXPECT_EQ(blank.fault(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(unknown.fault(), ErrorCode::kNotFound);
   EXPECT_EQ(options.fault(), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(good.outcome().value().answers.front().text, expected("Who moved?", kTown));
+  EXPECT_EQ(good.outcome().value().answers.front().text, expected("Who moved?", test::kTown));
 }
 
 TEST_F(AnswerQueueTest, ClosingAnswersWhatIsThereAndRefusesTheRest) {
   AnswerQueue queue(model_, nullptr, {.batch_tokens = 1});
   std::atomic<int> answered{0};
   for (int i = 0; i < 10; ++i) {
-    queue.submit(QaRequest{"", "Who moved?", {kTown}},
+    queue.submit(QaRequest{"", "Who moved?", {test::kTown}},
                  [&](Outcome<QaResult>&& outcome) { answered += outcome.ok() ? 1 : 0; });
   }
   queue.close();
   EXPECT_EQ(answered, 10);
   Waiter<QaResult> late;
-  queue.submit(QaRequest{"late", "Who moved?", {kTown}}, late.done());
+  queue.submit(QaRequest{"late", "Who moved?", {test::kTown}}, late.done());
   EXPECT_EQ(late.fault(), ErrorCode::kCancelled);
 }
 
@@ -287,7 +287,7 @@ TEST_F(AnswerQueueTest, DestroyingItCancelsWhatWaits) {
   {
     AnswerQueue queue(model_, store, {.batch_tokens = 1});
     for (Waiter<QaResult>& waiter : waiters) {
-      queue.submit(QaRequest{"", "Who moved?", {kTown}}, waiter.done());
+      queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, waiter.done());
     }
     store->wait_until_reached();
     std::thread([&] {
@@ -305,8 +305,8 @@ TEST_F(AnswerQueueTest, DestroyingItCancelsWhatWaits) {
 TEST_F(AnswerQueueTest, ACallbackMayAskAgain) {
   AnswerQueue queue(model_);
   Waiter<QaResult> second;
-  queue.submit(QaRequest{"first", "Who moved?", {kTown}}, [&](Outcome<QaResult>&&) {
-    queue.submit(QaRequest{"second", "When did it rise?", {kRiver}}, second.done());
+  queue.submit(QaRequest{"first", "Who moved?", {test::kTown}}, [&](Outcome<QaResult>&&) {
+    queue.submit(QaRequest{"second", "When did it rise?", {test::kRiver}}, second.done());
   });
   EXPECT_EQ(second.outcome().value().id, "second");
 }
@@ -315,8 +315,8 @@ TEST_F(AnswerQueueTest, ARequestOfAnotherKindIsRefused) {
   AnswerQueue queue(model_);
   Waiter<PairResult> pair;
   Waiter<ChoiceResult> choice;
-  queue.submit(PairRequest{"p", "Who?", kTown}, pair.done());
-  queue.submit(ChoiceRequest{"c", {"a", "b"}, kTown}, choice.done());
+  queue.submit(PairRequest{"p", "Who?", test::kTown}, pair.done());
+  queue.submit(ChoiceRequest{"c", {"a", "b"}, test::kTown}, choice.done());
   EXPECT_EQ(pair.fault(), ErrorCode::kIncompatible);
   EXPECT_EQ(choice.fault(), ErrorCode::kIncompatible);
 }
@@ -325,7 +325,7 @@ TEST(AnswerQueue, ClassifiesAndChooses) {
   const test::TempDir classes;
   test::write_tiny_model(classes.path(), {.task = "boolq"});
   const auto classifier = Model::load(classes.path());
-  const std::vector<PairRequest> pairs{{"p", "is it old", kTown}, {"blank", "", {}}};
+  const std::vector<PairRequest> pairs{{"p", "is it old", test::kTown}, {"blank", "", {}}};
   const auto expected = PairClassifier(classifier).classify(pairs);
   AnswerQueue pair_queue(classifier);
   for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -337,13 +337,14 @@ TEST(AnswerQueue, ClassifiesAndChooses) {
   const test::TempDir choices;
   test::write_tiny_model(choices.path(), {.task = "race"});
   const auto chooser = Model::load(choices.path());
-  const std::vector<ChoiceRequest> questions{{"c", {"who moved", "when", "where is it"}, kTown}};
+  const std::vector<ChoiceRequest> questions{
+      {"c", {"who moved", "when", "where is it"}, test::kTown}};
   AnswerQueue choice_queue(chooser);
   Waiter<ChoiceResult> waiter;
   choice_queue.submit(questions[0], waiter.done());
   EXPECT_EQ(waiter.outcome().value().choice, MultipleChoice(chooser).choose(questions)[0].choice);
   Waiter<ChoiceResult> none;
-  choice_queue.submit(ChoiceRequest{"none", {}, kTown}, none.done());
+  choice_queue.submit(ChoiceRequest{"none", {}, test::kTown}, none.done());
   EXPECT_EQ(none.fault(), ErrorCode::kInvalidArgument);
 }
 

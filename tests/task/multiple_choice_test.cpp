@@ -12,13 +12,10 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
+#include "task/passages.h"
 
 namespace deformer {
 namespace {
-
-constexpr double kTolerance = 1e-4;
-// Larger weights saturate attention and pooler until one word more or less changes nothing.
-constexpr float kWeightScale = 0.15F;
 
 const Passage kArticle{"article", "The king was old. He lived in a city on the river."};
 const Passage kOther{"other", "Nobody knew when it was."};
@@ -52,7 +49,7 @@ class MultipleChoiceTest : public testing::TestWithParam<std::string> {
                                          .positions = 96,
                                          .max_question_tokens = 60,
                                          .task = "race",
-                                         .weight_scale = kWeightScale});
+                                         .weight_scale = test::kWeightScale});
     model_ = Model::load(dir_.path());
     const auto add = [this](const std::string& question, const std::vector<std::string>& options,
                             const Passage& passage) {
@@ -73,7 +70,7 @@ class MultipleChoiceTest : public testing::TestWithParam<std::string> {
     EXPECT_EQ(a.choice, b.choice);
     ASSERT_EQ(a.logits.size(), b.logits.size());
     for (std::size_t i = 0; i < a.logits.size(); ++i) {
-      EXPECT_NEAR(a.logits[i], b.logits[i], kTolerance);
+      EXPECT_NEAR(a.logits[i], b.logits[i], test::kTolerance);
     }
   }
 

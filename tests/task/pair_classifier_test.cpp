@@ -17,18 +17,10 @@
 #include "support/shared_data.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
+#include "task/passages.h"
 
 namespace deformer {
 namespace {
-
-constexpr double kTolerance = 1e-4;
-// Larger weights saturate attention and pooler until one word more or less changes nothing.
-constexpr float kWeightScale = 0.15F;
-
-const std::string kShort = "The river rose in March.";
-const std::string kLong =
-    "In the spring of that year the river rose above its banks, and the people of the town moved "
-    "their animals, their tools and their grain to the old mill on the hill, where they stayed.";
 
 void expect_same(const PairResult& a, const PairResult& b) {
   EXPECT_EQ(a.id, b.id);
@@ -37,8 +29,8 @@ void expect_same(const PairResult& a, const PairResult& b) {
   EXPECT_EQ(a.cut.passage, b.cut.passage);
   ASSERT_EQ(a.logits.size(), b.logits.size());
   for (std::size_t i = 0; i < a.logits.size(); ++i) {
-    EXPECT_NEAR(a.logits[i], b.logits[i], kTolerance);
-    EXPECT_NEAR(a.probabilities[i], b.probabilities[i], kTolerance);
+    EXPECT_NEAR(a.logits[i], b.logits[i], test::kTolerance);
+    EXPECT_NEAR(a.probabilities[i], b.probabilities[i], test::kTolerance);
   }
 }
 
@@ -58,11 +50,11 @@ class PairClassifierTest : public testing::TestWithParam<ClassifierCase> {
                                          .split_layer = test.split_layer,
                                          .layout = test.layout,
                                          .task = test.task,
-                                         .weight_scale = kWeightScale});
+                                         .weight_scale = test::kWeightScale});
     model_ = Model::load(dir_.path());
     for (const char* question : {"did the river rise", "", "Who moved, and where to?"}) {
-      requests_.push_back({.id = "", .question = question, .passage = {"long", kLong}});
-      requests_.push_back({.id = "", .question = question, .passage = {"short", kShort}});
+      requests_.push_back({.id = "", .question = question, .passage = {"long", test::kLong}});
+      requests_.push_back({.id = "", .question = question, .passage = {"short", test::kShort}});
       requests_.push_back({.id = "", .question = question, .passage = {"tokenless", " \n"}});
       requests_.push_back({.id = "", .question = question, .passage = {}});
     }
@@ -70,7 +62,8 @@ class PairClassifierTest : public testing::TestWithParam<ClassifierCase> {
   }
 
   test::TempDir dir_;
-  const std::vector<Passage> stored_{{"short", kShort}, {"long", kLong}, {"tokenless", " \n"}};
+  const std::vector<Passage> stored_{
+      {"short", test::kShort}, {"long", test::kLong}, {"tokenless", " \n"}};
   std::shared_ptr<const Model> model_;
   std::vector<PairRequest> requests_;
 };
@@ -91,7 +84,7 @@ TEST_P(PairClassifierTest, GivesProbabilitiesOfEveryClass) {
   // Every text has a say.
   EXPECT_GT(std::abs(results[0].logits[0] - results[1].logits[0]), 1e-3);
   EXPECT_GT(std::abs(results[0].logits[0] - results[8].logits[0]), 1e-3);
-  EXPECT_NEAR(results[2].logits[0], results[3].logits[0], kTolerance) << "both are blank";
+  EXPECT_NEAR(results[2].logits[0], results[3].logits[0], test::kTolerance) << "both are blank";
 }
 
 TEST_P(PairClassifierTest, ABatchEqualsItsSinglesInAnyOrder) {
@@ -238,13 +231,13 @@ TEST_F(TaskModels, ALongQuestionIsCutAndSaysSo) {
   std::string question = "who";
   for (int i = 0; i < 11; ++i) question += " the";
   const PairClassifier classifier(model({.task = "mnli"}));
-  PairRequest request{.id = "", .question = question, .passage = {"s", kShort}};
+  PairRequest request{.id = "", .question = question, .passage = {"s", test::kShort}};
   const PairResult fits = classifier.classify({&request, 1}).front();
   EXPECT_FALSE(fits.cut.question);
   request.question += " river";
   const PairResult cut = classifier.classify({&request, 1}).front();
   EXPECT_TRUE(cut.cut.question);
-  EXPECT_NEAR(cut.logits[0], fits.logits[0], kTolerance);
+  EXPECT_NEAR(cut.logits[0], fits.logits[0], test::kTolerance);
 }
 
 TEST_F(TaskModels, APassageIsCutWhereATokenIsLeftOut) {

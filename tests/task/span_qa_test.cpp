@@ -15,16 +15,10 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
+#include "task/passages.h"
 
 namespace deformer {
 namespace {
-
-constexpr double kTolerance = 1e-4;  // of scores; sums of two logits of size 10 in fp32
-
-const std::string kShort = "The river rose in March.";
-const std::string kLong =
-    "In the spring of that year the river rose above its banks, and the people of the town moved "
-    "their animals, their tools and their grain to the old mill on the hill, where they stayed.";
 
 void expect_same(const QaResult& a, const QaResult& b) {
   ASSERT_EQ(a.answers.size(), b.answers.size());
@@ -32,12 +26,12 @@ void expect_same(const QaResult& a, const QaResult& b) {
     EXPECT_EQ(a.answers[i].text, b.answers[i].text);
     EXPECT_EQ(a.answers[i].passage_id, b.answers[i].passage_id);
     EXPECT_EQ(a.answers[i].bytes, b.answers[i].bytes);
-    EXPECT_NEAR(a.answers[i].score, b.answers[i].score, kTolerance);
-    EXPECT_NEAR(a.answers[i].probability, b.answers[i].probability, kTolerance);
+    EXPECT_NEAR(a.answers[i].score, b.answers[i].score, test::kTolerance);
+    EXPECT_NEAR(a.answers[i].probability, b.answers[i].probability, test::kTolerance);
   }
   ASSERT_EQ(a.no_answer_score.has_value(), b.no_answer_score.has_value());
   if (a.no_answer_score) {
-    EXPECT_NEAR(*a.no_answer_score, *b.no_answer_score, kTolerance);
+    EXPECT_NEAR(*a.no_answer_score, *b.no_answer_score, test::kTolerance);
   }
 }
 
@@ -52,10 +46,11 @@ class SpanQaTest : public testing::TestWithParam<SpanQaCase> {
     test::write_tiny_model(dir_.path(), {.architecture = GetParam().architecture});
     model_ = Model::load(dir_.path(), {.split_layer = GetParam().split_layer});
     for (const char* question : {"When did the river rise?", "Who moved?", "Where is the mill?"}) {
-      requests_.push_back({.id = "", .question = question, .passages = {{"long", kLong}}});
-      requests_.push_back({.id = "", .question = question, .passages = {{"short", kShort}}});
-      requests_.push_back(
-          {.id = "", .question = question, .passages = {{"short", kShort}, {"long", kLong}}});
+      requests_.push_back({.id = "", .question = question, .passages = {{"long", test::kLong}}});
+      requests_.push_back({.id = "", .question = question, .passages = {{"short", test::kShort}}});
+      requests_.push_back({.id = "",
+                           .question = question,
+                           .passages = {{"short", test::kShort}, {"long", test::kLong}}});
     }
     for (std::size_t i = 0; i < requests_.size(); ++i) requests_[i].id = std::to_string(i);
   }
@@ -73,7 +68,7 @@ TEST_P(SpanQaTest, AnswersAreSlicesOfTheirPassages) {
     EXPECT_EQ(results[i].answers.size(), 4U);
     double previous = results[i].answers.front().score;
     for (const Answer& answer : results[i].answers) {
-      const std::string& text = answer.passage_id == "short" ? kShort : kLong;
+      const std::string& text = answer.passage_id == "short" ? test::kShort : test::kLong;
       EXPECT_EQ(answer.text,
                 text.substr(answer.bytes.begin, answer.bytes.end - answer.bytes.begin));
       EXPECT_LE(answer.score, previous);
@@ -102,7 +97,7 @@ TEST_P(SpanQaTest, ABatchEqualsItsSinglesInAnyOrder) {
 
 TEST_P(SpanQaTest, TheStoreGivesTheSameAnswers) {
   const auto store = open_passage_store("memory:", model_->fingerprint());
-  const std::vector<Passage> passages{{"short", kShort}, {"long", kLong}};
+  const std::vector<Passage> passages{{"short", test::kShort}, {"long", test::kLong}};
   static_cast<void>(PassageEncoder(model_, store).encode(passages));
   const auto direct = SpanQa(model_).answer(requests_, {.top_k = 2});
   std::vector<QaRequest> by_id = requests_;
@@ -115,7 +110,7 @@ TEST_P(SpanQaTest, TheStoreGivesTheSameAnswers) {
 
 TEST_P(SpanQaTest, ProjectionsInTheStoreGiveTheSameAnswers) {
   const auto direct = SpanQa(model_).answer(requests_, {.top_k = 2});
-  const std::vector<Passage> passages{{"short", kShort}, {"long", kLong}};
+  const std::vector<Passage> passages{{"short", test::kShort}, {"long", test::kLong}};
   // All passages with projections, and one of them: then a pass over both makes its own.
   for (const std::size_t projected : {2U, 1U}) {
     const auto store = open_passage_store("memory:", model_->fingerprint());
@@ -192,7 +187,8 @@ TEST_F(SpanQaOnce, ABlankPassageHasNoAnswer) {
 TEST_F(SpanQaOnce, ABlankQuestionIsNamed) {
   test::expect_error(
       ErrorCode::kInvalidArgument, "\"q7\": question: expected at least one token", [&] {
-        static_cast<void>(ask({.id = "q7", .question = " ", .passages = {{"short", kShort}}}));
+        static_cast<void>(
+            ask({.id = "q7", .question = " ", .passages = {{"short", test::kShort}}}));
       });
 }
 
@@ -216,10 +212,11 @@ TEST_F(SpanQaOnce, ALongQuestionIsCutAndSaysSo) {
   // max_question_tokens is 12.
   std::string question = "who";
   for (int i = 0; i < 11; ++i) question += " the";
-  const QaResult fits = ask({.id = "", .question = question, .passages = {{"short", kShort}}});
+  const QaResult fits =
+      ask({.id = "", .question = question, .passages = {{"short", test::kShort}}});
   EXPECT_FALSE(fits.question_cut);
   const QaResult cut =
-      ask({.id = "", .question = question + " river", .passages = {{"short", kShort}}});
+      ask({.id = "", .question = question + " river", .passages = {{"short", test::kShort}}});
   EXPECT_TRUE(cut.question_cut);
   expect_same(fits, cut);
 }
@@ -227,14 +224,15 @@ TEST_F(SpanQaOnce, ALongQuestionIsCutAndSaysSo) {
 TEST_F(SpanQaOnce, APassageNamedTwiceCountsOnce) {
   const AnswerOptions options{.top_k = 3};
   expect_same(
-      ask({.id = "", .question = "Who?", .passages = {{"s", kShort}}}, options),
-      ask({.id = "", .question = "Who?", .passages = {{"s", kShort}, {"s", kShort}}}, options));
+      ask({.id = "", .question = "Who?", .passages = {{"s", test::kShort}}}, options),
+      ask({.id = "", .question = "Who?", .passages = {{"s", test::kShort}, {"s", test::kShort}}},
+          options));
 }
 
 TEST_F(SpanQaOnce, AnswersAreAtMostMaxAnswerTokensLong) {
-  const QaResult result = ask({.id = "", .question = "Who?", .passages = {{"l", kLong}}},
+  const QaResult result = ask({.id = "", .question = "Who?", .passages = {{"l", test::kLong}}},
                               {.top_k = 10, .max_answer_tokens = 1, .align_to_words = false});
-  const std::vector<ByteSpan> tokens = model_->tokenizer().tokenize(kLong).spans;
+  const std::vector<ByteSpan> tokens = model_->tokenizer().tokenize(test::kLong).spans;
   EXPECT_EQ(result.answers.size(), 10U);
   for (const Answer& answer : result.answers) {
     EXPECT_NE(std::find(tokens.begin(), tokens.end(), answer.bytes), tokens.end()) << answer.text;
@@ -313,7 +311,7 @@ TEST_F(SpanQaOnce, ABatchGoesOnWithTheNextPassagesThatAreLookedUp) {
   std::vector<QaRequest> requests;
   for (int i = 0; i < 70; ++i) {
     const std::string id = std::to_string(i);
-    requests.push_back({id, "Who moved?", {{id, kShort}}});
+    requests.push_back({id, "Who moved?", {{id, test::kShort}}});
   }
   std::vector<std::size_t> finished;
   const BatchOptions options{
@@ -328,7 +326,7 @@ TEST_F(SpanQaOnce, ABatchGoesOnWithTheNextPassagesThatAreLookedUp) {
 }
 
 TEST_F(SpanQaOnce, OptionsOutOfRangeAreNamed) {
-  const QaRequest request{.id = "", .question = "Who?", .passages = {{"l", kLong}}};
+  const QaRequest request{.id = "", .question = "Who?", .passages = {{"l", test::kLong}}};
   test::expect_error(ErrorCode::kInvalidArgument, "top_k",
                      [&] { static_cast<void>(ask(request, {.top_k = 0})); });
   test::expect_error(ErrorCode::kInvalidArgument, "top_k: expected 1 to 1000, found 1001",
@@ -341,7 +339,7 @@ TEST_F(SpanQaOnce, OptionsOutOfRangeAreNamed) {
 }
 
 TEST_F(SpanQaOnce, StageTimesAddUp) {
-  const std::vector<QaRequest> requests{{.question = "Who?", .passages = {{"l", kLong}}}};
+  const std::vector<QaRequest> requests{{.question = "Who?", .passages = {{"l", test::kLong}}}};
   const StageTimes times = SpanQa(model_).answer_each(requests, [](std::size_t, auto&&) {});
   EXPECT_GT(times.tokenize, 0);
   EXPECT_GT(times.lower, 0);
@@ -352,7 +350,7 @@ TEST_F(SpanQaOnce, StageTimesAddUp) {
 // Two trainings of the upper layers over the same lower ones share a store.
 TEST_F(SpanQaOnce, ProjectionsOfOtherUpperLayersAreNotUsed) {
   const std::vector<QaRequest> request{
-      {.id = "", .question = "Who moved?", .passages = {{"long", kLong}}}};
+      {.id = "", .question = "Who moved?", .passages = {{"long", test::kLong}}}};
   const auto store = open_passage_store("memory:", model_->fingerprint());
   const std::vector<Passage> passages{request[0].passages[0]};
   static_cast<void>(PassageEncoder(model_, store).encode(passages, {.projections = true}));
@@ -390,7 +388,7 @@ class JointSpanQa : public testing::Test {
 
   [[nodiscard]] QaResult ask(const Model& model, const std::string& question,
                              const AnswerOptions& options) const {
-    const QaRequest request{.id = "", .question = question, .passages = {{"l", kLong}}};
+    const QaRequest request{.id = "", .question = question, .passages = {{"l", test::kLong}}};
     const std::shared_ptr<const Model> alias(std::shared_ptr<void>(), &model);
     return SpanQa(alias).answer({&request, 1}, options).front();
   }
@@ -460,8 +458,8 @@ TEST(SpanQa, AnOrdinaryCheckpointAnswersInBatchesAsAlone) {
   ASSERT_EQ(model->config().split.layout, Layout::kContinue);
   std::vector<QaRequest> requests;
   for (const char* question : {"Who?", "When did the river rise in the town?"}) {
-    requests.push_back({.id = "", .question = question, .passages = {{"s", kShort}}});
-    requests.push_back({.id = "", .question = question, .passages = {{"l", kLong}}});
+    requests.push_back({.id = "", .question = question, .passages = {{"s", test::kShort}}});
+    requests.push_back({.id = "", .question = question, .passages = {{"l", test::kLong}}});
   }
   const SpanQa qa(model);
   const auto together = qa.answer(requests, {.top_k = 2});

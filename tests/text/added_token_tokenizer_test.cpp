@@ -28,7 +28,7 @@ nlohmann::json document_of(const nlohmann::json& form) {
   return document;
 }
 
-std::unique_ptr<const Tokenizer> load(const nlohmann::json& document) {
+std::unique_ptr<const Tokenizer> load_document(const nlohmann::json& document) {
   const test::TempDir directory;
   write_file(directory / "tokenizer.json", document.dump());
   return load_tokenizer(directory.path());
@@ -37,7 +37,7 @@ std::unique_ptr<const Tokenizer> load(const nlohmann::json& document) {
 class AddedTokens : public testing::TestWithParam<const char*> {
  protected:
   const nlohmann::json& form = golden()[GetParam()];
-  std::unique_ptr<const Tokenizer> tokenizer = load(document_of(form));
+  std::unique_ptr<const Tokenizer> tokenizer = load_document(document_of(form));
 };
 
 TEST_P(AddedTokens, HaveTheIdsAndSpansOfTheReference) {
@@ -87,9 +87,9 @@ INSTANTIATE_TEST_SUITE_P(Golden, AddedTokens,
 TEST(AddedTokenHash, KnowsWhetherTextsAreSearchedBehindTheNormalizer) {
   nlohmann::json document = document_of(golden()["bert"]);
   document["added_tokens"] = nlohmann::json::array({document["added_tokens"][0]});
-  const std::uint64_t normalized = load(document)->hash();
+  const std::uint64_t normalized = load_document(document)->hash();
   document["added_tokens"][0]["normalized"] = false;
-  EXPECT_NE(load(document)->hash(), normalized);
+  EXPECT_NE(load_document(document)->hash(), normalized);
 }
 
 TEST(AddedTokenErrors, NothingIsLeftOfAToken) {
@@ -98,7 +98,7 @@ TEST(AddedTokenErrors, NothingIsLeftOfAToken) {
   test::expect_error(ErrorCode::kUnsupported,
                      "added_tokens[1].id: expected a token of which the normalizer leaves "
                      "something, found \"\\u0001",
-                     [&] { (void)load(document); });
+                     [&] { (void)load_document(document); });
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace deformer {
 namespace {
 
-constexpr std::string_view kVocabulary =
+constexpr std::string_view kBpeVocabulary =
     R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "b": 5, "ab": 6})";
 constexpr std::string_view kMerges = "#version: 0.2\na b\n";
 
@@ -30,7 +30,7 @@ class BpeTablesTest : public testing::Test {
 };
 
 TEST_F(BpeTablesTest, ReadsTokensAndRules) {
-  const BpeTables tables = load(kVocabulary, kMerges);
+  const BpeTables tables = load(kBpeVocabulary, kMerges);
   EXPECT_EQ(tables.tokens.size(), 7u);
   EXPECT_EQ(tables.tokens[6], "ab");
   EXPECT_EQ(tables.merges, (std::vector<BpeMerge>{{4, 5, 6}}));
@@ -38,28 +38,28 @@ TEST_F(BpeTablesTest, ReadsTokensAndRules) {
 
 TEST_F(BpeTablesTest, TakesAnyLineEndAndNoHeader) {
   for (const char* merges : {"a b", "a b\n", "#version: 0.2\r\na b\r\n", "a b\n\n"}) {
-    EXPECT_EQ(load(kVocabulary, merges).merges.size(), 1u) << merges;
+    EXPECT_EQ(load(kBpeVocabulary, merges).merges.size(), 1u) << merges;
   }
-  EXPECT_TRUE(load(kVocabulary, "").merges.empty());
+  EXPECT_TRUE(load(kBpeVocabulary, "").merges.empty());
 }
 
 TEST_F(BpeTablesTest, NamesALineThatIsNoRule) {
   const std::string expected = ": expected two tokens with a space between, found ";
-  expect_broken("merges.txt: line 3" + expected + "\"ab\"", kVocabulary, "#version\na b\nab\n");
-  expect_broken("merges.txt: line 1" + expected + "\"a b c\"", kVocabulary, "a b c");
-  expect_broken("merges.txt: line 2" + expected + "\"\"", kVocabulary, "a b\n\na b\n");
-  expect_broken("merges.txt: line 1" + expected + "\" b\"", kVocabulary, " b");
-  expect_broken("merges.txt: line 1" + expected + "\"\uFFFD\"", kVocabulary, "\xFF");
+  expect_broken("merges.txt: line 3" + expected + "\"ab\"", kBpeVocabulary, "#version\na b\nab\n");
+  expect_broken("merges.txt: line 1" + expected + "\"a b c\"", kBpeVocabulary, "a b c");
+  expect_broken("merges.txt: line 2" + expected + "\"\"", kBpeVocabulary, "a b\n\na b\n");
+  expect_broken("merges.txt: line 1" + expected + "\" b\"", kBpeVocabulary, " b");
+  expect_broken("merges.txt: line 1" + expected + "\"\uFFFD\"", kBpeVocabulary, "\xFF");
 }
 
 TEST_F(BpeTablesTest, NamesARuleThatDoesNotFitTheVocabulary) {
-  expect_broken("merges.txt: line 2: expected a token of the vocabulary, found \"x\"", kVocabulary,
-                "a b\nx a\n");
-  expect_broken("merges.txt: line 1: expected a token of the vocabulary, found \"x\"", kVocabulary,
-                "a x\n");
+  expect_broken("merges.txt: line 2: expected a token of the vocabulary, found \"x\"",
+                kBpeVocabulary, "a b\nx a\n");
+  expect_broken("merges.txt: line 1: expected a token of the vocabulary, found \"x\"",
+                kBpeVocabulary, "a x\n");
   expect_broken(
       "merges.txt: line 1: expected a rule that makes a token of the vocabulary, found \"ba\"",
-      kVocabulary, "b a\n");
+      kBpeVocabulary, "b a\n");
 }
 
 TEST_F(BpeTablesTest, NamesABrokenVocabulary) {
@@ -74,10 +74,10 @@ TEST_F(BpeTablesTest, NamesABrokenVocabulary) {
 }
 
 TEST_F(BpeTablesTest, NamesAMissingFile) {
-  write_file(dir_ / "vocab.json", kVocabulary);
+  write_file(dir_ / "vocab.json", kBpeVocabulary);
   test::expect_error(ErrorCode::kNotFound, "merges.txt",
                      [&] { (void)load_bpe_tables(dir_.path()); });
-  expect_broken("merges.txt: expected the file itself, found a Git LFS", kVocabulary,
+  expect_broken("merges.txt: expected the file itself, found a Git LFS", kBpeVocabulary,
                 "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n");
 }
 

@@ -5,25 +5,20 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "text/bpe_golden.h"
+#include "text/pieces_of.h"
 #include "text/sentencepiece_golden.h"
 
 namespace deformer {
 namespace {
 
-const char* const kModes[] = {"default", "prefix"};
-
-std::vector<std::string> pieces(const Tokenizer& tokenizer, std::string_view text) {
-  std::vector<std::string> pieces;
-  for (const std::int32_t id : tokenizer.tokenize(text).ids) pieces.push_back(tokenizer.token(id));
-  return pieces;
-}
+const char* const kBpeModes[] = {"default", "prefix"};
 
 using Spans = std::vector<ByteSpan>;
 using Pieces = std::vector<std::string>;
 
 TEST(BpeTokenizer, SpansLeaveOutTheSpaceBeforeAWord) {
   const BpeTokenizer tokenizer = test::make_bpe_tokenizer("default");
-  EXPECT_EQ(pieces(tokenizer, "the of"), (Pieces{"the", "\u0120of"}));
+  EXPECT_EQ(test::pieces_of(tokenizer, "the of"), (Pieces{"the", "\u0120of"}));
   EXPECT_EQ(tokenizer.tokenize("the of").spans, (Spans{{0, 3}, {4, 6}}));
 }
 
@@ -52,7 +47,7 @@ TEST(BpeTokenizer, PartsOfOneCharacterShareItsRange) {
 }
 
 TEST(BpeTokenizer, WordsAreGpt2sWithoutTheirSpaces) {
-  for (const char* const mode : kModes) {
+  for (const char* const mode : kBpeModes) {
     const BpeTokenizer tokenizer = test::make_bpe_tokenizer(mode);
     EXPECT_EQ(tokenizer.words("B52 isn't   ..."),
               (Spans{{0, 1}, {1, 3}, {4, 7}, {7, 9}, {12, 15}}));
@@ -61,9 +56,9 @@ TEST(BpeTokenizer, WordsAreGpt2sWithoutTheirSpaces) {
 
 TEST(BpeTokenizer, AnAddedSpaceIsPartOfWhatFollows) {
   const BpeTokenizer tokenizer = test::make_bpe_tokenizer("prefix");
-  EXPECT_EQ(pieces(tokenizer, "the"), (Pieces{"\u0120the"}));
+  EXPECT_EQ(test::pieces_of(tokenizer, "the"), (Pieces{"\u0120the"}));
   EXPECT_EQ(tokenizer.tokenize("the").spans, (Spans{{0, 3}}));
-  EXPECT_EQ(pieces(tokenizer, " the"), (Pieces{"\u0120the"}));
+  EXPECT_EQ(test::pieces_of(tokenizer, " the"), (Pieces{"\u0120the"}));
   EXPECT_EQ(tokenizer.tokenize(" the").spans, (Spans{{1, 4}}));
   const TokenizedText alone = tokenizer.tokenize("\x01");
   EXPECT_EQ(tokenizer.token(alone.ids[0]), "\u0120");
@@ -77,7 +72,7 @@ TEST(BpeTokenizer, HeedsItsOptions) {
 TEST(BpeTokenizer, AgreesWithTheReferenceOnHardTexts) {
   const auto rows = test::load_json_lines(test::bpe_golden_path("texts.jsonl"));
   ASSERT_GT(rows.size(), 350u);
-  for (const char* mode : kModes) {
+  for (const char* mode : kBpeModes) {
     const BpeTokenizer tokenizer = test::make_bpe_tokenizer(mode);
     for (const nlohmann::json& row : rows) {
       EXPECT_EQ(test::tokens_like(tokenizer.tokenize(test::text_of(row)), row[mode]), row[mode])
@@ -107,7 +102,7 @@ std::vector<std::uint32_t> digest(const BpeTokenizer& tokenizer, test::RandomTex
 TEST(BpeTokenizer, AgreesWithTheReferenceOnRandomTexts) {
   const nlohmann::json golden = test::load_bpe_golden("random.json");
   const nlohmann::json pools = test::load_golden("random.json");
-  for (const char* mode : kModes) {
+  for (const char* mode : kBpeModes) {
     const BpeTokenizer tokenizer = test::make_bpe_tokenizer(mode);
     test::RandomTexts texts(pools);
     for (const nlohmann::json& expected : golden[mode]) {

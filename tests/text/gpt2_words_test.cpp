@@ -7,7 +7,7 @@
 namespace deformer {
 namespace {
 
-std::vector<std::string> words_of(std::string_view text) {
+std::vector<std::string> gpt2_words_of(std::string_view text) {
   std::vector<std::string> words;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = gpt2_word_end(text, at);
@@ -20,28 +20,28 @@ std::vector<std::string> words_of(std::string_view text) {
 using Words = std::vector<std::string>;
 
 TEST(Gpt2Words, KeepASpaceBeforeThem) {
-  EXPECT_EQ(words_of("One plain, 12 x3"), (Words{"One", " plain", ",", " 12", " x", "3"}));
+  EXPECT_EQ(gpt2_words_of("One plain, 12 x3"), (Words{"One", " plain", ",", " 12", " x", "3"}));
 }
 
 TEST(Gpt2Words, SetContractionsApart) {
-  EXPECT_EQ(words_of("don't 's we'll 'tis"),
+  EXPECT_EQ(gpt2_words_of("don't 's we'll 'tis"),
             (Words{"don", "'t", " '", "s", " we", "'ll", " '", "tis"}));
-  EXPECT_EQ(words_of("''s 'S"), (Words{"''", "s", " '", "S"}));
+  EXPECT_EQ(gpt2_words_of("''s 'S"), (Words{"''", "s", " '", "S"}));
 }
 
 TEST(Gpt2Words, LeaveTheLastSpaceOfSeveralToTheNextWord) {
-  EXPECT_EQ(words_of("a   b"), (Words{"a", "  ", " b"}));
-  EXPECT_EQ(words_of("a \nb"), (Words{"a", " ", "\n", "b"}));
-  EXPECT_EQ(words_of("a \n"), (Words{"a", " \n"}));
-  EXPECT_EQ(words_of("a\u3000 b"), (Words{"a", "\u3000", " b"}));
+  EXPECT_EQ(gpt2_words_of("a   b"), (Words{"a", "  ", " b"}));
+  EXPECT_EQ(gpt2_words_of("a \nb"), (Words{"a", " ", "\n", "b"}));
+  EXPECT_EQ(gpt2_words_of("a \n"), (Words{"a", " \n"}));
+  EXPECT_EQ(gpt2_words_of("a\u3000 b"), (Words{"a", "\u3000", " b"}));
 }
 
 TEST(Gpt2Words, ReadAnInvalidByteAsASymbol) {
-  EXPECT_EQ(words_of("a\xFF-b"), (Words{"a", "\xFF-", "b"}));
+  EXPECT_EQ(gpt2_words_of("a\xFF-b"), (Words{"a", "\xFF-", "b"}));
 }
 
 // The golden digests are of the ends of the words of "aC1C-C C" for every code point C.
-std::uint32_t block_digest(char32_t begin, char32_t end) {
+std::uint32_t ends_digest(char32_t begin, char32_t end) {
   test::Crc32 digest;
   for (char32_t c = begin; c < end; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
@@ -64,7 +64,7 @@ TEST(Gpt2Words, AgreeWithTheReferenceOnEveryCodePoint) {
   const auto& digests = golden["digests"];
   ASSERT_EQ(digests.size(), 0x110000 / count);
   for (char32_t block = 0; block < digests.size(); ++block) {
-    EXPECT_EQ(block_digest(block * count, (block + 1) * count), digests[block].get<std::uint32_t>())
+    EXPECT_EQ(ends_digest(block * count, (block + 1) * count), digests[block].get<std::uint32_t>())
         << "code points from " << std::hex << block * count;
   }
 }

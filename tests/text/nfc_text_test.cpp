@@ -38,7 +38,7 @@ TEST(NfcText, KnowsWhatItCannotChange) {
   EXPECT_TRUE(may_change_in_nfc("a\xFF"));
 }
 
-std::uint32_t block_digest(char32_t begin, char32_t end) {
+std::uint32_t nfc_digest(char32_t begin, char32_t end) {
   test::Crc32 digest;
   for (char32_t c = begin; c < end; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
@@ -56,7 +56,7 @@ TEST(NfcText, AgreesWithTheReferenceOnEveryCodePoint) {
   const auto count = golden["code_points_per_digest"].get<char32_t>();
   const auto& digests = golden["code_points"];
   for (char32_t block = 0; block < digests.size(); ++block) {
-    EXPECT_EQ(block_digest(block * count, (block + 1) * count), digests[block].get<std::uint32_t>())
+    EXPECT_EQ(nfc_digest(block * count, (block + 1) * count), digests[block].get<std::uint32_t>())
         << "code points from " << std::hex << block * count;
   }
 }

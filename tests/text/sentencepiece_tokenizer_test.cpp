@@ -9,62 +9,57 @@
 #include "support/shared_data.h"
 #include "support/temp_dir.h"
 #include "text/golden.h"
+#include "text/pieces_of.h"
 #include "text/sentencepiece_golden.h"
+#include "text/word_mark.h"
 
 namespace deformer {
 namespace {
 
-const char* const kModes[] = {"default", "keep_spaces", "keep_accents", "lower",
-                              "lower_keep_accents"};
-constexpr std::string_view kMark = "\u2581";
+const char* const kXlnetModes[] = {"default", "keep_spaces", "keep_accents", "lower",
+                                   "lower_keep_accents"};
 
-SentencePieceTokenizer make(const std::string& mode = "default") {
+SentencePieceTokenizer make_xlnet(const std::string& mode = "default") {
   return test::make_xlnet_tokenizer(mode);
 }
 
-std::vector<std::string> pieces(const Tokenizer& tokenizer, std::string_view text) {
-  std::vector<std::string> pieces;
-  for (const std::int32_t id : tokenizer.tokenize(text).ids) pieces.push_back(tokenizer.token(id));
-  return pieces;
-}
-
 std::string without_marks(std::string text) {
-  for (std::size_t at = 0; (at = text.find(kMark)) != std::string::npos;) {
-    text.erase(at, kMark.size());
+  for (std::size_t at = 0; (at = text.find(kWordMarkText)) != std::string::npos;) {
+    text.erase(at, kWordMarkText.size());
   }
   return text;
 }
 
 TEST(SentencePieceTokenizer, CutsTheCommaOffANumber) {
-  EXPECT_EQ(pieces(make(), "the 12, of"),
+  EXPECT_EQ(test::pieces_of(make_xlnet(), "the 12, of"),
             (std::vector<std::string>{"\u2581the", "\u2581", "1", "2", ",", "\u2581of"}));
 }
 
 TEST(SentencePieceTokenizer, SpansLeaveOutTheSpaceBeforeAWord) {
-  const TokenizedText tokens = make().tokenize("the  river");
+  const TokenizedText tokens = make_xlnet().tokenize("the  river");
   EXPECT_EQ(tokens.spans, (std::vector<ByteSpan>{{0, 3}, {5, 10}}));
 }
 
 TEST(SentencePieceTokenizer, ALoneMarkHasTheSpanOfTheNextCharacter) {
-  const TokenizedText tokens = make().tokenize("of  \u4E00");
-  ASSERT_EQ(pieces(make(), "of  \u4E00")[1], kMark);
+  const TokenizedText tokens = make_xlnet().tokenize("of  \u4E00");
+  ASSERT_EQ(test::pieces_of(make_xlnet(), "of  \u4E00")[1], kWordMarkText);
   EXPECT_EQ(tokens.spans[1], (ByteSpan{4, 7}));
   EXPECT_EQ(tokens.spans[2], (ByteSpan{4, 7}));
 }
 
 TEST(SentencePieceTokenizer, SpansLeaveOutWhatTheModelRemoves) {
-  const TokenizedText tokens = make().tokenize("of\u200B the");
+  const TokenizedText tokens = make_xlnet().tokenize("of\u200B the");
   EXPECT_EQ(tokens.spans, (std::vector<ByteSpan>{{0, 2}, {6, 9}}));
 }
 
 TEST(SentencePieceTokenizer, HeedsItsOptions) {
   std::set<std::uint64_t> hashes;
-  for (const char* mode : kModes) hashes.insert(make(mode).hash());
-  EXPECT_EQ(hashes.size(), std::size(kModes));
+  for (const char* mode : kXlnetModes) hashes.insert(make_xlnet(mode).hash());
+  EXPECT_EQ(hashes.size(), std::size(kXlnetModes));
 }
 
 TEST(SentencePieceTokenizer, FindsSpecialTokensByName) {
-  const SpecialTokens special = make().special_tokens();
+  const SpecialTokens special = make_xlnet().special_tokens();
   EXPECT_EQ(special.cls, 3);
   EXPECT_EQ(special.sep, 4);
   EXPECT_EQ(special.pad, 5);
@@ -107,18 +102,18 @@ TEST(SentencePieceTokenizer, LoadsADirectory) {
   const test::TempDir dir;
   std::filesystem::copy_file(test::xlnet_golden_path("spiece.model"), dir / "spiece.model");
   const auto plain = load_tokenizer(dir.path());
-  EXPECT_EQ(plain->hash(), make().hash());
+  EXPECT_EQ(plain->hash(), make_xlnet().hash());
   write_file(dir / "tokenizer_config.json", R"({"keep_accents": true, "do_lower_case": true})");
-  EXPECT_EQ(load_tokenizer(dir.path())->hash(), make("lower_keep_accents").hash());
+  EXPECT_EQ(load_tokenizer(dir.path())->hash(), make_xlnet("lower_keep_accents").hash());
   write_file(dir / "tokenizer_config.json", R"({"remove_space": false})");
-  EXPECT_EQ(load_tokenizer(dir.path())->hash(), make("keep_spaces").hash());
+  EXPECT_EQ(load_tokenizer(dir.path())->hash(), make_xlnet("keep_spaces").hash());
 }
 
 TEST(SentencePieceTokenizer, AgreesWithTheReferenceOnHardTexts) {
   const std::vector<nlohmann::json> rows = test::load_xlnet_golden_lines("texts.jsonl");
   ASSERT_GT(rows.size(), 350u);
-  for (const char* mode : kModes) {
-    const SentencePieceTokenizer tokenizer = make(mode);
+  for (const char* mode : kXlnetModes) {
+    const SentencePieceTokenizer tokenizer = make_xlnet(mode);
     for (const nlohmann::json& row : rows) {
       EXPECT_EQ(test::tokens_like(tokenizer.tokenize(test::text_of(row)), row[mode]), row[mode])
           << mode << " of " << *row.find(row.contains("text") ? "text" : "bytes");
@@ -130,7 +125,7 @@ TEST(SentencePieceTokenizer, AgreesWithTheReferenceOnRandomTexts) {
   const nlohmann::json golden = test::load_xlnet_golden("random.json");
   const nlohmann::json pools = test::load_golden("random.json");
   test::RandomTexts texts(pools);
-  const SentencePieceTokenizer tokenizer = make();
+  const SentencePieceTokenizer tokenizer = make_xlnet();
   for (const nlohmann::json& expected : golden) {
     std::vector<std::string> batch;
     for (int i = 0; i < pools["texts_per_digest"]; ++i) batch.push_back(texts.next());
@@ -168,7 +163,8 @@ class PublishedXlnet : public testing::Test {
       const ByteSpan span = tokens.spans[i];
       const std::string cut = text.substr(span.begin, span.end - span.begin);
       std::string spelt;
-      for (const std::string& part : pieces(*tokenizer_, cut)) spelt += without_marks(part);
+      for (const std::string& part : test::pieces_of(*tokenizer_, cut))
+        spelt += without_marks(part);
       // A piece may be a part of one character: of a ligature, of a fraction.
       EXPECT_NE(spelt.find(piece), std::string::npos) << cut << " in " << text;
       const bool is_one_character = decode_utf8(cut, 0).size_bytes == cut.size();

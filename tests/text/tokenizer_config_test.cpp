@@ -9,7 +9,7 @@
 namespace deformer {
 namespace {
 
-TokenizerConfig load(const std::string& json) {
+TokenizerConfig load_config(const std::string& json) {
   const test::TempDir dir;
   write_file(dir / "tokenizer_config.json", json);
   return load_tokenizer_config(dir.path());
@@ -31,13 +31,13 @@ TEST(TokenizerConfig, HasDefaultsWithoutAFile) {
 }
 
 TEST(TokenizerConfig, HasDefaultsForAbsentAndNullKeys) {
-  expect_defaults(load("{}"));
-  expect_defaults(load(R"({"strip_accents": null, "do_lower_case": null, "cls_token": null,
+  expect_defaults(load_config("{}"));
+  expect_defaults(load_config(R"({"strip_accents": null, "do_lower_case": null, "cls_token": null,
                            "tokenizer_class": "BertTokenizer", "model_max_length": 512})"));
 }
 
 TEST(TokenizerConfig, ReadsAllKeys) {
-  const TokenizerConfig config = load(
+  const TokenizerConfig config = load_config(
       R"({"do_lower_case": false, "strip_accents": true, "tokenize_chinese_chars": false,
           "cls_token": "<c>", "sep_token": {"content": "<s>", "lstrip": false}, "pad_token": "<p>",
           "unk_token": {"__type": "AddedToken", "content": "<u>"}})");
@@ -52,14 +52,14 @@ TEST(TokenizerConfig, ReadsAllKeys) {
 
 TEST(TokenizerConfig, RefusesWrongTypes) {
   test::expect_error(ErrorCode::kCorrupt, "do_lower_case: expected a boolean, found a string",
-                     [] { load(R"({"do_lower_case": "yes"})"); });
+                     [] { load_config(R"({"do_lower_case": "yes"})"); });
   test::expect_error(ErrorCode::kCorrupt, "expected a key \"content\"",
-                     [] { load(R"({"cls_token": {}})"); });
+                     [] { load_config(R"({"cls_token": {}})"); });
   test::expect_error(ErrorCode::kCorrupt, "expected a string, found a number",
-                     [] { load(R"({"unk_token": 1})"); });
+                     [] { load_config(R"({"unk_token": 1})"); });
   test::expect_error(ErrorCode::kCorrupt, "tokenizer_config.json: expected an object",
-                     [] { load("[]"); });
-  test::expect_error(ErrorCode::kCorrupt, "broken JSON", [] { load("{"); });
+                     [] { load_config("[]"); });
+  test::expect_error(ErrorCode::kCorrupt, "broken JSON", [] { load_config("{"); });
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 namespace deformer {
 namespace {
 
-const std::map<std::string, std::vector<std::string>> kModes = {
+const std::map<std::string, std::vector<std::string>> kUnigramModes = {
     {"xlmr", {"small", "default"}},
     {"albert", {"small", "default", "keep_accents", "cased", "added"}},
     {"deberta", {"small", "default", "lower", "punctuation", "five"}}};
@@ -31,7 +31,7 @@ class UnigramJson : public testing::TestWithParam<std::string> {
   void for_all_rows(const Check& check) {
     const auto rows = test::load_json_lines(test::encoder_golden_path(GetParam()) / "texts.jsonl");
     ASSERT_GT(rows.size(), 400u);
-    for (const std::string& mode : kModes.at(GetParam())) {
+    for (const std::string& mode : kUnigramModes.at(GetParam())) {
       const auto tokenizer = test::load_document(test::unigram_document(GetParam(), mode));
       for (const nlohmann::json& row : rows) {
         const nlohmann::json& expected = row.contains(mode) ? row[mode] : row["default"];
@@ -83,7 +83,7 @@ TEST_P(UnigramJson, SpansAreNearlyAlwaysThoseOfTheReference) {
 
 TEST_P(UnigramJson, IdsAreThoseOfTheReferenceOnRandomTexts) {
   const nlohmann::json golden = load_json(test::encoder_golden_path(GetParam()) / "random.json");
-  for (const std::string& mode : kModes.at(GetParam())) {
+  for (const std::string& mode : kUnigramModes.at(GetParam())) {
     const auto tokenizer = test::load_document(test::unigram_document(GetParam(), mode));
     test::RandomTexts texts(golden);
     for (const nlohmann::json& expected : golden["digests"][mode]) {

@@ -9,11 +9,11 @@
 namespace deformer {
 namespace {
 
-constexpr std::string_view kVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nA\n";
+constexpr std::string_view kLetters = "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nA\n";
 
 TEST(LoadTokenizer, LoadsAWordPieceDirectory) {
   const test::TempDir dir;
-  write_file(dir / "vocab.txt", kVocabulary);
+  write_file(dir / "vocab.txt", kLetters);
   const auto tokenizer = load_tokenizer(dir.path());
   EXPECT_EQ(tokenizer->vocab_size(), 6);
   EXPECT_EQ(tokenizer->special_tokens().sep, 3);
@@ -22,7 +22,7 @@ TEST(LoadTokenizer, LoadsAWordPieceDirectory) {
 
 TEST(LoadTokenizer, HeedsTokenizerConfig) {
   const test::TempDir dir;
-  write_file(dir / "vocab.txt", kVocabulary);
+  write_file(dir / "vocab.txt", kLetters);
   write_file(dir / "tokenizer_config.json", R"({"do_lower_case": false})");
   EXPECT_EQ(load_tokenizer(dir.path())->tokenize("A").ids, (std::vector<std::int32_t>{5}));
 }

@@ -16,14 +16,14 @@ namespace {
 
 using test::Crc32;
 
-const char* const kModes[] = {"uncased", "cased", "lower_keep_accents", "cased_strip_accents",
-                              "uncased_keep_ideographs"};
+const char* const kWordPieceModes[] = {"uncased", "cased", "lower_keep_accents",
+                                       "cased_strip_accents", "uncased_keep_ideographs"};
 
 constexpr std::string_view kVocabulary =
     "[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##aff\n##able\na\n##a\n[\n]\nsep\nA\n\u00E9\ne\n";
 
-WordPieceTokenizer make(const TokenizerConfig& config = {},
-                        std::string_view vocabulary = kVocabulary) {
+WordPieceTokenizer make_wordpiece(const TokenizerConfig& config = {},
+                                  std::string_view vocabulary = kVocabulary) {
   return {vocabulary, config, "vocab.txt"};
 }
 
@@ -37,72 +37,74 @@ nlohmann::json to_json(const TokenizedText& tokens) {
 }
 
 TEST(WordPieceTokenizer, TakesTheLongestPieces) {
-  const TokenizedText tokens = make().tokenize("unaffable a");
+  const TokenizedText tokens = make_wordpiece().tokenize("unaffable a");
   EXPECT_EQ(tokens.ids, (std::vector<std::int32_t>{4, 5, 6, 7}));
   EXPECT_EQ(tokens.spans, (std::vector<ByteSpan>{{0, 2}, {2, 5}, {5, 9}, {10, 11}}));
 }
 
 TEST(WordPieceTokenizer, MakesAWordWithAnUnknownPartOneUnknownToken) {
-  const TokenizedText tokens = make().tokenize("a unaffx a");
+  const TokenizedText tokens = make_wordpiece().tokenize("a unaffx a");
   EXPECT_EQ(tokens.ids, (std::vector<std::int32_t>{7, 1, 7}));
   EXPECT_EQ(tokens.spans[1], (ByteSpan{2, 8}));
 }
 
 TEST(WordPieceTokenizer, KnowsWordsOfAHundredCodePointsAndNoLongerOnes) {
-  EXPECT_EQ(make().tokenize(std::string(100, 'a')).ids.size(), 100u);
-  EXPECT_EQ(make().tokenize(std::string(101, 'a')).ids, (std::vector<std::int32_t>{1}));
+  EXPECT_EQ(make_wordpiece().tokenize(std::string(100, 'a')).ids.size(), 100u);
+  EXPECT_EQ(make_wordpiece().tokenize(std::string(101, 'a')).ids, (std::vector<std::int32_t>{1}));
 }
 
 TEST(WordPieceTokenizer, TakesASpecialTokensNameAsPlainText) {
-  EXPECT_EQ(make().tokenize("[SEP]").ids, (std::vector<std::int32_t>{9, 11, 10}));
+  EXPECT_EQ(make_wordpiece().tokenize("[SEP]").ids, (std::vector<std::int32_t>{9, 11, 10}));
 }
 
 TEST(WordPieceTokenizer, HeedsItsOptions) {
-  EXPECT_EQ(make().tokenize("A \u00C9").ids, (std::vector<std::int32_t>{7, 14}));
-  EXPECT_EQ(make({.do_lower_case = false}).tokenize("A \u00E9").ids,
+  EXPECT_EQ(make_wordpiece().tokenize("A \u00C9").ids, (std::vector<std::int32_t>{7, 14}));
+  EXPECT_EQ(make_wordpiece({.do_lower_case = false}).tokenize("A \u00E9").ids,
             (std::vector<std::int32_t>{12, 13}));
-  EXPECT_EQ(make({.strip_accents = false}).tokenize("A \u00C9").ids,
+  EXPECT_EQ(make_wordpiece({.strip_accents = false}).tokenize("A \u00C9").ids,
             (std::vector<std::int32_t>{7, 13}));
 }
 
 TEST(WordPieceTokenizer, FindsSpecialTokensByName) {
-  const SpecialTokens special = make({.cls_token = "un", .unk_token = "a"}).special_tokens();
+  const SpecialTokens special =
+      make_wordpiece({.cls_token = "un", .unk_token = "a"}).special_tokens();
   EXPECT_EQ(special.cls, 4);
   EXPECT_EQ(special.sep, 3);
   EXPECT_EQ(special.pad, 0);
   EXPECT_EQ(special.unk, 7);
-  EXPECT_EQ(make({.unk_token = "a"}).tokenize("xyz").ids, (std::vector<std::int32_t>{7}));
+  EXPECT_EQ(make_wordpiece({.unk_token = "a"}).tokenize("xyz").ids, (std::vector<std::int32_t>{7}));
 }
 
 TEST(WordPieceTokenizer, NamesAMissingSpecialToken) {
   test::expect_error(ErrorCode::kCorrupt, "vocab.txt: expected the special token \"[SEP]\"",
-                     [] { make({}, "[PAD]\n[UNK]\n[CLS]\n"); });
-  test::expect_error(ErrorCode::kCorrupt, "\"<s>\"", [] { make({.cls_token = "<s>"}); });
+                     [] { make_wordpiece({}, "[PAD]\n[UNK]\n[CLS]\n"); });
+  test::expect_error(ErrorCode::kCorrupt, "\"<s>\"", [] { make_wordpiece({.cls_token = "<s>"}); });
 }
 
 TEST(WordPieceTokenizer, SpellsTokensAsTheVocabularyDoes) {
-  EXPECT_EQ(make().token(5), "##aff");
-  EXPECT_EQ(make().vocab_size(), 15);
+  EXPECT_EQ(make_wordpiece().token(5), "##aff");
+  EXPECT_EQ(make_wordpiece().vocab_size(), 15);
 }
 
 TEST(WordPieceTokenizer, HashesVocabularyAndOptions) {
-  const std::uint64_t hash = make().hash();
-  EXPECT_EQ(make().hash(), hash);
-  EXPECT_EQ(make({.strip_accents = true}).hash(), hash) << "the same options, said otherwise";
+  const std::uint64_t hash = make_wordpiece().hash();
+  EXPECT_EQ(make_wordpiece().hash(), hash);
+  EXPECT_EQ(make_wordpiece({.strip_accents = true}).hash(), hash)
+      << "the same options, said otherwise";
   const std::string longer = std::string(kVocabulary) + "b\n";
   std::set<std::uint64_t> hashes{hash,
-                                 make({.do_lower_case = false}).hash(),
-                                 make({.strip_accents = false}).hash(),
-                                 make({.tokenize_chinese_chars = false}).hash(),
-                                 make({.unk_token = "a"}).hash(),
-                                 make({}, longer).hash()};
+                                 make_wordpiece({.do_lower_case = false}).hash(),
+                                 make_wordpiece({.strip_accents = false}).hash(),
+                                 make_wordpiece({.tokenize_chinese_chars = false}).hash(),
+                                 make_wordpiece({.unk_token = "a"}).hash(),
+                                 make_wordpiece({}, longer).hash()};
   EXPECT_EQ(hashes.size(), 6u);
 }
 
 TEST(WordPieceTokenizer, AgreesWithTheReferenceOnHardTexts) {
   const std::vector<nlohmann::json> rows = test::load_golden_lines("texts.jsonl");
   ASSERT_GT(rows.size(), 300u);
-  for (const char* mode : kModes) {
+  for (const char* mode : kWordPieceModes) {
     const WordPieceTokenizer tokenizer = test::make_golden_tokenizer(mode);
     for (const nlohmann::json& row : rows) {
       EXPECT_EQ(to_json(tokenizer.tokenize(test::text_of(row))), row[mode])
