@@ -26,6 +26,6 @@ struct EncodeVerbOptions {
 };
 
 CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options);
-void run_encode(const EncodeVerbOptions& options);
+void run_encode(const EncodeVerbOptions& given);
 
 }  // namespace deformer::tools

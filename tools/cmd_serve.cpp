@@ -252,7 +252,7 @@ void announce(const serve::Server& server, const serve::ServerOptions& options) 
   const std::string host = v6 ? "[" + options.address + "]" : options.address;
   const std::string scheme = options.certificate.empty() ? "http" : "https";
   Output output("-");
-  output.write("{\"listening\":\"" + scheme + "://" + host + ":" + std::to_string(server.port()) +
+  output.write(R"({"listening":")" + scheme + "://" + host + ":" + std::to_string(server.port()) +
                "\"}\n");
   output.commit();
 }

@@ -54,7 +54,7 @@ std::string to_table(const EvaluationReport& report) {
 
 std::string to_note(const EvaluationReport& report) {
   const SquadScore& all = report.evaluation.overall;
-  const std::string note =
+  std::string note =
       "exact " + fixed(all.exact, 2) + ", F1 " + fixed(all.f1, 2) + " of " + grouped(all.total);
   if (!report.tuned_threshold) return note;
   return note + ", at threshold " + nlohmann::json(*report.tuned_threshold).dump();

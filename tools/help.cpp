@@ -14,7 +14,7 @@ HelpFormatter::HelpFormatter() {
 std::string HelpFormatter::make_usage(const CLI::App* app, std::string name) const {
   name = app->get_name();
   for (const CLI::App* up = app->get_parent(); up != nullptr; up = up->get_parent()) {
-    name = up->get_name() + " " + name;
+    name.insert(0, up->get_name() + " ");
   }
   return Formatter::make_usage(app, std::move(name)) + "\n";
 }

@@ -120,7 +120,7 @@ void add_passages(const nlohmann::json& list, const std::string& where,
     if (!list[i].is_object()) fail_type(place, "an object", list[i]);
     const std::optional<std::string> id = find_passage_id(list[i], "id", place);
     const std::string* const text = find_string(list[i], "text", place);
-    if (!id && text == nullptr) fail_missing(place, "\"id\" or \"text\"");
+    if (!id && text == nullptr) fail_missing(place, R"("id" or "text")");
     add_passage(id, text, passages);
   }
 }

@@ -65,7 +65,7 @@ void Output::commit() {
 }
 
 CLI::Validator output_name() {
-  return CLI::Validator([](const std::string& path) { return path.empty() ? kNoName : ""; }, "");
+  return {[](const std::string& path) { return path.empty() ? kNoName : ""; }, ""};
 }
 
 bool is_same_place(const std::string& a, const std::string& b) {

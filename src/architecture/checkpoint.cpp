@@ -1,5 +1,4 @@
 #include "architecture/checkpoint.h"
-#include "architecture/architecture.h"
 
 #include <algorithm>
 #include <array>

@@ -10,6 +10,15 @@
 /// Of a loop: each function that calls it compiles it for its own instruction set.
 #define DEFORMER_INLINE [[gnu::always_inline]] inline
 
+/// Before a loop whose rows do not overlap, or are one: the compiler need not ask.
+#if defined(__clang__)
+#define DEFORMER_NO_ALIAS _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define DEFORMER_NO_ALIAS _Pragma("GCC ivdep")
+#else
+#define DEFORMER_NO_ALIAS
+#endif
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define DEFORMER_X86 1
 /// What has_avx2() finds; every processor with AVX2 has F16C, which is older.

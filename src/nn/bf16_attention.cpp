@@ -183,12 +183,18 @@ std::vector<std::int64_t> to_list(Offsets offsets) {
 
 class Bf16Attention : public torch::autograd::Function<Bf16Attention> {
  public:
+  struct Constants {
+    const Parts& parts;
+    std::span<const at::Tensor> biases;
+  };
+
   static at::Tensor forward(AutogradContext* context, const at::Tensor& query,
-                            const at::Tensor& key, const at::Tensor& value, const Parts& parts,
-                            std::span<const at::Tensor> biases) {
+                            const at::Tensor& key, const at::Tensor& value,
+                            const Constants& constants) {
+    const Parts& parts = constants.parts;
     const std::int64_t heads = parts.heads();
     const at::Tensor probabilities = at::empty({parts.count()}, query.options());
-    const at::Tensor output = attend_parts({query, key, value}, parts, biases, probabilities);
+    at::Tensor output = attend_parts({query, key, value}, parts, constants.biases, probabilities);
     context->save_for_backward({query, key, value, probabilities});
     context->saved_data["queries"] = to_list(parts.queries());
     context->saved_data["keys"] = to_list(parts.keys());
@@ -206,7 +212,7 @@ class Bf16Attention : public torch::autograd::Function<Bf16Attention> {
                      at::empty(rows.key.sizes(), rows.key.options()),
                      at::empty(rows.value.sizes(), rows.value.options())};
     for (const Part& part : parts.all()) add_gradient(parts, part, rows, found);
-    return {found.query, found.key, found.value, {}, {}};
+    return {found.query, found.key, found.value, {}};
   }
 
  private:
@@ -254,7 +260,8 @@ at::Tensor attend_in_bf16(const AttentionInputs& inputs, const Sequences& querie
   const bool recorded =
       needs_gradient(inputs.query) || needs_gradient(inputs.key) || needs_gradient(inputs.value);
   if (!recorded) return attend_parts(inputs, parts, biases, {});
-  return Bf16Attention::apply(inputs.query, inputs.key, inputs.value, parts, biases);
+  return Bf16Attention::apply(inputs.query, inputs.key, inputs.value,
+                              Bf16Attention::Constants{parts, biases});
 }
 
 }  // namespace deformer::nn

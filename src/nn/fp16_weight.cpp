@@ -56,8 +56,8 @@ void finish(at::Tensor& output, const at::Tensor& product, const at::Tensor& bia
   const std::int64_t columns = product.size(1);
   const float* bias_values = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
   const auto width = static_cast<std::size_t>(columns);
-  const float* from = product.const_data_ptr<float>();
-  float* to = output.mutable_data_ptr<float>();
+  const auto* from = product.const_data_ptr<float>();
+  auto* to = output.mutable_data_ptr<float>();
   const std::int64_t grain = std::max<std::int64_t>(1, kRowGrain / columns);
   at::parallel_for(0, product.size(0), grain, [&](std::int64_t begin, std::int64_t end) {
     const std::size_t first = static_cast<std::size_t>(begin) * width;

@@ -74,10 +74,10 @@ DEFORMER_INLINE void finish_with(float* output, const StridedRows& values, const
     const float* bias = finish.bias;
     // In place or apart: a value never depends on another one's place.
     if (bias == nullptr) {
-#pragma GCC ivdep
+      DEFORMER_NO_ALIAS
       for (std::size_t j = 0; j < columns; ++j) out[j] = function(row[j] * scale);
     } else {
-#pragma GCC ivdep
+      DEFORMER_NO_ALIAS
       for (std::size_t j = 0; j < columns; ++j) out[j] = function(row[j] * scale + bias[j]);
     }
   }

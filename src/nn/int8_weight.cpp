@@ -82,8 +82,7 @@ at::Tensor Int8Weight::multiply(const at::Tensor& input, const at::Tensor& bias,
                   quantised.mutable_data_ptr<std::uint8_t>() + first * in,
                   row_scales.mutable_data_ptr<float>() + first);
   });
-  const at::Tensor product =
-      multiply_int8(quantised, packed_, scales_, zero_points_).narrow(0, 0, count);
+  at::Tensor product = multiply_int8(quantised, packed_, scales_, zero_points_).narrow(0, 0, count);
   const auto out = static_cast<std::size_t>(out_);
   const float* bias_values = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
   at::parallel_for(0, count, rows_per_task(out_), [&](std::int64_t begin, std::int64_t end) {

@@ -54,9 +54,9 @@ bool supports(Device device, Precision precision) {
   const bool cuda = device == Device::kCuda;
   switch (precision) {
     case Precision::kFp16:
-      return cuda || (at::globalContext().hasMKLDNN() && has_fp16_products());
+      return cuda || (at::Context::hasMKLDNN() && has_fp16_products());
     case Precision::kBf16:
-      return cuda || (at::globalContext().hasMKLDNN() && has_bf16_products());
+      return cuda || (at::Context::hasMKLDNN() && has_bf16_products());
     case Precision::kInt8:
       return !cuda && has_int8();
     case Precision::kFp32:

@@ -85,7 +85,7 @@ Encoding upper_part(const Encoder& encoder, const UpperInputs& inputs, std::size
 }  // namespace
 
 std::vector<std::size_t> plan_parts(std::span<const std::int64_t> rows, std::size_t parts) {
-  const std::vector<std::size_t> whole{0, rows.size()};
+  std::vector<std::size_t> whole{0, rows.size()};
   if (parts < 2 || rows.size() < parts) return whole;
   const auto total = std::accumulate(rows.begin(), rows.end(), std::int64_t{0});
   const double share = static_cast<double>(total) / static_cast<double>(parts);

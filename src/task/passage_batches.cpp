@@ -31,7 +31,7 @@ struct Pending {
 // Copies the rows [first, last) to the end of `rows`.
 void append_rows(std::vector<float>& rows, const at::Tensor& values, std::int64_t first,
                  std::int64_t last) {
-  const float* data = values.const_data_ptr<float>();
+  const auto* data = values.const_data_ptr<float>();
   const std::int64_t width = values.size(1);
   rows.insert(rows.end(), data + first * width, data + last * width);
 }

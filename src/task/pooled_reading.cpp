@@ -20,10 +20,11 @@ bool was_cut(const Model& model, const EncodedPassage& passage) {
     return false;
   }
   const std::string_view rest = std::string_view(passage.text).substr(passage.spans.back().end);
-  for (const std::size_t bytes : {std::size_t{64}, rest.size()}) {
-    if (!model.tokenizer().tokenize(rest.substr(0, bytes)).ids.empty()) return true;
-  }
-  return false;
+  const auto has_token = [&](std::string_view text) {
+    return !model.tokenizer().tokenize(text).ids.empty();
+  };
+  constexpr std::size_t kFew = 64;
+  return has_token(rest.substr(0, kFew)) || (rest.size() > kFew && has_token(rest));
 }
 
 std::size_t best_of(std::span<const double> logits) {

@@ -410,7 +410,7 @@ Encoding ReadingEngine::lower_passages(std::span<const WindowOfPair> batch,
 
 // Of a batch's questions the next batches want some: those states are copied, because as views they
 // would hold the whole batch's.
-void ReadingEngine::keep_questions(std::span<const WindowOfPair> batch) const {
+void ReadingEngine::keep_questions(std::span<const WindowOfPair> batch) {
   for (const WindowOfPair& each : batch) {
     QuestionState& state = each.pair->state();
     if (!state.hidden.defined()) continue;

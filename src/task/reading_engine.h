@@ -94,7 +94,7 @@ class ReadingEngine {
                                          std::vector<SegmentPair>& pairs);
   [[nodiscard]] Encoding lower_passages(std::span<const WindowOfPair> batch,
                                         std::vector<SegmentPair>& pairs) const;
-  void keep_questions(std::span<const WindowOfPair> batch) const;
+  static void keep_questions(std::span<const WindowOfPair> batch);
   void finish_batch(RunningBatch& batch, const nn::HostCopy& running);
   void finish_pair(PairState& pair);
 

@@ -22,7 +22,7 @@ std::string tensor_name(const std::string& prefix, std::int64_t layer) {
 
 TraceTensor to_trace_tensor(std::string name, const at::Tensor& tensor) {
   const at::Tensor values = tensor.to(at::kCPU, at::kFloat).contiguous();
-  const float* const first = values.const_data_ptr<float>();
+  const auto* const first = values.const_data_ptr<float>();
   return {std::move(name), values.sizes().vec(), {first, first + values.numel()}};
 }
 

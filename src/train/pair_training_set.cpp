@@ -83,6 +83,15 @@ void require_options(const Example& example, std::size_t expected) {
                                                std::to_string(example.questions.size()));
 }
 
+void add_example(TrainingSet& set, TextCutter& cutter, const Example& example) {
+  if (set.labels.empty()) set.pairs_per_example = example.questions.size();
+  require_options(example, set.pairs_per_example);
+  for (const std::string& question : example.questions) {
+    add_pair(set, cutter.question(question), example.id);
+  }
+  set.labels.push_back(*example.label());
+}
+
 }  // namespace
 
 TrainingSet make_pair_set(const Dataset& dataset, const Tokenizer& tokenizer,
@@ -91,14 +100,7 @@ TrainingSet make_pair_set(const Dataset& dataset, const Tokenizer& tokenizer,
   TextCutter cutter(tokenizer, split, set.report);
   for (const auto& examples : by_passage(dataset, set.report)) {
     set.windows.push_back(cutter.passage(dataset.passage_of(*examples.front())));
-    for (const Example* example : examples) {
-      if (set.labels.empty()) set.pairs_per_example = example->questions.size();
-      require_options(*example, set.pairs_per_example);
-      for (const std::string& question : example->questions) {
-        add_pair(set, cutter.question(question), example->id);
-      }
-      set.labels.push_back(*example->label());
-    }
+    for (const Example* example : examples) add_example(set, cutter, *example);
   }
   finish(set);
   return set;

@@ -61,24 +61,27 @@ std::size_t TeacherAnswers::candidates(std::size_t example) const {
   return set_.windows[set_.pairs[example].window].size() + (set_.no_answer ? 1 : 0);
 }
 
+void TeacherAnswers::keep(std::size_t example, std::span<const float> logits) {
+  for (const float value : logits) {
+    if (!(std::abs(value) <= kHalfMax)) {
+      throw Error(ErrorCode::kInvalidArgument, "teacher: question " + question_of(set_, example) +
+                                                   ": expected logits within fp16, found " +
+                                                   std::to_string(value));
+    }
+    values_.push_back(float_to_half(value));
+  }
+}
+
 void TeacherAnswers::append(const at::Tensor& logits) {
   const at::Tensor values = logits.to(at::kCPU, at::kFloat).contiguous();
   const auto examples = static_cast<std::size_t>(values.size(1));
   DEFORMER_CHECK(values.size(0) == static_cast<std::int64_t>(choices_) &&
                  done_ + examples <= set_.num_examples());
-  const auto row = values.accessor<float, 3>();
+  const auto* const rows = values.const_data_ptr<float>();
+  const auto longest = static_cast<std::size_t>(values.size(2));
   for (std::size_t i = 0; i < examples; ++i) {
     for (std::size_t choice = 0; choice < choices_; ++choice) {
-      for (std::size_t j = 0; j < candidates(done_ + i); ++j) {
-        const float value = row[static_cast<std::int64_t>(choice)][static_cast<std::int64_t>(i)]
-                               [static_cast<std::int64_t>(j)];
-        if (!(std::abs(value) <= kHalfMax)) {
-          throw Error(ErrorCode::kInvalidArgument,
-                      "teacher: question " + question_of(set_, done_ + i) +
-                          ": expected logits within fp16, found " + std::to_string(value));
-        }
-        values_.push_back(float_to_half(value));
-      }
+      keep(done_ + i, {rows + (choice * examples + i) * longest, candidates(done_ + i)});
     }
   }
   done_ += examples;

@@ -51,6 +51,7 @@ class TeacherAnswers {
 
  private:
   [[nodiscard]] std::size_t candidates(std::size_t example) const;
+  void keep(std::size_t example, std::span<const float> logits);
 
   const TrainingSet& set_;
   std::size_t choices_;  // softmaxes of an example

@@ -84,7 +84,7 @@ TrainingScore mean_score(const std::vector<TrainingScore>& scores) {
 }  // namespace
 
 struct Trainer::State {
-  State(const std::filesystem::path& base, const std::filesystem::path& teacher_path,
+  State(std::filesystem::path base, std::filesystem::path teacher_path,
         std::filesystem::path output, TrainingOptions training_options);
 
   // A run leaves its state behind: weights, position, what the teacher said.
@@ -161,11 +161,11 @@ struct Trainer::State {
   TrainingResult result;
 };
 
-Trainer::State::State(const std::filesystem::path& base, const std::filesystem::path& teacher_path,
+Trainer::State::State(std::filesystem::path base, std::filesystem::path teacher_path,
                       std::filesystem::path output, TrainingOptions training_options)
     : options(std::move(training_options)),
-      base_dir(base),
-      teacher_dir(teacher_path),
+      base_dir(std::move(base)),
+      teacher_dir(std::move(teacher_path)),
       output_dir(std::move(output)) {
   validate(options);
   const bool needs_teacher = options.loss_weights.kd > 0 || options.loss_weights.lrs > 0;
@@ -183,7 +183,7 @@ Trainer::State::State(const std::filesystem::path& base, const std::filesystem::
                             .freeze_layers = options.freeze_layers,
                             .train_distance_bias = options.train_distance_bias};
   if (!options.split_layers.empty()) load.split_layer = options.split_layers.back();
-  student = load_training_model(base, load);
+  student = load_training_model(base_dir, load);
   require_freezable(options.freeze_layers, student.config);
   if (options.split_layers.empty()) {
     options.split_layers.push_back(student.config.split.split_layer);
@@ -381,7 +381,7 @@ void Trainer::State::checkpoint() {
 void Trainer::State::evaluate(const TrainingHooks& hooks) {
   save_training_model(student, base_dir, output_dir / "last", options.save_format);
   position.evaluated_step = position.step;
-  if (held_out.examples.size() == 0) return;
+  if (held_out.examples.empty()) return;
   std::vector<TrainingScore> scores;
   for (const int split_layer : options.split_layers) {
     TrainingScore score = evaluate_reader(student.model(split_layer), held_out);

@@ -79,7 +79,7 @@ StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const Pass
           make_generator(device_, mix_seed(options_.seed, kDropoutSeed, (step << 20U) + index));
       const at::Tensor loss =
           pass_loss(split, {batches[i], target ? &*target : nullptr, pass}, counts, outcome.losses);
-      const double value = loss.item<double>();
+      const auto value = loss.item<double>();
       if (!std::isfinite(value)) refuse_loss(plan.passes[i], step, value);
       outcome.losses.total += value;
       const bool is_last = i + share.size >= batches.size() && &split == &active.back();
