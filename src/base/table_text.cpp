@@ -18,9 +18,8 @@ std::string left_aligned(std::string text, std::size_t width) {
   return text;
 }
 
-std::string report_line(std::string name, const std::string& value) {
-  name.resize(kNameWidth, ' ');
-  return name + value + "\n";
+std::string report_line(const std::string& name, const std::string& value) {
+  return left_aligned(name, kNameWidth) + value + "\n";
 }
 
 }  // namespace deformer

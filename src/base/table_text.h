@@ -11,7 +11,8 @@ namespace deformer {
 /// At the left end.
 [[nodiscard]] std::string left_aligned(std::string text, std::size_t width);
 
-/// A line of a report: "store         lmdb:passages, format version 2\n". Longer names are cut.
-[[nodiscard]] std::string report_line(std::string name, const std::string& value);
+/// A line of a report: "store         lmdb:passages, format version 2\n". Values stand in one
+/// column behind names of less than 14 bytes.
+[[nodiscard]] std::string report_line(const std::string& name, const std::string& value);
 
 }  // namespace deformer
