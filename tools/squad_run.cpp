@@ -12,13 +12,18 @@ namespace {
 // can.
 constexpr std::size_t kChunkQuestions = 1024;
 
+void check_questions(const Answerer& answerer, const SquadParagraph& paragraph,
+                     const std::string& file) {
+  for (const SquadQuestion& question : paragraph.questions) {
+    answerer.check_question(question.question, file + ": question " + question.id);
+  }
+}
+
 void check_questions(const Answerer& answerer, const SquadDataset& dataset,
                      const std::string& file) {
   for (const SquadArticle& article : dataset.articles) {
     for (const SquadParagraph& paragraph : article.paragraphs) {
-      for (const SquadQuestion& question : paragraph.questions) {
-        answerer.check_question(question.question, file + ": question " + question.id);
-      }
+      check_questions(answerer, paragraph, file);
     }
   }
 }

@@ -18,9 +18,7 @@
 namespace deformer {
 
 class Encoder;
-class Head;
-struct ModelParts;
-class SegmentLayout;
+struct ModelAccess;
 
 /// How Model::load() reads a model directory.
 struct LoadOptions {
@@ -71,11 +69,6 @@ class DEFORMER_EXPORT Model {
   /// another fingerprint(): stores are not shared. Throws kIncompatible as validate().
   [[nodiscard]] std::shared_ptr<const Model> with_lengths(const ReadingLengths& lengths) const;
 
-  /// Internal: of parts that exist already, as while training (model_parts.h). It answers, but
-  /// belongs to no store: it has neither fingerprint() nor projection_hash(), which throw
-  /// kInternal.
-  [[nodiscard]] static std::shared_ptr<const Model> assemble(ModelParts parts);
-
   ~Model();
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
@@ -98,15 +91,9 @@ class DEFORMER_EXPORT Model {
 
   /// For code that works on tensors (encoder.h).
   [[nodiscard]] const Encoder& encoder() const noexcept;
-  /// Internal: the first weight that holds a NaN or an infinity: "FILE: tensor "NAME": expected
-  /// finite numbers, found nan". Reads all weights. Absent where all are finite.
-  [[nodiscard]] std::optional<std::string> find_non_finite_weight() const;
-  /// Internal: where special tokens, types and positions go.
-  [[nodiscard]] const SegmentLayout& segment_layout() const noexcept;
-  /// Internal: the head for the model's task; null when the weights hold none.
-  [[nodiscard]] const Head* head() const noexcept;
 
  private:
+  friend struct ModelAccess;  // of the library itself
   struct State;
   explicit Model(std::unique_ptr<State> state);
   [[nodiscard]] std::shared_ptr<const Model> with_split(const SplitConfig& split) const;

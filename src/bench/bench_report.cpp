@@ -118,6 +118,12 @@ void add_work(Table& table) {
   table.row("  peak", [](const auto& column) { return mebibytes(column.peak_bytes); });
 }
 
+std::string product_of(const BenchColumnReport& column, std::int64_t rows) {
+  const auto found = std::find_if(column.products.begin(), column.products.end(),
+                                  [rows](const BenchProduct& each) { return each.rows == rows; });
+  return found == column.products.end() ? "-" : found->product;
+}
+
 void add_products(Table& table, const BenchReport& report) {
   std::set<std::int64_t> counts;
   for (const BenchColumnReport& column : report.columns) {
@@ -125,12 +131,8 @@ void add_products(Table& table, const BenchReport& report) {
   }
   table.heading("products by rows");
   for (const std::int64_t rows : counts) {
-    table.row("  " + grouped(static_cast<std::size_t>(rows)), [rows](const auto& column) {
-      const auto found =
-          std::find_if(column.products.begin(), column.products.end(),
-                       [rows](const BenchProduct& each) { return each.rows == rows; });
-      return found == column.products.end() ? std::string("-") : found->product;
-    });
+    table.row("  " + grouped(static_cast<std::size_t>(rows)),
+              [rows](const BenchColumnReport& column) { return product_of(column, rows); });
   }
 }
 

@@ -15,6 +15,7 @@
 #include "bench/workload.h"
 #include "deformer/encoder.h"
 #include "deformer/inspect.h"
+#include "model/model_access.h"
 
 namespace deformer {
 namespace {
@@ -38,10 +39,12 @@ class PaperInputs {
       return ids;
     };
     for (int i = 0; i < task.inputs; ++i) {
-      fresh_.push_back(model.segment_layout().question(draw(task.fresh_rows - special.question)));
+      fresh_.push_back(
+          ModelAccess::layout(model).question(draw(task.fresh_rows - special.question)));
       pairs_.push_back({.question = i, .passage = 0});
     }
-    cached_.push_back(model.segment_layout().passage(draw(task.cached_rows - special.passage), 0));
+    cached_.push_back(
+        ModelAccess::layout(model).passage(draw(task.cached_rows - special.passage), 0));
     stored_ = decomposed_.lower(cached_);
   }
 

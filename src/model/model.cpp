@@ -23,7 +23,7 @@
 #include "model/fastest_precision.h"
 #include "model/head.h"
 #include "model/make_encoder.h"
-#include "model/model_parts.h"
+#include "model/model_access.h"
 #include "model/pooled_head.h"
 #include "model/span_head.h"
 #include "model/weights.h"
@@ -278,8 +278,8 @@ std::shared_ptr<const Model> Model::with_split(const SplitConfig& split) const {
   });
 }
 
-std::shared_ptr<const Model> Model::assemble(ModelParts parts) {
-  auto state = std::make_unique<State>();
+std::shared_ptr<const Model> ModelAccess::assemble(ModelParts parts) {
+  auto state = std::make_unique<Model::State>();
   state->config = std::move(parts.config);
   state->runtime = parts.runtime;
   state->tokenizer = std::move(parts.tokenizer);
@@ -310,19 +310,20 @@ std::int64_t Model::num_parameters() const noexcept {
 const Encoder& Model::encoder() const noexcept {
   return *state_->encoder;
 }
-const SegmentLayout& Model::segment_layout() const noexcept {
-  return *state_->segment_layout;
+const SegmentLayout& ModelAccess::layout(const Model& model) noexcept {
+  return *model.state_->segment_layout;
 }
 bool Model::can_store_passages() const noexcept {
   return !state_->segment_layout->passage_depends_on_question();
 }
-const Head* Model::head() const noexcept {
-  return state_->head.get();
+const Head* ModelAccess::head(const Model& model) noexcept {
+  return model.state_->head.get();
 }
 
-std::optional<std::string> Model::find_non_finite_weight() const {
-  if (!state_->origin || !state_->origin->checkpoint) return std::nullopt;
-  const Checkpoint& checkpoint = *state_->origin->checkpoint;
+std::optional<std::string> ModelAccess::find_non_finite_weight(const Model& model) {
+  const Model::State& state = *model.state_;
+  if (!state.origin || !state.origin->checkpoint) return std::nullopt;
+  const Checkpoint& checkpoint = *state.origin->checkpoint;
   const c10::InferenceMode inference;
   WeightLoader weights(checkpoint);
   for (const auto& [name, stored] : checkpoint.tensors()) {

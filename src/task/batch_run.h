@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "deformer/answering.h"
@@ -41,6 +42,13 @@ std::vector<Result> collect_results(std::size_t requests, const Run& run) {
     results[request] = std::move(outcome).value();
   });
   return results;
+}
+
+/// The part of a call's sink that takes the outcome of one request. `sink` must outlive it.
+template <typename Sink>
+auto sink_for(const Sink& sink, std::size_t request) {
+  return
+      [&sink, request](auto&& outcome) { sink(request, std::forward<decltype(outcome)>(outcome)); };
 }
 
 }  // namespace deformer

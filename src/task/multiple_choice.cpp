@@ -37,9 +37,8 @@ StageTimes MultipleChoice::choose_each(std::span<const ChoiceRequest> requests,
                                        const ChoiceSink& sink, const BatchOptions& batches) const {
   return nn::guarded([&] {
     const auto make = [&](std::size_t i) {
-      return make_choice_reading(
-          *model_, requests[i], request_name(requests[i].id, i),
-          [&sink, i](Outcome<ChoiceResult>&& outcome) { sink(i, std::move(outcome)); });
+      return make_choice_reading(*model_, requests[i], request_name(requests[i].id, i),
+                                 sink_for(sink, i));
     };
     return run_batches(
         {.model = *model_, .store = store_.get(), .blank_texts = true, .requests = requests.size()},

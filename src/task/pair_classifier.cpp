@@ -37,9 +37,8 @@ StageTimes PairClassifier::classify_each(std::span<const PairRequest> requests,
                                          const PairSink& sink, const BatchOptions& batches) const {
   return nn::guarded([&] {
     const auto make = [&](std::size_t i) {
-      return make_pair_reading(
-          *model_, requests[i], request_name(requests[i].id, i),
-          [&sink, i](Outcome<PairResult>&& outcome) { sink(i, std::move(outcome)); });
+      return make_pair_reading(*model_, requests[i], request_name(requests[i].id, i),
+                               sink_for(sink, i));
     };
     return run_batches(
         {.model = *model_, .store = store_.get(), .blank_texts = true, .requests = requests.size()},

@@ -9,6 +9,7 @@
 
 #include "architecture/segment_layout.h"
 #include "deformer/encoder.h"
+#include "model/model_access.h"
 #include "store/hidden_codec.h"
 #include "task/not_finite.h"
 #include "task/parallel_pass.h"
@@ -52,7 +53,7 @@ class BatchRunner {
     pending_.push_back(std::move(pending));
     for (const Window& window : windows) {
       const auto tokens = std::span(ids).subspan(window.first_token, window.num_tokens);
-      Segment segment = model_.segment_layout().passage(tokens, 0);
+      Segment segment = ModelAccess::layout(model_).passage(tokens, 0);
       if (batch_rows_ > 0 && batch_rows_ + segment.ids.size() > options_.batch_tokens) run();
       batch_rows_ += segment.ids.size();
       segments_.push_back(std::move(segment));

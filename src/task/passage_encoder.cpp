@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kLookupBatch = 256;
 
 void require_reusable(const Model& model) {
-  if (!model.segment_layout().passage_depends_on_question()) return;
+  if (model.can_store_passages()) return;
   throw Error(ErrorCode::kUnsupported,
               "layout \"continue\" (an ordinary checkpoint): its passages depend on the question's "
               "length and cannot be encoded ahead; expected layout \"restart\"");
@@ -83,6 +83,12 @@ PassageBatchOptions batch_options(const EncodeOptions& options) {
           .projections = options.projections};
 }
 
+// Encoded passages to where the caller expects them.
+void put_in_place(std::span<const std::size_t> places, std::vector<EncodedPassage>& encoded,
+                  std::vector<EncodedPassage>& results) {
+  for (std::size_t i = 0; i < places.size(); ++i) results[places[i]] = std::move(encoded[i]);
+}
+
 }  // namespace
 
 PassageEncoder::PassageEncoder(std::shared_ptr<const Model> model,
@@ -129,9 +135,7 @@ std::vector<EncodedPassage> encode_passages(const Model& model, std::span<const 
     std::size_t done = 0;
     encode_in_batches(model, pointers, batch_options(options),
                       [&](std::span<const std::size_t> indices, auto&& encoded) {
-                        for (std::size_t i = 0; i < indices.size(); ++i) {
-                          results[indices[i]] = std::move(encoded[i]);
-                        }
+                        put_in_place(indices, encoded, results);
                         done += indices.size();
                         if (options.progress) options.progress(done, passages.size());
                       });

@@ -12,6 +12,7 @@
 #include "architecture/segment_layout.h"
 #include "base/quote.h"
 #include "deformer/error.h"
+#include "model/model_access.h"
 #include "nn/placement.h"
 #include "nn/transfer.h"
 #include "store/hidden_codec.h"
@@ -154,7 +155,7 @@ PassageSource::PassageSource(const Model& model, const PassageStore* store,
 
 std::vector<ReadyPassage> PassageSource::resolve(std::span<const Passage* const> passages) {
   std::vector<ReadyPassage> ready(passages.size());
-  if (model_.segment_layout().passage_depends_on_question()) {
+  if (!model_.can_store_passages()) {
     tokenize_missing(passages, ready);
     return ready;
   }
@@ -264,7 +265,8 @@ void PassageSource::tokenize_missing(std::span<const Passage* const> passages,
 
 void PassageSource::locate_rows(ReadyPassage& ready) const {
   const EncodedPassage& passage = *ready.encoded;
-  const auto suffix = static_cast<std::size_t>(model_.segment_layout().passage_special_tokens());
+  const auto suffix =
+      static_cast<std::size_t>(ModelAccess::layout(model_).passage_special_tokens());
   std::size_t rows = 0;
   for (const Window& window : passage.windows) {
     ready.first_rows.push_back(rows);
@@ -284,13 +286,12 @@ bool PassageSource::has_projections(const WindowRequest& request) const {
 }
 
 Encoding PassageSource::lower(std::span<const WindowRequest> windows) const {
-  return model_.segment_layout().passage_depends_on_question() ? compute_states(windows)
-                                                               : read_states(windows);
+  return model_.can_store_passages() ? read_states(windows) : compute_states(windows);
 }
 
 Encoding PassageSource::read_states(std::span<const WindowRequest> windows) const {
   const StageTimer timer(times_, &StageTimes::read);
-  const std::int64_t suffix = model_.segment_layout().passage_special_tokens();
+  const std::int64_t suffix = ModelAccess::layout(model_).passage_special_tokens();
   Encoding encoding;
   encoding.offsets.push_back(0);
   for (const WindowRequest& request : windows) {
@@ -332,7 +333,7 @@ Encoding PassageSource::compute_states(std::span<const WindowRequest> windows) c
   for (const WindowRequest& request : windows) {
     const Window& window = request.passage->encoded->windows[request.window];
     const auto ids = std::span(request.passage->ids).subspan(window.first_token, window.num_tokens);
-    segments.push_back(model_.segment_layout().passage(ids, request.question_tokens));
+    segments.push_back(ModelAccess::layout(model_).passage(ids, request.question_tokens));
   }
   return lower_in_parts(model_, segments);
 }

@@ -8,6 +8,7 @@
 #include "architecture/architecture.h"
 #include "deformer/error.h"
 #include "model/head.h"
+#include "model/model_access.h"
 #include "task/not_finite.h"
 
 namespace deformer {
@@ -99,7 +100,7 @@ void require_pooled_head(const Model& model, std::int64_t outputs) {
   const std::string expected = model.name() + ": expected a head (" + form.pooler + ", " +
                                form.output + ") with " + std::to_string(outputs) + " outputs for " +
                                to_string(model.config().task) + ", found ";
-  const Head* const head = model.head();
+  const Head* const head = ModelAccess::head(model);
   if (head == nullptr) throw Error(ErrorCode::kIncompatible, expected + "weights without one");
   if (head->outputs() == outputs) return;
   throw Error(ErrorCode::kIncompatible, expected + std::to_string(head->outputs()));

@@ -12,6 +12,7 @@
 
 #include "model/head.h"
 #include "model/joint.h"
+#include "model/model_access.h"
 #include "task/attempt.h"
 #include "task/parallel_pass.h"
 #include "task/stage_timer.h"
@@ -71,7 +72,7 @@ Error lacking(const Reading& reading, const char* what, const char* expected) {
 
 ReadingEngine::ReadingEngine(const Model& model, const PassageStore* store, ReadingOptions options)
     : model_(model),
-      layout_(model.segment_layout()),
+      layout_(ModelAccess::layout(model)),
       options_(std::move(options)),
       source_(model, store, options_.batch_tokens, &times_),
       question_special_tokens_(layout_.question({}).ids.size()),
@@ -237,13 +238,16 @@ void ReadingEngine::queue_portion(std::span<const Group> groups,
   for (std::size_t i = 0; i < groups.size(); ++i) {
     std::shared_ptr<const ReadyPassage> passage;  // keeps the portion alive
     if (places[i] < portion->size()) passage = {portion, &(*portion)[places[i]]};
-    for (const Asker& asker : groups[i].askers) {
-      if (passage && passage->error) {
-        end(asker.active, &*passage->error);
-      } else if (!asker.active->over) {
-        queue_pairs(asker, passage);
-      }
-    }
+    for (const Asker& asker : groups[i].askers) queue_asker(asker, passage);
+  }
+}
+
+void ReadingEngine::queue_asker(const Asker& asker,
+                                const std::shared_ptr<const ReadyPassage>& passage) {
+  if (passage && passage->error) {
+    end(asker.active, &*passage->error);
+  } else if (!asker.active->over) {
+    queue_pairs(asker, passage);
   }
 }
 
@@ -341,7 +345,7 @@ nn::HostCopy ReadingEngine::compute(RunningBatch& batch) {
   const Encoding questions = lower_questions(batch.windows, pairs);
   const Encoding passages = lower_passages(batch.windows, pairs);
   const StageTimer timer(&times_, &StageTimes::upper);
-  const Head& head = *model_.head();
+  const Head& head = *ModelAccess::head(model_);
   Encoding joint = upper_in_parts(model_, {questions, passages, pairs, head.rows()});
   nn::HostCopy logits(head.logits(joint.hidden).t().contiguous());
   keep_questions(batch.windows);

@@ -81,6 +81,7 @@ class ReadingEngine {
   void look_up_portion();
   void queue_portion(std::span<const Group> groups, std::span<const std::size_t> places,
                      std::vector<ReadyPassage> found);
+  void queue_asker(const Asker& asker, const std::shared_ptr<const ReadyPassage>& passage);
   void queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage);
   [[nodiscard]] std::shared_ptr<const ReadyPassage> fitted(
       const PairState& pair, std::shared_ptr<const ReadyPassage> passage) const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "deformer/error.h"
+#include "model/model_access.h"
 #include "nn/guard.h"
 #include "task/batch_run.h"
 #include "task/passage_batches.h"
@@ -22,7 +23,7 @@ SpanQa::SpanQa(std::shared_ptr<const Model> model, std::shared_ptr<const Passage
                 model_->name() + ": expected a model for span questions, found one for " +
                     to_string(model_->config().task));
   }
-  if (model_->head() == nullptr) {
+  if (ModelAccess::head(*model_) == nullptr) {
     throw Error(ErrorCode::kIncompatible,
                 model_->name() + ": expected a span head (qa_outputs), found weights without one");
   }
@@ -43,10 +44,9 @@ StageTimes SpanQa::answer_each(std::span<const QaRequest> requests, const QaSink
     const auto make = [&](std::size_t i) {
       const QaRequest& request = requests[i];
       if (request.options) validate(*request.options, *model_);
-      return std::make_shared<SpanReading>(
-          *model_, request, request.options ? *request.options : options,
-          request_name(request.id, i),
-          [&sink, i](Outcome<QaResult>&& outcome) { sink(i, std::move(outcome)); });
+      return std::make_shared<SpanReading>(*model_, request,
+                                           request.options ? *request.options : options,
+                                           request_name(request.id, i), sink_for(sink, i));
     };
     return run_batches({.model = *model_, .store = store_.get(), .requests = requests.size()},
                        batches, make, [&](std::size_t i, const Error& error) { sink(i, error); });

@@ -10,6 +10,7 @@
 #include "deformer/error.h"
 #include "format/safetensors.h"
 #include "model/head.h"
+#include "model/model_access.h"
 #include "nn/guard.h"
 #include "task/preparation.h"
 
@@ -50,7 +51,7 @@ void require_known(const char* name, std::span<const std::int32_t> ids, std::int
 }
 
 Trace trace_segments(const Model& model, const Segment& question, const Segment& passage) {
-  const Head* const head = model.head();
+  const Head* const head = ModelAccess::head(model);
   if (head == nullptr || model.config().task != TaskKind::kSpan) {
     throw Error(ErrorCode::kIncompatible,
                 model.name() + ": expected a model with a span head (qa_outputs), found " +
@@ -104,11 +105,11 @@ Trace trace_texts(const Model& model, std::string_view question, std::string_vie
                                                    std::to_string(windows.size()) + ", found " +
                                                    std::to_string(window));
     }
-    Segment question_segment = model.segment_layout().question(read_question.ids);
+    Segment question_segment = ModelAccess::layout(model).question(read_question.ids);
     const auto ids = std::span(read_passage.tokens.ids)
                          .subspan(windows[window].first_token, windows[window].num_tokens);
-    Segment passage_segment =
-        model.segment_layout().passage(ids, static_cast<std::int64_t>(question_segment.ids.size()));
+    Segment passage_segment = ModelAccess::layout(model).passage(
+        ids, static_cast<std::int64_t>(question_segment.ids.size()));
     Trace trace = trace_segments(model, question_segment, passage_segment);
     trace.windows = windows.size();
     trace.question_cut = read_question.cut;
@@ -119,7 +120,7 @@ Trace trace_texts(const Model& model, std::string_view question, std::string_vie
 Trace trace_ids(const Model& model, std::span<const std::int32_t> question_ids,
                 std::span<const std::int32_t> passage_ids) {
   return nn::guarded([&] {
-    const SegmentLayout& layout = model.segment_layout();
+    const SegmentLayout& layout = ModelAccess::layout(model);
     const std::size_t question_special = layout.question({}).ids.size();
     const auto passage_special = static_cast<std::size_t>(layout.passage_special_tokens());
     require_rows("question ids", question_ids.size(), question_special);

@@ -13,7 +13,7 @@
 #include "deformer/error.h"
 #include "model/encoder_parts.h"
 #include "model/make_encoder.h"
-#include "model/model_parts.h"
+#include "model/model_access.h"
 #include "model/pooled_head.h"
 #include "model/span_head.h"
 
@@ -192,11 +192,11 @@ std::int64_t head_outputs(TaskKind kind, const std::vector<std::string>& labels)
 std::shared_ptr<const Model> TrainingModel::model(int split_layer) const {
   ModelConfig split = config;
   split.split.split_layer = split_layer;
-  return Model::assemble({.config = std::move(split),
-                          .runtime = {.device = device, .weights = WeightType::kFp32},
-                          .tokenizer = tokenizer,
-                          .head = head,
-                          .encoder = encoder->with_split_layer(split_layer)});
+  return ModelAccess::assemble({.config = std::move(split),
+                                .runtime = {.device = device, .weights = WeightType::kFp32},
+                                .tokenizer = tokenizer,
+                                .head = head,
+                                .encoder = encoder->with_split_layer(split_layer)});
 }
 
 std::vector<Parameter> TrainingModel::parameters() const {

@@ -12,6 +12,7 @@
 #include "deformer/encoder.h"
 #include "deformer/model.h"
 #include "model/head.h"
+#include "model/model_access.h"
 #include "nn/placement.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -43,7 +44,7 @@ class EncoderContract : public testing::TestWithParam<EncoderCase> {
     GetParam().write_model(dir_.path());
     model_ = Model::load(dir_.path(), {.runtime = {.precision = GetParam().precision},
                                        .split_layer = GetParam().split_layer});
-    const SegmentLayout& layout = model_->segment_layout();
+    const SegmentLayout& layout = ModelAccess::layout(*model_);
     questions_ = {layout.question(ids(3, 5)), layout.question(ids(1, 9))};
     passages_ = {layout.passage(ids(9, 12), 0), layout.passage(ids(2, 30), 0),
                  layout.passage(ids(17, 40), 0)};
@@ -183,7 +184,7 @@ TEST_P(EncoderContract, TheQuestionChangesThePassageOnlyAboveTheSplit) {
 
 // Segments that were computed before other, longer ones give the same after them.
 TEST_P(EncoderContract, AResultDoesNotDependOnWhatWasComputedBefore) {
-  const std::vector<Segment> longer{model_->segment_layout().passage(ids(300, 3), 0)};
+  const std::vector<Segment> longer{ModelAccess::layout(*model_).passage(ids(300, 3), 0)};
   const Encoding before = encoder().lower(std::span(passages_).first(1));
   if (model_->config().max_position_embeddings == 0) {
     static_cast<void>(encoder().lower(longer));
@@ -215,7 +216,7 @@ TEST_P(EncoderContract, ParametersHaveUniqueNamesAndNoGap) {
     for (const std::string& name : parameter.names) EXPECT_EQ(++names[name], 1) << name;
   }
   std::vector<Parameter> head;
-  if (model_->head() != nullptr) model_->head()->append_parameters(head);
+  if (ModelAccess::head(*model_) != nullptr) ModelAccess::head(*model_)->append_parameters(head);
   ASSERT_FALSE(head.empty());
   for (const Parameter& parameter : head) count += parameter.value.numel();
   EXPECT_EQ(count, model_->num_parameters());

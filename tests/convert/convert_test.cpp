@@ -20,6 +20,7 @@
 #include "deformer/known_datasets.h"
 #include "deformer/model.h"
 #include "deformer/tokenizer.h"
+#include "model/model_access.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -99,7 +100,7 @@ TEST_F(Convert, GoogleBert) {
   EXPECT_EQ(report.config.split.layout, Layout::kContinue);
   EXPECT_THAT(files_in(to()), UnorderedElementsAre("config.json", "model.safetensors", "vocab.txt",
                                                    "tokenizer_config.json"));
-  EXPECT_NE(Model::load(to())->head(), nullptr);
+  EXPECT_NE(ModelAccess::head(*Model::load(to())), nullptr);
 }
 
 TEST_F(Convert, AnyPartOfACheckpointStandsForIt) {
@@ -241,7 +242,7 @@ TEST_F(Convert, XlnetWithSharedBiasesAndASpanHead) {
   EXPECT_EQ(report.config.split.layout, Layout::kSlots);
   EXPECT_EQ(reasons(report)["answer class"], 4u);
   EXPECT_EQ(reasons(report)["teacher"], 12u);
-  EXPECT_NE(Model::load(to())->head(), nullptr);
+  EXPECT_NE(ModelAccess::head(*Model::load(to())), nullptr);
 }
 
 // ---- Hugging Face
@@ -432,7 +433,7 @@ TEST_F(Convert, WritesMatricesInEightBits) {
   EXPECT_EQ(file.find("bert.encoder.layer.1.intermediate.dense.bias")->dtype, Dtype::kF32);
   EXPECT_EQ(file.find("qa_outputs.weight")->dtype, Dtype::kF32);
   EXPECT_EQ(file.find("bert.embeddings.word_embeddings.weight")->dtype, Dtype::kI8);
-  EXPECT_NE(Model::load(to())->head(), nullptr);
+  EXPECT_NE(ModelAccess::head(*Model::load(to())), nullptr);
   // And back: not from here.
   expect_error(ErrorCode::kIncompatible, "I8", [&] { convert_model(to(), path("back")); });
 }
@@ -514,7 +515,7 @@ TEST_F(Convert, ASpanHeadMayBeAbsentButNotHalfThere) {
   const ConvertReport report = convert(path("bare"));
   EXPECT_FALSE(report.span_head);
   EXPECT_FALSE(report.class_head);
-  EXPECT_EQ(Model::load(to())->head(), nullptr);
+  EXPECT_EQ(ModelAccess::head(*Model::load(to())), nullptr);
   write_changed(path("half"),
                 [](const std::string& name) { return name == "qa_outputs.bias" ? "" : name; });
   expect_refused(path("half"), ErrorCode::kIncompatible, "found 1 missing: \"qa_outputs.bias\"",

@@ -11,6 +11,7 @@
 #include "deformer/encoder.h"
 #include "deformer/model.h"
 #include "deformer/passage_encoder.h"
+#include "model/model_access.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -37,8 +38,8 @@ TEST(Albert, TheNumberOfLayersCounts) {
   const auto two = load(dir.path(), 2, 0);
   const auto three = load(dir.path(), 3, 0);
   const std::vector<std::int32_t> ids{7, 8, 9};
-  const std::vector<Segment> question{two->segment_layout().question(ids)};
-  const std::vector<Segment> passage{two->segment_layout().passage(ids, 0)};
+  const std::vector<Segment> question{ModelAccess::layout(*two).question(ids)};
+  const std::vector<Segment> passage{ModelAccess::layout(*two).passage(ids, 0)};
   const auto run = [&](const Encoder& encoder) {
     return encoder
         .upper(encoder.lower(question), encoder.lower(passage), std::vector{SegmentPair{}},

@@ -128,7 +128,7 @@ TEST_F(DebertaConfig, EveryLayoutGoesWithEverySplit) {
   write_file(dir_ / "config.json", document_.dump());
   const auto model = Model::load(dir_.path(), {.split_layer = 2});
   EXPECT_EQ(model->config().split.layout, Layout::kContinue);
-  EXPECT_FALSE(model->segment_layout().passage_depends_on_question());
+  EXPECT_TRUE(model->can_store_passages());
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "architecture/segment_layout.h"
 #include "deformer/encoder.h"
 #include "deformer/model.h"
+#include "model/model_access.h"
 #include "nn/attention.h"
 #include "nn/distance_bias.h"
 #include "nn/relative_attention.h"
@@ -170,7 +171,7 @@ std::vector<std::int32_t> ids(std::int64_t count) {
 void measure_model(const Model& model, const Lengths& lengths, std::size_t questions) {
   const c10::InferenceMode inference;
   const auto joint = model.encoder().with_split_layer(0);
-  const SegmentLayout& layout = model.segment_layout();
+  const SegmentLayout& layout = ModelAccess::layout(model);
   const std::vector<Segment> question(questions, layout.question(ids(lengths.question - 2)));
   const std::vector<Segment> passage(questions, layout.passage(ids(lengths.passage - 1), 0));
   std::vector<SegmentPair> pairs;

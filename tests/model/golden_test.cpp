@@ -20,6 +20,7 @@
 #include "format/safetensors.h"
 #include "model/head.h"
 #include "model/make_encoder.h"
+#include "model/model_access.h"
 #include "model/weights.h"
 
 namespace deformer {
@@ -153,7 +154,7 @@ void expect_logits(const GoldenModel& golden, const Model& model,
   ASSERT_EQ(joint.num_segments(), std::ssize(cases));
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const at::Tensor rows = rows_of(joint.hidden, joint, static_cast<std::int64_t>(i));
-    const at::Tensor logits = model.head()->logits(rows);
+    const at::Tensor logits = ModelAccess::head(model)->logits(rows);
     expect_close(logits.select(1, 0), golden.tensor(cases[i], "logits.start"), cases[i].name);
     expect_close(logits.select(1, 1), golden.tensor(cases[i], "logits.end"), cases[i].name);
   }
@@ -217,7 +218,7 @@ class GoldenModels : public testing::TestWithParam<const char*> {
     const Encoding passages = model.encoder().lower({&passage, 1});
     const auto start_logits = [&](JointRows rows) {
       const Encoding joint = model.encoder().upper(questions, passages, one_to_one(1), rows);
-      return model.head()->logits(joint.hidden).select(1, 0);
+      return ModelAccess::head(model)->logits(joint.hidden).select(1, 0);
     };
     const at::Tensor all = golden_.tensor(golden, "logits.start");
     const at::Tensor passage_rows = golden_.passage_first() ? all.slice(0, 0, passages.length(0))
@@ -235,7 +236,7 @@ class GoldenModels : public testing::TestWithParam<const char*> {
 TEST_P(GoldenModels, EveryLayerAndLogitEqualsHuggingFaceInOneBatch) {
   for (const auto& [split_layer, cases] : golden_.cases_by_split()) {
     const auto model = golden_.load(split_layer);
-    ASSERT_NE(model->head(), nullptr);
+    ASSERT_NE(ModelAccess::head(*model), nullptr);
     check_batch(*model, cases);
   }
 }

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "deformer/model.h"
+#include "model/model_access.h"
 #include "support/temp_dir.h"
 
 namespace deformer {
@@ -24,7 +25,7 @@ TEST(TinyModel, LoadsWithItsOptions) {
   EXPECT_EQ(model->config().hidden_size, 16);
   EXPECT_EQ(model->config().split.split_layer, 1);
   EXPECT_EQ(model->config().split.window_tokens, 30);
-  EXPECT_NE(model->head(), nullptr);
+  EXPECT_NE(ModelAccess::head(*model), nullptr);
 }
 
 TEST(TinyModel, LoadsAsAnOrdinaryCheckpointWithoutASpanHead) {
@@ -32,7 +33,7 @@ TEST(TinyModel, LoadsAsAnOrdinaryCheckpointWithoutASpanHead) {
   write_tiny_model(dir.path(), {.ordinary = true, .span_head = false});
   const auto model = Model::load(dir.path());
   EXPECT_EQ(model->config().split.layout, Layout::kContinue);
-  EXPECT_EQ(model->head(), nullptr);
+  EXPECT_EQ(ModelAccess::head(*model), nullptr);
 }
 
 TEST(TinyModel, HasNoUnknownTokenInEnglishText) {

@@ -114,7 +114,7 @@ TEST_P(TaskGolden, LogitsEqualThoseOfPyTorch) {
 TEST_P(TaskGolden, LogitsFromTheStoreEqualThoseOfPyTorch) {
   const auto store = open_passage_store("memory:", model_->fingerprint());
   const PassageEncoder encoder(model_, store);
-  if (model_->segment_layout().passage_depends_on_question()) {
+  if (!model_->can_store_passages()) {
     test::expect_error(ErrorCode::kUnsupported, "layout \"continue\"", [&] {
       static_cast<void>(encoder.encode({&passage_, 1}));
     });

@@ -13,6 +13,7 @@
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
 #include "deformer/training.h"
+#include "model/model_access.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -193,7 +194,7 @@ TEST_F(PairTrainingTest, TakesOverTheHeadOfAnOrdinaryCheckpointWithItsOrderOfCla
   EXPECT_THAT(reader.config.labels, ElementsAre("contradiction", "entailment", "neutral"));
   const auto model = Model::load(base, {.task = parse_task("mnli")});
   std::vector<Parameter> expected;
-  model->head()->append_parameters(expected);
+  ModelAccess::head(*model)->append_parameters(expected);
   const auto found = reader.parameters();
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const Parameter& parameter = found[found.size() - expected.size() + i];

@@ -15,6 +15,7 @@
 #include "base/processor.h"
 #include "deformer/model.h"
 #include "deformer/span_qa.h"
+#include "model/model_access.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -361,7 +362,7 @@ TEST_F(TrainerTest, RefusesToFreezeEverything) {
 TEST_F(TrainerTest, StartsASpanHeadThatTheBaseLacks) {
   Trainer trainer(base("headless", 1, /*head=*/false), {}, directory_ / "out", options());
   EXPECT_TRUE(trainer.run({to_dataset(toy_dataset())}).finished);
-  EXPECT_NE(Model::load(directory_ / "out")->head(), nullptr);
+  EXPECT_NE(ModelAccess::head(*Model::load(directory_ / "out")), nullptr);
 }
 
 TEST_F(TrainerTest, RefusesATeacherWithoutTheTasksHead) {
