@@ -90,7 +90,10 @@ std::string to_text(const TrainingResult& result) {
   std::string text = (result.finished ? "trained " : "stopped after ") + grouped(result.steps) +
                      (result.steps == 1 ? " step in " : " steps in ") + duration(result.seconds);
   if (result.best) text += "; best " + score_text(*result.best);
-  if (!result.finished) text += "; --resume continues";
+  // Before the first step there is no state, only what the teacher has answered.
+  if (!result.finished) {
+    text += result.steps == 0 ? "; the same command goes on" : "; --resume continues";
+  }
   return text;
 }
 

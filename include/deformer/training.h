@@ -85,7 +85,9 @@ struct TrainingOptions {
   /// A file for the teacher's logits of all questions and windows. They are computed once, where
   /// the file does not hold them yet, and read from there in every step, so that a step with kd
   /// costs what one without costs. Kept in fp16; belongs to one teacher, layout and set of training
-  /// data. For kd alone: lrs needs the teacher's states. Empty: the teacher runs in every step.
+  /// data. For kd alone: lrs needs the teacher's states. With a file the teacher may be of another
+  /// architecture, as long as its tokenizer cuts passages into as many tokens (WordPiece with the
+  /// same words, say). Empty: the teacher runs in every step.
   std::filesystem::path teacher_answers = {};
   double temperature = 2.0;  ///< of kd (reference code: kd_temperature)
   LrsScale lrs_scale = LrsScale::kRaw;
@@ -229,10 +231,11 @@ class DEFORMER_EXPORT Trainer {
  public:
   /// `base_dir`: a model directory; its head may be absent, or of another kind or other labels, and
   /// then starts at random.
-  /// `teacher_dir`: a model of the same sizes and vocabulary, run at split layer 0; needed when kd
-  /// or lrs has a weight, else it must be empty. Throws kInvalidArgument for options that
-  /// contradict each other, kIncompatible for a teacher of another shape, kNotFound, kCorrupt,
-  /// kUnsupported.
+  /// `teacher_dir`: a model for the same kind of answer, run at split layer 0; needed when kd or
+  /// lrs has a weight, else it must be empty. With lrs it has the base's layers and width; without
+  /// TrainingOptions::teacher_answers its architecture and tokenizer too. Throws kInvalidArgument
+  /// for options that contradict each other, kIncompatible for a teacher that does not fit (run()
+  /// may find that its tokenizer does not), kNotFound, kCorrupt, kUnsupported.
   Trainer(const std::filesystem::path& base_dir, const std::filesystem::path& teacher_dir,
           std::filesystem::path output_dir, TrainingOptions options);
   ~Trainer();

@@ -20,6 +20,7 @@
 #include "train/recipe.h"
 #include "train/speedometer.h"
 #include "train/teacher_answers.h"
+#include "train/teacher_model.h"
 #include "train/teacher_run.h"
 #include "train/training_log.h"
 #include "train/training_model.h"
@@ -142,6 +143,7 @@ struct Trainer::State {
   Dataset held_out;             // or the validation data
   std::string validation_hash;  // "": none
   TrainingSet set;
+  std::optional<TrainingSet> teacher_set;  // none: the teacher reads `set`
   TeacherFacts teacher_facts;
   std::optional<TeacherAnswers> answers;
   std::optional<DataOrder> order;
@@ -194,16 +196,7 @@ Trainer::State::State(std::filesystem::path base, std::filesystem::path teacher_
     config.split.split_layer = split_layer;
     validate(config);
   }
-  if (needs_teacher) {
-    load.task = student.task;
-    load.task->labels = student.config.labels;
-    load.layout = student.config.split.layout;
-    load.split_layer = 0;
-    load.trainable = false;
-    load.needs_head = true;
-    teacher = load_training_model(teacher_dir, load);
-    require_same_shape(student, *teacher);
-  }
+  if (needs_teacher) teacher = load_teacher(teacher_dir, student, options);
   group = options.group ? options.group : process_group_from_environment();
 }
 
@@ -241,6 +234,7 @@ void Trainer::State::prepare(std::vector<Dataset> files, std::vector<Dataset> va
   }
   const std::size_t left_out = in_files - dataset.examples.size();
   set = make_training_set(dataset, *student.tokenizer, student.config.split, options.negatives);
+  if (teacher) teacher_set = make_teacher_set(student, *teacher, dataset, set, options.negatives);
   make_directories(output_dir / "training");
   set.report.held_out = held_out.examples.size();
   (validation_hash.empty() ? set.report.questions : set.report.in_validation) += left_out;
@@ -256,9 +250,10 @@ bool Trainer::State::ask_teacher(const TrainingHooks& hooks) {
                            .layout = to_string(teacher->config.split.layout),
                            .data = hash_of(set)};
   answers.emplace(set, head_outputs(teacher->config.task, teacher->config.labels));
-  const TeacherRun run{*teacher, set, options, owner, group.get()};
+  const TeacherRun run{*teacher, teacher_set ? *teacher_set : set, options, owner, group.get()};
   if (!complete_answers(*answers, run, hooks)) return false;
   teacher.reset();
+  teacher_set.reset();
   return true;
 }
 

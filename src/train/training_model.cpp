@@ -176,13 +176,6 @@ void require_head(const std::filesystem::path& model_dir, const Checkpoint& chec
                                             found.task.name + " (" + name + "), found none");
 }
 
-void require_equal(const char* what, std::int64_t expected, std::int64_t found) {
-  if (expected == found) return;
-  throw Error(ErrorCode::kIncompatible, std::string("teacher: expected ") + what + " " +
-                                            std::to_string(expected) + " as the model has, found " +
-                                            std::to_string(found));
-}
-
 }  // namespace
 
 std::int64_t head_outputs(TaskKind kind, const std::vector<std::string>& labels) {
@@ -239,27 +232,6 @@ TrainingModel load_training_model(const std::filesystem::path& model_dir,
     parameter.value.set_requires_grad(is_trained(parameter, model.config, options));
   }
   return model;
-}
-
-void require_same_shape(const TrainingModel& student, const TrainingModel& teacher) {
-  const ModelConfig& ours = student.config;
-  const ModelConfig& theirs = teacher.config;
-  require_equal("hidden_size", ours.hidden_size, theirs.hidden_size);
-  require_equal("num_hidden_layers", ours.num_hidden_layers, theirs.num_hidden_layers);
-  if (ours.architecture != theirs.architecture) {
-    throw Error(ErrorCode::kIncompatible, "teacher: expected architecture " + ours.architecture +
-                                              ", found " + theirs.architecture);
-  }
-  if (ours.task != theirs.task || ours.labels != theirs.labels) {
-    throw Error(ErrorCode::kIncompatible,
-                "teacher: expected one for " + to_string(ours.task) + " (" +
-                    label_list(ours.labels) + ") with the same order of classes, found one for " +
-                    to_string(theirs.task) + " (" + label_list(theirs.labels) + ")");
-  }
-  if (student.tokenizer->hash() != teacher.tokenizer->hash()) {
-    throw Error(ErrorCode::kIncompatible,
-                "teacher: expected the model's tokenizer, found another vocabulary or options");
-  }
 }
 
 NamedTensors named_weights(const std::vector<Parameter>& parameters) {

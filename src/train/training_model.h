@@ -63,9 +63,6 @@ struct TrainingModelOptions {
 /// Numbers that the head of a pooled task gives for a pair: one a class, one for a choice.
 [[nodiscard]] std::int64_t head_outputs(TaskKind kind, const std::vector<std::string>& labels);
 
-/// Throws kIncompatible naming what differs: the two must give one joint sequence the same rows.
-void require_same_shape(const TrainingModel& student, const TrainingModel& teacher);
-
 /// Weights by the checkpoint's names.
 [[nodiscard]] NamedTensors named_weights(const std::vector<Parameter>& parameters);
 

@@ -7,11 +7,13 @@
 
 #include "cli/cli_fixture.h"
 #include "support/free_port.h"
+#include "tools/train_report.h"
 
 namespace deformer::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class CmdTrain : public CliTest {
  protected:
@@ -96,6 +98,18 @@ TEST_F(CmdTrain, ATerminatedRunIsContinuedToTheSameWeights) {
   static_cast<void>(run_ok(again));
   EXPECT_TRUE(weights("whole") == weights("parts"));
   EXPECT_EQ(losses("whole"), losses("parts"));
+}
+
+// A run that was stopped while its teacher answered has no state to resume.
+TEST(TrainReport, SaysHowAStoppedRunGoesOn) {
+  TrainingResult result;
+  result.finished = false;
+  EXPECT_THAT(tools::to_text(result), HasSubstr("stopped after 0 steps"));
+  EXPECT_THAT(tools::to_text(result), HasSubstr("; the same command goes on"));
+  result.steps = 1;
+  EXPECT_THAT(tools::to_text(result), HasSubstr("; --resume continues"));
+  result.finished = true;
+  EXPECT_THAT(tools::to_text(result), Not(HasSubstr(";")));
 }
 
 TEST_F(CmdTrain, TwoProcessesTrainOneModel) {

@@ -132,6 +132,54 @@ TEST_F(TeacherAnswersTest, GiveThemForClassesAndChoicesToo) {
   expect_same_losses(pair_data("race", 3));
 }
 
+TEST_F(TeacherAnswersTest, MayComeFromATeacherOfAnotherSize) {
+  teacher_ = model("wide", {.layers = 4, .hidden = 64, .seed = 7});
+  expect_same_losses(span_data(/*with_impossible=*/true));
+}
+
+// A student of the teacher's architecture and one of another have the same answers to learn from.
+TEST_F(TeacherAnswersTest, MayComeFromATeacherOfAnotherArchitecture) {
+  TrainingOptions training = options();
+  training.teacher_answers = file();
+  teacher_ = model("mpnet-teacher", {.architecture = "mpnet", .seed = 7});
+  const fs::path bert = base_;
+  for (const Dataset& data : {span_data(false), span_data(true)}) {
+    base_ = model("mpnet", {.architecture = "mpnet", .seed = 1});
+    train(data, training);
+    const auto logits = [&] {
+      const SafetensorsFile answers = SafetensorsFile::open(file());
+      const auto bytes = answers.find("logits")->bytes;
+      return std::vector<std::byte>(bytes.begin(), bytes.end());
+    };
+    const std::vector<std::byte> own = logits();
+    fs::remove(file());
+    base_ = bert;
+    EXPECT_EQ(train(data, training).size(), 4U);
+    EXPECT_TRUE(logits() == own);
+    fs::remove(file());
+  }
+}
+
+TEST_F(TeacherAnswersTest, OfATeacherThatCutsTextsOtherwiseAreRefused) {
+  TrainingOptions training = options();
+  teacher_ = model("mpnet-teacher", {.architecture = "mpnet", .seed = 7});
+  test::expect_error(ErrorCode::kIncompatible,
+                     "teacher: expected architecture bert, found mpnet; with teacher answers",
+                     [&] { train(span_data(false), training); });
+  training.teacher_answers = file();
+  teacher_ = model("xlnet-teacher", {.architecture = "xlnet", .seed = 7});
+  test::expect_error(
+      ErrorCode::kIncompatible,
+      "teacher: question \"who1\": expected a tokenizer that cuts texts as the "
+      "model's does, 8 tokens in its window and the answer at 5 to 7, found 7 tokens",
+      [&] { train(span_data(false), training); });
+  teacher_ =
+      model("short-teacher", {.positions = 32, .window_tokens = 10, .window_step = 4, .seed = 7});
+  test::expect_error(ErrorCode::kIncompatible, "teacher: with the lengths of the model it teaches",
+                     [&] { train(span_data(false), training); });
+  EXPECT_FALSE(fs::exists(file()));
+}
+
 TEST_F(TeacherAnswersTest, AreContinuedAfterAStop) {
   TrainingOptions training = options();
   training.teacher_answers = file();
