@@ -28,7 +28,7 @@ std::string read_text(const std::string& path) {
 void ask(const std::string& model_dir, const std::string& text_file,
          const std::vector<std::string>& questions) {
   const auto model = deformer::Model::load(model_dir);
-  const auto store = deformer::open_passage_store("memory:", model->fingerprint());
+  const auto store = deformer::open_passage_store("memory:", *model);
 
   // The encode step. From here on the store knows the text by its id.
   const std::vector<deformer::Passage> passages = {{.id = "text", .text = read_text(text_file)}};

@@ -48,7 +48,7 @@ void run(const std::string& model_dir, const std::string& squad_file, const std:
   const auto dataset = deformer::load_squad(squad_file);
   const Workload work = to_workload(dataset);
 
-  const auto store = deformer::open_passage_store(uri, model->fingerprint());
+  const auto store = deformer::open_passage_store(uri, *model);
   const auto report = deformer::PassageEncoder(model, store).encode(work.passages);
   std::cout << report.encoded << " passages encoded, " << report.reused << " reused\n";
 

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "base/number_text.h"
+#include "base/quote.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "deformer/predictions.h"
 #include "serve/answer_json.h"
-#include "tools/failure.h"
 #include "tools/input.h"
 #include "tools/jsonl_run.h"
 #include "tools/output.h"

@@ -136,7 +136,7 @@ void run_encode(const EncodeVerbOptions& given) {
   const auto input = open_input(options);
   Output output("-");
   const auto model = load_model(options.model, talk);
-  const auto store = open_passage_store(options.store, model->fingerprint());
+  const auto store = open_passage_store(options.store, *model);
   const PassageEncoder encoder(model, store);
   note_codec(*store, options.codec, to_string(model->runtime().precision), talk);
   const EncodeRun run = encode_all(encoder, options, *input);

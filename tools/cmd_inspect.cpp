@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/number_text.h"
+#include "base/shown_uri.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "tools/model_report.h"
@@ -60,7 +61,7 @@ void refuse_model_options(const InspectVerbOptions& options) {
     if (option->count() == 0) continue;
     throw Error(ErrorCode::kInvalidArgument, option->get_name() +
                                                  ": expected a model directory, found the store " +
-                                                 options.model.model_dir);
+                                                 shown_uri(options.model.model_dir));
   }
 }
 

@@ -237,7 +237,7 @@ std::shared_ptr<serve::AnswerService> load_service(const ServeVerbOptions& optio
   // No note of a chosen precision: the log has its own form.
   const auto model = load_model(options.model, Talk(true));
   std::shared_ptr<PassageStore> store;
-  if (!options.store.empty()) store = open_passage_store(options.store, model->fingerprint());
+  if (!options.store.empty()) store = open_passage_store(options.store, *model);
   serve::warm_up(model);
   return serve::make_library_service(model, store,
                                      {.batch_tokens = options.batch_tokens,

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/number_text.h"
+#include "base/shown_uri.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "tools/input.h"
@@ -41,7 +42,7 @@ CopyReport copy_all(const std::vector<std::string>& sources, const StoreVerbOpti
       target = open_passage_store(options.target, source->fingerprint());
       if (target->size() == 0) target->set_note(source->info().note);
     }
-    Progress progress(Talk(options.quiet), "copy " + uri, "passages", source->size());
+    Progress progress(Talk(options.quiet), "copy " + shown_uri(uri), "passages", source->size());
     CopyOptions copy;
     copy.existing = options.keep ? ExistingPassage::kKeep : ExistingPassage::kReplace;
     copy.progress = [&](std::size_t done, std::size_t) { progress.update(done); };
@@ -56,7 +57,7 @@ void run_copy(const std::vector<std::string>& sources, const StoreVerbOptions& o
   Output output("-");
   const CopyReport report = copy_all(sources, options);
   Talk(options.quiet)
-      .note("passages copied to " + options.target + ": " + grouped(report.copied) +
+      .note("passages copied to " + shown_uri(options.target) + ": " + grouped(report.copied) +
             ", kept there: " + grouped(report.kept));
   if (options.json) output.write(summary({{"copied", report.copied}, {"kept", report.kept}}));
   output.commit();
@@ -82,6 +83,7 @@ std::vector<std::string> listed_ids(const StoreVerbOptions& options) {
        batch = lines.next_batch(kEraseBatch)) {
     for (LineReader::Line& line : batch) {
       require_whole(line, lines.input().name() + ": line " + std::to_string(line.number));
+      if (line.text.ends_with('\r')) line.text.pop_back();
       if (!line.text.empty()) ids.push_back(std::move(line.text));
     }
   }

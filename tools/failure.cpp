@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <new>
 
+#include "base/quote.h"
+
 namespace deformer::tools {
 namespace {
 
@@ -41,23 +43,6 @@ int exit_status(ErrorCode code) noexcept {
       return kExitInternal;
   }
   return kExitInternal;
-}
-
-std::string one_line(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string line;
-  line.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n' || c == '\t' || c == '\r') {
-      line += ' ';
-    } else if (byte < 0x20 || byte == 0x7f) {
-      line += std::string("\\x") + kHex[byte >> 4] + kHex[byte & 15];
-    } else {
-      line += c;
-    }
-  }
-  return line;
 }
 
 int report_failure() noexcept {

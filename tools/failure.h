@@ -25,10 +25,6 @@ class ClosedPipe : public std::exception {
 /// 8 input/output, 1 internal.
 [[nodiscard]] int exit_status(ErrorCode code) noexcept;
 
-/// Control characters become spaces or escapes, so that a message stays one line and cannot steer
-/// the terminal.
-[[nodiscard]] std::string one_line(std::string_view text);
-
 /// To be called in a catch block: prints "deformer: error: ..." for the exception in flight and
 /// returns the exit status.
 [[nodiscard]] int report_failure() noexcept;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/number_text.h"
+#include "base/quote.h"
 #include "base/table_text.h"
 #include "tools/talk.h"
 
@@ -65,7 +66,7 @@ std::string to_text(const ModelReport& report) {
   const ArchitectureFacts facts = describe_architecture(config);
   text += report_line("  embeddings", facts.embeddings) + report_line("  layers", facts.layers) +
           report_line("  positions", facts.positions);
-  text += report_line("task", task_text(config));
+  text += report_line("task", one_line(task_text(config)));
   text += report_line("split",
                       "layer " + std::to_string(split.split_layer) + " of " +
                           number(config.num_hidden_layers) + ", layout " + to_string(split.layout) +

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/shown_uri.h"
 #include "deformer/error.h"
 
 namespace deformer::tools {
@@ -46,7 +47,7 @@ std::shared_ptr<StoreView> open_store_view(const Model& model, const std::string
   // A mistyped name is to be an error, not a new and empty store.
   auto store = open_existing_passage_store(uri);
   if (store->fingerprint() != model.fingerprint()) {
-    throw Error(ErrorCode::kIncompatible, uri + ": expected the model's fingerprint " +
+    throw Error(ErrorCode::kIncompatible, shown_uri(uri) + ": expected the model's fingerprint " +
                                               to_string(model.fingerprint()) + ", found " +
                                               to_string(store->fingerprint()));
   }

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/number_text.h"
-#include "tools/failure.h"
+#include "base/quote.h"
 
 namespace deformer::tools {
 namespace {

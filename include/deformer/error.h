@@ -31,7 +31,8 @@ DEFORMER_EXPORT const char* to_string(ErrorCode code) noexcept;
 /// libraries are translated, their text kept.
 class DEFORMER_EXPORT Error : public std::runtime_error {
  public:
-  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  /// A message may quote what others wrote: its control characters become blanks and escapes.
+  Error(ErrorCode code, const std::string& message);
 
   [[nodiscard]] ErrorCode code() const noexcept { return code_; }
 

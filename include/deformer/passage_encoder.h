@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "deformer/export.h"
 #include "deformer/passage_store.h"
@@ -50,5 +51,11 @@ class DEFORMER_EXPORT PassageEncoder {
 /// The same without a store: one result per passage, in order.
 [[nodiscard]] DEFORMER_EXPORT std::vector<EncodedPassage> encode_passages(
     const Model& model, std::span<const Passage> passages, const EncodeOptions& options = {});
+
+/// The store of the model's passages, as open_passage_store() of its fingerprint. Throws
+/// kUnsupported for a model whose passages depend on the question (Model::can_store_passages()),
+/// before a store is made.
+[[nodiscard]] DEFORMER_EXPORT std::shared_ptr<PassageStore> open_passage_store(std::string_view uri,
+                                                                               const Model& model);
 
 }  // namespace deformer

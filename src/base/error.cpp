@@ -1,6 +1,11 @@
 #include "deformer/error.h"
 
+#include "base/quote.h"
+
 namespace deformer {
+
+Error::Error(ErrorCode code, const std::string& message)
+    : std::runtime_error(one_line(message)), code_(code) {}
 
 const char* to_string(ErrorCode code) noexcept {
   switch (code) {

@@ -32,6 +32,31 @@ std::string reason(std::string text) {
   return text;
 }
 
+// Whole documents are written and copied level by level on the stack. No real file comes near this.
+constexpr std::size_t kMaxLevels = 1000;
+
+// Throws where brackets are nested deeper; what is broken otherwise is for the parser to say.
+void require_shallow(std::string_view text, const std::string& where) {
+  std::size_t levels = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++levels <= kMaxLevels) continue;
+      throw Error(ErrorCode::kCorrupt, where + ": " + line_and_column(text, i + 1) +
+                                           ": expected at most " + std::to_string(kMaxLevels) +
+                                           " levels of nesting, found more");
+    } else if ((c == ']' || c == '}') && levels > 0) {
+      --levels;
+    }
+  }
+}
+
 // Accepts every event; only the error is of interest.
 class ErrorFinder : public JsonEvents {
  public:
@@ -59,10 +84,12 @@ bool JsonEvents::parse_error(std::size_t position, const std::string& /*last_tok
 }
 
 void JsonEvents::parse() {
+  require_shallow(text_, where_);
   nlohmann::json::sax_parse(text_.begin(), text_.end(), this);
 }
 
 nlohmann::json parse_json(std::string_view text, const std::string& where) {
+  require_shallow(text, where);
   nlohmann::json document = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
   // Not every exception of nlohmann::json carries a position; a second pass over the events does.
   if (document.is_discarded()) ErrorFinder(text, where).parse();

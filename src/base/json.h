@@ -14,7 +14,7 @@
 namespace deformer {
 
 /// Parses one document. `where` names it in errors. Throws kCorrupt with line and column (both from
-/// 1, column in bytes).
+/// 1, column in bytes), also for more than 1,000 levels of nesting.
 [[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where);
 
 /// Reads a document as a stream of events, for files whose order or duplicate keys count. Derive,

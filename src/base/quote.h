@@ -10,4 +10,8 @@ namespace deformer {
 /// long text is cut, which three dots show.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
+/// Line ends and tabs become blanks, other control characters escapes, so that a text stays one
+/// line and cannot steer a terminal.
+[[nodiscard]] std::string one_line(std::string_view text);
+
 }  // namespace deformer

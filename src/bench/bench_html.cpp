@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/number_text.h"
+#include "base/shown_uri.h"
 #include "bench/svg_chart.h"
 #include "deformer/runtime.h"
 
@@ -334,7 +335,7 @@ std::string to_html(const BenchSummary& summary) {
              {"questions", grouped(work.questions) + " of " + summary.questions + ", on average " +
                                fixed(work.question_rows, 1) + " + " + fixed(work.passage_rows, 1) +
                                " rows"},
-             {"store", summary.store + ", " + to_string(summary.codec)},
+             {"store", shown_uri(summary.store) + ", " + to_string(summary.codec)},
              {"start", "load " + milliseconds(summary.load_seconds) + ", first answer after " +
                            milliseconds(cold_start_seconds(summary))},
              {"measured", std::to_string(report.rounds) + " rounds of " +

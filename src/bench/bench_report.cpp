@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/number_text.h"
+#include "base/shown_uri.h"
 #include "base/table_text.h"
 #include "deformer/runtime.h"
 
@@ -63,7 +64,7 @@ std::string head_text(const BenchSummary& summary) {
                                    "; from the start of the process to the first answer " +
                                    milliseconds(cold_start_seconds(summary)));
   if (report.filled_passages > 0) {
-    text += report_line("store", summary.store + ", " + to_string(summary.codec) + ": " +
+    text += report_line("store", shown_uri(summary.store) + ", " + to_string(summary.codec) + ": " +
                                      grouped(report.filled_passages) + " passages put in in " +
                                      milliseconds(report.fill_seconds));
   }
@@ -299,7 +300,7 @@ std::string to_json(const BenchSummary& summary) {
                      {"load_seconds", summary.load_seconds},
                      {"first_answer_seconds", report.first_answer_seconds},
                      {"cold_start_seconds", cold_start_seconds(summary)}};
-  object["store"] = {{"uri", summary.store},
+  object["store"] = {{"uri", shown_uri(summary.store)},
                      {"codec", to_string(summary.codec)},
                      {"filled_passages", report.filled_passages},
                      {"fill_seconds", report.fill_seconds}};

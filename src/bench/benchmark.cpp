@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/shown_uri.h"
 #include "base/stopwatch.h"
 #include "bench/column.h"
 #include "bench/process.h"
@@ -43,8 +44,8 @@ void require_valid(std::span<const BenchColumn> columns, std::span<const BenchQu
                        [&](const BenchColumn& column) { return column.mode == mode; });
   };
   if (options.store != kOwnStore && has(BenchMode::kWarm) && has(BenchMode::kProjected)) {
-    throw_invalid("store: expected one of the modes warm and projected with " + options.store +
-                  ", found both");
+    throw_invalid("store: expected one of the modes warm and projected with " +
+                  shown_uri(options.store) + ", found both");
   }
 }
 
@@ -136,7 +137,8 @@ class Benchmark {
     for (const BenchQuestion& question : questions_) {
       const auto found = store.hashes({&question.passage.id, 1});
       if (!found[0] || found[0]->projections == 0) continue;
-      throw_invalid("mode warm: expected passages without projections in " + options_.store +
+      throw_invalid("mode warm: expected passages without projections in " +
+                    shown_uri(options_.store) +
                     ", found some with: measure them as mode projected");
     }
   }

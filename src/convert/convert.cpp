@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "architecture/config.h"
@@ -28,6 +29,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kTokenizerJson = "tokenizer.json";
+
+bool is_same_directory(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;  // one that is not there is the same as none
+  return fs::equivalent(a, b, ignored);
+}
+
 Dtype choose_dtype(const WeightSelection& selection, const std::optional<SaveFormat>& format) {
   if (format) return dtype_of(*format);
   const std::vector<NamedWeight>& weights = selection.weights;
@@ -50,28 +58,6 @@ std::string replaced(std::string text, const std::string& from, const std::strin
     at += to.size();
   }
   return text;
-}
-
-// Loads what was written, as a user of the directory will; messages name what it was made of.
-void check_directory(const fs::path& staged, const SourceVocabulary& vocabulary,
-                     ConvertReport& report) {
-  try {
-    report.config = load_model_config(staged);
-    const auto tokenizer = load_tokenizer(staged);
-    require_vocabulary(staged, report.config, tokenizer->vocab_size());
-    if (vocabulary.name != "tokenizer.json") {
-      require_no_added_tokens(*tokenizer, vocabulary.name, vocabulary.file.parent_path());
-    }
-  } catch (const Error& error) {
-    std::string text =
-        replaced(error.what(), (staged / vocabulary.name).string(), vocabulary.file.string());
-    throw Error(error.code(), replaced(std::move(text), staged.string(), vocabulary.file.string()));
-  }
-  TokenizerConfig defaults;
-  defaults.do_lower_case = architecture_of(report.config).lower_case;
-  report.lower_case = vocabulary.name == "tokenizer.json"
-                          ? load_json_tokenizer_config(staged).do_lower_case
-                          : load_tokenizer_config(staged, defaults).do_lower_case;
 }
 
 struct Plan {
@@ -105,6 +91,46 @@ Plan make_plan(const fs::path& from, const ConvertOptions& options) {
   return plan;
 }
 
+// What was written is called by what it was made of.
+std::string with_sources(std::string text, const fs::path& staged, const Plan& plan) {
+  const SourceVocabulary& vocabulary = plan.vocabulary;
+  const fs::path beside = vocabulary.file.parent_path();
+  const auto put = [&](const fs::path& name, const fs::path& source) {
+    text = replaced(std::move(text), (staged / name).string(), source.string());
+  };
+  put("tokenizer_config.json", plan.source.directory / "tokenizer_config.json");
+  put("tokenizer.json", beside / "tokenizer.json");
+  if (!plan.config.file.empty()) put("config.json", plan.config.file);
+  if (!vocabulary.companion.empty()) put(vocabulary.companion.filename(), vocabulary.companion);
+  put(vocabulary.name, vocabulary.file);
+  return replaced(std::move(text), staged.string(), vocabulary.file.string());
+}
+
+// Loads what was written, as a user of the directory will. A tokenizer.json beside the vocabulary
+// must agree with it, and is not kept.
+void check_directory(const fs::path& staged, const Plan& plan, ConvertReport& report) {
+  const SourceVocabulary& vocabulary = plan.vocabulary;
+  const bool is_json = vocabulary.name == kTokenizerJson;
+  const fs::path other = vocabulary.file.parent_path() / kTokenizerJson;
+  const bool compares = !is_json && is_there(other);
+  try {
+    report.config = load_model_config(staged);
+    if (compares) write_file(staged / kTokenizerJson, read_file(other));
+    const auto tokenizer = load_tokenizer(staged);
+    require_vocabulary(staged, report.config, tokenizer->vocab_size());
+    if (!is_json) {
+      require_no_added_tokens(*tokenizer, vocabulary.name, vocabulary.file.parent_path());
+    }
+  } catch (const Error& error) {
+    throw Error(error.code(), with_sources(error.what(), staged, plan));
+  }
+  if (compares) fs::remove(staged / kTokenizerJson);
+  TokenizerConfig defaults;
+  defaults.do_lower_case = architecture_of(report.config).lower_case;
+  report.lower_case = is_json ? load_json_tokenizer_config(staged).do_lower_case
+                              : load_tokenizer_config(staged, defaults).do_lower_case;
+}
+
 ConvertReport make_report(const Plan& plan, Dtype dtype) {
   ConvertReport report;
   report.source = describe(plan.source);
@@ -136,19 +162,16 @@ ConvertReport convert(const fs::path& from, const fs::path& to, const ConvertOpt
   const fs::path& file = plan.vocabulary.file;
   const std::string vocabulary = read_file(file);
   refuse_stand_in(vocabulary, file.string());
-  if (plan.vocabulary.name == "vocab.txt") {
-    require_same_vocabulary(WordPieceVocabulary(vocabulary, file.string()), file,
-                            file.parent_path() / "tokenizer.json");
-  }
   write_file(staged.path() / plan.vocabulary.name, vocabulary);
   if (const fs::path& companion = plan.vocabulary.companion; !companion.empty()) {
     write_file(staged.path() / companion.filename(), read_file(companion));
   }
   write_file(staged.path() / "tokenizer_config.json", plan.vocabulary.tokenizer_config);
-  check_directory(staged.path(), plan.vocabulary, report);
+  check_directory(staged.path(), plan, report);
   write_weights(staged.path(),
                 {plan.selection.weights, plan.source, dtype, options.max_shard_bytes});
-  staged.publish();
+  staged.publish(is_same_directory(plan.vocabulary.file.parent_path(), to) ? OldTokenizer::kKeep
+                                                                           : OldTokenizer::kRemove);
   return report;
 }
 

@@ -3,13 +3,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <ranges>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -21,11 +24,19 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "config.json";
-// What makes a directory a model, or takes precedence over what is written here.
+// What makes a directory a model.
 constexpr std::array<const char*, 9> kModelFiles{
     kConfig,         "model.safetensors", "model.safetensors.index.json", "vocab.txt",
     "vocab.json",    "spiece.model",      "sentencepiece.bpe.model",      "spm.model",
     "tokenizer.json"};
+constexpr std::array<const char*, 2> kWeightFiles{"model.safetensors",
+                                                  "model.safetensors.index.json"};
+// What would be read beside or in place of what is written here.
+constexpr std::array<const char*, 9> kTokenizerFiles{
+    "vocab.txt",      "vocab.json",        "merges.txt",
+    "spiece.model",   "spm.model",         "sentencepiece.bpe.model",
+    "tokenizer.json", "added_tokens.json", "special_tokens_map.json"};
+constexpr const char* kOld = "old";  // in a staged directory: the target's own files
 
 [[noreturn]] void fail(const fs::path& path, const char* action, const std::error_code& error) {
   const bool full = error == std::errc::no_space_on_device;
@@ -39,11 +50,26 @@ void move_to(const fs::path& from, const fs::path& to) {
   if (error) fail(to, "move the new file there", error);
 }
 
-void remove_file(const fs::path& path) {
-  std::error_code error;
-  fs::remove(path, error);
-  if (error) fail(path, "remove", error);
-}
+// Moves that are undone unless all of them are kept.
+class Moves {
+ public:
+  Moves() = default;
+  ~Moves() {
+    std::error_code ignored;
+    for (const auto& [from, to] : std::ranges::reverse_view(done_)) fs::rename(to, from, ignored);
+  }
+  Moves(const Moves&) = delete;
+  Moves& operator=(const Moves&) = delete;
+
+  void move(const fs::path& from, const fs::path& to) {
+    move_to(from, to);
+    done_.emplace_back(from, to);
+  }
+  void keep() { done_.clear(); }
+
+ private:
+  std::vector<std::pair<fs::path, fs::path>> done_;
+};
 
 // "DIR/" and "DIR" are one place.
 fs::path without_slash(const fs::path& path) {
@@ -74,7 +100,8 @@ void require_target(const fs::path& directory, bool replace) {
 
 StagedDirectory::StagedDirectory(const fs::path& target) : target_(without_slash(target)) {
   if (target_.has_parent_path()) make_directories(target_.parent_path());
-  const std::string prefix = target_.string() + ".tmp" + std::to_string(::getpid()) + "-";
+  const fs::path place = is_there(target_) ? target_ / "" : target_;
+  const std::string prefix = place.string() + ".tmp" + std::to_string(::getpid()) + "-";
   for (int i = 0; path_.empty(); ++i) {
     const std::string path = prefix + std::to_string(i);
     if (::mkdir(path.c_str(), 0777) == 0) {
@@ -90,35 +117,45 @@ StagedDirectory::~StagedDirectory() {
   if (!path_.empty()) fs::remove_all(path_, ignored);
 }
 
-void StagedDirectory::publish() {
+void StagedDirectory::publish(OldTokenizer old_tokenizer) {
   if (is_there(target_)) {
-    move_files();
-    return;  // the destructor removes the empty directory
+    move_files(old_tokenizer);
+    return;  // the destructor removes the old files
   }
   move_to(path_, target_);
   path_.clear();
 }
 
-void StagedDirectory::remove_old_shards() const {
-  std::vector<fs::path> old;
-  for (const auto& entry : fs::directory_iterator(target_)) {
-    const fs::path name = entry.path().filename();
-    if (is_shard(name.string()) && !is_there(path_ / name)) old.push_back(name);
+// Names in the target that have to go, config.json first.
+std::vector<std::string> StagedDirectory::old_files(OldTokenizer old_tokenizer) const {
+  std::vector<std::string> names{kConfig};
+  names.insert(names.end(), kWeightFiles.begin(), kWeightFiles.end());
+  if (old_tokenizer == OldTokenizer::kRemove) {
+    names.insert(names.end(), kTokenizerFiles.begin(), kTokenizerFiles.end());
   }
-  for (const fs::path& name : old) remove_file(target_ / name);
+  for (const auto& entry : fs::directory_iterator(target_)) {
+    const std::string name = entry.path().filename().string();
+    if (is_shard(name)) names.push_back(name);
+  }
+  for (const auto& entry : fs::directory_iterator(path_)) {
+    const std::string name = entry.path().filename().string();
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  std::erase_if(names, [&](const std::string& name) { return !is_there(target_ / name); });
+  return names;
 }
 
-void StagedDirectory::move_files() const {
-  for (const char* name : kModelFiles) {
-    // A new file replaces the old one by its rename.
-    if (name == kConfig || !is_there(path_ / name)) remove_file(target_ / name);
-  }
-  remove_old_shards();
-  for (const auto& entry : fs::directory_iterator(path_)) {
-    if (entry.path().filename() != kConfig)
-      move_to(entry.path(), target_ / entry.path().filename());
-  }
-  move_to(path_ / kConfig, target_ / kConfig);
+void StagedDirectory::move_files(OldTokenizer old_tokenizer) const {
+  std::vector<fs::path> fresh;
+  for (const auto& entry : fs::directory_iterator(path_)) fresh.push_back(entry.path().filename());
+  // config.json comes last.
+  std::partition(fresh.begin(), fresh.end(), [](const fs::path& name) { return name != kConfig; });
+  const std::vector<std::string> old = old_files(old_tokenizer);
+  make_directories(path_ / kOld);
+  Moves moves;
+  for (const std::string& name : old) moves.move(target_ / name, path_ / kOld / name);
+  for (const fs::path& name : fresh) moves.move(path_ / name, target_ / name);
+  moves.keep();
 }
 
 }  // namespace deformer

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace deformer {
 
@@ -11,8 +12,14 @@ namespace deformer {
 /// no directory.
 void require_target(const std::filesystem::path& directory, bool replace);
 
-/// A directory beside the target, removed with this object unless published. Not safe for
-/// concurrent calls.
+/// What becomes of a tokenizer's files in the target that have no new counterpart.
+enum class OldTokenizer {
+  kRemove,
+  kKeep,  ///< they belong to what was converted: the target is the source
+};
+
+/// A new directory, in the target where that stands already (it may be a file system of its own),
+/// else beside it; removed with this object unless published. Not safe for concurrent calls.
 class StagedDirectory {
  public:
   /// Makes the directories above the target too. Throws kIo, kResourceExhausted.
@@ -24,12 +31,13 @@ class StagedDirectory {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
   /// Takes the target's place. Where a directory stands already, its other files stay: config.json
-  /// is removed first and comes last, so that an interruption leaves no mixture that would load.
-  void publish();
+  /// goes first and comes last, so that an interruption leaves no mixture that would load. After a
+  /// failure the old files are in their places again.
+  void publish(OldTokenizer old_tokenizer);
 
  private:
-  void remove_old_shards() const;
-  void move_files() const;
+  [[nodiscard]] std::vector<std::string> old_files(OldTokenizer old_tokenizer) const;
+  void move_files(OldTokenizer old_tokenizer) const;
 
   std::filesystem::path target_;
   std::filesystem::path path_;

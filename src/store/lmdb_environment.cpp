@@ -370,7 +370,7 @@ std::shared_ptr<const LmdbSnapshot> LmdbEnvironment::snapshot() {
       if (attempt == kMostResizes) throw;
     }
     const std::lock_guard lock(write_mutex_);
-    resize(0);
+    grow();
   }
 }
 
@@ -413,7 +413,8 @@ void LmdbEnvironment::resize(std::size_t map_bytes) {
 void LmdbEnvironment::grow() {
   MDB_envinfo info{};
   check(::mdb_env_info(environment_.get(), &info), "stat");
-  const std::size_t map_bytes = info.me_mapsize * 2;
+  // The file is longer than the map where another process has written.
+  const std::size_t map_bytes = 2 * std::max<std::size_t>(info.me_mapsize, file_bytes());
   // LMDB lets go of the old map before it asks for the new one: make sure that it gets it.
   if (!can_reserve_addresses(map_bytes)) {
     throw Error(ErrorCode::kResourceExhausted, name_ + ": cannot enlarge the map to " +
@@ -441,7 +442,7 @@ void LmdbEnvironment::write(const std::function<void(LmdbWriter&)>& body) {
       grow();
     } catch (const MapResized&) {
       if (attempt == kMostResizes) throw;
-      resize(0);
+      grow();
     }
   }
   keep_length();

@@ -197,7 +197,7 @@ void RedisCluster::sort_replies(Batch& batch, const RedisEndpoint& from,
     } else {
       const std::string message = "redis://" + to_string(from) + ": the server refuses " +
                                   std::string(batch.commands[indices[i]].words[0]) + ": " +
-                                  one_line(text);
+                                  server_text(text);
       if (!is_passing(text)) throw Error(code_of(text), message);
       batch.trouble = Error(ErrorCode::kIo, message);
       batch.waiting.push_back(indices[i]);
@@ -210,8 +210,8 @@ void RedisCluster::redirect(Batch& batch, const RedisEndpoint& from, std::size_t
   const auto to = parse_redirect(error, from);
   const auto most = static_cast<int>(kMostRedirects * batch.commands.size());
   if (!to || ++batch.redirects > most) {
-    throw Error(ErrorCode::kIo,
-                "redis://" + to_string(from) + ": redirected without an end: " + one_line(error));
+    throw Error(ErrorCode::kIo, "redis://" + to_string(from) +
+                                    ": redirected without an end: " + server_text(error));
   }
   if (error.starts_with("ASK ")) {
     batch.asked.emplace(index, *to);

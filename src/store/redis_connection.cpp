@@ -8,6 +8,8 @@
 #include <csignal>
 #include <utility>
 
+#include "base/quote.h"
+
 namespace deformer {
 namespace {
 
@@ -102,14 +104,9 @@ RedisReply RedisReply::operator[](std::size_t index) const {
   return RedisReply(std::shared_ptr<const redisReply>(reply_, reply_->element[index]));
 }
 
-std::string one_line(std::string_view text) {
+std::string server_text(std::string_view text) {
   constexpr std::size_t kShown = 300;
-  std::string line(text.substr(0, kShown));
-  for (char& c : line) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) c = ' ';
-  }
-  return text.size() > kShown ? line + "..." : line;
+  return one_line(text.substr(0, kShown)) + (text.size() > kShown ? "..." : "");
 }
 
 void RedisConnection::Close::operator()(redisContext* context) const noexcept {
@@ -143,7 +140,7 @@ void RedisConnection::authenticate(const RedisOptions& options) {
   const RedisReply reply = run(command);
   if (reply.is_error()) {
     throw Error(ErrorCode::kIo,
-                name_ + ": the server refuses the password: " + one_line(reply.text()));
+                name_ + ": the server refuses the password: " + server_text(reply.text()));
   }
 }
 
@@ -158,7 +155,7 @@ void RedisConnection::select(int database) {
   const bool is_absent = text.find("cluster") != std::string_view::npos ||
                          text.find("index") != std::string_view::npos;
   throw Error(is_absent ? ErrorCode::kInvalidArgument : ErrorCode::kIo,
-              name_ + ": cannot select database " + number + ": " + one_line(text));
+              name_ + ": cannot select database " + number + ": " + server_text(text));
 }
 
 std::vector<RedisReply> RedisConnection::run(std::span<const RedisWords> commands) {
@@ -202,7 +199,7 @@ void RedisConnection::fail(const char* action) const {
   }
   throw RedisConnectionError(
       RedisConnectionError::Kind::kLost,
-      name_ + ": cannot " + action + " the server: " + one_line(context_->errstr));
+      name_ + ": cannot " + action + " the server: " + server_text(context_->errstr));
 }
 
 }  // namespace deformer

@@ -43,8 +43,8 @@ class RedisReply {
   std::shared_ptr<const redisReply> reply_;
 };
 
-/// What a server said, fit for a one-line message: control characters as blanks, a long text cut.
-[[nodiscard]] std::string one_line(std::string_view text);
+/// What a server said, fit for a message: a long text is cut.
+[[nodiscard]] std::string server_text(std::string_view text);
 
 /// The connection could not be made or was lost: kIo, naming the server.
 class RedisConnectionError : public Error {

@@ -86,6 +86,15 @@ RedisEndpoint parse_endpoint(std::string_view text) {
   return endpoint;
 }
 
+// Throws without a word of the text.
+void require_endpoint(std::string_view text) {
+  try {
+    static_cast<void>(parse_endpoint(text));
+  } catch (const Error&) {
+    fail_url("expected a host and a port before the first ?, which a password has as %3F");
+  }
+}
+
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -127,8 +136,10 @@ void read_option(std::string_view option, RedisUrl& url) {
   } else if (option.starts_with("prefix=")) {
     read_prefix(value, url);
   } else {
+    // The name alone: what is behind it may be a password.
+    const std::string_view name = option.substr(0, std::min(option.find('='), option.find('@')));
     fail_url("expected the options prefix, timeout_ms, connect_timeout_ms and retries, found " +
-             in_quotes(option));
+             (option.find('@') == std::string_view::npos ? in_quotes(name) : "others"));
   }
 }
 
@@ -177,13 +188,18 @@ RedisUrl parse_redis_url(std::string_view rest) {
     rest = *before;
   }
   // The last @: one inside a password need not be escaped.
-  if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
-    read_credentials(rest.substr(0, at), url.options);
-    rest.remove_prefix(at + 1);
+  const std::size_t credentials_end = rest.rfind('@');
+  if (credentials_end != std::string_view::npos) {
+    read_credentials(rest.substr(0, credentials_end), url.options);
+    rest.remove_prefix(credentials_end + 1);
   }
   if (const auto before = take_until(rest, '/')) {
     read_path(rest, url);
     rest = *before;
+  }
+  // An @ behind the ? may end a password, of which `rest` then has the beginning.
+  if (credentials_end == std::string_view::npos && options.find('@') != std::string_view::npos) {
+    require_endpoint(rest);
   }
   url.endpoint = parse_endpoint(rest);
   while (const auto option = take_until(options, '&')) read_option(*option, url);

@@ -47,6 +47,7 @@ class BatchRunner {
       : model_(model), options_(options), sink_(sink) {}
 
   void add(std::size_t index, const Passage& passage) {
+    if (!is_wanted(index)) return;
     Pending pending = tokenize(index, passage);
     const std::vector<Window> windows = pending.passage.windows;
     const std::vector<std::int32_t> ids = std::move(pending.ids);
@@ -54,7 +55,11 @@ class BatchRunner {
     for (const Window& window : windows) {
       const auto tokens = std::span(ids).subspan(window.first_token, window.num_tokens);
       Segment segment = ModelAccess::layout(model_).passage(tokens, 0);
-      if (batch_rows_ > 0 && batch_rows_ + segment.ids.size() > options_.batch_tokens) run();
+      if (batch_rows_ > 0 && batch_rows_ + segment.ids.size() > options_.batch_tokens) {
+        run();
+        // All other passages have been handed over.
+        if (!is_wanted(index)) return pending_.clear();
+      }
       batch_rows_ += segment.ids.size();
       segments_.push_back(std::move(segment));
     }
@@ -67,6 +72,10 @@ class BatchRunner {
   }
 
  private:
+  [[nodiscard]] bool is_wanted(std::size_t index) const {
+    return !options_.is_wanted || options_.is_wanted(index);
+  }
+
   Pending tokenize(std::size_t index, const Passage& passage) const {
     const StageTimer timer(options_.stage_times, &StageTimes::tokenize);
     Pending pending;

@@ -143,6 +143,11 @@ std::vector<EncodedPassage> encode_passages(const Model& model, std::span<const 
   });
 }
 
+std::shared_ptr<PassageStore> open_passage_store(std::string_view uri, const Model& model) {
+  require_reusable(model);
+  return open_passage_store(uri, model.fingerprint());
+}
+
 void require_fingerprint(const Model& model, const PassageStore& store) {
   if (store.fingerprint() == model.fingerprint()) return;
   throw Error(ErrorCode::kIncompatible, "passage store: expected the fingerprint of the model, " +

@@ -153,14 +153,15 @@ PassageSource::PassageSource(const Model& model, const PassageStore* store,
       expected_tokens_(kWindowsExpected *
                        static_cast<std::size_t>(model.config().split.window_tokens)) {}
 
-std::vector<ReadyPassage> PassageSource::resolve(std::span<const Passage* const> passages) {
+std::vector<ReadyPassage> PassageSource::resolve(std::span<const Passage* const> passages,
+                                                 const IsWanted& is_wanted) {
   std::vector<ReadyPassage> ready(passages.size());
   if (!model_.can_store_passages()) {
     tokenize_missing(passages, ready);
     return ready;
   }
   look_up(passages, ready);
-  encode_missing(passages, ready);
+  encode_missing(passages, ready, is_wanted);
   for (ReadyPassage& passage : ready) {
     if (passage.error) continue;
     try {
@@ -225,7 +226,8 @@ void PassageSource::expect_more_of(std::span<const ReadyPassage> found) {
 }
 
 void PassageSource::encode_missing(std::span<const Passage* const> passages,
-                                   std::vector<ReadyPassage>& ready) const {
+                                   std::vector<ReadyPassage>& ready,
+                                   const IsWanted& is_wanted) const {
   std::vector<std::size_t> places;
   std::vector<const Passage*> missing;
   for (std::size_t i = 0; i < passages.size(); ++i) {
@@ -233,7 +235,8 @@ void PassageSource::encode_missing(std::span<const Passage* const> passages,
     places.push_back(i);
     missing.push_back(passages[i]);
   }
-  const PassageBatchOptions options{.batch_tokens = batch_tokens_, .stage_times = times_};
+  PassageBatchOptions options{.batch_tokens = batch_tokens_, .stage_times = times_};
+  if (is_wanted) options.is_wanted = [&](std::size_t i) { return is_wanted(places[i]); };
   encode_in_batches(model_, missing, options,
                     [&](std::span<const std::size_t> indices, auto&& encoded) {
                       for (std::size_t i = 0; i < indices.size(); ++i) {
@@ -241,6 +244,11 @@ void PassageSource::encode_missing(std::span<const Passage* const> passages,
                             std::make_shared<const EncodedPassage>(std::move(encoded[i]));
                       }
                     });
+  for (const std::size_t place : places) {
+    if (ready[place].encoded) continue;
+    ready[place].error = Error(ErrorCode::kCancelled, "passage " + in_quotes(passages[place]->id) +
+                                                          ": nobody waits for it any more");
+  }
 }
 
 void PassageSource::tokenize_missing(std::span<const Passage* const> passages,

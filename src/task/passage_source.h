@@ -12,6 +12,7 @@
 #include "deformer/error.h"
 #include "deformer/model.h"
 #include "deformer/passage_store.h"
+#include "task/passage_batches.h"
 
 namespace deformer {
 
@@ -51,9 +52,10 @@ class PassageSource {
   PassageSource(const Model& model, const PassageStore* store, std::size_t batch_tokens,
                 StageTimes* times);
 
-  /// One entry per passage; one that is absent or damaged has its own error. Throws what concerns
-  /// all: a store that cannot be reached, no memory.
-  [[nodiscard]] std::vector<ReadyPassage> resolve(std::span<const Passage* const> passages);
+  /// One entry per passage; one that is absent or damaged, or no longer wanted, has its own error.
+  /// Throws what concerns all: a store that cannot be reached, no memory.
+  [[nodiscard]] std::vector<ReadyPassage> resolve(std::span<const Passage* const> passages,
+                                                  const IsWanted& is_wanted);
 
   /// About how many tokens a passage has of which only the id is known: the mean of those that were
   /// looked up last.
@@ -67,8 +69,8 @@ class PassageSource {
   void fetch(std::span<const Passage* const> passages, std::span<ReadyPassage> ready) const;
   void fetch_alone(const Passage& passage, ReadyPassage& ready) const;
   void expect_more_of(std::span<const ReadyPassage> found);
-  void encode_missing(std::span<const Passage* const> passages,
-                      std::vector<ReadyPassage>& ready) const;
+  void encode_missing(std::span<const Passage* const> passages, std::vector<ReadyPassage>& ready,
+                      const IsWanted& is_wanted) const;
   void tokenize_missing(std::span<const Passage* const> passages,
                         std::vector<ReadyPassage>& ready) const;
   void locate_rows(ReadyPassage& ready) const;

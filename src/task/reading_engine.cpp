@@ -40,6 +40,10 @@ std::optional<Error> abandonment(const Reading& reading) {
   return std::nullopt;
 }
 
+bool is_waiting(const Asker& asker) {
+  return !asker.active->over && !abandonment(*asker.active->reading);
+}
+
 // Gives each question without states its own of `fresh`, in order, as a view.
 void hand_out(const Encoding& fresh, std::span<QuestionState* const> questions) {
   std::int64_t next = 0;
@@ -213,21 +217,30 @@ void ReadingEngine::look_up_portion() {
       waiting_.take(kMostPassagesAtOnce, kBytesPerToken * options_.batch_tokens,
                     kBytesPerToken * source_.expected_tokens());
   std::vector<const Passage*> wanted;
-  std::vector<std::size_t> places;  // of the groups among the wanted ones
+  std::vector<const Group*> asking;  // for the wanted ones
+  std::vector<std::size_t> places;   // of the groups among the wanted ones
   for (const Group& group : groups) {
     const bool asked = !is_blank(*group.passage) &&
                        std::any_of(group.askers.begin(), group.askers.end(),
                                    [](const Asker& asker) { return !asker.active->over; });
     places.push_back(asked ? wanted.size() : static_cast<std::size_t>(-1));
-    if (asked) wanted.push_back(group.passage);
+    if (!asked) continue;
+    wanted.push_back(group.passage);
+    asking.push_back(&group);
   }
+  // A long passage is many batches of its own.
+  const auto is_wanted = [&](std::size_t i) {
+    return std::any_of(asking[i]->askers.begin(), asking[i]->askers.end(), is_waiting);
+  };
   std::vector<ReadyPassage> found;
-  if (const auto error = attempt([&] { found = source_.resolve(wanted); })) {
+  if (const auto error = attempt([&] { found = source_.resolve(wanted, is_wanted); })) {
     for (const Group& group : groups) {
       for (const Asker& asker : group.askers) end(asker.active, &*error);
     }
     return;
   }
+  // With their own errors, before they get that of a passage for which nobody waits.
+  drop_abandoned();
   queue_portion(groups, places, std::move(found));
 }
 

@@ -27,6 +27,11 @@ TEST(Error, KeepsCodeAndMessage) {
   EXPECT_STREQ(error.what(), "x: expected y, found z");
 }
 
+TEST(Error, IsOneLineWhateverItQuotes) {
+  const Error error(ErrorCode::kInvalidArgument, "question a\nb\r\tc\x1b[31m: found \xC3\xA9");
+  EXPECT_STREQ(error.what(), "question a b  c\\x1b[31m: found \xC3\xA9");
+}
+
 void check_three(int value) {
   DEFORMER_CHECK(value == 3);
 }

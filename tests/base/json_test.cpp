@@ -57,9 +57,23 @@ TEST(ParseJson, ErrorsAreShortAndPrintableWhateverTheText) {
   }
 }
 
-TEST(ParseJson, ReadsDeepNestingAndAByteOrderMark) {
-  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
-  EXPECT_EQ(parse_json(deep, "deep").size(), 1U);
+std::string nested(std::size_t levels) {
+  return std::string(levels, '[') + std::string(levels, ']');
+}
+
+// What is read can be written and copied, which takes the stack a level at a time.
+TEST(ParseJson, RefusesNestingThatWouldEndTheProcess) {
+  EXPECT_EQ(parse_json(nested(1000), "deep").dump().size(), 2000U);
+  for (const std::string& text : {nested(1001), std::string(300'000, '['),
+                                  "[\"\\\"\", 1,\n{\"a\": " + nested(300'000) + "}]"}) {
+    test::expect_error(ErrorCode::kCorrupt, ": expected at most 1000 levels of nesting, found more",
+                       [&] { (void)parse_json(text, "deep"); });
+  }
+  const std::string brackets = "[\"" + std::string(2000, '[') + "\", \"\\\"[\"]";
+  EXPECT_EQ(parse_json(brackets, "text").size(), 2U);
+}
+
+TEST(ParseJson, ReadsAByteOrderMark) {
   EXPECT_EQ(parse_json("\xEF\xBB\xBF[1]", "mark").size(), 1U);
 }
 

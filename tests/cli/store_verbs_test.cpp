@@ -8,6 +8,7 @@ namespace deformer::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class StoreVerbs : public CliTest {
  protected:
@@ -170,6 +171,42 @@ TEST_F(StoreVerbs, RemovesNothingWhereItCannotDoWhatWasAsked) {
   const std::string long_line = "p1\n" + std::string((std::size_t{16} << 20) + 1, 'x') + "\n";
   expect_failure(remove({"--ids-from", write("long.txt", long_line)}), 2, "long.txt: line 2");
   EXPECT_EQ(inspect(store)["passages"], 3);
+}
+
+TEST_F(StoreVerbs, RemovesIdsThatAProgramOfWindowsWrote) {
+  encode(store, {"--jsonl", write_passages("p.jsonl", 3)});
+  const std::string ids = write("ids.txt", "p0\r\np2\r\n");
+  EXPECT_EQ(Json::parse(run_ok({"store", "rm", store, "--ids-from", ids, "--json", "--quiet"})),
+            (Json{{"removed", 2}, {"left", 1}}));
+}
+
+// Another one could not be made there afterwards.
+TEST_F(StoreVerbs, AModelThatCannotFillAStoreMakesNone) {
+  const std::string joint = write_model("joint", {.ordinary = true});
+  expect_failure(run({"encode", "--model", joint, "--store", store, "--squad", squad}), 6,
+                 "its passages depend on the question's length");
+  EXPECT_EQ(encode(store, {"--squad", squad})["encoded"], 2);
+}
+
+TEST_F(StoreVerbs, WhatOthersWroteIntoAStoreDoesNotSteerTheTerminal) {
+  encode(store, {"--squad", squad});
+  open_existing_passage_store(store)->set_note("a\x1b[31m\npassages  7");
+  EXPECT_THAT(run_ok({"inspect", store}), HasSubstr("a\\x1b[31m passages  7\n"));
+}
+
+TEST_F(StoreVerbs, ShowsNoPassword) {
+  const std::string uri = "redis://user:s3cret@[::1]:1/wiki";
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"inspect", uri},
+        {"inspect", uri, "--split-layer", "1"},
+        {"encode", "--model", model, "--store", uri, "--squad", squad},
+        {"answer", "--model", model, "--store", uri, "--squad", squad},
+        {"store", "export", uri, store},
+        {"inspect", "redis://user:s3cret?x@host"}}) {
+    const ProcessResult result = run(arguments);
+    EXPECT_NE(result.status, 0);
+    EXPECT_THAT(result.out + result.err, Not(HasSubstr("s3cret")));
+  }
 }
 
 TEST_F(StoreVerbs, RemovesMoreThanOneBatchHolds) {

@@ -22,6 +22,7 @@
 #include "deformer/tokenizer.h"
 #include "model/model_access.h"
 #include "support/expect_error.h"
+#include "support/fault_shim.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
 
@@ -683,6 +684,78 @@ TEST_F(Convert, ReplacesTheModelThatItReads) {
   (void)convert_model(to(), to(), {.split_layer = 1, .force = true});
   expect_weights(golden_convert("torch/bert/expected.safetensors"));
   EXPECT_EQ(config()["deformer"]["split_layer"], 1);
+}
+
+// Its tokenizer.json was compared and is kept by nobody else.
+TEST_F(Convert, KeepsTheOtherTokenizerOfTheModelThatItReads) {
+  copy_files(golden_model("albert-joint"), to());
+  const auto before = files_in(to());
+  (void)convert_model(to(), to(), {.split_layer = 1, .force = true});
+  EXPECT_EQ(files_in(to()), before);
+  EXPECT_EQ(config()["deformer"]["split_layer"], 1);
+}
+
+TEST_F(Convert, AFailureLeavesTheOldModel) {
+  const fs::path from = golden_convert("torch/bert");
+  const auto convert_again = [&] { (void)convert(from, {.force = true}); };
+  (void)convert(golden_convert("torch/xlnet-class"));
+  write_bytes(to() / "README", "mine");
+  const auto names = files_in(to());
+  const std::string weights = read_bytes(to() / "model.safetensors");
+  const fs::path kept = path("kept");
+  fs::copy(to(), kept);
+  test::arm_fault(1'000'000, EIO);
+  convert_again();
+  const long calls = test::disarm_fault();
+  // The last ones move files.
+  for (long call = std::max(calls - 14, 1L); call <= calls; ++call) {
+    fs::remove_all(to());
+    fs::copy(kept, to());
+    test::arm_fault(call, EIO);
+    EXPECT_THROW(convert_again(), Error) << call;
+    static_cast<void>(test::disarm_fault());
+    EXPECT_EQ(files_in(to()), names) << call;
+    EXPECT_EQ(read_bytes(to() / "model.safetensors"), weights) << call;
+  }
+}
+
+TEST_F(Convert, NoFileOfTheOldModelIsReadWithTheNewOne) {
+  (void)convert(golden_convert("torch/xlnet-class"));
+  write_bytes(to() / "added_tokens.json", R"({"[Q1]": 30600})");
+  write_bytes(to() / "special_tokens_map.json", R"({"cls_token": "[C]"})");
+  write_bytes(to() / "merges.txt", "");
+  (void)convert(golden_convert("torch/bert"), {.force = true});
+  EXPECT_THAT(files_in(to()), UnorderedElementsAre("config.json", "model.safetensors", "vocab.txt",
+                                                   "tokenizer_config.json"));
+}
+
+// What loading the source would refuse.
+TEST_F(Convert, RefusesATokenizerJsonThatDisagrees) {
+  const TempDir from;
+  copy_files(golden_model("albert-joint"), from.path());
+  const fs::path file = from / "tokenizer.json";
+  auto tokenizer = nlohmann::json::parse(read_bytes(file));
+  tokenizer["added_tokens"].push_back({{"id", tokenizer["model"]["vocab"].size()},
+                                       {"content", "("},
+                                       {"special", false},
+                                       {"lstrip", false},
+                                       {"rstrip", false},
+                                       {"normalized", false},
+                                       {"single_word", false}});
+  write_bytes(file, tokenizer.dump());
+  const std::string found =
+      file.string() + ": added_tokens: expected tokens of spiece.model, found \"(\"";
+  expect_error(ErrorCode::kUnsupported, "expected tokens of spiece.model, found \"(\"",
+               [&] { (void)load_tokenizer(from.path()); });
+  expect_refused(from.path(), ErrorCode::kUnsupported, found);
+}
+
+TEST_F(Convert, NamesTheSourceOfWhatItWrote) {
+  const TempDir from;
+  copy_files(golden_model("bert-joint"), from.path());
+  write_bytes(from / "tokenizer_config.json", R"({"do_lower_case": "yes"})");
+  expect_refused(from.path(), ErrorCode::kCorrupt,
+                 (from / "tokenizer_config.json").string() + ": do_lower_case: expected a boolean");
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ class Server {
 };
 
 void walk(const RedisReply& reply, int depth) {
-  (void)one_line(reply.text());
+  (void)server_text(reply.text());
   for (std::size_t i = 0; i < reply.size() && depth < 20; ++i) walk(reply[i], depth + 1);
 }
 

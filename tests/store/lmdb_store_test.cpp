@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <lmdb.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -150,6 +151,25 @@ TEST_F(LmdbStore, AdoptsAMapThatAnotherProcessEnlarged) {
   expect_holds(store, huge);
   put_one(store, large("p"));
   expect_holds(store, large("p"));
+}
+
+// LMDB lets go of its map before it asks for the one that the other process made: it must get it.
+TEST_F(LmdbStore, GrowsWithAnotherProcessWhereAddressesAreFew) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer takes all addresses";
+#endif
+  LmdbPassageStore store(path(), kModel, {.map_bytes = std::size_t{1} << 20});
+  const EncodedPassage huge = make_passage("huge", 0, {.tokens = 4000, .hidden_size = 256});
+  EXPECT_EQ(run_in_child([&] { put_one(*open(), huge); }), "");
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_AS, &before), 0);
+  struct rlimit little = before;
+  little.rlim_cur = std::size_t{1} << 36;  // LMDB's file says 2^40
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &little), 0);
+  expect_holds(store, huge);
+  put_one(store, large("p"));
+  expect_holds(store, large("p"));
+  ASSERT_EQ(::setrlimit(RLIMIT_AS, &before), 0);
 }
 
 TEST_F(LmdbStore, TellsASecondWriterWhoWrites) {

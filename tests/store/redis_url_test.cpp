@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "store/redis_cluster.h"
 #include "support/expect_error.h"
 
@@ -90,6 +92,20 @@ TEST(RedisUrl, WritesAPrefixSoThatItIsReadBack) {
 
 TEST(RedisUrl, LeavesThePasswordOutOfItsText) {
   EXPECT_EQ(to_string(parse_redis_url("//user:secret@host:1/p")), "redis://host:1/p");
+}
+
+TEST(RedisUrl, ShowsNoPartOfAPasswordThatIsNotEscaped) {
+  for (const char* rest :
+       {"//user:s3cret?x@host", "//user:s3cret?timeout_ms=5&s3cret@host", "//host?password=s3cret",
+        "//host?s3cret@x", "//:7000?s3cret@host:s3cret"}) {
+    try {
+      static_cast<void>(parse_redis_url(rest));
+      ADD_FAILURE() << rest;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+      EXPECT_EQ(std::string(error.what()).find("s3cret"), std::string::npos) << error.what();
+    }
+  }
 }
 
 TEST(RedisUrl, RefusesWhatIsNotOne) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,6 +34,7 @@ class SpoiledStore : public PassageStore {
   std::vector<std::shared_ptr<const EncodedPassage>> get(
       std::span<const std::string> ids) const override {
     largest_portion = std::max(largest_portion, ids.size());
+    if (on_get) on_get();
     for (const std::string& id : ids) {
       if (id == spoiled) throw Error(fault, "passage \"" + id + "\": spoiled");
     }
@@ -46,6 +48,7 @@ class SpoiledStore : public PassageStore {
   std::string spoiled;
   ErrorCode fault = ErrorCode::kCorrupt;
   mutable std::size_t largest_portion = 0;
+  std::function<void()> on_get = nullptr;
 
  private:
   std::shared_ptr<PassageStore> store_;
@@ -204,6 +207,22 @@ TEST_F(AnswerEach, CancellingWhileBatchesRunEndsWhatIsNotAnswered) {
     EXPECT_EQ(answered, 1U) << batch_tokens;
     EXPECT_EQ(cancelled, 19U) << batch_tokens;
   }
+}
+
+// A long text is many batches: those who wait behind it are not to wait for what nobody reads.
+TEST_F(AnswerEach, ATextThatNobodyWaitsForAnyMoreIsNotEncoded) {
+  std::stop_source source;
+  store_->on_get = [&] { source.request_stop(); };
+  const std::vector<QaRequest> requests{{.question = "Who?",
+                                         .passages = {{"", "the cat sat on the mat"}},
+                                         .control = {.cancel = source.get_token()}}};
+  std::optional<ErrorCode> code;
+  const StageTimes times =
+      SpanQa(model_, store_).answer_each(requests, [&](std::size_t, Outcome<QaResult>&& outcome) {
+        code = outcome.error()->code();
+      });
+  EXPECT_EQ(code, ErrorCode::kCancelled);
+  EXPECT_EQ(times.lower, 0.0);
 }
 
 TEST_F(AnswerEach, WhatTheSinkThrowsEndsTheCall) {

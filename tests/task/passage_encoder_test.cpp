@@ -15,6 +15,7 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
+#include "task/passage_batches.h"
 
 namespace deformer {
 namespace {
@@ -203,6 +204,25 @@ TEST_F(PassageEncoderTest, ReadsNoVectorsToLearnWhatIsThere) {
   const PassageEncoder encoder(model, store);
   EXPECT_EQ(encoder.encode(passages_, {.projections = true}).encoded, 4U);
   EXPECT_EQ(encoder.encode(passages_, {.projections = true}).reused, 4U);
+}
+
+TEST_F(PassageEncoderTest, LeavesOutTheRestOfWhatIsNoLongerWanted) {
+  const auto model = Model::load(dir_.path());
+  std::vector<const Passage*> passages;
+  for (const Passage& passage : passages_) passages.push_back(&passage);
+  std::size_t asked = 0;  // for the long one
+  std::vector<std::size_t> done;
+  const auto sink = [&](std::span<const std::size_t> indices, std::vector<EncodedPassage>&&) {
+    done.insert(done.end(), indices.begin(), indices.end());
+  };
+  PassageBatchOptions options{.batch_tokens = 1};
+  const std::size_t all = encode_in_batches(*model, passages, options, sink);
+  EXPECT_EQ(done, (std::vector<std::size_t>{0, 1, 2, 3}));
+  done.clear();
+  options.is_wanted = [&](std::size_t i) { return i != 2 || ++asked < 3; };
+  EXPECT_LT(encode_in_batches(*model, passages, options, sink), all);
+  EXPECT_EQ(asked, 3U);
+  EXPECT_EQ(done, (std::vector<std::size_t>{0, 1, 3}));
 }
 
 TEST_F(PassageEncoderTest, RefusesOneIdWithTwoTexts) {
