@@ -2,6 +2,7 @@
 
 #include "serve/answer_json.h"
 #include "serve/handlers.h"
+#include "serve/metrics.h"
 #include "serve/response_json.h"
 
 namespace deformer::serve {
@@ -40,18 +41,27 @@ RequestControl control_of(const Call& call, std::optional<std::chrono::milliseco
       .deadline = std::chrono::steady_clock::now() + std::min(timeout.value_or(longest), longest)};
 }
 
-ApiError error_of(const Call& call, const Error& error) {
+ApiError error_of(const Call& call, const Error& error, Work work) {
+  // Only one that ended its half alone can read it; it is for log and metrics.
+  if (error.code() == ErrorCode::kCancelled && call.exchange->client_left()) {
+    return {kClientLeft, "client_left", "the client closed its side before there was an answer"};
+  }
   ApiError told = to_api_error(error);
-  if (is_overloaded(error)) told.retry_after = call.service->stats().retry_after_s;
+  if (!is_overloaded(error) || work == Work::kRead) return told;
+  const bool write = work == Work::kWrite;
+  Metrics& metrics = call.api.metrics();
+  ++(write ? metrics.writes_refused : metrics.questions_refused);
+  const ServiceStats stats = call.service->stats();
+  told.retry_after = write ? stats.write_retry_after_s : stats.retry_after_s;
   return told;
 }
 
-void respond_error(const Call& call, const Error& error) {
-  call.exchange->respond(to_response(error_of(call, error)));
+void respond_error(const Call& call, const Error& error, Work work) {
+  call.exchange->respond(to_response(error_of(call, error, work)));
 }
 
 ApiError question_error(const Call& call, const Error& error) {
-  ApiError told = error_of(call, error);
+  ApiError told = error_of(call, error, Work::kAnswer);
   // Options were checked before: what is left is a question without a token.
   if (error.code() == ErrorCode::kInvalidArgument) told.field = "question";
   if (error.code() == ErrorCode::kNotFound) told.field = "passages";

@@ -59,10 +59,15 @@ struct ServiceStats {
   AnswerQueueStats answers = {};
   std::uint64_t passages_encoded = 0;
   std::uint64_t passages_reused = 0;
-  std::uint64_t writes_refused = 0;
   std::size_t writing_tokens = 0;  ///< of passages that wait to be encoded, or are
-  int retry_after_s = 1;           ///< how long what waits now takes, roughly; at least 1
+  int retry_after_s = 1;           ///< how long the questions that wait take, roughly; at least 1
+  int write_retry_after_s = 1;     ///< the same for passages that wait to be encoded
 };
+
+/// What a service without a store says of passages.
+[[nodiscard]] inline Error no_store() {
+  return {ErrorCode::kUnsupported, "expected a service with a passage store, found one without"};
+}
 
 /// Every method is safe for concurrent calls and returns soon: results come by `done`, from any
 /// thread, once. A passage with a text and an empty id goes by its content id. Without a store

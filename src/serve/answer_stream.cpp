@@ -22,6 +22,7 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
   explicit AnswerStream(const Call& call) : call_(call), lines_(lines_of(call)) {}
 
   void ask_more() {
+    if (ended_) return;
     while (!retry_.empty() && asked_ == 0) {
       const std::size_t place = *retry_.begin();
       retry_.erase(retry_.begin());
@@ -72,10 +73,13 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
   // A stream that has not begun is refused as a whole. One that has waits for room: its lines are
   // accepted work.
   void on_refused(std::size_t place, const Error& error) {
-    if (ended_ || call_.exchange->gone().stop_requested()) return;
-    if (!begun_ && asked_ == 0 && ready_.empty()) {
+    if (ended_) return;
+    // A stream that has begun is cut off by being let go.
+    const bool gone = call_.exchange->gone().stop_requested();
+    if (gone && begun_) return;
+    if (gone || (!begun_ && asked_ == 0 && ready_.empty())) {
       ended_ = true;
-      return respond_error(call_, error);
+      return respond_error(call_, gone ? Error(ErrorCode::kCancelled, "") : error, Work::kAnswer);
     }
     retry_.insert(place);
     if (asked_ > 0) return;

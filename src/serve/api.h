@@ -81,7 +81,7 @@ class Api {
   [[nodiscard]] std::shared_ptr<AnswerService> service() const;
   [[nodiscard]] bool stopping() const { return stopping_; }
   [[nodiscard]] const ApiOptions& options() const { return options_; }
-  [[nodiscard]] const Metrics& metrics() const { return *metrics_; }
+  [[nodiscard]] Metrics& metrics() const { return *metrics_; }
 
  private:
   [[nodiscard]] std::optional<ApiError> fault_of_host(const Request& head,

@@ -10,6 +10,9 @@
 
 namespace deformer::serve {
 
+/// For log and metrics: no standard status says it (nginx's number).
+inline constexpr int kClientLeft = 499;
+
 struct ApiError {
   int status = 500;
   std::string code;  ///< for programs, e.g. "invalid_request"; docs/service.md lists them

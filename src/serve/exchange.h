@@ -12,7 +12,8 @@ namespace deformer::serve {
 
 /// Made by a connection for each request. All but run() and gone() belong to the connection's
 /// thread: what calls back from another one goes through run(). Exactly one of respond() and
-/// begin_stream() is called; what lets go of an exchange without either answers 500.
+/// begin_stream() is called. When all let go of an exchange without either, or before end_stream(),
+/// its connection is closed: log and metrics have it as cut off, without a response as 500.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -20,6 +21,8 @@ class Exchange {
   [[nodiscard]] virtual const Request& request() const = 0;
   /// Stops when the client has left, and when the grace of a stopping server is over.
   [[nodiscard]] virtual std::stop_token gone() const = 0;
+  /// Whether it is the client that has left.
+  [[nodiscard]] virtual bool client_left() const = 0;
   /// Runs `function` on the connection's thread, soon.
   virtual void run(std::function<void()> function) = 0;
   virtual void run_after(std::chrono::milliseconds delay, std::function<void()> function) = 0;

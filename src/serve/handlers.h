@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -38,13 +39,16 @@ void handle_page(const Call& call);
 [[nodiscard]] RequestControl control_of(const Call& call,
                                         std::optional<std::chrono::milliseconds> timeout);
 
-/// The error of a reply as a client sees it.
-[[nodiscard]] ApiError error_of(const Call& call, const Error& error);
+/// What a request has the service do: each has a queue of its own.
+enum class Work : std::uint8_t { kAnswer, kRead, kWrite };
+
+/// The error of a reply as a client sees it; counts refusals, so for what a client is told alone.
+[[nodiscard]] ApiError error_of(const Call& call, const Error& error, Work work);
 
 /// What a reply that has no result is answered with.
-void respond_error(const Call& call, const Error& error);
+void respond_error(const Call& call, const Error& error, Work work);
 
-/// The same for questions, with the field at fault.
+/// error_of() of questions, with the field at fault.
 [[nodiscard]] ApiError question_error(const Call& call, const Error& error);
 
 /// Throws the 400 of a route that the model's task does not have.

@@ -41,6 +41,11 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 inline constexpr std::size_t kReadBytes = 16'384;
+// Beside a head: more than a read brings at once. What has no limit of its own (extensions of
+// chunks, trailers) ends here.
+inline constexpr std::size_t kBufferRoom = 131'072;
+// A read that has just ended leaves nothing to cancel, and the next one has begun by then.
+inline constexpr milliseconds kCancelAgain{10};
 // What a client that still sends is read for, so that it sees the response before the end.
 inline constexpr milliseconds kLingerTimeout{2'000};
 // An idle connection of a server that stops: a request may be on its way.
@@ -73,6 +78,7 @@ class HttpConnection final : public Connection,
         stream_(make_stream(std::move(socket))),
         timer_(stream_.get_executor()),
         write_timer_(stream_.get_executor()),
+        buffer_(context.options.header_bytes + kBufferRoom),
         farewell_(context.closing) {
     ++context_.metrics.connections;
     ++context_.metrics.connections_total;
@@ -122,6 +128,7 @@ class HttpConnection final : public Connection,
   [[nodiscard]] ServerContext& context() override { return context_; }
   [[nodiscard]] asio::any_io_executor executor() override { return stream_.get_executor(); }
   [[nodiscard]] bool is_open() const override { return phase_ != Phase::kClosed; }
+  [[nodiscard]] bool client_left() const override { return peer_gone_; }
   void close_now() override {
     if (phase_ == Phase::kClosed) return;
     phase_ = Phase::kClosed;
@@ -193,10 +200,10 @@ class HttpConnection final : public Connection,
       // A client that keeps silent between requests has done nothing wrong.
       return phase_ == Phase::kIdle ? shut_down() : close_now();
     }
-    ++context_.metrics.reads_timed_out;
-    timed_out_ = true;
+    if (!std::exchange(timed_out_, true)) ++context_.metrics.reads_timed_out;
     error_code ignored;
     socket().cancel(ignored);
+    arm(phase_, kCancelAgain);
   }
 
   // ---- Reading ----
@@ -225,6 +232,8 @@ class HttpConnection final : public Connection,
   }
 
   void on_filled(const error_code& error) {
+    // The end of TLS is under way, and reads by itself.
+    if (kTls && phase_ == Phase::kLingering) return;
     if (error) {
       peer_gone_ = true;
       if (phase_ != Phase::kAnswering) return close_now();
@@ -243,15 +252,49 @@ class HttpConnection final : public Connection,
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(context_.options.header_bytes));
     parser_->body_limit(context_.api.options().body_bytes);
-    timed_out_ = false;
-    arm(Phase::kHead, context_.options.header_timeout);
-    http::async_read_header(stream_, buffer_, *parser_,
-                            [self = this->shared_from_this()](
-                                const error_code& error, std::size_t) { self->on_head(error); });
+    begin_reading(Phase::kHead, context_.options.header_timeout);
+    parse();
   }
 
-  void on_head(const error_code& error) {
-    if (error) return on_read_failed(error);
+  void begin_reading(Phase phase, milliseconds time) {
+    timed_out_ = false;
+    arm(phase, time);
+  }
+
+  // Piece by piece, for the time to be looked at: while a client sends without a pause, hardly ever
+  // is a read pending that could be cancelled.
+  void read_piece() {
+    stream_.async_read_some(
+        buffer_.prepare(kReadBytes),
+        [self = this->shared_from_this()](const error_code& error, std::size_t bytes) {
+          self->buffer_.commit(bytes);
+          self->on_piece(error);
+        });
+  }
+
+  void on_piece(const error_code& error) {
+    if (phase_ == Phase::kClosed) return;
+    if (error || timed_out_) return on_read_failed(error);
+    parse();
+  }
+
+  // What there is of a head, or of a body.
+  void parse() {
+    const bool head = phase_ == Phase::kHead;
+    const auto done = [&] { return head ? parser_->is_header_done() : parser_->is_done(); };
+    error_code error;
+    while (!done() && !error && buffer_.size() > 0) {
+      buffer_.consume(parser_->put(buffer_.data(), error));
+    }
+    if (error && error != http::error::need_more) return on_read_failed(error);
+    if (done()) return head ? on_head() : on_body();
+    if (buffer_.size() + kReadBytes > buffer_.max_size()) {
+      return on_read_failed(http::make_error_code(http::error::buffer_overflow));
+    }
+    read_piece();
+  }
+
+  void on_head() {
     Request head = head_of(parser_->get(), remote_);
     // Where the body ends is not known: what follows must not be taken for a request.
     if (const auto fault = fault_of_encoding(parser_->get())) {
@@ -264,6 +307,7 @@ class HttpConnection final : public Connection,
     // A body that is not wanted is not read, and then nothing else can be.
     last_ = fault && (length.value_or(0) > 0 || parser_->chunked());
     if (fault) return answer_fault(std::move(head), *fault);
+    begin_reading(Phase::kBody, context_.options.body_timeout);
     const std::string* const expect = head.header("Expect");
     if (expect != nullptr && equal_ignoring_case(*expect, "100-continue")) return send_continue();
     read_body();
@@ -280,15 +324,12 @@ class HttpConnection final : public Connection,
   }
 
   void read_body() {
-    arm(Phase::kBody, context_.options.body_timeout);
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = this->shared_from_this()](const error_code& error, std::size_t) {
-                       self->on_body(error);
-                     });
+    if (phase_ == Phase::kClosed) return;
+    parser_->eager(true);
+    parse();
   }
 
-  void on_body(const error_code& error) {
-    if (error) return on_read_failed(error);
+  void on_body() {
     Request request = head_of(parser_->get(), remote_);
     request.body = std::move(parser_->get().body());
     context_.api.handle(begin_exchange(std::move(request)));
@@ -338,17 +379,36 @@ class HttpConnection final : public Connection,
   // Ends the connection so that the client can read what was sent: no reset.
   void shut_down() {
     arm(Phase::kLingering, kLingerTimeout);
-    if (kTls && !filling_) return shut_down_tls();
+    if (kTls) return shut_down_tls();
     error_code ignored;
     socket().shutdown(tcp::socket::shutdown_send, ignored);
     if (!filling_) buffer_.consume(buffer_.size());
     fill();
   }
 
-  // Sends close_notify; the peer's own is not waited for longer than the timer.
+  // Sends close_notify, also beside a read that waits. Ends with the peer's own, or with an error
+  // when the peer sends something else; close_notify is out by then.
   void shut_down_tls() {
-    const auto end = [self = this->shared_from_this()](const error_code&) { self->close_now(); };
+    const auto end = [self = this->shared_from_this()](const error_code&) { self->drain(); };
     if constexpr (kTls) stream_.async_shutdown(end);
+  }
+
+  // Below TLS: to close a socket that has something unread is to reset it, and the client might
+  // lose the response.
+  void drain() {
+    if (phase_ == Phase::kClosed) return;
+    error_code ignored;
+    socket().shutdown(tcp::socket::shutdown_send, ignored);
+    discard(std::make_shared<std::vector<char>>(kReadBytes));
+  }
+
+  // Not into `buffer_`: a read of TLS may still wait for it.
+  void discard(const std::shared_ptr<std::vector<char>>& space) {
+    socket().async_read_some(asio::buffer(*space), [self = this->shared_from_this(), space](
+                                                       const error_code& error, std::size_t) {
+      if (error) return self->close_now();
+      self->discard(space);
+    });
   }
 
   ServerContext& context_;

@@ -39,8 +39,11 @@ HttpExchange::HttpExchange(std::shared_ptr<ResponseSink> sink, RequestArrival ar
 
 HttpExchange::~HttpExchange() {
   --context().metrics.requests_under_way;
-  if (answered_) return;
-  // Nobody answers it any more. The connection's thread may be another one.
+  if (finished_) return;
+  // Nobody answers it any more, or goes on with its stream. The connection's thread may be another
+  // one.
+  if (!answered_) status_ = 500;
+  record(false);
   asio::post(sink_->executor(), [sink = sink_] { sink->close_now(); });
 }
 
@@ -127,7 +130,8 @@ std::string HttpExchange::head_text(Response response) {
 }
 
 void HttpExchange::write_next() {
-  if (writing_ || finished_ || !sink_->is_open()) return;
+  if (writing_ || finished_) return;
+  if (!sink_->is_open()) return finish(false);
   if (pieces_.empty()) {
     if (ended_) finish(true);
     return;
@@ -140,6 +144,7 @@ void HttpExchange::write_next() {
 
 void HttpExchange::on_written(bool whole) {
   writing_ = false;
+  if (finished_) return;
   const auto written = std::move(pieces_.front().written);
   pieces_.pop_front();
   if (!whole) return finish(false);
@@ -152,11 +157,16 @@ void HttpExchange::finish(bool whole) {
   finished_ = true;
   pieces_.clear();
   deadline_.reset();
+  record(whole);
+  sink_->after_response(whole, arrival_.keep_alive);
+}
+
+// For metrics and log.
+void HttpExchange::record(bool whole) const {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - arrival_.begin).count();
   context().metrics.count_request(route_, status_, seconds);
   log(seconds, whole);
-  sink_->after_response(whole, arrival_.keep_alive);
 }
 
 void HttpExchange::log(double seconds, bool whole) const {

@@ -33,6 +33,7 @@ class HttpExchange final : public Exchange, public std::enable_shared_from_this<
 
   [[nodiscard]] const Request& request() const override { return arrival_.request; }
   [[nodiscard]] std::stop_token gone() const override { return arrival_.gone; }
+  [[nodiscard]] bool client_left() const override { return sink_->client_left(); }
   void run(std::function<void()> function) override;
   void run_after(std::chrono::milliseconds delay, std::function<void()> function) override;
   void respond_within(std::chrono::milliseconds time) override;
@@ -53,6 +54,7 @@ class HttpExchange final : public Exchange, public std::enable_shared_from_this<
   void write_next();
   void on_written(bool whole);
   void finish(bool whole);
+  void record(bool whole) const;
   void log(double seconds, bool whole) const;
 
   std::shared_ptr<ResponseSink> sink_;

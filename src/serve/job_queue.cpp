@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
 
 namespace deformer::serve {
@@ -25,7 +26,8 @@ JobQueue::~JobQueue() {
   close();
 }
 
-JobQueue::Admission JobQueue::add(std::size_t tokens, std::function<void(JobState)> job) {
+JobQueue::Admission JobQueue::add(std::size_t tokens, std::function<void(JobState)> job,
+                                  std::function<void()> done) {
   const std::scoped_lock lock(mutex_);
   if (closed_) return Admission::kClosed;
   if (tokens_ > 0 && tokens_ + tokens > max_tokens_) {
@@ -33,7 +35,7 @@ JobQueue::Admission JobQueue::add(std::size_t tokens, std::function<void(JobStat
     return Admission::kFull;
   }
   tokens_ += tokens;
-  jobs_.push_back({tokens, std::move(job)});
+  jobs_.push_back({tokens, std::move(job), std::move(done)});
   wake_.notify_one();
   return Admission::kTaken;
 }
@@ -59,20 +61,41 @@ std::uint64_t JobQueue::refused() const {
   return refused_;
 }
 
+double JobQueue::waiting_seconds() const {
+  const std::scoped_lock lock(mutex_);
+  if (ended_tokens_ == 0) return 0;
+  return static_cast<double>(tokens_) * ended_time_.count() / static_cast<double>(ended_tokens_);
+}
+
 void JobQueue::work() {
   if (priority_ == Priority::kLow) lower_priority();
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [&] { return closed_ || !jobs_.empty(); });
     if (jobs_.empty()) return;
-    const Job job = std::move(jobs_.front());
+    std::optional<Job> job = std::move(jobs_.front());
     jobs_.pop_front();
     const JobState state = closed_ ? JobState::kCancelled : JobState::kRun;
     lock.unlock();
-    job.run(state);
+    end(*job, state);
+    // What it holds may be the last of a request: not under the lock.
+    job.reset();
     lock.lock();
-    tokens_ -= job.tokens;
   }
+}
+
+void JobQueue::end(const Job& job, JobState state) {
+  const auto begin = std::chrono::steady_clock::now();
+  job.run(state);
+  {
+    const std::scoped_lock lock(mutex_);
+    tokens_ -= job.tokens;
+    if (state == JobState::kRun) {
+      ended_tokens_ += job.tokens;
+      ended_time_ += std::chrono::steady_clock::now() - begin;
+    }
+  }
+  if (job.done) job.done();
 }
 
 }  // namespace deformer::serve

@@ -1,6 +1,7 @@
 // Work on a thread of its own, in order, with a bound on what waits.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -26,21 +27,26 @@ class JobQueue {
   JobQueue(const JobQueue&) = delete;
   JobQueue& operator=(const JobQueue&) = delete;
 
-  /// A job that was taken is called once; kCancelled when the queue was closed before its turn. It
-  /// must not throw.
-  [[nodiscard]] Admission add(std::size_t tokens, std::function<void(JobState)> job);
+  /// A job that was taken is called once; kCancelled when the queue was closed before its turn.
+  /// `done` follows it, when its tokens do not count any more. Neither may throw.
+  [[nodiscard]] Admission add(std::size_t tokens, std::function<void(JobState)> job,
+                              std::function<void()> done = nullptr);
   /// Lets the job under way end, cancels the others.
   void close();
 
   [[nodiscard]] std::size_t tokens() const;     ///< of what waits or runs
   [[nodiscard]] std::uint64_t refused() const;  ///< kFull
+  /// How long what waits or runs will take, by the jobs that have ended; 0 before the first has.
+  [[nodiscard]] double waiting_seconds() const;
 
  private:
   struct Job {
     std::size_t tokens;
     std::function<void(JobState)> run;
+    std::function<void()> done;
   };
   void work();
+  void end(const Job& job, JobState state);
 
   std::size_t max_tokens_;
   Priority priority_;
@@ -49,6 +55,8 @@ class JobQueue {
   std::deque<Job> jobs_;
   std::size_t tokens_ = 0;
   std::uint64_t refused_ = 0;
+  std::size_t ended_tokens_ = 0;
+  std::chrono::duration<double> ended_time_{0};
   bool closed_ = false;
   std::thread thread_;
 };

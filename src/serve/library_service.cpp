@@ -29,6 +29,11 @@ void name_by_content(Passage& passage) {
   if (passage.id.empty() && !passage.text.empty()) passage.id = content_id(passage.text);
 }
 
+int retry_seconds(double waiting) {
+  return static_cast<int>(
+      std::clamp(std::ceil(waiting), 1.0, static_cast<double>(kLongestRetrySeconds)));
+}
+
 // What `function` gives, or what it throws.
 template <typename Result, typename Function>
 Outcome<Result> outcome_of(const Function& function) {
@@ -132,28 +137,28 @@ class LibraryService final : public AnswerService {
     stats.answers = queue_.stats();
     stats.passages_encoded = encoded_;
     stats.passages_reused = reused_;
-    stats.writes_refused = writes_.refused();
     stats.writing_tokens = writes_.tokens();
     const StageTimes& times = stats.answers.times;
     const double busy = times.tokenize + times.read + times.lower + times.upper + times.decode;
     const double waiting = static_cast<double>(stats.answers.tokens) * busy /
                            std::max(1.0, static_cast<double>(stats.answers.joint_tokens));
-    stats.retry_after_s = static_cast<int>(
-        std::clamp(std::ceil(waiting), 1.0, static_cast<double>(kLongestRetrySeconds)));
+    stats.retry_after_s = retry_seconds(waiting);
+    stats.write_retry_after_s = retry_seconds(writes_.waiting_seconds());
     return stats;
   }
 
  private:
   template <typename Result, typename Function>
   void in_turn(JobQueue& jobs, std::size_t tokens, Done<Result> done, Function function) {
-    if (!store_) {
-      return done(Error(ErrorCode::kUnsupported,
-                        "expected a service with a passage store, found one without"));
-    }
-    const auto admission = jobs.add(tokens, [done, function = std::move(function)](JobState state) {
-      if (state == JobState::kCancelled) return done(stopping());
-      done(outcome_of<Result>(function));
-    });
+    if (!store_) return done(no_store());
+    // Whoever is told may ask again at once: there is room by then.
+    const auto outcome = std::make_shared<Outcome<Result>>(stopping());
+    const auto admission = jobs.add(
+        tokens,
+        [outcome, function = std::move(function)](JobState state) {
+          if (state == JobState::kRun) *outcome = outcome_of<Result>(function);
+        },
+        [outcome, done] { done(std::move(*outcome)); });
     if (admission == JobQueue::Admission::kClosed) done(stopping());
     if (admission == JobQueue::Admission::kFull) {
       done(Error(ErrorCode::kOverloaded, "too much waits for the passage store"));

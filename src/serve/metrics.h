@@ -30,6 +30,9 @@ class Metrics {
   std::atomic<std::uint64_t> reads_timed_out{0};   ///< clients that sent too slowly
   std::atomic<std::uint64_t> writes_timed_out{0};  ///< clients that read too slowly
   std::atomic<std::uint64_t> clients_gone{0};      ///< before their answer
+  // Clients that were told so: a stream that waits for room asks its queue again and again.
+  std::atomic<std::uint64_t> questions_refused{0};
+  std::atomic<std::uint64_t> writes_refused{0};
 
   /// `stats` may be null, while there is no service.
   [[nodiscard]] std::string render(const ServiceStats* stats) const;

@@ -17,7 +17,7 @@ void handle_put_passage(const Call& call) {
       std::move(passages), call.exchange->gone(),
       then_in_connection<PutReport>(call.exchange, [call](Outcome<PutReport>&& reply) {
         if (const Error* const error = reply.error()) {
-          return respond_error(call, *error);
+          return respond_error(call, *error, Work::kWrite);
         }
         const PutReport& report = reply.value();
         call.exchange->respond({.body = put_line(report.ids.front(), report.encoded > 0)});
@@ -28,7 +28,8 @@ void handle_list_passages(const Call& call) {
   call.service->list_passages(
       parse_passage_query(call.exchange->request().query),
       then_in_connection<PassageList>(call.exchange, [call](Outcome<PassageList>&& reply) {
-        if (const Error* const error = reply.error()) return respond_error(call, *error);
+        if (const Error* const error = reply.error())
+          return respond_error(call, *error, Work::kRead);
         call.exchange->respond({.body = passage_list(reply.value())});
       }));
 }
@@ -38,7 +39,7 @@ void handle_get_passage(const Call& call) {
   call.service->find_passage(
       call.argument, then_in_connection<Found>(call.exchange, [call](Outcome<Found>&& reply) {
         if (const Error* const error = reply.error()) {
-          return respond_error(call, *error);
+          return respond_error(call, *error, Work::kRead);
         }
         const Found& found = reply.value();
         call.exchange->respond(found ? Response{.body = passage_line(*found)}
@@ -51,7 +52,7 @@ void handle_delete_passage(const Call& call) {
       call.argument,
       then_in_connection<std::size_t>(call.exchange, [call](Outcome<std::size_t>&& reply) {
         if (const Error* const error = reply.error()) {
-          return respond_error(call, *error);
+          return respond_error(call, *error, Work::kWrite);
         }
         call.exchange->respond(reply.value() > 0 ? Response{.status = 204, .content_type = ""}
                                                  : to_response(absent(call.argument)));

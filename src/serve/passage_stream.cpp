@@ -13,6 +13,19 @@ constexpr std::size_t kBatchPassages = 64;
 constexpr std::size_t kBatchBytes = std::size_t{64} << 10;
 constexpr std::chrono::milliseconds kPutRetryDelay{50};
 
+// A stream that has not begun is told so as a whole.
+bool concerns_all_lines(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kOverloaded:
+    case ErrorCode::kCancelled:
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kIncompatible:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Lives as long as a batch or a piece of the response is under way. Belongs to the connection's
 // thread.
 class PassageStream : public std::enable_shared_from_this<PassageStream> {
@@ -20,19 +33,36 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
   explicit PassageStream(const Call& call) : call_(call), lines_(lines_of(call)) {}
 
   void put_more() {
-    if (call_.exchange->gone().stop_requested()) return;
+    if (call_.exchange->gone().stop_requested()) return give_up();
     while (next_ < lines_.size()) {
       read_batch();
       if (!batch_.empty()) return put();
       // Lines at fault alone.
       flush();
     }
+    finish();
+  }
+
+ private:
+  // Nothing more is put, and every line has its answer.
+  void give_up() {
+    const Error error(ErrorCode::kCancelled, "cancelled");
+    if (!begun_) return respond_error(call_, error, Work::kWrite);
+    for (; next_ < lines_.size(); ++next_) {
+      const BodyLine& line = lines_[next_];
+      out_.push_back(
+          fault_line(line.number, error_of(call_, error, Work::kWrite), find_json_id(line.text)));
+    }
+    flush();
+    finish();
+  }
+
+  void finish() {
     if (!begun_) begin();
     if (!pending_.empty()) call_.exchange->write(std::exchange(pending_, {}), [] {});
     call_.exchange->end_stream();
   }
 
- private:
   // Lines of the batch that failed already have their text in `out_`, others are empty.
   void read_batch() {
     batch_.clear();
@@ -76,8 +106,10 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
   void on_put(const Outcome<PutReport>& reply) {
     const Error* const error = reply.error();
     const bool overloaded = error != nullptr && is_overloaded(*error);
-    if (overloaded && !begun_) return respond_error(call_, *error);
-    if (overloaded) {
+    if (error != nullptr && !begun_ && concerns_all_lines(*error)) {
+      return respond_error(call_, *error, Work::kWrite);
+    }
+    if (overloaded && !call_.exchange->gone().stop_requested()) {
       return call_.exchange->run_after(kPutRetryDelay,
                                        [self = shared_from_this()] { self->put(); });
     }
@@ -86,9 +118,9 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
     for (std::string& text : out_) {
       const BodyLine& from = lines_[line++];
       if (!text.empty()) continue;
-      text = error == nullptr
-                 ? stored_line(reply.value().ids.at(place))
-                 : fault_line(from.number, error_of(call_, *error), find_json_id(from.text));
+      text = error == nullptr ? stored_line(reply.value().ids.at(place))
+                              : fault_line(from.number, error_of(call_, *error, Work::kWrite),
+                                           find_json_id(from.text));
       ++place;
     }
     flush();
@@ -122,6 +154,7 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
 }  // namespace
 
 void handle_put_passages(const Call& call) {
+  if (!call.service->has_store()) return respond_error(call, no_store(), Work::kWrite);
   std::make_shared<PassageStream>(call)->put_more();
 }
 

@@ -21,6 +21,8 @@ class ResponseSink {
   [[nodiscard]] virtual ServerContext& context() = 0;
   [[nodiscard]] virtual boost::asio::any_io_executor executor() = 0;
   [[nodiscard]] virtual bool is_open() const = 0;
+  /// The client has closed its side.
+  [[nodiscard]] virtual bool client_left() const = 0;
   /// Sends the parts one after the other, in the time for a piece. One write at a time. `written`:
   /// whether the system has taken them.
   virtual void write(std::vector<std::string> parts, std::function<void(bool)> written) = 0;

@@ -180,7 +180,8 @@ struct Server::State {
     stop_begun = true;
     api.begin_stop();
     log->info("stopping", {{"connections", std::to_string(context.size()), true}});
-    after(options.drain, [this] { close_door(); });
+    // A service that is being loaded has nobody to notice.
+    after(api.service() ? options.drain : std::chrono::milliseconds(0), [this] { close_door(); });
   }
 
   void close_door() {

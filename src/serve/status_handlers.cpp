@@ -23,7 +23,11 @@ void handle_readyz(const Call& call) {
 
 void handle_metrics(const Call& call) {
   std::optional<ServiceStats> stats;
-  if (call.service) stats = call.service->stats();
+  if (call.service) {
+    stats = call.service->stats();
+    // The queue counts what streams ask again, too.
+    stats->answers.refused = call.api.metrics().questions_refused;
+  }
   call.exchange->respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
                           .body = call.api.metrics().render(stats ? &*stats : nullptr)});
 }
@@ -36,7 +40,8 @@ void handle_info(const Call& call) {
   using Description = ServiceDescription;
   call.service->describe(
       then_in_connection<Description>(call.exchange, [call](Outcome<Description>&& reply) {
-        if (const Error* const error = reply.error()) return respond_error(call, *error);
+        if (const Error* const error = reply.error())
+          return respond_error(call, *error, Work::kRead);
         const AnswerService& service = *call.service;
         call.exchange->respond(
             {.body = info_line(reply.value(), service.kind(), service.labels())});

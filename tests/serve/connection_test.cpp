@@ -1,4 +1,7 @@
 // What clients do to connections: slow, half-open, pipelined, malformed, gone.
+#include <chrono>
+#include <memory>
+#include <thread>
 #include <vector>
 
 #include "serve/server_fixture.h"
@@ -143,6 +146,68 @@ TEST_F(ConnectionTest, CutsSlowBodiesOff) {
   EXPECT_EQ(client.read_response()->status, 408);
 }
 
+// However many bytes are there at the moment when the time is over.
+TEST_F(ConnectionTest, CutsOffWhatArrivesFastUntilItsTimeIsOver) {
+  start();
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.push_back(std::make_unique<HttpClient>(port_));
+    clients.back()->send(i % 2 == 0 ? "GET /livez HTTP/1.1\r\nX: "
+                                    : "POST /v1/answer HTTP/1.1\r\nContent-Type: "
+                                      "application/json\r\nContent-Length: 1000000\r\n\r\n{");
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  const auto send_until = [&](milliseconds end, milliseconds pause) {
+    while (std::chrono::steady_clock::now() - begin < end) {
+      for (const auto& client : clients) client->send("a");
+      std::this_thread::sleep_for(pause);
+    }
+  };
+  send_until(milliseconds(330), milliseconds(1));
+  send_until(milliseconds(900), milliseconds(30));
+  for (const auto& client : clients) {
+    const auto response = client->read_response();
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, 408);
+  }
+  EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_reads_timed_out_total 8"));
+}
+
+// One that never pauses leaves no moment at which nothing is read.
+TEST_F(ConnectionTest, CutsFloodsOff) {
+  start();
+  HttpClient client(port_);
+  client.send(
+      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n");
+  const std::string chunk = "1;" + std::string(16'000, 'a') + "\r\n \r\n";
+  const auto begin = std::chrono::steady_clock::now();
+  const auto sent = [&] { return std::chrono::steady_clock::now() - begin; };
+  while (client.send(chunk) && sent() < milliseconds(5000)) {
+  }
+  EXPECT_LT(sent(), milliseconds(4000));
+  const auto response = client.read_response();
+  EXPECT_TRUE(!response || response->status == 408);
+  EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_reads_timed_out_total 1"));
+}
+
+// What has no limit of its own takes no memory either.
+TEST_F(ConnectionTest, ExtensionsOfChunksAndTrailersAreBounded) {
+  server_.body_timeout = milliseconds(20'000);
+  start();
+  for (const char* begin : {"5;", "0\r\nX: "}) {
+    HttpClient client(port_);
+    client.send(
+        "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n");
+    client.send(begin + std::string(500'000, 'a'));
+    const auto response = client.read_response();
+    ASSERT_TRUE(response) << begin;
+    expect_error(*response, 400, "invalid_http");
+    EXPECT_EQ(response->headers.at("connection"), "close");
+  }
+}
+
 TEST_F(ConnectionTest, EndsSilentConnectionsQuietly) {
   server_.idle_timeout = milliseconds(100);
   start();
@@ -217,6 +282,21 @@ TEST_F(ConnectionTest, AClientThatLeavesCancelsItsRequest) {
   EXPECT_EQ(Json::parse(stays.read_response()->body)["answers"][0]["text"], "stays");
   EXPECT_EQ(left(), 2);
   EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_clients_gone_total 2"));
+}
+
+// The service is well, and says so.
+TEST_F(ConnectionTest, AClientThatLeftIsNotToldThatTheServiceStops) {
+  start();
+  service_->hold();
+  HttpClient client(port_);
+  client.send(http_request("POST", "/v1/answer", kQuestion));
+  service_->wait_for_questions(1);
+  client.half_close();
+  EXPECT_TRUE(eventually([&] { return service_->client(0).stop_requested(); }));
+  service_->release();
+  const auto response = client.read_response();
+  ASSERT_TRUE(response);
+  expect_error(*response, 499, "client_left");
 }
 
 TEST_F(ConnectionTest, MalformedRequestsGet400) {

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -38,7 +39,10 @@ class FakeService : public serve::AnswerService {
     answer.probability = 0.5;
     result.times = RequestTimes{.wait = 0.5, .upper = 0.25, .total = 1};
     result.answers.assign(request.options->top_k, answer);
-    const auto reply = [done = std::move(done), result] { done(result); };
+    const auto reply = [done = std::move(done), result, cancel = request.control.cancel] {
+      if (cancel.stop_requested()) return done(Error(ErrorCode::kCancelled, "cancelled"));
+      done(result);
+    };
     if (!held_) return reply();
     waiting_.emplace_back(reply);
   }
@@ -55,11 +59,13 @@ class FakeService : public serve::AnswerService {
     done(result);
   }
 
-  [[nodiscard]] bool has_store() const override { return true; }
+  [[nodiscard]] bool has_store() const override { return has_store_; }
   void put_passages(std::vector<Passage> passages, const std::stop_token&,
                     serve::Done<serve::PutReport> done) override {
     const std::scoped_lock lock(mutex_);
     if (store_fault_) return done(*store_fault_);
+    if (room_ == 0) return done(Error(ErrorCode::kOverloaded, "the queue is full"));
+    --room_;
     serve::PutReport report;
     for (Passage& passage : passages) {
       if (passage.id.empty()) passage.id = "content";
@@ -102,11 +108,19 @@ class FakeService : public serve::AnswerService {
     done(store_.erase(id));
   }
   void close() override {}
-  [[nodiscard]] serve::ServiceStats stats() const override { return {.retry_after_s = 7}; }
+  [[nodiscard]] serve::ServiceStats stats() const override {
+    return {.retry_after_s = 7, .write_retry_after_s = 9};
+  }
 
   // What the test does.
 
   void set_kind(TaskKind kind) { kind_ = kind; }
+  void take_store_away() { has_store_ = false; }
+  /// There is room for so many more puts.
+  void set_room(std::size_t puts) {
+    const std::scoped_lock lock(mutex_);
+    room_ = puts;
+  }
   void set_overloaded(bool overloaded) {
     const std::scoped_lock lock(mutex_);
     overloaded_ = overloaded;
@@ -162,6 +176,8 @@ class FakeService : public serve::AnswerService {
   std::vector<std::function<void()>> waiting_;
   std::optional<Error> fault_;
   std::optional<Error> store_fault_;
+  std::size_t room_ = std::numeric_limits<std::size_t>::max();
+  bool has_store_ = true;
   bool overloaded_ = false;
   bool held_ = false;
 };

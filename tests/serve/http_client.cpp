@@ -63,6 +63,10 @@ bool HttpClient::send(const std::string& bytes) const {
   return true;
 }
 
+void HttpClient::half_close() const {
+  ::shutdown(socket_, SHUT_WR);
+}
+
 bool HttpClient::fill() {
   pollfd query{socket_, POLLIN, 0};
   if (::poll(&query, 1, kWaitMs) <= 0) return false;

@@ -31,6 +31,8 @@ class HttpClient {
   [[nodiscard]] std::string read_line();
   /// True when the connection has ended, without a further byte.
   [[nodiscard]] bool at_end();
+  /// Says that nothing more will be sent.
+  void half_close() const;
   /// Ends it with a reset.
   void reset();
   void close();

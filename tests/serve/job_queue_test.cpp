@@ -35,6 +35,18 @@ TEST(JobQueue, IsBoundedButTakesOneJobOfAnySize) {
   gate.set_value();
 }
 
+// Who is told asks for more at once.
+TEST(JobQueue, HasRoomAgainWhenAJobIsDone) {
+  JobQueue queue(10, JobQueue::Priority::kNormal);
+  std::promise<Admission> next;
+  const auto done = [&] { next.set_value(queue.add(10, [](JobState) {})); };
+  EXPECT_EQ(queue.add(
+                10, [](JobState) {}, done),
+            Admission::kTaken);
+  EXPECT_EQ(next.get_future().get(), Admission::kTaken);
+  EXPECT_EQ(queue.refused(), 0U);
+}
+
 TEST(JobQueue, ClosingCancelsWhatWaits) {
   JobQueue queue(10, JobQueue::Priority::kNormal);
   std::promise<void> begun;

@@ -153,6 +153,13 @@ TEST_F(Routes, TakePassagesALine) {
   EXPECT_EQ(Json::parse(get("/v1/passages/a").body)["text"], "three");
 }
 
+TEST_F(Routes, TakeNoPassagesWithoutAStore) {
+  service_->take_store_away();
+  start();
+  const HttpResponse response = post("/v1/passages", "{\"id\":\"a\",\"text\":\"one\"}", kLines);
+  expect_error(response, 400, "unsupported");
+}
+
 TEST_F(Routes, AStreamHasALineForEachLineInOrder) {
   start();
   std::ostringstream body;
@@ -222,6 +229,18 @@ TEST_F(Routes, RefuseAllAlikeWhenThereIsNoRoom) {
     expect_error(response, 429, "overloaded");
     EXPECT_EQ(response.headers.at("retry-after"), "7");
   }
+  EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_questions_total{outcome=\"refused\"} 3\n"));
+}
+
+// Each queue has a time of its own.
+TEST_F(Routes, RefuseWritesUntilThereIsRoomForThem) {
+  service_->set_room(0);
+  start();
+  const HttpResponse response =
+      http(port_, http_request("PUT", "/v1/passages/a", R"({"text":"one"})"));
+  expect_error(response, 429, "overloaded");
+  EXPECT_EQ(response.headers.at("retry-after"), "9");
+  EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_writes_refused_total 1\n"));
 }
 
 // What was accepted with the stream's beginning waits for room instead of failing.
@@ -237,6 +256,8 @@ TEST_F(Routes, AStreamThatHasBegunWaitsForRoom) {
   ASSERT_TRUE(response);
   EXPECT_EQ(std::count(response->body.begin(), response->body.end(), '\n'), 3);
   EXPECT_THAT(response->body, testing::Not(HasSubstr("overloaded")));
+  // Nobody was told of a refusal.
+  EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_questions_total{outcome=\"refused\"} 0\n"));
 }
 
 TEST_F(Routes, SayWhatWentWrong) {

@@ -53,6 +53,15 @@ TEST_F(ServerStop, SaysNotReadyAtOnceAndServesOnWhileItDrains) {
   EXPECT_EQ(post("/v1/answer", kQuestion).status, 200);
 }
 
+// Nobody has been told that it is ready.
+TEST_F(ServerStop, DoesNotDrainBeforeTheModelIsLoaded) {
+  server_.drain = milliseconds(120'000);
+  start(/*with_service=*/false);
+  running_->stop();
+  EXPECT_TRUE(door_is_closed());
+  join();
+}
+
 TEST_F(ServerStop, AnIdleConnectionGetsItsLastAnswer) {
   start();
   HttpClient client(port_);
@@ -92,6 +101,24 @@ TEST_F(ServerStop, CancelsWhatOutlastsTheGrace) {
   join();
   EXPECT_TRUE(running_->overran());
   service_->release();
+}
+
+// A bulk put that waits for room does not keep the process alive.
+TEST_F(ServerStop, WhatWaitsForRoomEndsToo) {
+  server_.grace = milliseconds(100);
+  service_->set_room(1);
+  start();
+  std::string lines;
+  for (int i = 0; i < 100; ++i) {
+    lines += "{\"id\":\"p" + std::to_string(i) + "\",\"text\":\"t\"}\n";
+  }
+  HttpClient client(port_);
+  client.send(http_request("POST", "/v1/passages", lines, "application/x-ndjson"));
+  EXPECT_THAT(client.read_line(), HasSubstr("200"));
+  running_->stop();
+  join();
+  EXPECT_TRUE(running_->overran());
+  EXPECT_THAT(log(), HasSubstr("\"route\":\"/v1/passages\",\"status\":200"));
 }
 
 TEST_F(ServerStop, LosesNoRequestUnderLoad) {

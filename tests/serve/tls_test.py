@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -41,6 +42,18 @@ def refuses(service, context):
     return False
 
 
+def received(service, context, request):
+    """All that comes; an end without close_notify, which might be a cut, raises."""
+    port = int(service.url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as raw:
+        connection = context.wrap_socket(raw, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
+        connection.sendall(request)
+        pieces = []
+        while piece := connection.recv(65536):
+            pieces.append(piece)
+        return b"".join(pieces)
+
+
 def main(tool, model):
     if not shutil.which("openssl"):
         skip("there is no openssl")
@@ -53,6 +66,13 @@ def main(tool, model):
             service.wait_until_ready(context)
             status, body = service.request("POST", "/v1/answer", QUESTION, context=context)
             assert status == 200 and '"Goethe"' in body, body
+
+            # A response that the connection's end ends is whole; so is one to a body that is not read.
+            close = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            assert received(service, context, close).startswith(b"HTTP/1.1 200 ")
+            refused = (b"POST /v1/answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+                       b"Content-Length: 1000000\r\n\r\n" + b" " * 1000000)
+            assert received(service, context, refused).startswith(b"HTTP/1.1 415 ")
 
             # A client that does not know the certificate, one that speaks an old version, one that speaks none.
             assert refuses(service, ssl.create_default_context())
