@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,10 +15,13 @@ from ._native import (
     PassageEncoder,
     PassageStore,
     QaRequest,
+    QaResult,
     SpanQa,
     content_id,
+    open_existing_store,
     open_store,
 )
+from .errors import InvalidArgumentError
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ class TextReader:
                     model = Model.load(model, device=self._device, precision=self._precision)
                 store = self._store_source
                 if isinstance(store, str):
-                    store = open_store(store, model)
+                    # What only reads makes no store of a mistyped name.
+                    filled = self._fill or store == "memory:"
+                    store = open_store(store, model) if filled else open_existing_store(store)
                 encoder = PassageEncoder(model, store) if store is not None and self._fill else None
                 self._loaded = (SpanQa(model, store), encoder)
             return self._loaded
@@ -91,24 +95,31 @@ class TextReader:
             place: dict[str, int] = {}
             for number, text in enumerate(texts):
                 if text.strip():
-                    place.setdefault(content_id(text), number)
-            if not place or _is_blank(question):
+                    identity = content_id(_whole(text))
+                    place.setdefault(identity, number)
+                    passages.setdefault(identity, Passage(identity, _whole(text)))
+            if not place:
                 continue
-            for identity, number in place.items():
-                passages.setdefault(identity, Passage(identity, texts[number]))
-            requests.append(QaRequest(question, [passages[identity] for identity in place]))
+            requests.append(QaRequest(_whole(question), [passages[identity] for identity in place]))
             places[asked] = place
         if encoder is not None:
             encoder.encode(list(passages.values()), batch_tokens=self._batch_tokens)
-        results = qa.answer(requests, options, batch_tokens=self._batch_tokens)
+        # Which questions have a token the tokenizer knows.
+        results: Sequence[QaResult | Exception] = qa.answer(
+            requests, options, batch_tokens=self._batch_tokens, return_errors=True
+        )
         found: list[list[Found]] = [[] for _ in questions]
         for (asked, place), result in zip(places.items(), results):
+            if isinstance(result, InvalidArgumentError):
+                continue
+            if isinstance(result, Exception):
+                raise result
             found[asked] = [
                 Found(answer, None if answer.no_answer else place[answer.passage_id]) for answer in result.answers
             ]
         return found
 
 
-def _is_blank(question: str) -> bool:
-    """Whether there is nothing to ask: white space, and characters that tokenizers drop (control and format)."""
-    return all(character.isspace() or unicodedata.category(character) in ("Cc", "Cf") for character in question)
+def _whole(text: str) -> str:
+    """As UTF-8 can hold it: a question mark for half of a surrogate pair, which JSON can name."""
+    return text.encode("utf-8", "replace").decode()

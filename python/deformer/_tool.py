@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def main() -> int:
-    """Becomes the tool. LibTorch is that of the installed torch, which is found without importing it."""
+    """Becomes the tool. LibTorch is that of the installed torch."""
     tool = Path(__file__).parent / "bin" / "deformer"
     if not tool.is_file():
         print("deformer: this package was built without the command-line tool", file=sys.stderr)

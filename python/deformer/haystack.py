@@ -4,8 +4,7 @@
     reader.run(query="When did the river rise?", documents=documents)["answers"]
 """
 
-from __future__ import annotations
-
+# Annotations stay types here: older Haystack takes those of run() as they are.
 from typing import Any
 
 try:
@@ -68,7 +67,7 @@ class DeformerReader:
         return default_to_dict(self, **self._parameters)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> DeformerReader:
+    def from_dict(cls, data: dict[str, Any]) -> "DeformerReader":
         return default_from_dict(cls, data)
 
     @component.output_types(answers=list[ExtractedAnswer])

@@ -100,16 +100,16 @@ def _sources_of(input: Mapping[str, Any]) -> list[str | Document]:
     context = input.get("context") if isinstance(input, Mapping) else None
     if isinstance(context, (str, Document)):
         return [context]
-    if isinstance(context, Sequence) and context:
+    if isinstance(context, Sequence):
         return list(context)
     raise ValueError('expected "context" to be a text, a Document or a list of them, found none')
 
 
 def _text_of(source: str | Document) -> str:
     text = source.page_content if isinstance(source, Document) else source
-    if not isinstance(text, str) or not text:
-        raise ValueError('expected "context" to hold texts that are not empty')
-    return text
+    if text is not None and not isinstance(text, str):
+        raise ValueError('expected "context" to hold texts')
+    return text or ""
 
 
 def _as_output(found: Sequence[Found], sources: Sequence[str | Document]) -> Output:

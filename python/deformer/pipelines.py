@@ -159,11 +159,25 @@ class QuestionAnsweringPipeline:
             portion, failure = _taken(inputs, options.batch_size or _STREAMED)
             if not portion:
                 break
-            yield from self._answer(portion, options)
+            for result in self._outcomes(portion, options):
+                if isinstance(result, Exception):
+                    raise result
+                yield _as_pipeline(result, options)
         if failure is not None:
             raise failure
 
     def _answer(self, pairs: Sequence[tuple[str, str]], options: PipelineOptions) -> list[PipelineResult]:
+        results = []
+        for result in self._outcomes(pairs, options):
+            if isinstance(result, Exception):
+                raise result
+            results.append(_as_pipeline(result, options))
+        return results
+
+    def _outcomes(
+        self, pairs: Sequence[tuple[str, str]], options: PipelineOptions
+    ) -> Sequence[QaResult | Exception]:
+        """One for each pair: what it got, or its own error."""
         reader = self._reader(options)
         passages: dict[str, Passage] = {}
         for _, context in pairs:
@@ -180,8 +194,7 @@ class QuestionAnsweringPipeline:
             scoring="window_probability",
             sequence=reader.sequence,
         )
-        results = reader.qa.answer(requests, answer_options, batch_tokens=self._batch_tokens)
-        return [_as_pipeline(result, options) for result in results]
+        return reader.qa.answer(requests, answer_options, batch_tokens=self._batch_tokens, return_errors=True)
 
     def _reader(self, options: PipelineOptions) -> _Reader:
         key = (options.max_seq_len, options.doc_stride, options.max_question_len)
@@ -244,7 +257,7 @@ def pipeline(
     model: str | os.PathLike[str] | Model | None = None,
     *,
     store: str | PassageStore | None = None,
-    device: str | None = None,
+    device: str | int | None = None,
     precision: str | None = None,
     threads: int | None = None,
     split_layer: int | None = None,
@@ -261,6 +274,9 @@ def pipeline(
         raise UnsupportedError(f"task: expected {QuestionAnsweringPipeline.task}, found {task}")
     if model is None:
         raise TypeError("pipeline() needs a model: a directory, or a deformer.Model")
+    if isinstance(device, int):
+        # transformers numbers its devices.
+        device = "cpu" if device < 0 else "cuda"
     loading: dict[str, Any] = {
         name: value
         for name, value in (
@@ -284,7 +300,7 @@ def pipeline(
 def _model_max_length(directory: Path) -> int | None:
     """The tokenizer's own limit, where it has one."""
     try:
-        found = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))
+        found = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return None
     value = found.get("model_max_length")
@@ -361,4 +377,8 @@ def _text(name: str, value: Any) -> str:
         raise ValueError(f"`{name}`: expected a string, found {type(value).__name__}")
     if not value:
         raise ValueError(f"`{name}` cannot be empty")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"`{name}`: expected text that UTF-8 can hold, found half of a surrogate pair") from error
     return value

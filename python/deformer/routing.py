@@ -327,7 +327,8 @@ class _Service:
         CorruptError where that is damaged, IoError and TimedOutError."""
         try:
             status, data = self._post(body)
-        except (OSError, http.client.HTTPException) as error:
+        # UnicodeError: a name that no host can have.
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
             self._rest()
             if isinstance(error, TimeoutError):
                 raise from_code(

@@ -154,7 +154,11 @@ def read_passages(path: str) -> Iterator[Passage]:
 
 
 def _read_lines(path: str) -> Iterator[Passage]:
-    with open(path, "rb") as lines:
+    try:
+        lines = open(path, "rb")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path}: expected a file, found none") from error
+    with lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield _passage_of(line, f"{path}:{number}")

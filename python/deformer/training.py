@@ -61,11 +61,7 @@ def _changed(options: TrainingOptions | None, changes: Mapping[str, Any]) -> Tra
     for name in changes:
         if name not in known:
             raise TypeError(f"train() got an unexpected option {name!r}; TrainingOptions has them all")
-    chosen = TrainingOptions()
-    for name in known if options is not None else ():
-        value = getattr(options, name)
-        if value != getattr(chosen, name):  # an absent path reads as ".": what is the default stays so
-            setattr(chosen, name, value)
+    chosen = TrainingOptions() if options is None else TrainingOptions(options)
     for name, value in changes.items():
         setattr(chosen, name, value)
     return chosen

@@ -81,6 +81,10 @@ void bind_options(nb::module_& module) {
       .def_ro("align_to_words", &AnswerOptions::align_to_words)
       .def_ro("allow_no_answer", &AnswerOptions::allow_no_answer)
       .def_ro("no_answer_threshold", &AnswerOptions::no_answer_threshold)
+      .def_prop_ro("scoring",
+                   [](const AnswerOptions& options) {
+                     return options.scoring == Scoring::kLogits ? "logits" : "window_probability";
+                   })
       .def_ro("sequence", &AnswerOptions::sequence);
 }
 

@@ -1,5 +1,6 @@
 // Data sets, as the library reads them.
 #include <deformer/dataset.h>
+#include <deformer/error.h>
 #include <deformer/known_datasets.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
@@ -43,6 +44,13 @@ std::vector<std::string> texts_of(const Dataset& dataset) {
   return texts;
 }
 
+std::string passage_of(const Dataset& dataset, const Example& example) {
+  if (example.passage < dataset.passages.size()) return dataset.passage_of(example);
+  throw Error(ErrorCode::kInvalidArgument,
+              "passage_of: expected an example of this data set, found one on passage " +
+                  std::to_string(example.passage) + " of another");
+}
+
 }  // namespace
 
 void bind_data(nb::module_& module) {
@@ -73,7 +81,8 @@ void bind_data(nb::module_& module) {
       .def_ro("examples", &Dataset::examples,
               "In the order of the file; a list made at each access")
       .def("__len__", [](const Dataset& dataset) { return dataset.examples.size(); })
-      .def("passage_of", &Dataset::passage_of, nb::arg("example"), "The text that it is about");
+      .def("passage_of", &passage_of, nb::arg("example"),
+           "The text that an example of this data set is about");
   module.def(
       "load_dataset",
       [](const std::filesystem::path& path, const std::string& name) {

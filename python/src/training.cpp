@@ -10,7 +10,9 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <charconv>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -23,6 +25,12 @@
 
 namespace deformer::python {
 namespace {
+
+// The fewest digits that give the number back.
+std::string shortest(double value) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
 
 // A property of a few values, which Python sees by the names that the tool has for them.
 template <typename Value>
@@ -100,8 +108,8 @@ void bind_goal(nb::class_<TrainingOptions>& options) {
           "loss_weights",
           [](const TrainingOptions& options) {
             const LossWeights& weights = options.loss_weights;
-            return "task=" + std::to_string(weights.task) + ",kd=" + std::to_string(weights.kd) +
-                   ",lrs=" + std::to_string(weights.lrs);
+            return "task=" + shortest(weights.task) + ",kd=" + shortest(weights.kd) +
+                   ",lrs=" + shortest(weights.lrs);
           },
           [](TrainingOptions& options, const std::string& text) {
             options.loss_weights = parse_loss_weights(text);
@@ -117,6 +125,7 @@ void bind_options(nb::module_& module) {
   bind_choices(options);
   bind_goal(options);
   options.def(nb::init<>())
+      .def(nb::init<const TrainingOptions&>(), nb::arg("other"), "A copy.")
       .def_rw("epochs", &TrainingOptions::epochs)
       .def_rw("max_steps", &TrainingOptions::max_steps, nb::arg("value").none())
       .def_rw("learning_rate", &TrainingOptions::learning_rate)
@@ -181,7 +190,8 @@ class Callbacks {
   Callbacks(nb::handle on_step, nb::handle on_score) : on_step_(on_step), on_score_(on_score) {}
 
   [[nodiscard]] TrainingHooks hooks() {
-    return {.on_step = [this](const TrainingProgress& progress) { call(on_step_, progress); },
+    return {.on_teacher = [this](const TeacherProgress&) { guarded([] {}); },
+            .on_step = [this](const TrainingProgress& progress) { call(on_step_, progress); },
             .on_score = [this](const TrainingScore& score) { call(on_score_, score); },
             .stop = &stop_};
   }
@@ -192,10 +202,17 @@ class Callbacks {
  private:
   template <typename Report>
   void call(nb::handle callable, const Report& report) {
+    guarded([&] {
+      if (!callable.is_none()) callable(nb::cast(report, nb::rv_policy::copy));
+    });
+  }
+
+  template <typename Function>
+  void guarded(const Function& function) {
     const nb::gil_scoped_acquire gil;
     try {
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
-      if (!callable.is_none()) callable(nb::cast(report, nb::rv_policy::copy));
+      function();
     } catch (const nb::python_error&) {
       if (!fault_) fault_ = std::current_exception();
       stop_ = true;

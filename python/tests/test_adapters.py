@@ -97,6 +97,13 @@ class TestLangchain:
             assert result["score"] == pytest.approx(alone["score"], abs=1e-5)
         assert runnable.batch([]) == []
 
+    def test_leaves_out_what_is_empty(self, runnable: Any) -> None:
+        from langchain_core.documents import Document
+
+        documents = [Document(""), Document(TEXTS[1]), Document(" ")]
+        assert runnable.invoke({"question": QUESTION, "context": documents})["answer"] == BEST
+        assert runnable.invoke({"question": QUESTION, "context": []})["answer"] == ""
+
     def test_composes(self, runnable: Any) -> None:
         from langchain_core.runnables import RunnableLambda
 
@@ -107,7 +114,7 @@ class TestLangchain:
         with pytest.raises(ValueError, match="question"):
             runnable.invoke({"context": TEXTS})
         with pytest.raises(ValueError, match="context"):
-            runnable.invoke({"question": QUESTION, "context": []})
+            runnable.invoke({"question": QUESTION, "context": None})
         good = {"question": QUESTION, "context": TEXTS}
         failed, answered = runnable.batch([{"question": QUESTION}, good], return_exceptions=True)
         assert isinstance(failed, ValueError)
@@ -131,6 +138,23 @@ class TestDatasets:
         assert columns["score"][0] > 0
         assert columns["score"][1:] == [0.0] * 5
         assert columns["start"][1:] == columns["end"][1:] == [0] * 5
+
+    def test_questions_without_a_token_leave_the_others_their_answers(self) -> None:
+        questions = [QUESTION, "\ufffd", "\u0301", "\ue000", "\ufe0f", " ", QUESTION]
+        columns = AnswerColumns(MINI)({"question": questions, "context": [TEXTS[1]] * 7})
+        assert columns["answer"] == [BEST, "", "", "", "", "", BEST]
+
+    def test_half_a_surrogate_pair_is_a_question_mark(self) -> None:
+        batch = {"question": [QUESTION, "\ud83d" + QUESTION], "context": ["\udc00 " + TEXTS[1], TEXTS[1]]}
+        columns = AnswerColumns(MINI)(batch)
+        assert columns["answer"] == [BEST, BEST]
+        assert columns["start"][0] == columns["start"][1] + 2
+
+    def test_a_mistyped_store_is_named_and_not_made(self, tmp_path: Path) -> None:
+        function = AnswerColumns(MINI, f"lmdb:{tmp_path}/typo", fill=False)
+        with pytest.raises(deformer.NotFoundError, match="typo"):
+            function({"question": [QUESTION], "context": [TEXTS[1]]})
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_process_that_was_forked_after_computing_answers(self) -> None:
         code = f"""

@@ -230,6 +230,17 @@ def test_dataset_and_metrics() -> None:
     assert len(deformer.join_datasets([dataset, dataset]).examples) == 26
 
 
+def test_an_example_of_another_data_set_is_refused(tmp_path: Path) -> None:
+    def data(passages: int) -> deformer.Dataset:
+        paragraphs = [{"context": f"c{i}", "qas": [{"id": f"q{i}", "question": "?"}]} for i in range(passages)]
+        path = tmp_path / f"{passages}.json"
+        path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf-8")
+        return deformer.load_dataset(path)
+
+    with pytest.raises(deformer.InvalidArgumentError, match="expected an example of this data set"):
+        data(1).passage_of(data(9).examples[8])
+
+
 CLASS_CASES = [
     case
     for case in json.loads((GOLDEN / "tasks" / "cases.json").read_text(encoding="utf-8"))["cases"]

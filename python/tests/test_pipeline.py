@@ -162,7 +162,18 @@ def test_a_context_without_a_token_has_no_answer(split: deformer.QuestionAnsweri
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("last", [None, 7, {"question": "", "context": CONTEXT}], ids=str)
+# None: the iterator itself fails. The last two are found out while the others are answered.
+@pytest.mark.parametrize(
+    "last",
+    [
+        None,
+        7,
+        {"question": "", "context": CONTEXT},
+        {"question": " ", "context": CONTEXT},
+        {"question": "\ufffd", "context": CONTEXT},
+    ],
+    ids=ascii,
+)
 def test_an_iterator_that_fails_loses_no_answer(split: deformer.QuestionAnsweringPipeline, last: Any) -> None:
     def questions() -> Iterator[Any]:
         yield from [{"question": QUESTION, "context": CONTEXT}] * 3
@@ -173,8 +184,18 @@ def test_an_iterator_that_fails_loses_no_answer(split: deformer.QuestionAnswerin
     for size in (None, 2, 3):
         stream = split(questions(), batch_size=size)
         assert [next(stream)["answer"] for _ in range(3)] == [split(question=QUESTION, context=CONTEXT)["answer"]] * 3
-        with pytest.raises((RuntimeError, ValueError)):
+        with pytest.raises((RuntimeError, ValueError, deformer.InvalidArgumentError)):
             next(stream)
+
+
+def test_half_a_surrogate_pair_is_one_clear_error(split: deformer.QuestionAnsweringPipeline) -> None:
+    for given in ({"question": "\ud83d?", "context": CONTEXT}, {"question": QUESTION, "context": "a\udc00"}):
+        with pytest.raises(ValueError, match="found half of a surrogate pair$"):
+            split(**given)
+
+
+def test_devices_may_be_numbered_as_transformers_does() -> None:
+    assert deformer.pipeline(model=GOLDEN / "models" / "bert-joint", device=-1)(question=QUESTION, context=CONTEXT)["answer"]
 
 
 def test_batch_size_is_what_is_taken_at_once(split: deformer.QuestionAnsweringPipeline) -> None:

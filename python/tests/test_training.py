@@ -96,6 +96,32 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(data: deformer.Dataset, tmp_pa
     assert seen[-1] == 6
 
 
+def test_ctrl_c_is_seen_while_the_teacher_answers(data: deformer.Dataset, tmp_path: Path) -> None:
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, press)
+    signal.setitimer(signal.ITIMER_REAL, 0.005)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            kept = {"teacher": BASE, "loss_weights": "task=1,kd=1", "teacher_answers": tmp_path / "answers"}
+            train(data, tmp_path / "out", pass_tokens=1, **kept)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    # The log begins with the first step.
+    assert not (tmp_path / "out" / "training" / "log.jsonl").exists()
+
+
+def test_options_are_copied_to_the_last_digit() -> None:
+    options = deformer.TrainingOptions()
+    options.loss_weights = "task=0.33333333,kd=1e-7"
+    options.seed = 7
+    copy = deformer.TrainingOptions(options)
+    options.seed = 8
+    assert (copy.loss_weights, copy.seed) == ("task=0.33333333,kd=1e-07,lrs=0", 7)
+
+
 def test_what_a_callback_raises_is_raised(data: deformer.Dataset, tmp_path: Path) -> None:
     def fail(progress: deformer.TrainingProgress) -> None:
         raise RuntimeError("enough")
