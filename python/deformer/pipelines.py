@@ -276,6 +276,8 @@ def pipeline(
         raise TypeError("pipeline() needs a model: a directory, or a deformer.Model")
     if isinstance(device, int):
         # transformers numbers its devices.
+        if device > 0:
+            raise ValueError(f"device: expected -1 (cpu) or 0 (the first GPU), or a name, found {device}")
         device = "cpu" if device < 0 else "cuda"
     loading: dict[str, Any] = {
         name: value

@@ -195,7 +195,10 @@ def test_half_a_surrogate_pair_is_one_clear_error(split: deformer.QuestionAnswer
 
 
 def test_devices_may_be_numbered_as_transformers_does() -> None:
-    assert deformer.pipeline(model=GOLDEN / "models" / "bert-joint", device=-1)(question=QUESTION, context=CONTEXT)["answer"]
+    model = GOLDEN / "models" / "bert-joint"
+    assert deformer.pipeline(model=model, device=-1)(question=QUESTION, context=CONTEXT)["answer"]
+    with pytest.raises(ValueError, match="found 1$"):
+        deformer.pipeline(model=model, device=1)
 
 
 def test_batch_size_is_what_is_taken_at_once(split: deformer.QuestionAnsweringPipeline) -> None:

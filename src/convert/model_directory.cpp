@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
-#include <ranges>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -56,7 +55,9 @@ class Moves {
   Moves() = default;
   ~Moves() {
     std::error_code ignored;
-    for (const auto& [from, to] : std::ranges::reverse_view(done_)) fs::rename(to, from, ignored);
+    for (; !done_.empty(); done_.pop_back()) {
+      fs::rename(done_.back().second, done_.back().first, ignored);
+    }
   }
   Moves(const Moves&) = delete;
   Moves& operator=(const Moves&) = delete;
