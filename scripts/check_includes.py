@@ -85,7 +85,6 @@ THIRD_PARTY: list[tuple[str, list[str]]] = [
     ("openssl/*", ["src/serve/api_keys.cpp", "src/serve/page.cpp", "tests/serve/*"]),
     ("gtest/*", ["tests/*"]),
     ("gmock/*", ["tests/*"]),
-    ("sanitizer/*", ["tests/fuzz/heap_watch.cpp"]),
 ]
 # Internal headers that drag a third-party one along.
 HEAVY_INTERNAL = {"base/json.h": JSON_USERS}

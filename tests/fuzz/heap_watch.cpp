@@ -1,10 +1,15 @@
 #include "fuzz/heap_watch.h"
 
-#include <sanitizer/allocator_interface.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+
+// Of the sanitizers' run-time library, whose header comes in another package.
+extern "C" {
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void*, std::size_t),
+                                              void (*on_free)(const volatile void*));
+std::size_t __sanitizer_get_allocated_size(const volatile void* memory);
+}
 
 namespace deformer::fuzz {
 namespace {
@@ -21,8 +26,7 @@ void on_malloc(const volatile void* /*memory*/, std::size_t size) {
 
 void on_free(const volatile void* memory) {
   if (!watching || memory == nullptr) return;
-  in_use -=
-      static_cast<std::int64_t>(__sanitizer_get_allocated_size(const_cast<const void*>(memory)));
+  in_use -= static_cast<std::int64_t>(__sanitizer_get_allocated_size(memory));
 }
 
 }  // namespace
