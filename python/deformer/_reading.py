@@ -95,9 +95,10 @@ class TextReader:
             place: dict[str, int] = {}
             for number, text in enumerate(texts):
                 if text.strip():
-                    identity = content_id(_whole(text))
+                    whole = _whole(text)
+                    identity = content_id(whole)
                     place.setdefault(identity, number)
-                    passages.setdefault(identity, Passage(identity, _whole(text)))
+                    passages.setdefault(identity, Passage(identity, whole))
             if not place:
                 continue
             requests.append(QaRequest(_whole(question), [passages[identity] for identity in place]))

@@ -150,7 +150,7 @@ class QuestionAnsweringPipeline:
             return self._stream(inputs, chosen)
         else:
             pairs = [_pair_of(item) for item in _listed(inputs)]
-        results = self._answer(pairs, chosen)
+        results = list(self._answer(pairs, chosen))
         return results[0] if len(results) == 1 else results
 
     def _stream(self, inputs: Iterator[Any], options: PipelineOptions) -> Iterator[PipelineResult]:
@@ -159,25 +159,12 @@ class QuestionAnsweringPipeline:
             portion, failure = _taken(inputs, options.batch_size or _STREAMED)
             if not portion:
                 break
-            for result in self._outcomes(portion, options):
-                if isinstance(result, Exception):
-                    raise result
-                yield _as_pipeline(result, options)
+            yield from self._answer(portion, options)
         if failure is not None:
             raise failure
 
-    def _answer(self, pairs: Sequence[tuple[str, str]], options: PipelineOptions) -> list[PipelineResult]:
-        results = []
-        for result in self._outcomes(pairs, options):
-            if isinstance(result, Exception):
-                raise result
-            results.append(_as_pipeline(result, options))
-        return results
-
-    def _outcomes(
-        self, pairs: Sequence[tuple[str, str]], options: PipelineOptions
-    ) -> Sequence[QaResult | Exception]:
-        """One for each pair: what it got, or its own error."""
+    def _answer(self, pairs: Sequence[tuple[str, str]], options: PipelineOptions) -> Iterator[PipelineResult]:
+        """One for each pair, up to the first that has an error of its own, which is raised."""
         reader = self._reader(options)
         passages: dict[str, Passage] = {}
         for _, context in pairs:
@@ -194,7 +181,13 @@ class QuestionAnsweringPipeline:
             scoring="window_probability",
             sequence=reader.sequence,
         )
-        return reader.qa.answer(requests, answer_options, batch_tokens=self._batch_tokens, return_errors=True)
+        results: Sequence[QaResult | Exception] = reader.qa.answer(
+            requests, answer_options, batch_tokens=self._batch_tokens, return_errors=True
+        )
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+            yield _as_pipeline(result, options)
 
     def _reader(self, options: PipelineOptions) -> _Reader:
         key = (options.max_seq_len, options.doc_stride, options.max_question_len)

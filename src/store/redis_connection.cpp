@@ -8,8 +8,6 @@
 #include <csignal>
 #include <utility>
 
-#include "base/quote.h"
-
 namespace deformer {
 namespace {
 
@@ -106,7 +104,7 @@ RedisReply RedisReply::operator[](std::size_t index) const {
 
 std::string server_text(std::string_view text) {
   constexpr std::size_t kShown = 300;
-  return one_line(text.substr(0, kShown)) + (text.size() > kShown ? "..." : "");
+  return std::string(text.substr(0, kShown)) + (text.size() > kShown ? "..." : "");
 }
 
 void RedisConnection::Close::operator()(redisContext* context) const noexcept {
