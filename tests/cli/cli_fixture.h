@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/fork_server.h"
 #include "support/subprocess.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -23,6 +24,8 @@ using Json = nlohmann::ordered_json;
 
 class CliTest : public testing::Test {
  protected:
+  CliTest() { keep_fork_server(DEFORMER_CLI); }
+
   [[nodiscard]] static std::vector<std::string> command(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), DEFORMER_CLI);
     return arguments;

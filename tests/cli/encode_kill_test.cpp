@@ -15,7 +15,7 @@ using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
 constexpr int kKills = 50;
-constexpr std::size_t kPassages = 300;
+constexpr std::size_t kPassages = 100;
 
 class EncodeKill : public CliTest {
  protected:

@@ -8,7 +8,9 @@ namespace {
 
 class ToyArchitecture : public CliTest {
  protected:
-  ToyArchitecture() : model(write_toy()), squad(write_json("squad.json", small_squad())) {}
+  ToyArchitecture() : model(write_toy()), squad(write_json("squad.json", small_squad())) {
+    keep_fork_server(DEFORMER_TOY_CLI);
+  }
 
   std::string write_toy() {
     register_toy();

@@ -17,6 +17,8 @@
 #include <string_view>
 #include <utility>
 
+#include "support/fork_server.h"
+
 namespace deformer::test {
 namespace {
 
@@ -66,19 +68,17 @@ struct Streams {
 };
 
 // In the child: only async-signal-safe calls.
-[[noreturn]] void become(char* const* argv, const Streams& streams, const ProcessOptions& options) {
-  ::dup2(streams.input.read_end, STDIN_FILENO);
-  if (options.output_path) {
-    const int file = ::open(options.output_path->c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    ::dup2(file, STDOUT_FILENO);
-    ::close(file);
-  } else {
-    ::dup2(streams.output.write_end, STDOUT_FILENO);
+[[noreturn]] void become(char* const* argv, const ProgramStart& program) {
+  for (int target = STDIN_FILENO; target <= STDERR_FILENO; ++target) {
+    const int stream = program.streams[static_cast<std::size_t>(target)];
+    if (stream < 0) {
+      ::close(target);
+    } else {
+      ::dup2(stream, target);
+    }
   }
-  if (options.close_output) ::close(STDOUT_FILENO);
-  ::dup2(streams.errors.write_end, STDERR_FILENO);
-  if (options.file_size_limit) {
-    const rlimit limit{*options.file_size_limit, *options.file_size_limit};
+  if (program.file_size != RLIM_INFINITY) {
+    const rlimit limit{program.file_size, program.file_size};
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
   ::signal(SIGPIPE, SIG_DFL);
@@ -86,15 +86,44 @@ struct Streams {
   ::_exit(127);
 }
 
-pid_t start(const std::vector<std::string>& command, const Streams& streams,
-            const ProcessOptions& options) {
+pid_t start(const ProgramStart& program) {
+  const pid_t forked = start_by_fork(program);
+  if (forked > 0) return forked;
   std::vector<char*> argv;
-  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : program.command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   const pid_t pid = ::fork();
   check(pid >= 0, "fork");
-  if (pid == 0) become(argv.data(), streams, options);
+  if (pid == 0) become(argv.data(), program);
   return pid;
+}
+
+// Closed when the program has it.
+class OutputFile {
+ public:
+  explicit OutputFile(const std::string& path)
+      : descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+    check(descriptor_ >= 0, "open of the output");
+  }
+  ~OutputFile() { ::close(descriptor_); }
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+pid_t start(const std::vector<std::string>& command, const Streams& streams,
+            const ProcessOptions& options) {
+  ProgramStart program{
+      command, {streams.input.read_end, streams.output.write_end, streams.errors.write_end}};
+  if (options.file_size_limit) program.file_size = *options.file_size_limit;
+  if (options.close_output) program.streams[1] = -1;
+  if (!options.output_path) return start(program);
+  const OutputFile file(*options.output_path);
+  program.streams[1] = file.descriptor();
+  return start(program);
 }
 
 int wait_for(pid_t pid) {
