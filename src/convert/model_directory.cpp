@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "deformer/error.h"
+#include "text/tokenizer_files.h"
 
 namespace deformer {
 namespace {
@@ -23,18 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kConfig = "config.json";
-// What makes a directory a model.
-constexpr std::array<const char*, 9> kModelFiles{
-    kConfig,         "model.safetensors", "model.safetensors.index.json", "vocab.txt",
-    "vocab.json",    "spiece.model",      "sentencepiece.bpe.model",      "spm.model",
-    "tokenizer.json"};
 constexpr std::array<const char*, 2> kWeightFiles{"model.safetensors",
                                                   "model.safetensors.index.json"};
-// What would be read beside or in place of what is written here.
-constexpr std::array<const char*, 9> kTokenizerFiles{
-    "vocab.txt",      "vocab.json",        "merges.txt",
-    "spiece.model",   "spm.model",         "sentencepiece.bpe.model",
-    "tokenizer.json", "added_tokens.json", "special_tokens_map.json"};
 constexpr const char* kOld = "old";  // in a staged directory: the target's own files
 
 [[noreturn]] void fail(const fs::path& path, const char* action, const std::error_code& error) {
@@ -83,6 +74,14 @@ bool is_shard(const std::string& name) {
   return static_cast<std::size_t>(end) == name.size();
 }
 
+// What makes a directory a model.
+std::vector<std::string> model_files() {
+  std::vector<std::string> names{kConfig};
+  names.insert(names.end(), kWeightFiles.begin(), kWeightFiles.end());
+  names.insert(names.end(), kVocabularyFiles.begin(), kVocabularyFiles.end());
+  return names;
+}
+
 }  // namespace
 
 void require_target(const fs::path& directory, bool replace) {
@@ -91,7 +90,7 @@ void require_target(const fs::path& directory, bool replace) {
     throw Error(ErrorCode::kIo, directory.string() + ": expected a directory, found a file");
   }
   if (replace) return;
-  for (const char* name : kModelFiles) {
+  for (const std::string& name : model_files()) {
     if (!is_there(directory / name)) continue;
     throw Error(ErrorCode::kInvalidArgument, directory.string() +
                                                  ": expected no model there (--force replaces " +

@@ -30,10 +30,7 @@ JobQueue::Admission JobQueue::add(std::size_t tokens, std::function<void(JobStat
                                   std::function<void()> done) {
   const std::scoped_lock lock(mutex_);
   if (closed_) return Admission::kClosed;
-  if (tokens_ > 0 && tokens_ + tokens > max_tokens_) {
-    ++refused_;
-    return Admission::kFull;
-  }
+  if (tokens_ > 0 && tokens_ + tokens > max_tokens_) return Admission::kFull;
   tokens_ += tokens;
   jobs_.push_back({tokens, std::move(job), std::move(done)});
   wake_.notify_one();
@@ -54,11 +51,6 @@ void JobQueue::close() {
 std::size_t JobQueue::tokens() const {
   const std::scoped_lock lock(mutex_);
   return tokens_;
-}
-
-std::uint64_t JobQueue::refused() const {
-  const std::scoped_lock lock(mutex_);
-  return refused_;
 }
 
 double JobQueue::waiting_seconds() const {

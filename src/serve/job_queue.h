@@ -34,8 +34,7 @@ class JobQueue {
   /// Lets the job under way end, cancels the others.
   void close();
 
-  [[nodiscard]] std::size_t tokens() const;     ///< of what waits or runs
-  [[nodiscard]] std::uint64_t refused() const;  ///< kFull
+  [[nodiscard]] std::size_t tokens() const;  ///< of what waits or runs
   /// How long what waits or runs will take, by the jobs that have ended; 0 before the first has.
   [[nodiscard]] double waiting_seconds() const;
 
@@ -54,7 +53,6 @@ class JobQueue {
   std::condition_variable wake_;
   std::deque<Job> jobs_;
   std::size_t tokens_ = 0;
-  std::uint64_t refused_ = 0;
   std::size_t ended_tokens_ = 0;
   std::chrono::duration<double> ended_time_{0};
   bool closed_ = false;

@@ -44,12 +44,12 @@ void add_stages(Page& page, const StageTimes& times) {
   page.sample(number(times.decode), "stage=\"decode\"");
 }
 
-void add_service(Page& page, const ServiceStats& stats, std::uint64_t writes_refused) {
+void add_service(Page& page, const ServiceStats& stats, const Metrics& metrics) {
   const AnswerQueueStats& answers = stats.answers;
   page.family("deformer_questions_total", "counter", "Questions by what became of them.");
   page.sample(std::to_string(answers.answered), "outcome=\"answered\"");
   page.sample(std::to_string(answers.failed), "outcome=\"failed\"");
-  page.sample(std::to_string(answers.refused), "outcome=\"refused\"");
+  page.sample(std::to_string(metrics.questions_refused), "outcome=\"refused\"");
   page.sample(std::to_string(answers.cancelled), "outcome=\"cancelled\"");
   page.sample(std::to_string(answers.timed_out), "outcome=\"timed_out\"");
   page.single("deformer_queue_questions", "gauge", "Questions that wait or are read.",
@@ -64,7 +64,7 @@ void add_service(Page& page, const ServiceStats& stats, std::uint64_t writes_ref
   page.sample(std::to_string(stats.passages_encoded), "work=\"encoded\"");
   page.sample(std::to_string(stats.passages_reused), "work=\"reused\"");
   page.single("deformer_writes_refused_total", "counter", "Writes refused for want of room.",
-              writes_refused);
+              metrics.writes_refused.load());
   page.single("deformer_write_queue_tokens", "gauge", "Tokens of passages that wait.",
               stats.writing_tokens);
 }
@@ -121,7 +121,7 @@ std::string Metrics::render(const ServiceStats* stats) const {
     page.sample(number(durations.sum), "route=\"" + route + "\"", "_sum");
     page.sample(std::to_string(durations.count), "route=\"" + route + "\"", "_count");
   }
-  if (stats != nullptr) add_service(page, *stats, writes_refused);
+  if (stats != nullptr) add_service(page, *stats, *this);
   return page.take();
 }
 

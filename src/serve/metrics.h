@@ -30,7 +30,8 @@ class Metrics {
   std::atomic<std::uint64_t> reads_timed_out{0};   ///< clients that sent too slowly
   std::atomic<std::uint64_t> writes_timed_out{0};  ///< clients that read too slowly
   std::atomic<std::uint64_t> clients_gone{0};      ///< before their answer
-  // Clients that were told so: a stream that waits for room asks its queue again and again.
+  // Clients that were told so. Queues know more refusals: a stream that waits for room asks again
+  // and again.
   std::atomic<std::uint64_t> questions_refused{0};
   std::atomic<std::uint64_t> writes_refused{0};
 

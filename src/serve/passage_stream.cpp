@@ -104,14 +104,17 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
   }
 
   void on_put(const Outcome<PutReport>& reply) {
-    const Error* const error = reply.error();
-    const bool overloaded = error != nullptr && is_overloaded(*error);
+    const Error* error = reply.error();
     if (error != nullptr && !begun_ && concerns_all_lines(*error)) {
       return respond_error(call_, *error, Work::kWrite);
     }
-    if (overloaded && !call_.exchange->gone().stop_requested()) {
-      return call_.exchange->run_after(kPutRetryDelay,
-                                       [self = shared_from_this()] { self->put(); });
+    const Error given_up(ErrorCode::kCancelled, "cancelled");
+    if (error != nullptr && is_overloaded(*error)) {
+      if (!call_.exchange->gone().stop_requested()) {
+        return call_.exchange->run_after(kPutRetryDelay,
+                                         [self = shared_from_this()] { self->put(); });
+      }
+      error = &given_up;  // nobody is refused: nobody waits
     }
     std::size_t line = next_ - out_.size();
     std::size_t place = 0;

@@ -23,11 +23,7 @@ void handle_readyz(const Call& call) {
 
 void handle_metrics(const Call& call) {
   std::optional<ServiceStats> stats;
-  if (call.service) {
-    stats = call.service->stats();
-    // The queue counts what streams ask again, too.
-    stats->answers.refused = call.api.metrics().questions_refused;
-  }
+  if (call.service) stats = call.service->stats();
   call.exchange->respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
                           .body = call.api.metrics().render(stats ? &*stats : nullptr)});
 }

@@ -1,5 +1,9 @@
 #include "deformer/tokenizer.h"
 
+#include <array>
+#include <cstddef>
+#include <string>
+
 #include "base/file.h"
 #include "base/guard.h"
 #include "base/quote.h"
@@ -7,6 +11,7 @@
 #include "text/added_tokens.h"
 #include "text/bpe_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
+#include "text/tokenizer_files.h"
 #include "text/tokenizer_json.h"
 #include "text/word_extents.h"
 #include "text/wordpiece.h"
@@ -14,34 +19,27 @@
 namespace deformer {
 namespace {
 
-struct TokenizerFile {
-  std::string_view file;
-  std::unique_ptr<const Tokenizer> (*load)(const std::filesystem::path& model_dir,
-                                           OtherTokenizer other);
-};
+using LoadTokenizer = std::unique_ptr<const Tokenizer> (*)(const std::filesystem::path& model_dir,
+                                                           OtherTokenizer other);
 
-// The first kind whose file the model directory holds is the model's tokenizer.
-constexpr TokenizerFile kTokenizerFiles[] = {
-    {"vocab.txt", load_wordpiece_tokenizer},
-    {"vocab.json", load_bpe_tokenizer},
-    {"spiece.model", load_sentencepiece_tokenizer},
-    {"sentencepiece.bpe.model", load_sentencepiece_tokenizer},
-    {"spm.model", load_sentencepiece_tokenizer},
-    {"tokenizer.json", load_json_tokenizer},
-};
+// For each of kVocabularyFiles.
+constexpr auto kLoaders = std::to_array<LoadTokenizer>(
+    {load_wordpiece_tokenizer, load_bpe_tokenizer, load_sentencepiece_tokenizer,
+     load_sentencepiece_tokenizer, load_sentencepiece_tokenizer, load_json_tokenizer});
+static_assert(kLoaders.size() == kVocabularyFiles.size());
 
 std::string list_of_files() {
   std::string files;
-  for (const TokenizerFile& kind : kTokenizerFiles)
-    files += (files.empty() ? "" : ", ") + std::string(kind.file);
+  for (const char* name : kVocabularyFiles)
+    files += (files.empty() ? "" : ", ") + std::string(name);
   return files;
 }
 
 std::unique_ptr<const Tokenizer> load_named(const std::filesystem::path& model_dir,
                                             std::string_view file) {
-  for (const TokenizerFile& kind : kTokenizerFiles) {
-    if (kind.file != file) continue;
-    if (!is_absent(model_dir / file)) return kind.load(model_dir, OtherTokenizer::kIgnored);
+  for (std::size_t i = 0; i < kLoaders.size(); ++i) {
+    if (kVocabularyFiles[i] != file) continue;
+    if (!is_absent(model_dir / file)) return kLoaders[i](model_dir, OtherTokenizer::kIgnored);
     throw Error(ErrorCode::kNotFound,
                 (model_dir / file).string() + ": expected a tokenizer, found no file");
   }
@@ -50,10 +48,11 @@ std::unique_ptr<const Tokenizer> load_named(const std::filesystem::path& model_d
 }
 
 std::unique_ptr<const Tokenizer> load_first(const std::filesystem::path& model_dir) {
-  for (const TokenizerFile& kind : kTokenizerFiles) {
-    if (is_absent(model_dir / kind.file)) continue;
-    auto tokenizer = kind.load(model_dir, OtherTokenizer::kMustAgree);
-    if (kind.load != load_json_tokenizer) require_no_added_tokens(*tokenizer, kind.file, model_dir);
+  for (std::size_t i = 0; i < kLoaders.size(); ++i) {
+    const char* const name = kVocabularyFiles[i];
+    if (is_absent(model_dir / name)) continue;
+    auto tokenizer = kLoaders[i](model_dir, OtherTokenizer::kMustAgree);
+    if (kLoaders[i] != load_json_tokenizer) require_no_added_tokens(*tokenizer, name, model_dir);
     return tokenizer;
   }
   throw Error(ErrorCode::kNotFound,

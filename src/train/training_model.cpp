@@ -16,19 +16,10 @@
 #include "model/model_access.h"
 #include "model/pooled_head.h"
 #include "model/span_head.h"
+#include "text/tokenizer_files.h"
 
 namespace deformer {
 namespace {
-
-// Tokenizer files of all kinds; a model directory holds some of them.
-constexpr const char* kTokenizerFiles[] = {"vocab.txt",
-                                           "vocab.json",
-                                           "merges.txt",
-                                           "spiece.model",
-                                           "sentencepiece.bpe.model",
-                                           "spm.model",
-                                           "tokenizer.json",
-                                           "tokenizer_config.json"};
 
 // What is trained, and how much of it the directory has.
 struct TrainConfig {

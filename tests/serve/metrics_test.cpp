@@ -36,9 +36,10 @@ TEST(Metrics, DurationsAreAPrometheusHistogram) {
 TEST(Metrics, ShowWhatTheQueueDid) {
   ServiceStats stats;
   stats.answers.answered = 5;
-  stats.answers.refused = 2;
   stats.answers.times.upper = 1.5;
-  const std::string page = Metrics().render(&stats);
+  Metrics metrics;
+  metrics.questions_refused = 2;
+  const std::string page = metrics.render(&stats);
   EXPECT_THAT(page, HasSubstr("deformer_questions_total{outcome=\"answered\"} 5\n"));
   EXPECT_THAT(page, HasSubstr("deformer_questions_total{outcome=\"refused\"} 2\n"));
   EXPECT_THAT(page, HasSubstr("deformer_stage_seconds_total{stage=\"upper\"} 1.5\n"));
