@@ -45,6 +45,8 @@ enum class WeightType {
 /// Parses "auto", "fp32", "fp16". Throws kInvalidArgument naming the accepted values.
 [[nodiscard]] DEFORMER_EXPORT WeightType parse_weight_type(std::string_view name);
 
+inline constexpr int kMaxThreads = 1024;
+
 /// How a model runs. All fields have working defaults.
 struct Runtime {
   Device device = Device::kCpu;
@@ -54,7 +56,8 @@ struct Runtime {
   /// for the process: another value is set when the model is loaded, and holds for every model and
   /// for threads that have not computed yet. Each thread that calls the library has as many helpers
   /// of its own, so a program that answers on several threads divides the cores among them, or uses
-  /// one AnswerQueue, which computes on one thread.
+  /// one AnswerQueue, which computes on one thread. At most kMaxThreads: OpenMP ends a process that
+  /// gets no more threads.
   int threads = 0;
   /// In a loaded model's Model::runtime() never kAuto; kFp32 where the precision is another.
   WeightType weights = WeightType::kAuto;

@@ -37,9 +37,10 @@ namespace {
 
 void require_supported(const Runtime& runtime) {
   nn::require_supported(runtime.device, runtime.precision);
-  if (runtime.threads < 0) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "threads: expected 0 or more, found " + std::to_string(runtime.threads));
+  if (runtime.threads < 0 || runtime.threads > kMaxThreads) {
+    throw Error(ErrorCode::kInvalidArgument, "threads: expected 0 to " +
+                                                 std::to_string(kMaxThreads) + ", found " +
+                                                 std::to_string(runtime.threads));
   }
 }
 

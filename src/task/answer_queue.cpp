@@ -186,31 +186,41 @@ struct AnswerQueue::State {
   template <typename Request, typename Result, typename Make>
   void submit(Request&& request, const RequestTexts& texts, TaskKind asked,
               std::function<void(Outcome<Result>&&)> done, const Make& make) {
-    const std::string name = name_of(request.id);
-    const std::size_t tokens = tokens_of(texts);
-    if (const auto error = refusal(name, tokens, asked)) return done(*error);
-    const auto arrival = std::make_shared<Arrival>();
-    const auto counted = counting(std::move(done), tokens, arrival);
-    std::shared_ptr<Reading> reading;
-    std::vector<PreparedQuestion> prepared;
+    std::string name;
+    std::shared_ptr<Arrival> arrival;
+    std::function<void(Outcome<Result> &&)> counted;
+    std::optional<Error> refused;
+    // What memory may be short for comes before the request is counted.
+    const auto early = attempt([&] {
+      const std::size_t tokens = tokens_of(texts);
+      name = name_of(request.id);
+      arrival = std::make_shared<Arrival>();
+      counted = counting(done, tokens, arrival);
+      refused = refusal(name, tokens, asked);
+    });
+    if (early || refused) return done(early ? *early : *refused);
     const auto error = attempt([&] {
       const auto owned = std::make_shared<OwnedReading<Request>>();
       owned->request = std::forward<Request>(request);
       owned->reading = make(owned->request, name, counted);
-      reading = std::shared_ptr<Reading>(owned, owned->reading.get());
-      prepared = engine.prepare(*reading);
+      const std::shared_ptr<Reading> reading(owned, owned->reading.get());
+      std::vector<PreparedQuestion> prepared = engine.prepare(*reading);
       arrival->tokenized = arrival->since.seconds();
+      const std::scoped_lock lock(mutex);
+      waiting.push_back({reading, std::move(prepared), arrival});
+      wake.notify_one();
     });
-    if (error) return counted(*error);
-    const std::scoped_lock lock(mutex);
-    waiting.push_back({std::move(reading), std::move(prepared), arrival});
-    wake.notify_one();
+    if (error) counted(*error);
   }
 
   void take_up(Waiting&& each) {
     each.arrival->taken = each.arrival->since.seconds();
     each.arrival->before = engine.times();
-    engine.add(std::move(each.reading), std::move(each.questions));
+    const auto error = attempt([&] { engine.add(each.reading, std::move(each.questions)); });
+    if (!error) return;
+    // No memory: the engine may know a part of it.
+    engine.abandon(*error);
+    each.reading->fail(*error);
   }
 
   // The queue's thread.

@@ -7,11 +7,12 @@
 
 #include "deformer/error.h"
 #include "nn/guard.h"
+#include "task/callback.h"
 
 namespace deformer {
 
-/// Runs `function`, which calls nothing of the caller's but a store; the error that it ends in, by
-/// nn::guarded(). What nobody foresaw is kInternal: it must not end the others, nor the process.
+/// Runs `function`; the error that it ends in, by nn::guarded(). What nobody foresaw is kInternal:
+/// it must not end the others, nor the process. What call_back() throws passes.
 template <typename Function>
 [[nodiscard]] std::optional<Error> attempt(Function&& function) {
   try {
@@ -19,6 +20,8 @@ template <typename Function>
     return std::nullopt;
   } catch (const Error& error) {
     return error;
+  } catch (const CallbackException&) {
+    throw;  // the caller's own
   } catch (const std::exception& error) {
     return Error(ErrorCode::kInternal, "internal error: " + nn::first_line(error.what()));
   } catch (...) {

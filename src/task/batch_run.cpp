@@ -12,7 +12,7 @@ StageTimes run_batches(const BatchRun& run, const BatchOptions& options, const M
   std::size_t refused = 0;
   const ReadingEngine* counted = nullptr;
   const auto report = [&] {
-    if (options.progress) options.progress(counted->finished() + refused, run.requests);
+    if (options.progress) call_back(options.progress, counted->finished() + refused, run.requests);
   };
   ReadingEngine engine(
       run.model, run.store,

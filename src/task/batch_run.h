@@ -11,6 +11,8 @@
 #include "deformer/answering.h"
 #include "deformer/model.h"
 #include "deformer/passage_store.h"
+#include "nn/guard.h"
+#include "task/callback.h"
 #include "task/reading.h"
 
 namespace deformer {
@@ -27,7 +29,7 @@ struct BatchRun {
 };
 
 /// Admits requests in order, as many as fit, until all are over. Throws kInvalidArgument for
-/// batch_tokens 0, and what the callbacks throw.
+/// batch_tokens 0, and what the callbacks throw, as call_back() does. Calls options.progress so.
 StageTimes run_batches(const BatchRun& run, const BatchOptions& options, const MakeReading& make,
                        const FailRequest& fail);
 
@@ -37,18 +39,22 @@ StageTimes run_batches(const BatchRun& run, const BatchOptions& options, const M
 /// The results of `run`, which hands outcomes to the sink that it is given; throws the first error.
 template <typename Result, typename Run>
 std::vector<Result> collect_results(std::size_t requests, const Run& run) {
-  std::vector<Result> results(requests);
-  run([&](std::size_t request, Outcome<Result>&& outcome) {
-    results[request] = std::move(outcome).value();
+  return nn::guarded([&] {
+    std::vector<Result> results(requests);
+    run([&](std::size_t request, Outcome<Result>&& outcome) {
+      results[request] = std::move(outcome).value();
+    });
+    return results;
   });
-  return results;
 }
 
-/// The part of a call's sink that takes the outcome of one request. `sink` must outlive it.
+/// The part of a call's sink that takes the outcome of one request, by call_back(). `sink` must
+/// outlive it.
 template <typename Sink>
 auto sink_for(const Sink& sink, std::size_t request) {
-  return
-      [&sink, request](auto&& outcome) { sink(request, std::forward<decltype(outcome)>(outcome)); };
+  return [&sink, request](auto&& outcome) {
+    call_back(sink, request, std::forward<decltype(outcome)>(outcome));
+  };
 }
 
 }  // namespace deformer

@@ -35,14 +35,14 @@ std::vector<ChoiceResult> MultipleChoice::choose(std::span<const ChoiceRequest> 
 
 StageTimes MultipleChoice::choose_each(std::span<const ChoiceRequest> requests,
                                        const ChoiceSink& sink, const BatchOptions& batches) const {
-  return nn::guarded([&] {
+  return guarded_with_callbacks([&] {
     const auto make = [&](std::size_t i) {
       return make_choice_reading(*model_, requests[i], request_name(requests[i].id, i),
                                  sink_for(sink, i));
     };
     return run_batches(
         {.model = *model_, .store = store_.get(), .blank_texts = true, .requests = requests.size()},
-        batches, make, [&](std::size_t i, const Error& error) { sink(i, error); });
+        batches, make, [&](std::size_t i, const Error& error) { sink_for(sink, i)(error); });
   });
 }
 

@@ -35,14 +35,14 @@ std::vector<PairResult> PairClassifier::classify(std::span<const PairRequest> re
 
 StageTimes PairClassifier::classify_each(std::span<const PairRequest> requests,
                                          const PairSink& sink, const BatchOptions& batches) const {
-  return nn::guarded([&] {
+  return guarded_with_callbacks([&] {
     const auto make = [&](std::size_t i) {
       return make_pair_reading(*model_, requests[i], request_name(requests[i].id, i),
                                sink_for(sink, i));
     };
     return run_batches(
         {.model = *model_, .store = store_.get(), .blank_texts = true, .requests = requests.size()},
-        batches, make, [&](std::size_t i, const Error& error) { sink(i, error); });
+        batches, make, [&](std::size_t i, const Error& error) { sink_for(sink, i)(error); });
   });
 }
 

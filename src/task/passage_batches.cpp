@@ -108,7 +108,7 @@ class BatchRunner {
     const at::Tensor hidden = on_host(encoding.hidden);
     // One value that is no number is enough for that of the sum.
     if (!std::isfinite(hidden.sum().item<float>())) {
-      refuse_not_finite(model_, pending_.front().passage.id);
+      refuse_not_finite(model_, first_not_finite(encoding, hidden).passage.id);
     }
     at::Tensor projections;
     if (options_.projections) projections = on_host(model_.encoder().project(encoding.hidden));
@@ -122,6 +122,20 @@ class BatchRunner {
       }
       --pending.windows_left;
     }
+  }
+
+  // The passage of the first window whose states are not all numbers.
+  [[nodiscard]] const Pending& first_not_finite(const Encoding& encoding,
+                                                const at::Tensor& hidden) const {
+    std::size_t at = 0;
+    std::size_t left = pending_.front().windows_left;
+    for (std::int64_t i = 0; i < encoding.num_segments(); ++i) {
+      while (left == 0) left = pending_[++at].windows_left;
+      const at::Tensor rows = hidden.narrow(0, encoding.offsets[i], encoding.length(i));
+      if (!std::isfinite(rows.sum().item<float>())) break;
+      --left;
+    }
+    return pending_[at];
   }
 
   void hand_over() {

@@ -11,7 +11,7 @@
 #include "architecture/segment_layout.h"
 #include "base/hash.h"
 #include "deformer/error.h"
-#include "nn/guard.h"
+#include "task/callback.h"
 #include "task/passage_batches.h"
 
 namespace deformer {
@@ -103,7 +103,7 @@ PassageEncoder::PassageEncoder(std::shared_ptr<const Model> model,
 
 EncodeReport PassageEncoder::encode(std::span<const Passage> passages,
                                     const EncodeOptions& options) const {
-  return nn::guarded([&] {
+  return guarded_with_callbacks([&] {
     require_reusable(*model_);
     require_batch(options);
     const auto unique = unique_passages(passages);
@@ -118,7 +118,8 @@ EncodeReport PassageEncoder::encode(std::span<const Passage> passages,
                                         store_->put(encoded);
                                         report.encoded += encoded.size();
                                         done += encoded.size();
-                                        if (options.progress) options.progress(done, unique.size());
+                                        if (options.progress)
+                                          call_back(options.progress, done, unique.size());
                                       });
     return report;
   });
@@ -126,7 +127,7 @@ EncodeReport PassageEncoder::encode(std::span<const Passage> passages,
 
 std::vector<EncodedPassage> encode_passages(const Model& model, std::span<const Passage> passages,
                                             const EncodeOptions& options) {
-  return nn::guarded([&] {
+  return guarded_with_callbacks([&] {
     require_reusable(model);
     require_batch(options);
     std::vector<const Passage*> pointers;
@@ -137,7 +138,7 @@ std::vector<EncodedPassage> encode_passages(const Model& model, std::span<const 
                       [&](std::span<const std::size_t> indices, auto&& encoded) {
                         put_in_place(indices, encoded, results);
                         done += indices.size();
-                        if (options.progress) options.progress(done, passages.size());
+                        if (options.progress) call_back(options.progress, done, passages.size());
                       });
     return results;
   });

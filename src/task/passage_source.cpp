@@ -35,6 +35,11 @@ Error absent(const Passage& passage, bool has_store) {
               (has_store ? "the store has no such passage" : "there is no store")};
 }
 
+// What one passage cannot be blamed for.
+bool concerns_all(const Error& error) {
+  return error.code() == ErrorCode::kResourceExhausted || error.code() == ErrorCode::kIo;
+}
+
 // A record with another text is stale: as good as absent.
 bool is_fresh(const EncodedPassage* found, const Passage& wanted) {
   return found != nullptr && (wanted.text.empty() || found->text == wanted.text);
@@ -229,12 +234,30 @@ void PassageSource::encode_missing(std::span<const Passage* const> passages,
                                    std::vector<ReadyPassage>& ready,
                                    const IsWanted& is_wanted) const {
   std::vector<std::size_t> places;
-  std::vector<const Passage*> missing;
   for (std::size_t i = 0; i < passages.size(); ++i) {
-    if (ready[i].encoded || ready[i].error) continue;
-    places.push_back(i);
-    missing.push_back(passages[i]);
+    if (!ready[i].encoded && !ready[i].error) places.push_back(i);
   }
+  try {
+    encode(passages, places, ready, is_wanted);
+  } catch (const Error& error) {
+    if (concerns_all(error)) throw;
+    // Whichever it is, the others are read.
+    for (const std::size_t place : places) {
+      if (!ready[place].encoded) encode_alone(passages, place, ready, is_wanted);
+    }
+  }
+  for (const std::size_t place : places) {
+    if (ready[place].encoded || ready[place].error) continue;
+    ready[place].error = Error(ErrorCode::kCancelled, "passage " + in_quotes(passages[place]->id) +
+                                                          ": nobody waits for it any more");
+  }
+}
+
+void PassageSource::encode(std::span<const Passage* const> passages,
+                           std::span<const std::size_t> places, std::vector<ReadyPassage>& ready,
+                           const IsWanted& is_wanted) const {
+  std::vector<const Passage*> missing;
+  for (const std::size_t place : places) missing.push_back(passages[place]);
   PassageBatchOptions options{.batch_tokens = batch_tokens_, .stage_times = times_};
   if (is_wanted) options.is_wanted = [&](std::size_t i) { return is_wanted(places[i]); };
   encode_in_batches(model_, missing, options,
@@ -244,10 +267,16 @@ void PassageSource::encode_missing(std::span<const Passage* const> passages,
                             std::make_shared<const EncodedPassage>(std::move(encoded[i]));
                       }
                     });
-  for (const std::size_t place : places) {
-    if (ready[place].encoded) continue;
-    ready[place].error = Error(ErrorCode::kCancelled, "passage " + in_quotes(passages[place]->id) +
-                                                          ": nobody waits for it any more");
+}
+
+void PassageSource::encode_alone(std::span<const Passage* const> passages, std::size_t place,
+                                 std::vector<ReadyPassage>& ready,
+                                 const IsWanted& is_wanted) const {
+  try {
+    encode(passages, {&place, 1}, ready, is_wanted);
+  } catch (const Error& error) {
+    if (concerns_all(error)) throw;
+    ready[place].error = error;
   }
 }
 
@@ -259,16 +288,25 @@ void PassageSource::tokenize_missing(std::span<const Passage* const> passages,
       ready[i].error = absent(*passages[i], false);
       continue;
     }
-    PreparedPassage prepared = prepare_passage(model_.tokenizer(), model_.config().split,
-                                               model_.config().task, passages[i]->text);
-    EncodedPassage passage;
-    passage.id = passages[i]->id;
-    passage.text = passages[i]->text;
-    passage.windows = std::move(prepared.windows);
-    passage.spans = std::move(prepared.tokens.spans);
-    ready[i].encoded = std::make_shared<const EncodedPassage>(std::move(passage));
-    ready[i].ids = std::move(prepared.tokens.ids);
+    try {
+      tokenize(*passages[i], ready[i]);
+    } catch (const Error& error) {
+      if (concerns_all(error)) throw;
+      ready[i].error = error;
+    }
   }
+}
+
+void PassageSource::tokenize(const Passage& passage, ReadyPassage& ready) const {
+  PreparedPassage prepared = prepare_passage(model_.tokenizer(), model_.config().split,
+                                             model_.config().task, passage.text);
+  EncodedPassage encoded;
+  encoded.id = passage.id;
+  encoded.text = passage.text;
+  encoded.windows = std::move(prepared.windows);
+  encoded.spans = std::move(prepared.tokens.spans);
+  ready.encoded = std::make_shared<const EncodedPassage>(std::move(encoded));
+  ready.ids = std::move(prepared.tokens.ids);
 }
 
 void PassageSource::locate_rows(ReadyPassage& ready) const {

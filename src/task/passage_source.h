@@ -52,7 +52,8 @@ class PassageSource {
   PassageSource(const Model& model, const PassageStore* store, std::size_t batch_tokens,
                 StageTimes* times);
 
-  /// One entry per passage; one that is absent or damaged, or no longer wanted, has its own error.
+  /// One entry per passage; one that is absent or damaged, cannot be tokenised or encoded, or is no
+  /// longer wanted, has its own error.
   /// Throws what concerns all: a store that cannot be reached, no memory.
   [[nodiscard]] std::vector<ReadyPassage> resolve(std::span<const Passage* const> passages,
                                                   const IsWanted& is_wanted);
@@ -71,8 +72,13 @@ class PassageSource {
   void expect_more_of(std::span<const ReadyPassage> found);
   void encode_missing(std::span<const Passage* const> passages, std::vector<ReadyPassage>& ready,
                       const IsWanted& is_wanted) const;
+  void encode(std::span<const Passage* const> passages, std::span<const std::size_t> places,
+              std::vector<ReadyPassage>& ready, const IsWanted& is_wanted) const;
+  void encode_alone(std::span<const Passage* const> passages, std::size_t place,
+                    std::vector<ReadyPassage>& ready, const IsWanted& is_wanted) const;
   void tokenize_missing(std::span<const Passage* const> passages,
                         std::vector<ReadyPassage>& ready) const;
+  void tokenize(const Passage& passage, ReadyPassage& ready) const;
   void locate_rows(ReadyPassage& ready) const;
   [[nodiscard]] Encoding read_states(std::span<const WindowRequest> windows) const;
   [[nodiscard]] bool has_projections(const WindowRequest& request) const;

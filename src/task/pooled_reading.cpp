@@ -102,6 +102,9 @@ void require_pooled_head(const Model& model, std::int64_t outputs) {
                                to_string(model.config().task) + ", found ";
   const Head* const head = ModelAccess::head(model);
   if (head == nullptr) throw Error(ErrorCode::kIncompatible, expected + "weights without one");
+  if (head->rows() != JointRows::kCls) {
+    throw Error(ErrorCode::kIncompatible, expected + "one for span questions");
+  }
   if (head->outputs() == outputs) return;
   throw Error(ErrorCode::kIncompatible, expected + std::to_string(head->outputs()));
 }

@@ -185,6 +185,8 @@ void ReadingEngine::abandon(const Error& error) {
   }
   ready_.clear();
   ready_tokens_ = 0;
+  waiting_ = {};
+  question_rows_ = 0;
 }
 
 void ReadingEngine::drop_abandoned() {
@@ -230,14 +232,14 @@ void ReadingEngine::look_up_portion() {
   }
   // A long passage is many batches of its own.
   const auto is_wanted = [&](std::size_t i) {
+    drop_abandoned();  // whoever's turn it is
     return std::any_of(asking[i]->askers.begin(), asking[i]->askers.end(), is_waiting);
   };
   std::vector<ReadyPassage> found;
   if (const auto error = attempt([&] { found = source_.resolve(wanted, is_wanted); })) {
-    for (const Group& group : groups) {
-      for (const Asker& asker : group.askers) end(asker.active, &*error);
+    for (const Group* const group : asking) {
+      for (const Asker& asker : group->askers) end(asker.active, &*error);
     }
-    return;
   }
   // With their own errors, before they get that of a passage for which nobody waits.
   drop_abandoned();
@@ -251,20 +253,23 @@ void ReadingEngine::queue_portion(std::span<const Group> groups,
   for (std::size_t i = 0; i < groups.size(); ++i) {
     std::shared_ptr<const ReadyPassage> passage;  // keeps the portion alive
     if (places[i] < portion->size()) passage = {portion, &(*portion)[places[i]]};
-    for (const Asker& asker : groups[i].askers) queue_asker(asker, passage);
+    FittedPassages fitted;
+    for (const Asker& asker : groups[i].askers) queue_asker(asker, passage, fitted);
   }
 }
 
 void ReadingEngine::queue_asker(const Asker& asker,
-                                const std::shared_ptr<const ReadyPassage>& passage) {
+                                const std::shared_ptr<const ReadyPassage>& passage,
+                                FittedPassages& fitted) {
   if (passage && passage->error) {
     end(asker.active, &*passage->error);
   } else if (!asker.active->over) {
-    queue_pairs(asker, passage);
+    queue_pairs(asker, passage, fitted);
   }
 }
 
-void ReadingEngine::queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage) {
+void ReadingEngine::queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage,
+                                FittedPassages& fitted) {
   // Texts without a token have no window.
   if (options_.blank_texts && passage && passage->encoded->windows.empty()) passage = nullptr;
   for (std::size_t question = 0; question < asker.active->questions.size(); ++question) {
@@ -273,7 +278,7 @@ void ReadingEngine::queue_pairs(const Asker& asker, std::shared_ptr<const ReadyP
     pair->active = asker.active;
     pair->question = question;
     pair->place = asker.place;
-    if (const auto error = attempt([&] { pair->passage = fitted(*pair, passage); })) {
+    if (const auto error = attempt([&] { pair->passage = fit(*pair, passage, fitted); })) {
       end(asker.active, &*error);
       return;
     }
@@ -290,9 +295,10 @@ void ReadingEngine::queue_pairs(const Asker& asker, std::shared_ptr<const ReadyP
 }
 
 // The passage in the windows that the pair's question leaves, where the reading has lengths of its
-// own.
-std::shared_ptr<const ReadyPassage> ReadingEngine::fitted(
-    const PairState& pair, std::shared_ptr<const ReadyPassage> passage) const {
+// own. Questions that leave as much share it: it holds a copy of the text.
+std::shared_ptr<const ReadyPassage> ReadingEngine::fit(const PairState& pair,
+                                                       std::shared_ptr<const ReadyPassage> passage,
+                                                       FittedPassages& fitted) const {
   const Reading& reading = *pair.active->reading;
   const SequenceLengths* const lengths = reading.lengths();
   if (lengths == nullptr || passage == nullptr) return passage;
@@ -311,14 +317,16 @@ std::shared_ptr<const ReadyPassage> ReadingEngine::fitted(
   // A passage that fits has one window, whatever the overlap.
   const std::int64_t step =
       tokens > room ? room - lengths->overlap_tokens : std::max<std::int64_t>(room, 1);
+  std::shared_ptr<const ReadyPassage>& shared = fitted[{room, step}];
+  if (shared) return shared;
   std::vector<Window> windows =
       make_windows(passage->ids.size(), std::max<std::int64_t>(room, 1), step);
-  if (windows == passage->encoded->windows) return passage;
+  if (windows == passage->encoded->windows) return shared = passage;
   auto own = std::make_shared<ReadyPassage>(*passage);
   EncodedPassage encoded = *passage->encoded;
   encoded.windows = std::move(windows);
   own->encoded = std::make_shared<const EncodedPassage>(std::move(encoded));
-  return own;
+  return shared = std::move(own);
 }
 
 std::size_t ReadingEngine::passage_rows(const PairState& pair, std::size_t window) const {

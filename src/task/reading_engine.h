@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "architecture/segment_layout.h"
@@ -60,7 +62,7 @@ class ReadingEngine {
   /// Lets go of abandoned readings, then runs one batch. False: nothing was left to run, and all
   /// readings are over.
   bool run_batch();
-  /// Fails all readings that are not over.
+  /// Fails all readings that are not over, and forgets what was left to do.
   void abandon(const Error& error);
 
   [[nodiscard]] std::size_t under_way() const noexcept { return active_.size(); }
@@ -71,6 +73,9 @@ class ReadingEngine {
 
  private:
   using Group = PassageGroup<Asker>;
+  // One passage in windows of other lengths, by the room that a question leaves and the step.
+  using FittedPassages =
+      std::map<std::pair<std::int64_t, std::int64_t>, std::shared_ptr<const ReadyPassage>>;
 
   [[nodiscard]] std::optional<Error> fault_of(const Reading& reading,
                                               std::span<const PreparedQuestion> questions) const;
@@ -81,10 +86,13 @@ class ReadingEngine {
   void look_up_portion();
   void queue_portion(std::span<const Group> groups, std::span<const std::size_t> places,
                      std::vector<ReadyPassage> found);
-  void queue_asker(const Asker& asker, const std::shared_ptr<const ReadyPassage>& passage);
-  void queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage);
-  [[nodiscard]] std::shared_ptr<const ReadyPassage> fitted(
-      const PairState& pair, std::shared_ptr<const ReadyPassage> passage) const;
+  void queue_asker(const Asker& asker, const std::shared_ptr<const ReadyPassage>& passage,
+                   FittedPassages& fitted);
+  void queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage,
+                   FittedPassages& fitted);
+  [[nodiscard]] std::shared_ptr<const ReadyPassage> fit(const PairState& pair,
+                                                        std::shared_ptr<const ReadyPassage> passage,
+                                                        FittedPassages& fitted) const;
   [[nodiscard]] bool is_blank(const Passage& passage) const;
   [[nodiscard]] std::size_t joint_rows(const PairState& pair, std::size_t window) const;
   [[nodiscard]] std::size_t passage_rows(const PairState& pair, std::size_t window) const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "deformer/error.h"
+#include "model/head.h"
 #include "model/model_access.h"
 #include "nn/guard.h"
 #include "task/batch_run.h"
@@ -23,7 +24,8 @@ SpanQa::SpanQa(std::shared_ptr<const Model> model, std::shared_ptr<const Passage
                 model_->name() + ": expected a model for span questions, found one for " +
                     to_string(model_->config().task));
   }
-  if (ModelAccess::head(*model_) == nullptr) {
+  const Head* const head = ModelAccess::head(*model_);
+  if (head == nullptr || head->rows() != JointRows::kPassageAndCls) {
     throw Error(ErrorCode::kIncompatible,
                 model_->name() + ": expected a span head (qa_outputs), found weights without one");
   }
@@ -39,7 +41,7 @@ std::vector<QaResult> SpanQa::answer(std::span<const QaRequest> requests,
 
 StageTimes SpanQa::answer_each(std::span<const QaRequest> requests, const QaSink& sink,
                                const AnswerOptions& options, const BatchOptions& batches) const {
-  return nn::guarded([&] {
+  return guarded_with_callbacks([&] {
     validate(options, *model_);
     const auto make = [&](std::size_t i) {
       const QaRequest& request = requests[i];
@@ -49,7 +51,8 @@ StageTimes SpanQa::answer_each(std::span<const QaRequest> requests, const QaSink
                                            request_name(request.id, i), sink_for(sink, i));
     };
     return run_batches({.model = *model_, .store = store_.get(), .requests = requests.size()},
-                       batches, make, [&](std::size_t i, const Error& error) { sink(i, error); });
+                       batches, make,
+                       [&](std::size_t i, const Error& error) { sink_for(sink, i)(error); });
   });
 }
 

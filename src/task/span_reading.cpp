@@ -63,6 +63,9 @@ void validate(const AnswerOptions& options, const Model& model) {
     throw Error(ErrorCode::kInvalidArgument, "max_answer_tokens: expected 0 or more, found " +
                                                  std::to_string(options.max_answer_tokens));
   }
+  if (std::isnan(options.no_answer_threshold)) {
+    throw Error(ErrorCode::kInvalidArgument, "no_answer_threshold: expected a number, found NaN");
+  }
   if (options.sequence) validate(*options.sequence, model);
 }
 
@@ -89,6 +92,7 @@ void SpanReading::take(const ReadPair& pair) {
     const WindowOutputs& outputs = pair.windows[i];
     windows.push_back(logits_of(passage.windows[i], outputs));
     const double cls = double{outputs.output(0).back()} + double{outputs.output(1).back()};
+    if (!std::isfinite(cls)) refuse_not_finite(model_, passage.id);
     no_answer_score = std::min(no_answer_score, cls);
   }
   const std::span<const ByteSpan> extents =

@@ -134,6 +134,16 @@ TEST(WeightsInFp16, AreForFp32ArithmeticOnACpu) {
 
 // A layer of the model is timed: each kind of layer and of layout must run at the model's own
 // limits.
+// OpenMP would end the process.
+TEST(RandomModel, MoreThreadsThanAnyMachineHasAreRefused) {
+  for (const int threads : {-1, kMaxThreads + 1}) {
+    expect_error(ErrorCode::kInvalidArgument, "threads: expected 0 to 1024, found", [&] {
+      static_cast<void>(
+          Model::random(test::tiny_model_config(), {.runtime = {.threads = threads}}));
+    });
+  }
+}
+
 TEST(RandomModel, PrecisionAutoIsDecidedWhenTheModelIsMade) {
   for (const test::TinyModelOptions& options : std::vector<test::TinyModelOptions>{
            {},

@@ -4,11 +4,16 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <system_error>
+#include <type_traits>
 #include <vector>
 
 #include "deformer/error.h"
@@ -16,6 +21,7 @@
 #include "deformer/pair_classifier.h"
 #include "deformer/passage_encoder.h"
 #include "deformer/span_qa.h"
+#include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
 #include "task/passages.h"
@@ -209,6 +215,47 @@ TEST_F(AnswerEach, CancellingWhileBatchesRunEndsWhatIsNotAnswered) {
   }
 }
 
+// Numbers are all that the tokenizer of a random model knows.
+TEST(AnswerEachAlone, APassageThatCannotBeReadLeavesTheOthersAlone) {
+  for (const Layout layout : {Layout::kRestart, Layout::kContinue}) {
+    const bool restarts = layout == Layout::kRestart;
+    const auto model =
+        Model::random(test::tiny_model_config({.split_layer = restarts ? 2 : 0, .layout = layout}));
+    const std::vector<QaRequest> requests{
+        {.id = "a", .question = "3 4", .passages = {{"numbers", "7 8 9"}}},
+        {.id = "b", .question = "3 4", .passages = {{"words", "no numbers"}}},
+        {.id = "c", .question = "3 4", .passages = {{"more", "10 11"}}}};
+    std::vector<std::optional<ErrorCode>> codes(3);
+    SpanQa(model).answer_each(requests, [&](std::size_t request, Outcome<QaResult>&& outcome) {
+      if (outcome.error() != nullptr) codes[request] = outcome.error()->code();
+    });
+    EXPECT_EQ(codes[0], std::nullopt);
+    EXPECT_EQ(codes[1], ErrorCode::kUnsupported);
+    EXPECT_EQ(codes[2], std::nullopt);
+  }
+}
+
+// What has neither id nor text needs no store.
+TEST(AnswerEachAlone, ABlankPassageIsReadWhereTheStoreIsDown) {
+  const test::TempDir dir;
+  test::write_tiny_model(dir.path(), {.task = "boolq"});
+  const auto model = Model::load(dir.path());
+  const auto store =
+      std::make_shared<SpoiledStore>(open_passage_store("memory:", model->fingerprint()));
+  store->spoiled = "gone";
+  store->fault = ErrorCode::kIo;
+  const std::vector<PairRequest> requests{
+      {.id = "a", .question = "is it old", .passage = {"gone", ""}},
+      {.id = "b", .question = "is it old", .passage = {}}};
+  std::vector<std::optional<ErrorCode>> codes(2);
+  PairClassifier(model, store)
+      .classify_each(requests, [&](std::size_t request, Outcome<PairResult>&& outcome) {
+        if (outcome.error() != nullptr) codes[request] = outcome.error()->code();
+      });
+  EXPECT_EQ(codes[0], ErrorCode::kIo);
+  EXPECT_EQ(codes[1], std::nullopt);
+}
+
 // A long text is many batches: those who wait behind it are not to wait for what nobody reads.
 TEST_F(AnswerEach, ATextThatNobodyWaitsForAnyMoreIsNotEncoded) {
   std::stop_source source;
@@ -225,15 +272,48 @@ TEST_F(AnswerEach, ATextThatNobodyWaitsForAnyMoreIsNotEncoded) {
   EXPECT_EQ(times.lower, 0.0);
 }
 
-TEST_F(AnswerEach, WhatTheSinkThrowsEndsTheCall) {
+TEST_F(AnswerEach, TheThresholdOfNoAnswerIsANumber) {
+  const std::vector<QaRequest> requests{{.question = "Who?", .passages = {test::kTown}}};
+  const AnswerOptions options{.no_answer_threshold = std::numeric_limits<double>::quiet_NaN()};
+  test::expect_error(ErrorCode::kInvalidArgument, "no_answer_threshold: expected a number",
+                     [&] { static_cast<void>(SpanQa(model_).answer(requests, options)); });
+}
+
+struct OfTheCaller {};
+
+// As it was thrown, whatever it is.
+template <typename Exception>
+class CallersException : public AnswerEach {};
+using CallersExceptions = testing::Types<std::runtime_error, std::invalid_argument,
+                                         std::system_error, std::bad_alloc, OfTheCaller, int>;
+TYPED_TEST_SUITE(CallersException, CallersExceptions);
+
+template <typename Exception>
+[[noreturn]] void throw_one() {
+  if constexpr (std::is_constructible_v<Exception, const char*>) {
+    throw Exception("enough");
+  } else if constexpr (std::is_same_v<Exception, std::system_error>) {
+    throw Exception(std::make_error_code(std::errc::io_error));
+  } else {
+    throw Exception();
+  }
+}
+
+TYPED_TEST(CallersException, EndsTheCallAsItWasThrown) {
   const std::vector<QaRequest> requests(3, {.question = "Who?", .passages = {test::kTown}});
   std::size_t calls = 0;
   const auto sink = [&](std::size_t, Outcome<QaResult>&&) {
     ++calls;
-    throw std::runtime_error("enough");
+    throw_one<TypeParam>();
   };
-  EXPECT_THROW(SpanQa(model_).answer_each(requests, sink), std::runtime_error);
+  EXPECT_THROW(SpanQa(this->model_).answer_each(requests, sink), TypeParam);
   EXPECT_EQ(calls, 1U);
+  const auto ignore = [](std::size_t, Outcome<QaResult>&&) {};
+  const BatchOptions batches{.progress = [](auto, auto) { throw_one<TypeParam>(); }};
+  EXPECT_THROW(SpanQa(this->model_).answer_each(requests, ignore, {}, batches), TypeParam);
+  const EncodeOptions encode{.progress = [](auto, auto) { throw_one<TypeParam>(); }};
+  EXPECT_THROW(static_cast<void>(encode_passages(*this->model_, {&test::kTown, 1}, encode)),
+               TypeParam);
 }
 
 // More questions than are under way at once, each on several passages that all share.

@@ -18,6 +18,7 @@
 
 #include "deformer/error.h"
 #include "support/expect_error.h"
+#include "support/failing_allocator.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
 #include "task/passages.h"
@@ -103,6 +104,31 @@ class AnswerQueueTest : public testing::Test {
   test::TempDir dir_;
   std::shared_ptr<const Model> model_;
 };
+
+// Told, and nothing is left that close() would wait for.
+TEST_F(AnswerQueueTest, ARequestThatMemoryIsTooShortForHasItsOutcome) {
+  AnswerQueue queue(model_);
+  std::size_t number = 0;
+  for (bool enough = false; !enough;) {
+    ++number;
+    QaRequest request{.id = "r", .question = "Who moved?", .passages = {test::kTown}};
+    std::atomic<int> outcomes{0};
+    std::optional<ErrorCode> code;
+    std::function<void(Outcome<QaResult> &&)> done = [&](Outcome<QaResult>&& outcome) {
+      if (outcome.error() != nullptr) code = outcome.error()->code();
+      ++outcomes;
+    };
+    enough = test::ends_before_allocation(
+        number, [&] { queue.submit(std::move(request), std::move(done)); });
+    while (outcomes == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(outcomes, 1);
+    EXPECT_EQ(code.value_or(ErrorCode::kResourceExhausted), ErrorCode::kResourceExhausted);
+    EXPECT_TRUE(code.has_value() || enough) << number;
+  }
+  EXPECT_GT(number, 5U);
+  queue.close();
+  EXPECT_EQ(queue.stats().answered, 1U);
+}
 
 TEST_F(AnswerQueueTest, AnswersFromManyThreadsAsAlone) {
   constexpr int kThreads = 6;

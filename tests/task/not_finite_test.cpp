@@ -16,18 +16,21 @@
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
+#include "task/passage_source.h"
+#include "task/span_reading.h"
 
 namespace deformer {
 namespace {
 
 // Puts a NaN into one value of the weight.
-void spoil(const std::filesystem::path& model_dir, const std::string& name) {
+void spoil(const std::filesystem::path& model_dir, const std::string& name,
+           std::int64_t value = 3) {
   const Checkpoint checkpoint = Checkpoint::open(model_dir, architecture("bert"));
   WeightLoader weights(checkpoint, WeightMemory::kOwned);
   NamedTensors tensors;
   for (const auto& [each, stored] : checkpoint.tensors()) {
     at::Tensor values = weights.take(each, stored.view.shape);
-    if (each == name) values.view(-1)[3] = std::numeric_limits<float>::quiet_NaN();
+    if (each == name) values.view(-1)[value] = std::numeric_limits<float>::quiet_NaN();
     tensors.emplace_back(each, values);
   }
   write_checkpoint(model_dir, tensors);
@@ -66,6 +69,46 @@ TEST(NotFinite, UseNamesAWeightOfTheEmbeddings) {
       static_cast<void>(PassageEncoder(model, store).encode({&passage, 1}));
     });
   }
+}
+
+// A word whose weights are no numbers: the passage that has it, and no other.
+TEST(NotFinite, APassageIsBlamedForItsOwnWordsAlone) {
+  const test::TempDir dir;
+  test::write_tiny_model(dir.path());
+  const auto model = Model::load(dir.path());
+  const auto id = model->tokenizer().tokenize("river").ids.front();
+  spoil(dir.path(), "bert.embeddings.word_embeddings.weight",
+        static_cast<std::int64_t>(id) * model->config().hidden_size + 3);
+  const auto spoiled = Model::load(dir.path());
+  const std::vector<QaRequest> requests{
+      {.question = "who", .passages = {{"a", "the king is old"}}},
+      {.question = "who", .passages = {{"b", "the king of the river"}}},
+      {.question = "who", .passages = {{"c", "the old mill"}}}};
+  std::vector<bool> read(3);
+  SpanQa(spoiled).answer_each(requests, [&](std::size_t request, Outcome<QaResult>&& outcome) {
+    read[request] = outcome.ok();
+  });
+  EXPECT_EQ(read, (std::vector<bool>{true, false, true}));
+}
+
+TEST(NotFinite, TheScoreOfNoAnswerCountsToo) {
+  const auto model = Model::random(test::tiny_model_config());
+  const QaRequest request{.question = "7", .passages = {{"p", "7 8"}}};
+  EncodedPassage encoded;
+  encoded.id = "p";
+  encoded.text = "7 8";
+  encoded.spans = {{0, 1}, {2, 3}};
+  encoded.windows = {{0, 2}};
+  ReadyPassage passage;
+  passage.encoded = std::make_shared<const EncodedPassage>(encoded);
+  WindowOutputs outputs{.values = {1, 2, 0, 3, 4, 5, 0, 6}, .rows = 4};
+  SpanReading reading(*model, request, {.allow_no_answer = true}, "request",
+                      [](Outcome<QaResult>&&) {});
+  reading.take({.passage = &passage, .windows = {&outputs, 1}});
+  outputs.values.back() = std::numeric_limits<float>::quiet_NaN();
+  test::expect_error(ErrorCode::kCorrupt, "passage \"p\"", [&] {
+    reading.take({.passage = &passage, .windows = {&outputs, 1}});
+  });
 }
 
 }  // namespace

@@ -174,6 +174,13 @@ class TaskModels : public testing::Test {
   test::TempDir dir_;
 };
 
+// A random model's head is one for spans, which has two outputs as well.
+TEST_F(TaskModels, AHeadForSpansGivesNoClasses) {
+  const auto model = Model::random(test::tiny_model_config({.task = "boolq"}));
+  test::expect_error(ErrorCode::kIncompatible, "found one for span questions",
+                     [&] { const PairClassifier classifier(model); });
+}
+
 TEST_F(TaskModels, SayWhatATaskMisses) {
   test::expect_error(ErrorCode::kIncompatible,
                      "model.safetensors: expected a model for classes, found one for span",

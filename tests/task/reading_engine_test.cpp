@@ -1,0 +1,66 @@
+#include "task/reading_engine.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "deformer/model.h"
+#include "support/tiny_model.h"
+
+namespace deformer {
+namespace {
+
+// Keeps which passage it was read with.
+class Recorded : public Reading {
+ public:
+  Recorded(std::string question, Passage passage)
+      : questions_{std::move(question)}, passages_{std::move(passage)} {}
+
+  [[nodiscard]] std::string name() const override { return "recorded"; }
+  [[nodiscard]] std::span<const std::string> questions() const override { return questions_; }
+  [[nodiscard]] std::span<const Passage> passages() const override { return passages_; }
+  [[nodiscard]] const RequestControl& control() const override { return control_; }
+  [[nodiscard]] const SequenceLengths* lengths() const override { return &lengths_; }
+
+  void take(const ReadPair& pair) override {
+    read_with = pair.passage;
+    windows = pair.windows.size();
+  }
+  void finish() override {}
+  void fail(const Error& error) override { ADD_FAILURE() << error.what(); }
+
+  const ReadyPassage* read_with = nullptr;
+  std::size_t windows = 0;
+
+ private:
+  std::vector<std::string> questions_;
+  std::vector<Passage> passages_;
+  RequestControl control_;
+  SequenceLengths lengths_{.sequence_tokens = 30, .overlap_tokens = 4};
+};
+
+// A passage in windows of other lengths is a copy of its text: one for all who read it so.
+TEST(ReadingEngine, QuestionsThatLeaveAsMuchRoomShareThePassage) {
+  const auto model =
+      Model::random(test::tiny_model_config({.split_layer = 0, .layout = Layout::kContinue}));
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += std::to_string(i % 9) + " ";
+  const Passage passage{"p", text};
+  const auto first = std::make_shared<Recorded>("3 4", passage);
+  const auto second = std::make_shared<Recorded>("5 6", passage);
+  const auto longer = std::make_shared<Recorded>("5 6 7 8", passage);
+  ReadingEngine engine(*model, nullptr, {});
+  for (const auto& reading : {first, second, longer}) engine.add(reading);
+  while (engine.run_batch()) {
+  }
+  ASSERT_NE(first->read_with, nullptr);
+  EXPECT_EQ(first->read_with, second->read_with);
+  EXPECT_EQ(first->windows, second->windows);
+  EXPECT_GE(longer->windows, first->windows);
+}
+
+}  // namespace
+}  // namespace deformer
