@@ -29,6 +29,7 @@ NUMBERS = {
     "evaluation": {"exact": False, "f1": False, "accuracy": False},
 }
 COUNTS = ("step", "split_layer")
+ALL_SPLITS = -1  # of a step in which several split layers take part
 TYPE_NAMES = {dict: "an object", list: "an array", str: "a string", bool: "a boolean",
               float: "a number", type(None): "null"}
 
@@ -86,8 +87,9 @@ def read_number(record: dict[str, Any], field: str) -> float:
 
 def read_count(record: dict[str, Any], field: str) -> int:
     value = read_number(record, field)
-    if value < 0 or not value.is_integer():
-        raise LogError(f"{field}: expected a whole number from 0, found {value:g}")
+    least = ALL_SPLITS if field == "split_layer" else 0
+    if value < least or not value.is_integer():
+        raise LogError(f"{field}: expected a whole number from {least}, found {value:g}")
     return int(value)
 
 
@@ -134,7 +136,8 @@ def read_curves(path: Path, label: str) -> list[Curve]:
         raise LogError(f"{path}: expected steps or evaluations, found none")
     if len(by_split) == 1:
         return [Curve(label, events) for events in by_split.values()]
-    return [Curve(f"{label}, split {split}", events) for split, events in sorted(by_split.items())]
+    names = {split: "all splits" if split == ALL_SPLITS else f"split {split}" for split in by_split}
+    return [Curve(f"{label}, {names[split]}", events) for split, events in sorted(by_split.items())]
 
 
 def running_mean(values: list[float], width: int) -> list[float]:

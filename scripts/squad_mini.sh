@@ -26,11 +26,13 @@ name_training_files() {
 select_new_wiki() {
   if [[ -f $work/new_wiki.json ]]; then return; fi
   mkdir -p "$work"
-  python3 - "$other" "$work/new_wiki.json" <<'END'
+  python3 - "$other" "$work/new_wiki.json.part" <<'END'
 import json, sys
 articles = [a for a in json.load(open(sys.argv[1]))["data"] if a["title"] == "SQuADShifts-new_wiki"]
-json.dump({"version": "1.1", "data": articles}, open(sys.argv[2], "w"))
+with open(sys.argv[2], "w") as file:
+    json.dump({"version": "1.1", "data": articles}, file)
 END
+  mv "$work/new_wiki.json.part" "$work/new_wiki.json"
 }
 
 # What stages are scored on, and what they have in common; a script may change both between stages.

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/check.h"
-#include "nn/gradient.h"
 #include "nn/transfer.h"
 
 namespace deformer::nn {
@@ -56,7 +55,8 @@ at::Tensor DistanceBias::make(std::int64_t length) const {
 }
 
 at::Tensor DistanceBias::scores(std::int64_t length) const {
-  if (needs_gradient(weight_)) return make(length);
+  // Weights that are trained change: also while they are scored, where no gradient is recorded.
+  if (weight_.requires_grad()) return make(length);
   const std::lock_guard lock(mutex_);
   if (!kept_.defined() || kept_.size(2) < length) {
     const auto wanted = static_cast<std::uint64_t>(std::max(length, kSmallestTable));

@@ -17,8 +17,8 @@ constexpr std::uint64_t kGroups = 2;
 DataOrder::DataOrder(const TrainingSet& set, const DataOrderOptions& options)
     : set_(set),
       options_(options),
-      steps_per_epoch_((set.num_examples() + options.batch_questions - 1) /
-                       options.batch_questions) {
+      steps_per_epoch_(set.num_examples() / options.batch_questions +
+                       (set.num_examples() % options.batch_questions == 0 ? 0 : 1)) {
   DEFORMER_CHECK(set.num_examples() > 0 && options.batch_questions > 0);
   DEFORMER_CHECK(options.questions_per_window > 0 && options.processes > 0);
 }
@@ -62,7 +62,7 @@ void DataOrder::shuffle_epoch(std::uint64_t epoch) {
 StepPlan DataOrder::plan(std::uint64_t step) {
   shuffle_epoch(step / steps_per_epoch_);
   const std::size_t begin = step % steps_per_epoch_ * options_.batch_questions;
-  const std::size_t end = std::min(begin + options_.batch_questions, order_.size());
+  const std::size_t end = begin + std::min(options_.batch_questions, order_.size() - begin);
   StepPlan plan;
   plan.examples = end - begin;
   for (std::size_t i = begin; i < end; ++i) plan.joint_tokens += joint_tokens(order_[i]);

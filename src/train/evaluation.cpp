@@ -21,9 +21,11 @@ using SharedModel = std::shared_ptr<const Model>;
 // Enough for full batches, little memory.
 constexpr std::size_t kChunkExamples = 1024;
 
-// The text under its content id; the answer step encodes one text once for all its requests.
+// The text under its content id; the answer step encodes one text once for all its requests. An id
+// without a text would be looked up.
 Passage passage_of(const Dataset& dataset, const Example& example) {
   const std::string& text = dataset.passage_of(example);
+  if (text.empty()) return {};
   return {content_id(text), text};
 }
 
@@ -52,10 +54,12 @@ TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset) {
     rest = rest.subspan(chunk.size());
     std::vector<QaRequest> requests;
     for (const Example& example : chunk) {
+      predictions.emplace(example.id, "");  // the answer from an empty passage
+      if (dataset.passage_of(example).empty()) continue;
       requests.push_back({example.id, example.questions.front(), {passage_of(dataset, example)}});
     }
     for (const QaResult& result : qa.answer(requests, options)) {
-      predictions.emplace(result.id, result.answers.empty() ? "" : result.answers.front().text);
+      if (!result.answers.empty()) predictions[result.id] = result.answers.front().text;
     }
   }
   const SquadScore score = evaluate_squad(gold, predictions).overall;

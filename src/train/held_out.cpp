@@ -14,7 +14,7 @@
 namespace deformer {
 namespace {
 
-// How many questions each text has.
+// How many questions that can be scored each text has.
 class TextCounts {
  public:
   void add(std::string_view text, std::size_t questions) { counts_[hash64(text)] += questions; }
@@ -32,6 +32,7 @@ class TextCounts {
     std::size_t taken = 0;
     for (const auto& [key, hash] : order) {
       if (taken >= questions) break;
+      if (counts_.at(hash) == 0) continue;
       chosen.insert(hash);
       taken += counts_.at(hash);
     }
@@ -91,8 +92,9 @@ void make_scorable(Dataset& dataset) {
 
 Dataset take_held_out(Dataset& dataset, std::size_t examples, std::uint64_t seed) {
   TextCounts counts;
-  for (const DatasetPassage& passage : dataset.passages) counts.add(passage.text, 0);
-  for (const Example& example : dataset.examples) counts.add(dataset.passage_of(example), 1);
+  for (const Example& example : dataset.examples) {
+    counts.add(dataset.passage_of(example), example.has_target() ? 1 : 0);
+  }
   Dataset held_out = same_kind(dataset);
   move_chosen(dataset, held_out, counts.choose(examples, seed));
   if (dataset.examples.empty()) {
@@ -100,7 +102,21 @@ Dataset take_held_out(Dataset& dataset, std::size_t examples, std::uint64_t seed
            std::to_string(examples));
   }
   make_scorable(held_out);
+  if (held_out.examples.empty()) {
+    refuse("held-out questions: expected training data with targets, found none");
+  }
   return held_out;
+}
+
+std::optional<std::string> leave_out_blank_questions(Dataset& dataset, const Tokenizer& tokenizer) {
+  if (dataset.kind != TaskKind::kSpan) return std::nullopt;
+  std::optional<std::string> first;
+  std::erase_if(dataset.examples, [&](const Example& example) {
+    if (!tokenizer.tokenize(example.questions.front()).ids.empty()) return false;
+    if (!first) first = example.id;
+    return true;
+  });
+  return first;
 }
 
 Dataset take_validation(Dataset& dataset, Dataset validation) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 
 #include "architecture/config.h"
@@ -14,6 +15,9 @@
 
 namespace deformer {
 namespace {
+
+// Far from what overflows where steps are counted.
+constexpr std::uint64_t kMostSteps = 1'000'000'000'000;
 
 void require(bool condition, const std::string& name, const char* expected, double found) {
   if (condition) return;
@@ -56,6 +60,16 @@ double* weight_of(LossWeights& weights, std::string_view name) {
   return nullptr;
 }
 
+void validate(const LossWeights& weights) {
+  const auto check = [](const char* name, double weight) {
+    require(weight >= 0 && std::isfinite(weight), name, "0 or more", weight);
+  };
+  check("loss_weights.task", weights.task);
+  check("loss_weights.kd", weights.kd);
+  check("loss_weights.lrs", weights.lrs);
+  require(weights.task + weights.kd + weights.lrs > 0, "loss_weights", "one above 0", 0);
+}
+
 [[noreturn]] void refuse_weights(std::string_view text) {
   throw Error(
       ErrorCode::kInvalidArgument,
@@ -65,6 +79,13 @@ double* weight_of(LossWeights& weights, std::string_view name) {
 }
 
 }  // namespace
+
+std::string hash_of_reading(const TrainingModel& teacher, TrainingPrecision precision) {
+  Hasher hasher;
+  hasher.add(config_to_json(teacher.config)).add(name_of(precision));
+  hasher.add(static_cast<std::int64_t>(teacher.tokenizer->hash()));
+  return hex(hasher.digest64());
+}
 
 std::string hash_of(const TrainingSet& set) {
   Hasher hasher;
@@ -129,11 +150,14 @@ void validate(const TrainingOptions& options) {
   const auto at_least_one = [](const char* name, std::size_t value) {
     require(value >= 1, name, "at least 1", static_cast<double>(value));
   };
+  validate(options.loss_weights);
   at_least_one("batch_questions", options.batch_questions);
   at_least_one("pass_tokens", options.pass_tokens);
   at_least_one("questions_per_window", options.questions_per_window);
   require(options.epochs > 0 && options.epochs < 1e6, "epochs", "above 0", options.epochs);
-  require(!options.max_steps || *options.max_steps >= 1, "max_steps", "at least 1", 0);
+  const std::uint64_t max_steps = options.max_steps.value_or(1);
+  require(max_steps >= 1 && max_steps <= kMostSteps, "max_steps", "1 to 10^12",
+          static_cast<double>(max_steps));
   require(options.learning_rate > 0 && options.learning_rate < 1, "learning_rate",
           "above 0 and below 1", options.learning_rate);
   require(options.layer_decay > 0 && options.layer_decay <= 1, "layer_decay",

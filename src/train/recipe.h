@@ -17,6 +17,10 @@ void require_freezable(int freeze_layers, const ModelConfig& config);
 
 /// Hex digests that tell data and weights apart.
 [[nodiscard]] std::string hash_of(const TrainingSet& set);
+/// Of what a teacher's answers depend on beside its weights: its config and tokenizer, and the
+/// precision.
+[[nodiscard]] std::string hash_of_reading(const TrainingModel& teacher,
+                                          TrainingPrecision precision);
 [[nodiscard]] std::string hash_of(const std::vector<Parameter>& parameters);
 [[nodiscard]] std::string hash_of(const Dataset& dataset);
 

@@ -21,6 +21,8 @@ class RunFile {
   /// Throws kNotFound, kCorrupt, and kIncompatible for a file of another kind or version.
   RunFile(const std::filesystem::path& path, const RunFileKind& kind);
 
+  /// Whether the metadata has the key.
+  [[nodiscard]] bool has(const char* key) const { return file_.metadata().contains(key); }
   /// Of the metadata. Throws kIncompatible where it is absent.
   [[nodiscard]] const std::string& value(const char* key) const;
   [[nodiscard]] const TensorView* find(std::string_view tensor) const { return file_.find(tensor); }

@@ -21,6 +21,7 @@ namespace {
 
 constexpr RunFileKind kAnswersKind{"deformer teacher answers", "1", "a teacher's answers"};
 constexpr const char* kLogits = "logits";
+constexpr const char* kReading = "reading";
 
 void require_same(const RunFile& file, const char* key, const std::string& expected) {
   const std::string& found = file.value(key);
@@ -118,6 +119,7 @@ void TeacherAnswers::save(const std::filesystem::path& path, const AnswersOwner&
   metadata["teacher"] = owner.teacher;
   metadata["layout"] = owner.layout;
   metadata["data"] = owner.data;
+  metadata[kReading] = owner.reading;
   metadata["examples"] = std::to_string(done_);
   write_safetensors(path, {&view, 1}, metadata);
 }
@@ -128,6 +130,7 @@ void TeacherAnswers::load(const std::filesystem::path& path, const AnswersOwner&
   require_same(file, "teacher", owner.teacher);
   require_same(file, "layout", owner.layout);
   require_same(file, "data", owner.data);
+  if (file.has(kReading)) require_same(file, kReading, owner.reading);
   const std::size_t done = number_of(file.value("examples"), set_.num_examples(), where);
   const TensorView* const view = file.find(kLogits);
   const std::size_t bytes = offsets_[done] * sizeof(std::uint16_t);

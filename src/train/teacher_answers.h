@@ -18,7 +18,8 @@ namespace deformer {
 struct AnswersOwner {
   std::string teacher;  ///< hash of its weights
   std::string layout;
-  std::string data;  ///< hash of the training set
+  std::string data;     ///< hash of the training set
+  std::string reading;  ///< hash_of_reading(); files of before 2026-12 do not say it
 
   friend bool operator==(const AnswersOwner&, const AnswersOwner&) = default;
 };

@@ -84,6 +84,7 @@ void require_room(const TrainingModel& student, const TrainingModel& teacher) {
   ModelConfig config = teacher.config;
   config.split.max_question_tokens = student.config.split.max_question_tokens;
   config.split.window_tokens = student.config.split.window_tokens;
+  config.split.window_step = student.config.split.window_step;
   try {
     validate(config);
   } catch (const Error& error) {
@@ -108,15 +109,18 @@ void require_fitting(const TrainingModel& student, const TrainingModel& teacher,
 
 TrainingModel load_teacher(const std::filesystem::path& teacher_dir, const TrainingModel& student,
                            const TrainingOptions& options) {
-  const bool same_architecture =
-      load_model_config(teacher_dir).architecture == student.config.architecture;
+  const ModelConfig own = load_model_config(teacher_dir);
   TrainingModelOptions load{.task = student.task,
                             .split_layer = 0,
                             .device = options.device,
                             .needs_head = true,
                             .trainable = false};
   load.task->labels = student.config.labels;
-  if (same_architecture) load.layout = student.config.split.layout;
+  if (!options.teacher_answers.empty()) {
+    load.layout = own.split.layout;
+  } else if (own.architecture == student.config.architecture) {
+    load.layout = student.config.split.layout;
+  }
   TrainingModel teacher = load_training_model(teacher_dir, load);
   require_fitting(student, teacher, options);
   return teacher;

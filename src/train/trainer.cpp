@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/quote.h"
 #include "base/stopwatch.h"
 #include "deformer/error.h"
 #include "deformer/model.h"
@@ -122,6 +123,7 @@ struct Trainer::State {
   void run_step(const TrainingHooks& hooks);
   void evaluate(const TrainingHooks& hooks);
   void keep_best(const TrainingScore& score);
+  [[nodiscard]] bool is_due() const;
   void checkpoint();
   void report_step(const TrainingHooks& hooks, const StepPlan& plan, const StepOutcome& outcome,
                    double rate, double norm);
@@ -228,9 +230,14 @@ void Trainer::State::prepare(std::vector<Dataset> files, std::vector<Dataset> va
     require_no_held_out(options);
     held_out = take_validation(
         dataset, make_dataset(std::move(validation), student.config, "validation data"));
+    if (const auto blank = leave_out_blank_questions(held_out, *student.tokenizer)) {
+      throw Error(ErrorCode::kInvalidArgument, "validation data: question " + in_quotes(*blank) +
+                                                   ": expected at least one token, found none");
+    }
     validation_hash = hash_of(held_out);
   } else if (options.held_out_questions > 0) {
     held_out = take_held_out(dataset, options.held_out_questions, options.seed);
+    leave_out_blank_questions(held_out, *student.tokenizer);
   }
   const std::size_t left_out = in_files - dataset.examples.size();
   set = make_training_set(dataset, *student.tokenizer, student.config.split, options.negatives);
@@ -248,7 +255,8 @@ bool Trainer::State::ask_teacher(const TrainingHooks& hooks) {
   if (!teacher_facts.answers_in_file) return true;
   const AnswersOwner owner{.teacher = teacher_facts.weights,
                            .layout = to_string(teacher->config.split.layout),
-                           .data = hash_of(set)};
+                           .data = hash_of(set),
+                           .reading = hash_of_reading(*teacher, options.precision)};
   answers.emplace(set, head_outputs(teacher->config.task, teacher->config.labels));
   const TeacherRun run{*teacher, teacher_set ? *teacher_set : set, options, owner, group.get()};
   if (!complete_answers(*answers, run, hooks)) return false;
@@ -357,13 +365,20 @@ void Trainer::State::report_step(const TrainingHooks& hooks, const StepPlan& pla
 
 void Trainer::State::train(const TrainingHooks& hooks) {
   since_start = since_checkpoint = Stopwatch();
+  // The step after which the run was stopped.
+  if (position.step > 0 && is_due()) evaluate(hooks);
   while (position.step < steps && !stopping) {
     run_step(hooks);
     if (!leads()) continue;
-    const bool due = options.evaluate_every > 0 && position.step % options.evaluate_every == 0;
-    if (due && position.step < steps) evaluate(hooks);
+    if (is_due() && !stopping) evaluate(hooks);
     if (since_checkpoint.seconds() > options.checkpoint_minutes * 60) checkpoint();
   }
+}
+
+// Whether a score is missing; the last step's is finish()'s.
+bool Trainer::State::is_due() const {
+  return leads() && options.evaluate_every > 0 && position.step % options.evaluate_every == 0 &&
+         position.step < steps && position.evaluated_step != position.step;
 }
 
 void Trainer::State::checkpoint() {
@@ -404,9 +419,13 @@ TrainingResult Trainer::State::finish(const TrainingHooks& hooks) {
     group->leave();
     return std::move(result);
   }
+  // First, because scoring can take long and fail.
+  if (checkpointed_step != position.step) checkpoint();
   const bool unscored = position.evaluated_step != position.step || !position.best;
-  if (result.finished && unscored) evaluate(hooks);
-  if (checkpointed_step != position.step || (result.finished && unscored)) checkpoint();
+  if (result.finished && unscored) {
+    evaluate(hooks);
+    checkpoint();
+  }
   if (result.finished && !position.best) {
     save_training_model(student, base_dir, output_dir, options.save_format);
   }

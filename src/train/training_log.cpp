@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include "base/file.h"
@@ -108,8 +109,13 @@ void TrainingLog::end(std::uint64_t step, double seconds, bool finished) {
 
 void TrainingLog::write(const std::string& line) {
   const std::string text = line + "\n";
-  if (::write(descriptor_, text.data(), text.size()) == static_cast<ssize_t>(text.size())) return;
-  throw_system_error(path_.string(), "write", errno);
+  // A full disk takes a part, and says why with the rest.
+  for (std::string_view rest = text; !rest.empty();) {
+    const ssize_t written = ::write(descriptor_, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw_system_error(path_.string(), "write", errno);
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
 }
 
 }  // namespace deformer

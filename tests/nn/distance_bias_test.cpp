@@ -1,6 +1,7 @@
 #include "nn/distance_bias.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/grad_mode.h>
 
@@ -54,11 +55,16 @@ TEST(DistanceBias, FollowsAWeightThatIsTrained) {
   const DistanceBias bias(numbered_weight().set_requires_grad(true));
   const at::Tensor before = bias.scores(4);
   EXPECT_TRUE(before.requires_grad());
-  {
-    const torch::autograd::AutoGradMode no_gradient(false);
-    bias.weight().add_(1);
+  // Between two scorings, too.
+  for (const int added : {1, 2}) {
+    {
+      const torch::autograd::AutoGradMode no_gradient(false);
+      bias.weight().add_(1);
+    }
+    EXPECT_TRUE(at::equal(bias.scores(4), before + added));
+    const c10::InferenceMode scoring;
+    EXPECT_TRUE(at::equal(bias.scores(4), before.detach() + added));
   }
-  EXPECT_TRUE(at::equal(bias.scores(4), before + 1));
 }
 
 }  // namespace

@@ -271,7 +271,7 @@ TEST(PairHeldOut, TakesAllExamplesOfAPassageWherever) {
 
 TEST(PairHeldOut, TakesWholeArticlesOfRace) {
   Dataset data = toy_race();
-  const Dataset held_out = take_held_out(data, 3, 1);
+  const Dataset held_out = take_held_out(data, 2, 1);
   EXPECT_THAT(held_out.passages, SizeIs(2));
   EXPECT_THAT(data.passages, SizeIs(2));
   EXPECT_THAT(held_out.examples, SizeIs(2));

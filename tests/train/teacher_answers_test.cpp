@@ -160,6 +160,13 @@ TEST_F(TeacherAnswersTest, MayComeFromATeacherOfAnotherArchitecture) {
   }
 }
 
+TEST_F(TeacherAnswersTest, MayComeFromATeacherOfLongerWindowsAndSteps) {
+  TrainingOptions training = options();
+  training.teacher_answers = file();
+  base_ = model("short", {.window_tokens = 14, .window_step = 5, .seed = 1});
+  EXPECT_EQ(train(span_data(false), training).size(), 4U);
+}
+
 TEST_F(TeacherAnswersTest, OfATeacherThatCutsTextsOtherwiseAreRefused) {
   TrainingOptions training = options();
   teacher_ = model("mpnet-teacher", {.architecture = "mpnet", .seed = 7});
@@ -226,10 +233,13 @@ TEST_F(TeacherAnswersTest, OfAnotherTeacherLayoutOrDataAreRefusedAndKept) {
   teacher_ = model("other", {.seed = 8});
   test::expect_error(ErrorCode::kIncompatible, file().string() + ": teacher: expected",
                      [&] { train(data, training); });
-  teacher_ = directory_ / "teacher";
-  training.split_layers = {0};
-  training.layout = Layout::kContinue;
+  // Its own layout, whatever the student's is.
+  teacher_ = model("ordinary", {.layout = Layout::kContinue, .seed = 7});
   test::expect_error(ErrorCode::kIncompatible, ": layout: expected continue, found restart",
+                     [&] { train(data, training); });
+  // The same weights read otherwise.
+  teacher_ = model("relu", {.hidden_act = Activation::kRelu, .seed = 7});
+  test::expect_error(ErrorCode::kIncompatible, ": reading: expected",
                      [&] { train(data, training); });
   EXPECT_TRUE(read_file(file()) == before);
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -46,6 +47,14 @@ SquadDataset toy_dataset() {
         {.id = "who" + std::to_string(i), .question = "who", .answers = {{animals[i], 4}}});
     data.articles[0].paragraphs.push_back(paragraph);
   }
+  return data;
+}
+
+SquadDataset paragraph_of_its_own() {
+  SquadDataset data;
+  data.articles.emplace_back();
+  data.articles[0].paragraphs.push_back(
+      {"the cow is in ulm", {{.id = "cow", .question = "where", .answers = {{"ulm", 14}}}}});
   return data;
 }
 
@@ -193,22 +202,40 @@ TEST_F(TrainerTest, AResumedRunScoresTheLastStepThatWasNotScored) {
   training.max_steps = 4;
   training.held_out_questions = 4;
   training.evaluate_every = 2;
-  training.checkpoint_minutes = 1e-9;
   TrainingHooks hooks;
   hooks.on_score = [](const TrainingScore& score) {
     if (score.step == 4) throw std::runtime_error("killed");
   };
   EXPECT_THROW(train("out", training, hooks), std::exception);
   training.resume = true;
-  const TrainingResult resumed = train("out", training);
+  hooks = {};
+  hooks.on_step = [](const TrainingProgress&) { ADD_FAILURE() << "trained again"; };
+  const TrainingResult resumed = train("out", training, hooks);
   ASSERT_EQ(resumed.scores.size(), 1U);
   EXPECT_EQ(resumed.scores.front().step, 4U);
   EXPECT_TRUE(train("out", training).scores.empty()) << "scored once";
 }
 
+// The grace that a stopped run has is for its checkpoint.
+TEST_F(TrainerTest, AStoppedRunIsScoredWhenItGoesOn) {
+  TrainingOptions training = options();
+  training.max_steps = 4;
+  training.held_out_questions = 4;
+  training.evaluate_every = 2;
+  std::atomic<bool> stop{false};
+  TrainingHooks hooks;
+  hooks.stop = &stop;
+  hooks.on_step = [&](const TrainingProgress& progress) { stop = progress.step == 2; };
+  EXPECT_TRUE(train("out", training, hooks).scores.empty());
+  training.resume = true;
+  const TrainingResult resumed = train("out", training);
+  ASSERT_EQ(resumed.scores.size(), 2U);
+  EXPECT_EQ(resumed.scores.front().step, 2U);
+}
+
 TEST_F(TrainerTest, RefusesAnOutputThatWouldBecomeAnotherModel) {
   fs::create_directories(directory_ / "out");
-  for (const char* name : {"spiece.model", "model.safetensors.index.json"}) {
+  for (const char* name : {"spiece.model", "added_tokens.json", "model.safetensors.index.json"}) {
     write_file(directory_ / "out" / name, "of another model");
     test::expect_error(ErrorCode::kInvalidArgument,
                        std::string(name) + ": expected no file of another model",
@@ -419,6 +446,37 @@ TEST_F(TrainerTest, ValidationDataChooseTheBest) {
                      [&] { run(validation); });
 }
 
+// As `deformer evaluate` scores it.
+TEST_F(TrainerTest, AnEmptyPassageHasAnEmptyAnswer) {
+  Dataset validation = to_dataset(toy_dataset());
+  validation.examples.resize(1);
+  validation.passages = {{""}};
+  validation.examples.front().target = SpanTarget{.answers = {{"", 0}}, .is_impossible = false};
+  Trainer trainer(base(), {}, directory_ / "out", options());
+  const TrainingResult result = trainer.run({to_dataset(toy_dataset())}, {validation}, {});
+  EXPECT_EQ(result.data.held_out, 1U);
+}
+
+TEST_F(TrainerTest, ABlankQuestionIsNotScored) {
+  Dataset data = to_dataset(toy_dataset());
+  Dataset validation = data;
+  validation.examples.front().questions = {" "};
+  {
+    Trainer trainer(base(), {}, directory_ / "out", options());
+    test::expect_error(
+        ErrorCode::kInvalidArgument,
+        "validation data: question \"" + validation.examples.front().id + "\": expected",
+        [&] { trainer.run({to_dataset(paragraph_of_its_own())}, {validation}, {}); });
+  }
+  for (Example& example : data.examples) {
+    if (example.questions.front() == "where") example.questions = {" "};
+  }
+  TrainingOptions training = options();
+  training.held_out_questions = 4;
+  Trainer trainer(base(), {}, directory_ / "out", training);
+  EXPECT_EQ(trainer.run({data}, {}, {}).data.held_out, 2U);
+}
+
 TEST_F(TrainerTest, TrainsOnAGpuInEveryPrecision) {
   if (!at::hasCUDA()) GTEST_SKIP() << "needs a GPU and a LibTorch with CUDA";
   train("cpu", options());
@@ -493,6 +551,17 @@ TEST_F(TrainerTest, ChecksItsOptions) {
   refuses("epochs: expected above 0", [](auto& o) { o.epochs = -1; });
   refuses("batch_questions: expected at least 1", [](auto& o) { o.batch_questions = 0; });
   refuses("dropout: expected 0 to 0.9, found 1", [](auto& o) { o.dropout = 1; });
+  refuses("max_steps: expected 1 to 10^12", [](auto& o) { o.max_steps = ~std::uint64_t{0}; });
+  refuses("loss_weights.kd: expected 0 or more", [](auto& o) { o.loss_weights.kd = -1; });
+  refuses("loss_weights: expected one above 0", [](auto& o) { o.loss_weights = {0, 0, 0}; });
+}
+
+TEST_F(TrainerTest, ABatchMayBeLargerThanTheData) {
+  TrainingOptions training = options();
+  training.batch_questions = ~std::size_t{0};
+  training.max_steps.reset();
+  training.epochs = 2;
+  EXPECT_EQ(train("out", training).steps, 2U);
 }
 
 TEST(LossWeights, AreParsedByName) {

@@ -154,6 +154,25 @@ TEST(HeldOut, RefusesToTakeEverything) {
                      [&] { static_cast<void>(take_held_out(data, 1, 1)); });
 }
 
+TEST(HeldOut, CountsWhatCanBeScored) {
+  Dataset data{.name = "classes", .kind = TaskKind::kClasses, .labels = {"yes", "no"}};
+  for (int i = 0; i < 5; ++i) {
+    data.passages.push_back({"text " + std::to_string(i)});
+    Example& example = data.examples.emplace_back();
+    example.id = std::to_string(i);
+    example.questions = {"is it"};
+    example.passage = static_cast<std::size_t>(i);
+    if (i > 2) example.target = 1;
+  }
+  for (std::uint64_t seed = 1; seed < 6; ++seed) {
+    Dataset from = data;
+    EXPECT_EQ(take_held_out(from, 1, seed).examples.size(), 1U) << seed;
+  }
+  for (Example& example : data.examples) example.target = {};
+  test::expect_error(ErrorCode::kInvalidArgument, "held-out questions: expected training data with",
+                     [&] { static_cast<void>(take_held_out(data, 1, 1)); });
+}
+
 Dataset paragraphs(const std::vector<std::string>& texts, const std::string& prefix) {
   SquadDataset file;
   file.articles.emplace_back();
