@@ -59,6 +59,14 @@ void require_gold(const SquadDataset& dataset, const std::string& file) {
                   "true)");
 }
 
+void require_unanswerable(const SquadDataset& dataset, const std::string& file) {
+  if (dataset.has_unanswerable()) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              file +
+                  ": --tune-threshold: expected questions marked is_impossible (SQuAD 2.0), found "
+                  "none");
+}
+
 // The metrics at the threshold given, or at the one that the official search finds best for F1.
 EvaluationReport evaluate_spans(const EvaluateVerbOptions& options, const SquadDataset& dataset,
                                 const Predictions& spans, const NoAnswerScores* scores,
@@ -66,12 +74,6 @@ EvaluationReport evaluate_spans(const EvaluateVerbOptions& options, const SquadD
   EvaluationReport report;
   report.evaluation = evaluate_squad(dataset, spans, scores, threshold);
   if (!options.tune_threshold) return report;
-  if (!report.evaluation.best) {
-    throw Error(ErrorCode::kInvalidArgument,
-                options.squad +
-                    ": --tune-threshold: expected questions marked is_impossible "
-                    "(SQuAD 2.0), found none");
-  }
   const BestThreshold best = *report.evaluation.best;
   const auto try_threshold = [&](double tuned) {
     report.tuned_threshold = tuned;
@@ -125,8 +127,12 @@ EvaluationReport evaluate_model(const EvaluateVerbOptions& options, const SquadD
                  answers.emplace_back(question.id, best_text(result));
                  margins.emplace_back(question.id, no_answer_margin(result));
                });
-  EvaluationReport report = evaluate_spans(options, dataset, spans, no_answer ? &margins : nullptr,
-                                           options.answerer.no_answer_threshold);
+  // Under SQuAD 1.1's rules the scorer knows no threshold: it gets what was answered.
+  const bool has_threshold = no_answer && dataset.has_unanswerable();
+  if (no_answer && !has_threshold) spans = Predictions(answers.begin(), answers.end());
+  EvaluationReport report =
+      evaluate_spans(options, dataset, spans, has_threshold ? &margins : nullptr,
+                     options.answerer.no_answer_threshold);
   if (report.tuned_threshold) answers = answers_at(margins, spans, *report.tuned_threshold);
   report.run = ModelRun{answerer.answered(), answerer.seconds(), peak_rss_bytes()};
   if (output) {
@@ -249,6 +255,7 @@ void run_evaluate(const EvaluateVerbOptions& options) {
       load_squad(options.squad, is_answered ? SquadUse::kScores : SquadUse::kQuestions);
   if (options.limit) keep_first_questions(dataset, *options.limit);
   require_gold(dataset, options.squad);
+  if (options.tune_threshold) require_unanswerable(dataset, options.squad);
   const EvaluationReport report =
       is_answered ? evaluate_file(options, dataset) : evaluate_model(options, dataset);
   if (stdout_taken) return Talk(options.quiet).note(to_note(report));

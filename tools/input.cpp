@@ -69,8 +69,10 @@ std::string read_text(const std::string& path) {
 
 std::vector<LineReader::Line> LineReader::next_batch(std::size_t max_lines) {
   std::vector<Line> batch;
-  while (batch.size() < max_lines) {
+  std::size_t bytes = 0;
+  while (batch.size() < max_lines && bytes < kMaxBatchBytes) {
     if (std::optional<Line> line = next_complete_line()) {
+      bytes += line->text.size();
       batch.push_back(*std::move(line));
     } else if (ended_ || (!batch.empty() && !input_.ready())) {
       break;

@@ -37,6 +37,7 @@ class Input {
 class LineReader {
  public:
   static constexpr std::size_t kMaxLineBytes = std::size_t{16} << 20;
+  static constexpr std::size_t kMaxBatchBytes = std::size_t{32} << 20;
 
   struct Line {
     std::size_t number = 0;  ///< from 1
@@ -46,8 +47,9 @@ class LineReader {
 
   explicit LineReader(const std::string& path) : input_(path) {}
 
-  /// The lines that are there, at least one and at most `max_lines`; waits only for the first.
-  /// Empty at the end. The line after one that is too long is read as any other.
+  /// The lines that are there, at least one and at most `max_lines`, none after those of
+  /// kMaxBatchBytes; waits only for the first. Empty at the end. The line after one that is too
+  /// long is read as any other.
   [[nodiscard]] std::vector<Line> next_batch(std::size_t max_lines);
 
   [[nodiscard]] const Input& input() const noexcept { return input_; }

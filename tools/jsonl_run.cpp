@@ -77,7 +77,7 @@ class JsonlRunner {
     for (Slot& slot : slots) {
       if (slot.error) continue;
       good.push_back(&slot);
-      requests.push_back(slot.request);
+      requests.push_back(std::move(slot.request));
     }
     answerer_.answer_each(requests, [&](std::size_t request, Outcome<QaResult>&& outcome) {
       Slot& slot = *good[request];

@@ -94,9 +94,11 @@ class TextFiles : public PassageReader {
 
   std::vector<Passage> next(std::size_t most) override {
     std::vector<Passage> batch;
-    while (batch.size() < most && next_ < names_.size()) {
+    std::size_t bytes = 0;
+    while (batch.size() < most && bytes < LineReader::kMaxBatchBytes && next_ < names_.size()) {
       const std::string& name = names_[next_++];
       batch.push_back({name, read_text((directory_ / name).string())});
+      bytes += batch.back().text.size();
     }
     return batch;
   }

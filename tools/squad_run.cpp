@@ -11,6 +11,8 @@ namespace {
 // Enough for full batches, little memory. The questions of a paragraph stay together where they
 // can.
 constexpr std::size_t kChunkQuestions = 1024;
+// Of the contexts, which each question has for itself.
+constexpr std::size_t kChunkBytes = std::size_t{128} << 20;
 
 void check_questions(const Answerer& answerer, const SquadParagraph& paragraph,
                      const std::string& file) {
@@ -39,6 +41,8 @@ class SquadRunner {
     request.question = question.question;
     if (!passage.text.empty()) request.passages.push_back(passage);
     questions_.push_back(&question);
+    bytes_ += passage.text.size();
+    if (bytes_ >= kChunkBytes) run();
   }
 
   void end_paragraph() {
@@ -53,6 +57,7 @@ class SquadRunner {
     progress_.update(done_);
     requests_.clear();
     questions_.clear();
+    bytes_ = 0;
   }
 
  private:
@@ -61,6 +66,7 @@ class SquadRunner {
   Progress& progress_;
   std::vector<QaRequest> requests_;
   std::vector<const SquadQuestion*> questions_;
+  std::size_t bytes_ = 0;
   std::size_t done_ = 0;
 };
 

@@ -72,11 +72,15 @@ struct Dataset {
 /// Throws kInvalidArgument naming one that an example has and `labels` lacks.
 DEFORMER_EXPORT void use_labels(Dataset& dataset, const std::vector<std::string>& labels);
 
+inline constexpr std::size_t kMaxFilledBytes = std::size_t{1} << 20;
+
 /// What the model reads for one option: the option put in place of every "_" of the question, or,
 /// where the question has none, appended to it after a space. The rule of the original code and of
-/// XLNet's run_race.py.
+/// XLNet's run_race.py. Throws kInvalidArgument where that is longer than `max_bytes`: many blanks
+/// times a long option.
 [[nodiscard]] DEFORMER_EXPORT std::string fill_option(const std::string& question,
-                                                      const std::string& option);
+                                                      const std::string& option,
+                                                      std::size_t max_bytes = kMaxFilledBytes);
 
 /// What an option is called: "A" to "Z"; with more than 26 options its number, from 0.
 [[nodiscard]] DEFORMER_EXPORT std::string option_name(std::size_t option, std::size_t count);

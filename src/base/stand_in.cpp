@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/byte_order_mark.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -13,7 +14,6 @@ namespace {
 // has less than 1024 bytes.
 constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
 constexpr std::size_t kMaxPointerBytes = 1024;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::array<std::string_view, 3> kPages{"<!doctype html", "<html", "<?xml"};
 
 bool begins_with(std::string_view text, std::string_view lower_case) {
@@ -24,7 +24,7 @@ bool begins_with(std::string_view text, std::string_view lower_case) {
 }
 
 bool is_page(std::string_view text) {
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = without_byte_order_mark(text);
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   return std::any_of(kPages.begin(), kPages.end(), [&](std::string_view page) {
     // A longer word is none of these marks.

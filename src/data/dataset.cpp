@@ -133,9 +133,19 @@ void use_labels(Dataset& dataset, const std::vector<std::string>& labels) {
   dataset.labels = labels;
 }
 
-std::string fill_option(const std::string& question, const std::string& option) {
-  if (question.find('_') == std::string::npos) return question + " " + option;
+std::string fill_option(const std::string& question, const std::string& option,
+                        std::size_t max_bytes) {
+  const auto blanks = static_cast<std::size_t>(std::count(question.begin(), question.end(), '_'));
+  const std::size_t bytes = blanks == 0 ? question.size() + 1 + option.size()
+                                        : question.size() - blanks + blanks * option.size();
+  if (bytes > max_bytes) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "expected a question of at most " + std::to_string(max_bytes) +
+                    " bytes with the option in it, found " + std::to_string(bytes));
+  }
+  if (blanks == 0) return question + " " + option;
   std::string filled;
+  filled.reserve(bytes);
   for (const char c : question) {
     if (c == '_') {
       filled += option;

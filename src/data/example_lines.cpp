@@ -80,7 +80,7 @@ Dataset load_choice_lines(const std::filesystem::path& path) {
   read_lines(path, dataset, [](const JsonPlace& line, Example& example) {
     const std::string& question = line.at("question").as_string();
     for (const std::string& option : read_line_options(line)) {
-      example.questions.push_back(fill_option(question, option));
+      example.questions.push_back(fill_option_at(line.where(), question, option));
     }
     const std::optional<JsonPlace> answer = line.find("answer");
     if (answer) example.target = read_answer(*answer, example.questions.size());

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <string>
+#include <system_error>
 
+#include "base/byte_order_mark.h"
 #include "base/file.h"
 #include "base/guard.h"
 #include "data/readers.h"
@@ -65,8 +68,24 @@ std::array<KnownDataset, 7> make_known() {
 
 // What the first character says; where there is none the reader of the file will complain.
 bool has_form_of(const KnownDataset& known, const std::filesystem::path& path) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  if (type == std::filesystem::file_type::fifo || type == std::filesystem::file_type::character) {
+    // To look into it would take from what is to be read.
+    throw Error(ErrorCode::kInvalidArgument,
+                path.string() +
+                    ": expected a file whose form can be looked at, or the task to be "
+                    "named (--task " +
+                    known.task.name + " or another), found a pipe or a device");
+  }
+  std::ifstream file(path);
+  std::string mark(kByteOrderMark.size(), '\0');
+  if (!file.read(mark.data(), std::ssize(mark)) || mark != kByteOrderMark) {
+    file.clear();
+    file.seekg(0);
+  }
   char first = 0;
-  if (!(std::ifstream(path) >> first)) return true;
+  if (!(file >> first)) return true;
   return known.is_table == (first != '{');
 }
 

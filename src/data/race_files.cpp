@@ -50,7 +50,7 @@ std::string add_article(const JsonPlace& root, const std::string& name, std::str
     example.passage = dataset.passages.size() - 1;
     const std::string& question = questions.at(i).as_string();
     for (const std::string& option : read_options(options.at(i))) {
-      example.questions.push_back(fill_option(question, option));
+      example.questions.push_back(fill_option_at(options.at(i).where(), question, option));
     }
     if (answers) example.target = read_letter(answers->at(i), example.questions.size());
     dataset.examples.push_back(std::move(example));

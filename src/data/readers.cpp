@@ -17,6 +17,15 @@ void set_id(const std::optional<JsonPlace>& id, std::size_t place, Example& exam
   example.numeric_id = !id || id->value().is_number();
 }
 
+std::string fill_option_at(const std::string& where, const std::string& question,
+                           const std::string& option) {
+  try {
+    return fill_option(question, option);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kCorrupt, where + ": " + error.what());
+  }
+}
+
 std::vector<std::string> read_options(const JsonPlace& list) {
   if (list.size() < 2) {
     fail_reading(list.where(), "at least two options", std::to_string(list.size()));

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/byte_order_mark.h"
 #include "deformer/dataset.h"
 
 namespace deformer {
@@ -39,16 +40,21 @@ void set_id(const std::optional<JsonPlace>& id, std::size_t place, Example& exam
 /// A question's options: texts, at least two. Throws kCorrupt naming the place.
 [[nodiscard]] std::vector<std::string> read_options(const JsonPlace& list);
 
+/// fill_option() of one option; kCorrupt naming the place where that is too long.
+[[nodiscard]] std::string fill_option_at(const std::string& where, const std::string& question,
+                                         const std::string& option);
+
 /// The text of a file. Throws as read_file(), and for a stand-in of a large file.
 [[nodiscard]] std::string read_data_file(const std::filesystem::path& path);
 
 /// Throws kCorrupt for a line that is not UTF-8.
 void require_utf8(std::string_view line, const std::string& file, std::size_t number);
 
-/// Calls visit(line, number), numbers from 1, without line feed and carriage return. Each line is
-/// UTF-8.
+/// Calls visit(line, number), numbers from 1, without line feed and carriage return, nor a byte
+/// order mark before the first. Each line is UTF-8.
 template <typename Visit>
 void for_each_line(std::string_view text, const std::string& file, Visit&& visit) {
+  text = without_byte_order_mark(text);
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);

@@ -180,14 +180,17 @@ class SquadReader {
   std::unordered_set<std::string> ids_;
 };
 
-// JSON Lines: the first line is a whole question, and others follow.
-bool is_json_lines(std::string_view text, const std::string& file, SquadUse use) {
-  const std::size_t newline = text.find('\n');
-  if (newline == std::string_view::npos || is_blank(text.substr(newline))) return false;
-  const std::string_view line = text.substr(0, newline);
-  if (!nlohmann::json::accept(line.begin(), line.end())) return false;
+// JSON Lines: the first line that is not blank is a whole object, not that of a file, and others
+// follow.
+bool is_json_lines(std::string_view text, const std::string& file) {
+  std::string_view line;
+  while (!text.empty() && is_blank(line)) {
+    line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  if (is_blank(text) || !nlohmann::json::accept(line.begin(), line.end())) return false;
   const nlohmann::json document = parse_json(line, file);
-  return document.is_object() && SquadReader::is_flat(JsonPlace(document, file), use);
+  return document.is_object() && !document.contains("data") && !document.contains("paragraphs");
 }
 
 void read_lines(std::string_view text, const std::string& file, SquadReader& reader) {
@@ -206,7 +209,7 @@ SquadDataset read_squad(const std::filesystem::path& path, SquadUse use) {
   const std::string file = path.string();
   const std::string text = read_data_file(path);
   SquadReader reader(use);
-  if (is_json_lines(text, file, use)) {
+  if (is_json_lines(text, file)) {
     read_lines(text, file, reader);
     return reader.finish();
   }

@@ -144,6 +144,16 @@ void require_length(const std::string& text, std::size_t most, const std::string
        "expected at most " + std::to_string(most) + " bytes, found " + std::to_string(text.size()));
 }
 
+// A question with the choice in it, no longer than a question may be.
+std::string fill(const std::string& question, const std::string& choice, std::size_t most,
+                 const std::string& field) {
+  try {
+    return fill_option(question, choice, most);
+  } catch (const Error& error) {
+    fail(field, error.what());
+  }
+}
+
 std::string take_question(Fields& fields, const char* key, const RequestLimits& limits) {
   const std::string& question = fields.require_string(key);
   require_length(question, limits.question_bytes, fields.place(key));
@@ -305,7 +315,7 @@ ClassifyCall parse_classify_call(std::string_view json, TaskKind kind,
       const std::string place = "choices[" + std::to_string(i) + "]";
       const std::string& choice = Fields::as_string(choices[i], place);
       require_length(choice, limits.question_bytes, place);
-      call.choice.choices.push_back(fill_option(question, choice));
+      call.choice.choices.push_back(fill(question, choice, limits.question_bytes, place));
     }
     call.choice.passage = passage;
   } else {

@@ -1,6 +1,7 @@
 #include "text/tokenizer_json_parts.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "base/file.h"
@@ -13,12 +14,16 @@ namespace {
 // Far beyond any vocabulary: a broken id must not ask for memory.
 constexpr std::int64_t kMaxTokens = 1 << 24;
 
-std::size_t read_id(const JsonPlace& place) {
+// Ids that no token has are few, if any: the last ones of a vocabulary that was padded.
+std::int64_t most_ids(std::size_t tokens) {
+  return std::min(kMaxTokens, 2 * static_cast<std::int64_t>(tokens) + 65'536);
+}
+
+std::size_t read_id(const JsonPlace& place, std::int64_t end) {
   const std::int64_t id = place.as_integer();
-  if (id >= 0 && id < kMaxTokens) return static_cast<std::size_t>(id);
-  throw Error(ErrorCode::kCorrupt, place.where() + ": expected an id below " +
-                                       std::to_string(kMaxTokens) + ", found " +
-                                       std::to_string(id));
+  if (id >= 0 && id < end) return static_cast<std::size_t>(id);
+  throw Error(ErrorCode::kCorrupt, place.where() + ": expected an id below " + std::to_string(end) +
+                                       ", found " + std::to_string(id));
 }
 
 void put_token(std::vector<std::string>& tokens, std::size_t id, const std::string& token,
@@ -107,9 +112,10 @@ void require_agreement(const std::filesystem::path& model_dir, const char* key,
 std::vector<std::string> read_tokens(const JsonPlace& vocabulary) {
   vocabulary.require_object();
   std::vector<std::string> tokens;
+  const std::int64_t end = most_ids(vocabulary.value().size());
   for (const auto& [token, number] : vocabulary.value().items()) {
     const JsonPlace place(number, vocabulary.where() + ": " + nlohmann::json(token).dump());
-    put_token(tokens, read_id(place), token, place.where());
+    put_token(tokens, read_id(place, end), token, place.where());
   }
   return tokens;
 }
@@ -147,7 +153,7 @@ std::vector<AddedToken> read_added_tokens(const JsonPlace& root) {
     const JsonPlace id = token.at("id");
     const auto normalized = token.find("normalized");
     tokens.push_back({.content = token.at("content").as_string(),
-                      .id = static_cast<std::int32_t>(read_id(id)),
+                      .id = static_cast<std::int32_t>(read_id(id, kMaxTokens)),
                       .special = special,
                       .normalized = root.find("normalizer") && normalized && normalized->as_bool(),
                       .id_place = id.where()});
@@ -163,10 +169,22 @@ void require_id_of_vocabulary(const AddedToken& token, std::int64_t expected) {
 }
 
 void append_added_tokens(const JsonPlace& root, std::vector<std::string>& tokens) {
-  for (const AddedToken& token : read_added_tokens(root)) {
-    const auto known = std::find(tokens.begin(), tokens.end(), token.content);
-    if (known != tokens.end()) require_id_of_vocabulary(token, known - tokens.begin());
-    put_token(tokens, static_cast<std::size_t>(token.id), token.content, token.id_place);
+  const std::vector<AddedToken> added = read_added_tokens(root);
+  const std::int64_t end = most_ids(tokens.size() + added.size());
+  std::unordered_map<std::string, std::size_t> ids;
+  for (std::size_t id = 0; id < tokens.size(); ++id) ids.emplace(tokens[id], id);
+  for (const AddedToken& token : added) {
+    const auto known = ids.find(token.content);
+    if (known != ids.end())
+      require_id_of_vocabulary(token, static_cast<std::int64_t>(known->second));
+    if (token.id >= end) {
+      throw Error(ErrorCode::kCorrupt, token.id_place + ": expected an id below " +
+                                           std::to_string(end) + ", found " +
+                                           std::to_string(token.id));
+    }
+    const auto id = static_cast<std::size_t>(token.id);
+    put_token(tokens, id, token.content, token.id_place);
+    ids.emplace(token.content, id);
   }
 }
 

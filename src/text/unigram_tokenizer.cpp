@@ -12,6 +12,10 @@
 namespace deformer {
 namespace {
 
+// What a normalizer may make of a byte, in characters. The longest decomposition has 18; a chain of
+// replacements has no end.
+constexpr std::size_t kMostGrowth = 64;
+
 bool stands_for_nothing(char32_t c) {
   return c == kWordMark || is_white_space(c);
 }
@@ -56,6 +60,16 @@ MarkedWords mark_words(const SourcedChars& chars, const UnigramWords& words) {
   return marked;
 }
 
+// For each character the first from there on that stands for something, or the last of all.
+std::vector<std::size_t> find_something(const SourcedChars& chars) {
+  std::vector<std::size_t> next(chars.size());
+  for (std::size_t i = chars.size(); i-- > 0;) {
+    const bool goes_on = stands_for_nothing(chars[i].code_point) && i + 1 < chars.size();
+    next[i] = goes_on ? next[i + 1] : i;
+  }
+  return next;
+}
+
 }  // namespace
 
 UnigramTokenizer::UnigramTokenizer(UnigramModel model, std::vector<std::string> names,
@@ -71,8 +85,9 @@ std::string UnigramTokenizer::token(std::int32_t id) const {
   return names_[static_cast<std::size_t>(id)];
 }
 
-void UnigramTokenizer::append_word(const SourcedChars& chars, std::size_t begin, std::size_t end,
-                                   TokenizedText& result) const {
+void UnigramTokenizer::append_word(const SourcedChars& chars,
+                                   std::span<const std::size_t> next_something, std::size_t begin,
+                                   std::size_t end, TokenizedText& result) const {
   std::string word;
   std::vector<std::size_t> char_of;  // of each byte
   for (std::size_t i = begin; i < end; ++i) {
@@ -84,10 +99,7 @@ void UnigramTokenizer::append_word(const SourcedChars& chars, std::size_t begin,
     std::size_t last = char_of[part.end - 1];
     const auto is_nothing = [&](std::size_t i) { return stands_for_nothing(chars[i].code_point); };
     while (first < last && is_nothing(first)) ++first;
-    if (is_nothing(first)) {
-      while (first + 1 < chars.size() && is_nothing(first)) ++first;
-      last = first;
-    }
+    if (is_nothing(first)) first = last = next_something[first];
     while (is_nothing(last) && last > first) --last;
     result.ids.push_back(part.id);
     result.spans.push_back({chars[first].source.begin, chars[last].source.end});
@@ -97,8 +109,15 @@ void UnigramTokenizer::append_word(const SourcedChars& chars, std::size_t begin,
 TokenizedText UnigramTokenizer::tokenize(std::string_view text) const {
   require_text_size(text);
   SourcedChars chars = decode_chars(text);
-  for (const NormalizerStep& step : options_.normalizer) chars = apply_step(step, chars);
+  for (const NormalizerStep& step : options_.normalizer) {
+    chars = apply_step(step, chars);
+    if (chars.size() / kMostGrowth <= text.size()) continue;
+    throw Error(ErrorCode::kUnsupported, "tokenizer.json: normalizer: expected at most " +
+                                             std::to_string(kMostGrowth) +
+                                             " characters for a byte of the text, found more");
+  }
   const MarkedWords marked = mark_words(chars, options_.words);
+  const std::vector<std::size_t> next_something = find_something(marked.chars);
   TokenizedText result;
   for (std::size_t part = 0; part + 1 < marked.begins.size(); ++part) {
     std::size_t begin = marked.begins[part];
@@ -106,7 +125,7 @@ TokenizedText UnigramTokenizer::tokenize(std::string_view text) const {
     while (begin < part_end) {
       std::size_t end = begin + 1;
       while (end < part_end && marked.chars[end].code_point != kWordMark) ++end;
-      append_word(marked.chars, begin, end, result);
+      append_word(marked.chars, next_something, begin, end, result);
       begin = end;
     }
   }

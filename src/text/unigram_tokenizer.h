@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,8 +47,8 @@ class UnigramTokenizer final : public Tokenizer {
   [[nodiscard]] std::uint64_t hash() const noexcept override { return options_.hash; }
 
  private:
-  void append_word(const SourcedChars& chars, std::size_t begin, std::size_t end,
-                   TokenizedText& result) const;
+  void append_word(const SourcedChars& chars, std::span<const std::size_t> next_something,
+                   std::size_t begin, std::size_t end, TokenizedText& result) const;
 
   UnigramModel model_;
   std::vector<std::string> names_;

@@ -5,6 +5,7 @@
 #include <bit>
 #include <utility>
 
+#include "base/byte_order_mark.h"
 #include "deformer/error.h"
 #include "text/utf8.h"
 
@@ -12,7 +13,6 @@ namespace deformer {
 namespace {
 
 constexpr std::string_view kContinuation = "##";
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 constexpr std::uint64_t kHashSeed = 0x9E3779B97F4A7C15;
 
@@ -50,7 +50,7 @@ std::string_view without_trailing_space(std::string_view line) {
 }
 
 std::vector<std::string> split_lines(std::string_view lines, const std::string& where) {
-  if (lines.starts_with(kByteOrderMark)) lines.remove_prefix(kByteOrderMark.size());
+  lines = without_byte_order_mark(lines);
   std::vector<std::string> tokens;
   while (!lines.empty()) {
     const std::size_t newline = lines.find('\n');

@@ -84,6 +84,21 @@ TEST_F(Evaluate, AModelScoresAsItsPredictionsDo) {
                                      "peak memory [0-9,]+ MiB\n"));
 }
 
+// SQuAD 1.1's rules know no threshold: what the threshold hides is wrong.
+TEST_F(Evaluate, AModelThatMayAnswerNothingScoresAsItsPredictionsDo) {
+  const std::string model = write_model();
+  const std::string squad = write_json("squad.json", small_squad());
+  for (const char* threshold : {"-1000", "1000"}) {
+    const Json with_model = Json::parse(
+        run_ok({"evaluate", "--squad", squad, "--model", model, "--no-answer",
+                "--no-answer-threshold", threshold, "--output", path("p.json"), "--json"}));
+    const Json from_file = Json::parse(
+        run_ok({"evaluate", "--squad", squad, "--predictions", path("p.json"), "--json"}));
+    EXPECT_EQ(with_model["exact"], from_file["exact"]) << threshold;
+    EXPECT_EQ(with_model["f1"], from_file["f1"]) << threshold;
+  }
+}
+
 // The spans go to the scorer whatever the threshold hides, so that its search can find a better
 // one.
 TEST_F(Evaluate, TheBestThresholdDoesNotDependOnTheThreshold) {
@@ -181,9 +196,8 @@ TEST_F(Evaluate, ATunedThresholdGivesTheOfficialNumbers) {
 TEST_F(Evaluate, RefusesToTuneWhereThereIsNothingToTune) {
   const std::string squad = write_json("squad.json", small_squad());
   const std::string model = write_model();
-  expect_failure(
-      run({"evaluate", "--squad", squad, "--model", model, "--tune-threshold", "--quiet"}), 2,
-      "--tune-threshold: expected questions marked is_impossible");
+  expect_failure(run({"evaluate", "--squad", squad, "--model", path("absent"), "--tune-threshold"}),
+                 2, "--tune-threshold: expected questions marked is_impossible");
   expect_failure(run({"evaluate", "--squad", squad, "--predictions", "p", "--tune-threshold"}), 2,
                  "--tune-threshold: expected --na-scores");
   expect_failure(run({"evaluate", "--squad", squad, "--model", model, "--tune-threshold",

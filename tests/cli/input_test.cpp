@@ -45,6 +45,18 @@ TEST(LineReader, GivesNoMoreLinesThanAskedFor) {
   EXPECT_TRUE(reader.next_batch(2).empty());
 }
 
+TEST(LineReader, GivesNoMoreAtOnceThanMemoryShouldHold) {
+  const TempDir directory;
+  const std::string file = (directory / "lines").string();
+  const std::string large(LineReader::kMaxLineBytes, 'x');
+  std::ofstream out(file);
+  for (int i = 0; i < 4; ++i) out << large << "\n";
+  out.close();
+  LineReader reader(file);
+  EXPECT_EQ(reader.next_batch(100).size(), 2U);
+  EXPECT_EQ(reader.next_batch(100).size(), 2U);
+}
+
 TEST(LineReader, ReadsLinesLongerThanItsBuffer) {
   const TempDir directory;
   const std::string file = (directory / "lines").string();

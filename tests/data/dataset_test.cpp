@@ -96,6 +96,17 @@ TEST(FillOption, ReplacesTheBlankOrFollowsTheQuestion) {
   EXPECT_EQ(fill_option("Who?", "the king"), "Who? the king");
 }
 
+// Its size is a product of two.
+TEST(FillOption, IsBounded) {
+  const std::string blanks(15'000, '_');
+  const std::string option(15'000, 'x');
+  test::expect_error(ErrorCode::kInvalidArgument, "at most 1048576 bytes with the option in it",
+                     [&] { (void)fill_option(blanks, option); });
+  EXPECT_EQ(fill_option("_ _", "ab", 5), "ab ab");
+  test::expect_error(ErrorCode::kInvalidArgument, "at most 4 bytes",
+                     [&] { (void)fill_option("_ _", "ab", 4); });
+}
+
 TEST(OptionName, IsALetterWhereThereAreEnough) {
   EXPECT_EQ(option_name(0, 4), "A");
   EXPECT_EQ(option_name(25, 26), "Z");

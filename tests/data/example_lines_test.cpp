@@ -107,6 +107,12 @@ TEST_F(ExampleLines, BadChoicesAreNamed) {
                  "line 1: answer: expected an option's letter, or its number from 0 to 1");
   expect_refused("choice", line(R"("options": ["x", "y"], "answer": "")"),
                  "line 1: answer: expected an option's letter");
+  const std::string blanks(2'000, '_');
+  const std::string option(2'000, 'x');
+  expect_refused(
+      "choice",
+      R"({"question": ")" + blanks + R"(", "passage": "p", "options": [")" + option + R"(", "y"]})",
+      "line 1: expected a question of at most 1048576 bytes with the option in it");
 }
 
 }  // namespace

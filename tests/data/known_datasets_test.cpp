@@ -1,6 +1,7 @@
 #include "deformer/known_datasets.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "support/expect_error.h"
@@ -60,6 +61,23 @@ TEST(GuessDataset, GoesByLabelsAndByTheFormOfTheFile) {
   EXPECT_EQ(guess("article.txt", TaskKind::kChoice, {}), "race");
   EXPECT_EQ(guess("lines", TaskKind::kChoice, {}), "choice");
   EXPECT_EQ(guess("lines", TaskKind::kSpan, {}), "squad");
+}
+
+// Whoever looks takes what is to be read.
+TEST(GuessDataset, LooksIntoNoPipe) {
+  const test::TempDir dir;
+  ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
+  test::expect_error(ErrorCode::kInvalidArgument, "pipe: expected a file whose form", [&] {
+    (void)guess_dataset(dir / "pipe", TaskKind::kClasses, {"true", "false"});
+  });
+  const Labels of_nobody{"hot", "cold"};
+  EXPECT_EQ(guess_dataset(dir / "pipe", TaskKind::kClasses, of_nobody).task.name, "classes");
+}
+
+TEST(GuessDataset, AByteOrderMarkIsNoForm) {
+  const test::TempDir dir;
+  write_file(dir / "lines", "\xEF\xBB\xBF{\"question\": \"q\"}\n");
+  EXPECT_EQ(guess_dataset(dir / "lines", TaskKind::kClasses, {"true", "false"}).task.name, "boolq");
 }
 
 }  // namespace

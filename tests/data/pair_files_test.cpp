@@ -127,6 +127,13 @@ TEST_F(PairFile, ReadsQqpAndSkipsTornRows) {
   EXPECT_EQ(dataset.examples[1].label(), 1);
 }
 
+TEST_F(PairFile, AByteOrderMarkIsNoPartOfTheFirstColumn) {
+  const Dataset dataset = load("qqp",
+                               "\xEF\xBB\xBFid\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+                               "11\t1\t2\tWhat?\tWhy?\t0\n");
+  EXPECT_EQ(dataset.examples.at(0).id, "11");
+}
+
 TEST_F(PairFile, BadQqpRowsAreNamed) {
   const std::string header = "id\tquestion1\tquestion2\tis_duplicate\n";
   expect_refused("qqp", "1\ta\tb\t0\n", "line 1: expected a header with the columns question1");

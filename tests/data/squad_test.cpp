@@ -273,6 +273,14 @@ TEST_F(SquadFile, ReadsTheFlatFormAsJsonLines) {
   EXPECT_EQ(load(kFlatQuestions[0]).num_questions(), 1U) << "a single line";
 }
 
+TEST_F(SquadFile, NamesTheLineOfJsonLinesThatBeginBadly) {
+  const std::string good = std::string(kFlatQuestions[0]) + "\n";
+  EXPECT_EQ(load("\n" + good).num_questions(), 1U);
+  expect_refused("\n" + good + "{}", "line 3: expected a key \"context\", found none");
+  expect_refused("{\"id\": 1, \"question\": \"?\"}\n" + good,
+                 "line 1: expected a key \"context\", found none");
+}
+
 TEST_F(SquadFile, NamesTheLineOfBadJsonLines) {
   const std::string good = std::string(kFlatQuestions[0]) + "\n";
   expect_refused(good + "\n{\"context\": \n", "line 3: line 1, column 13: broken JSON: ");

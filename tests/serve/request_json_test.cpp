@@ -105,6 +105,11 @@ TEST(ClassifyCall, TakesWhatTheTaskHas) {
   EXPECT_EQ(fault_of_race(R"({"question":"q","passage":"t","choices":["a","b","c","d"]})"),
             "choices");
   EXPECT_EQ(fault_of_race(R"({"question":"q","passage":"t","choices":[1]})"), "choices[0]");
+  const std::string blanks(200, '_');
+  const std::string option(200, 'x');
+  const std::string product =
+      R"({"question":")" + blanks + R"(","passage":"t","choices":["a",")" + option + R"("]})";
+  EXPECT_EQ(fault_of_race(product.c_str()), "choices[1]");
   EXPECT_EQ(fault([&] {
               return parse_classify_call(R"({"question":"q","passage":"t","choices":["a"]})",
                                          TaskKind::kClasses, limits);

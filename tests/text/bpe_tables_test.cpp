@@ -67,7 +67,7 @@ TEST_F(BpeTablesTest, NamesABrokenVocabulary) {
                 R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 5})", "");
   expect_broken(R"(vocab.json: "b": expected an id of its own, found that of "a")",
                 R"({"a": 0, "b": 0})", "");
-  expect_broken("vocab.json: \"a\": expected an id below 16777216, found -1", R"({"a": -1})", "");
+  expect_broken("vocab.json: \"a\": expected an id below 65538, found -1", R"({"a": -1})", "");
   expect_broken("vocab.json: \"a\": expected an integer, found a string", R"({"a": "b"})", "");
   expect_broken("vocab.json: expected an object, found an array", "[]", "");
   expect_broken("vocab.json: line 1", "{", "");

@@ -131,6 +131,13 @@ TEST_F(TokenizerJsonBpe, NamesWhatIsBroken) {
                });
   expect_error(ErrorCode::kCorrupt, "added_tokens[0].id: expected 0, the id in the vocabulary",
                [](json& file) { file["added_tokens"][0]["id"] = 7000; });
+  // Not a place for each number below it.
+  expect_error(ErrorCode::kCorrupt, "added_tokens[5].id: expected an id below ", [](json& file) {
+    json token = file["added_tokens"][0];
+    token["content"] = "<far>";
+    token["id"] = 16'777'215;
+    file["added_tokens"].push_back(token);
+  });
   expect_error(ErrorCode::kUnsupported,
                "model.vocab: expected a token for every byte, or model.unk_token, found none",
                [](json& file) {

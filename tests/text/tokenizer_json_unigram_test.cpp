@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <map>
+#include <string>
 
 #include "base/base64.h"
 #include "deformer/error.h"
@@ -264,6 +266,32 @@ TEST_F(RefusedUnigramJson, NamesWhatIsBroken) {
   expect_refused(corrupt, "precompiled_charsmap: expected base64");
   document_["normalizer"]["normalizers"][1]["precompiled_charsmap"] = "AAQA";
   expect_refused(corrupt, "precompiled_charsmap: expected a table of replacements");
+}
+
+TEST_F(RefusedUnigramJson, AChainOfReplacementsHasAnEnd) {
+  nlohmann::json& steps = document_["normalizer"]["normalizers"];
+  steps = nlohmann::json::array();
+  for (int i = 0; i < 40; ++i) {
+    steps.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}});
+  }
+  const auto tokenizer = test::load_document(document_);
+  test::expect_error(ErrorCode::kUnsupported, "normalizer: expected at most 64 characters",
+                     [&] { (void)tokenizer->tokenize("a b a"); });
+}
+
+// A mark may be a word of its own: none looks for the end of all.
+TEST(UnigramTokenizer, ReadsLongRunsOfMarksInTheTimeOfTheirLength) {
+  nlohmann::json document = test::unigram_document("deberta", "small");
+  document["normalizer"]["normalizers"] = nlohmann::json::array();
+  const auto tokenizer = test::load_document(document);
+  std::string text;
+  for (int i = 0; i < 400'000; ++i) text += "\xE2\x96\x81";
+  const auto start = std::chrono::steady_clock::now();
+  const TokenizedText tokens = tokenizer->tokenize(text + " a");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  ASSERT_GT(tokens.spans.size(), 100'000U);
+  // What has nothing of its own has the next character that is something.
+  EXPECT_EQ(tokens.spans.front().end, text.size() + 2);
 }
 
 TEST_F(RefusedUnigramJson, TheTwoFilesMustAgree) {
