@@ -22,7 +22,7 @@ die() {
 print_help() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$1"; }
 
 # Compile jobs: one per core, but no more than memory allows (a file with LibTorch's headers takes about 1 GB).
-jobs() {
+compile_jobs() {
   local cores memory_kb
   cores=$(nproc 2>/dev/null || echo 2)
   memory_kb=$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo 2>/dev/null || true)
@@ -35,9 +35,9 @@ jobs() {
 configure_and_build() {
   local preset=$1
   shift
-  say "configuring and building (preset $preset, $(jobs) jobs)"
+  say "configuring and building (preset $preset, $(compile_jobs) jobs)"
   cmake --preset "$preset" >&2
-  cmake --build "build/$preset" --parallel "$(jobs)" "$@" >&2
+  cmake --build "build/$preset" --parallel "$(compile_jobs)" "$@" >&2
 }
 
 # Runs the tests of a preset; the last line is ctest's verdict, e.g. "100% tests passed, 0 tests failed out of 321".

@@ -87,6 +87,12 @@ std::string read_passage(const std::string& path) {
 }  // namespace
 
 void answer_squad_file(const AnswerVerbOptions& options) {
+  if (options.answerer.top_k.value_or(1) > 1 && options.nbest.empty()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "--top-k: expected --nbest FILE with --squad, found none: predictions hold the best "
+        "answer alone");
+  }
   const Talk talk(options.quiet);
   AnswererOptions answerer_options = options.answerer;
   const std::size_t top_k = options.answerer.top_k.value_or(options.nbest.empty() ? 1 : kNbestTopK);

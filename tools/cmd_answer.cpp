@@ -22,6 +22,7 @@ docs/cli.md has all formats.)";
 void add_inputs(CLI::App& verb, AnswerVerbOptions& options) {
   const std::string group = "Input (one of --squad, --jsonl, --passage)";
   auto* squad = verb.add_option("--squad", options.squad, "Questions of a SQuAD file")
+                    ->check(not_empty())
                     ->type_name("FILE")
                     ->group(group);
   auto* jsonl =

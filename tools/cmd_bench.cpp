@@ -181,13 +181,14 @@ void print(const BenchVerbOptions& options, const Summary& summary, HtmlFile& ht
   Output output("-");
   // The page has stdout for itself where it goes there.
   if (options.html != "-") output.write(options.json ? to_json(summary) : to_table(summary));
+  output.commit();  // measured for minutes: said before a page that may fail
   html.write(summary);
-  output.commit();
 }
 
 void add_input_options(CLI::App& verb, BenchVerbOptions& options) {
   const std::string group = "What is measured (--model, --random or --paper)";
   auto* model = verb.add_option("--model", options.model.model_dir, "Model directory")
+                    ->check(not_empty())
                     ->type_name("DIR")
                     ->group(group);
   std::string names;
@@ -203,6 +204,7 @@ void add_input_options(CLI::App& verb, BenchVerbOptions& options) {
                     ->excludes(random)
                     ->group(group);
   auto* squad = verb.add_option("--squad", options.squad, "Questions and passages of a SQuAD file")
+                    ->check(not_empty())
                     ->type_name("FILE")
                     ->excludes(paper)
                     ->group(group);
@@ -243,6 +245,7 @@ void add_measuring_options(CLI::App& verb, BenchVerbOptions& options) {
       ->group(group);
   verb.add_option("--store", options.store,
                   "Of modes warm and projected; what it lacks is put there and stays")
+      ->check(not_empty())
       ->type_name("URI")
       ->capture_default_str()
       ->group(group);
@@ -280,10 +283,12 @@ CLI::App* add_bench(CLI::App& app, BenchVerbOptions& options) {
   verb->add_flag("--json", options.json, "JSON instead of a table")->group("Output");
   verb->add_flag("--quiet", options.quiet, "No progress on stderr")->group("Output");
   add_runtime_options(*verb, options.model);
-  for (const char* name : {"--device", "--precision", "--weights", "--split-layer", "--layout",
-                           "--mode", "--store", "--codec", "--batch-tokens"}) {
+  for (const char* name :
+       {"--device", "--precision", "--weights", "--tokenizer-file", "--split-layer", "--layout",
+        "--mode", "--store", "--codec", "--batch-tokens"}) {
     verb->get_option(name)->excludes(verb->get_option("--paper"));
   }
+  verb->get_option("--tokenizer-file")->excludes(verb->get_option("--random"));
   verb->footer(kBenchFooter);
   return verb;
 }

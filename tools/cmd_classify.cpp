@@ -27,6 +27,7 @@ void add_inputs(CLI::App& verb, ClassifyVerbOptions& options) {
       verb.add_option(
               "--data", options.data,
               "JSON Lines (boolq, classes, choice), a table (mnli, qqp), a directory (race)")
+          ->check(not_empty())
           ->type_name("PATH")
           ->group(group);
   auto* first = verb.add_option("--first", options.first, "The first text of a pair")

@@ -103,9 +103,11 @@ CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options) {
   add_task_option(*verb, options.model);
   verb->add_option("--store", options.store, "lmdb:PATH or redis://HOST:PORT[/DATABASE][/PREFIX]")
       ->required()
+      ->check(not_empty())
       ->type_name("URI");
   const std::string group = "Input (one of them)";
   auto* squad = verb->add_option("--squad", options.squad, "The contexts of a SQuAD file")
+                    ->check(not_empty())
                     ->type_name("FILE")
                     ->group(group);
   auto* jsonl = verb->add_option("--jsonl", options.jsonl, "A passage a line; - = stdin")
@@ -117,6 +119,7 @@ CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options) {
                        ->group(group);
   auto* data = verb->add_option("--data", options.data,
                                 "The passages of a data set of --task, as classify reads it")
+                   ->check(not_empty())
                    ->type_name("PATH")
                    ->group(group);
   squad->excludes(jsonl)->excludes(text_dir)->excludes(data);

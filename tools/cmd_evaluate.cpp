@@ -170,8 +170,8 @@ void exclude_what_would_be_ignored(CLI::App& verb) {
     predictions->excludes(verb.get_option(name));
   }
   for (const char* name :
-       {"--device", "--precision", "--weights", "--threads", "--split-layer", "--layout", "--task",
-        "--batch-tokens", "--store", "--require-store", "--timing"}) {
+       {"--device", "--precision", "--weights", "--threads", "--tokenizer-file", "--split-layer",
+        "--layout", "--task", "--batch-tokens", "--store", "--require-store", "--timing"}) {
     predictions->excludes(verb.get_option(name));
   }
 }
@@ -182,24 +182,29 @@ CLI::App* add_evaluate(CLI::App& app, EvaluateVerbOptions& options) {
   CLI::App* verb = app.add_subcommand("evaluate", "Score predictions, or a model, on a SQuAD file");
   const std::string group = "Input (--predictions or --model)";
   auto* squad = verb->add_option("--squad", options.squad, "SQuAD file with the gold answers")
+                    ->check(not_empty())
                     ->type_name("FILE")
                     ->group(group);
   auto* predictions = verb->add_option("--predictions", options.predictions, R"({"id": "text"})")
+                          ->check(not_empty())
                           ->type_name("FILE")
                           ->group(group);
   auto* model = verb->add_option("--model", options.model.model_dir, "Model that answers first")
+                    ->check(not_empty())
                     ->type_name("DIR")
                     ->group(group);
   predictions->excludes(model);
   predictions->needs(squad);
   verb->add_option("--data", options.data,
                    "Examples with classes or choices, as classify reads them")
+      ->check(not_empty())
       ->type_name("PATH")
       ->needs(model)
       ->excludes(squad)
       ->group(group);
   auto* scores = verb->add_option("--na-scores", options.na_scores, R"({"id": number}, SQuAD 2.0)")
                      ->needs(predictions)
+                     ->check(not_empty())
                      ->type_name("FILE")
                      ->group(group);
   auto* threshold = verb->add_option("--na-threshold", options.na_threshold,

@@ -57,14 +57,17 @@ void add_listening(CLI::App& verb, ServeVerbOptions& options) {
       ->group(group);
   auto* certificate =
       verb.add_option("--tls-cert", options.tls_certificate, "Certificate chain in PEM: speak TLS")
+          ->check(not_empty())
           ->type_name("FILE")
           ->group(group);
   verb.add_option("--tls-key", options.tls_key, "The certificate's private key in PEM")
+      ->check(not_empty())
       ->type_name("FILE")
       ->needs(certificate)
       ->group(group);
   verb.add_option("--api-keys", options.api_keys,
                   "Bearer keys, a line each: read KEY, or write KEY")
+      ->check(not_empty())
       ->type_name("FILE")
       ->group(group);
   verb.add_flag("--insecure", options.insecure,
@@ -127,6 +130,7 @@ void add_limits(CLI::App& verb, ServeVerbOptions& options) {
 void add_operation(CLI::App& verb, ServeVerbOptions& options) {
   const std::string group = "Operation";
   verb.add_option("--config", options.config, "Options that are given nowhere else")
+      ->check(not_empty())
       ->type_name("FILE")
       ->group(group);
   verb.add_option("--drain", options.drain,
@@ -266,6 +270,7 @@ CLI::App* add_serve(CLI::App& app, ServeVerbOptions& options) {
   const std::string group = "Passage store";
   verb->add_option("--store", options.store,
                    "Where passages are kept; made when absent: lmdb:PATH, redis://..., memory:")
+      ->check(not_empty())
       ->type_name("URI")
       ->group(group);
   verb->add_option("--codec", options.codec,

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "base/number_text.h"
 #include "base/shown_uri.h"
@@ -12,6 +14,7 @@
 #include "deformer/passage_store.h"
 #include "tools/input.h"
 #include "tools/lasting_store.h"
+#include "tools/number.h"
 #include "tools/output.h"
 #include "tools/talk.h"
 
@@ -31,9 +34,33 @@ std::string summary(const nlohmann::ordered_json& counts) {
   return counts.dump() + "\n";
 }
 
+bool is_same_store(const std::string& a, const std::string& b) {
+  constexpr std::string_view kLmdb = "lmdb:";
+  if (!a.starts_with(kLmdb) || !b.starts_with(kLmdb)) return a == b;
+  return is_same_place(a.substr(kLmdb.size()), b.substr(kLmdb.size()));
+}
+
+// Before the first is copied, which may take hours.
+void require_sources(const std::vector<std::string>& sources, const std::string& target) {
+  std::optional<Fingerprint> first;
+  for (const std::string& uri : sources) {
+    if (is_same_store(uri, target)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "store: expected another target than the sources, found " + shown_uri(target));
+    }
+    const Fingerprint found = open_existing_passage_store(uri)->fingerprint();
+    if (!first) first = found;
+    if (*first == found) continue;
+    throw Error(ErrorCode::kIncompatible,
+                shown_uri(uri) + ": expected fingerprint " + to_string(*first) + " as in " +
+                    shown_uri(sources.front()) + ", found " + to_string(found));
+  }
+}
+
 // The target is made when absent; it belongs to the model of the first source.
 CopyReport copy_all(const std::vector<std::string>& sources, const StoreVerbOptions& options) {
   require_lasting_store(options.target, "store");
+  require_sources(sources, options.target);
   CopyReport sum;
   std::shared_ptr<PassageStore> target;
   for (const std::string& uri : sources) {
@@ -146,6 +173,7 @@ CLI::App* add_store(CLI::App& app, StoreVerbOptions& options) {
                  ->allow_extra_args(false);
   auto* ids_from =
       remove->add_option("--ids-from", options.ids_file, "Passages, an id a line; - = stdin")
+          ->check(not_empty())
           ->type_name("FILE");
   remove->add_flag("--all", options.all, "All passages")->excludes(id)->excludes(ids_from);
   add_common(*remove, options);

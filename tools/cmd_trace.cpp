@@ -102,8 +102,9 @@ void run_trace(const TraceVerbOptions& options) {
     throw Error(ErrorCode::kInvalidArgument,
                 "trace: expected --question and --passage, or --question-ids and --passage-ids");
   }
-  // Says early when the place is not writable; the library writes the file itself.
-  { const Output check(options.output); }
+  // Says early when the place is not writable; the library writes the file itself. Whoever reads a
+  // pipe would take the check for the end.
+  if (!is_pipe(options.output)) const Output check(options.output);
   if (options.output == "-") require_standard_output();
   const Talk talk(options.quiet);
   const auto model = load_model(options.model, talk);

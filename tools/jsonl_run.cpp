@@ -120,9 +120,10 @@ class JsonlRunner {
 std::size_t answer_jsonl(Answerer& answerer, const JsonlOptions& options, const Talk& talk,
                          Output& output) {
   LineReader lines(options.path);
-  // Someone who types questions at a terminal wants no moving line between them.
+  // Where lines come from a terminal or go to one, a moving line would stand between them.
   const Talk quiet(true);
-  Progress progress(lines.input().is_terminal() ? quiet : talk, "answer", "lines", 0);
+  const bool at_terminal = lines.input().is_terminal() || output.is_terminal();
+  Progress progress(at_terminal ? quiet : talk, "answer", "lines", 0);
   JsonlRunner runner(answerer, options.keep_going, lines.input().name(), output);
   std::size_t left = options.limit.value_or(static_cast<std::size_t>(-1));
   std::size_t done = 0;

@@ -10,19 +10,20 @@ namespace deformer::tools {
 void add_model_options(CLI::App& verb, ModelOptions& options) {
   verb.add_option("--model", options.model_dir,
                   "Model directory; by default what DEFORMER_MODEL names, or a bundled one")
+      ->check(not_empty())
       ->type_name("DIR");
-  verb.add_option(
-          "--tokenizer-file", options.tokenizer_file,
-          "The model's file that holds the tokenizer, where two of them disagree: vocab.txt,"
-          " tokenizer.json, ...")
-      ->type_name("NAME")
-      ->group("Model");
   add_runtime_options(verb, options);
 }
 
 void add_runtime_options(CLI::App& verb, ModelOptions& options) {
   const std::string group = "Model";
   options.threads = default_threads();
+  verb.add_option(
+          "--tokenizer-file", options.tokenizer_file,
+          "The model's file that holds the tokenizer, where two of them disagree: vocab.txt,"
+          " tokenizer.json, ...")
+      ->type_name("NAME")
+      ->group(group);
   verb.add_option("--device", options.device, "cpu or cuda")
       ->type_name("NAME")
       ->capture_default_str()
@@ -75,6 +76,7 @@ void add_store_options(CLI::App& verb, std::string& store, bool& require_store) 
   auto* option =
       verb.add_option("--store", store,
                       "Take passages from this store (deformer encode) where it has them")
+          ->check(not_empty())
           ->type_name("URI")
           ->group(group);
   verb.add_flag("--require-store", require_store,

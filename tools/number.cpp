@@ -71,4 +71,10 @@ CLI::Validator real_number(double least) {
           ""};
 }
 
+CLI::Validator not_empty() {
+  return {
+      [](const std::string& value) { return value.empty() ? "expected a value, found \"\"" : ""; },
+      ""};
+}
+
 }  // namespace deformer::tools

@@ -32,4 +32,8 @@ namespace deformer::tools {
 /// A number that is neither infinite nor NaN, `least` or more.
 [[nodiscard]] CLI::Validator real_number(double least = std::numeric_limits<double>::lowest());
 
+/// For options whose absence means something else: what came out empty (of a variable that is not
+/// set) is no absence.
+[[nodiscard]] CLI::Validator not_empty();
+
 }  // namespace deformer::tools

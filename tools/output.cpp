@@ -64,6 +64,15 @@ void Output::commit() {
   if (file_) file_->commit();
 }
 
+bool Output::is_terminal() const {
+  return !file_ && ::isatty(STDOUT_FILENO) == 1;
+}
+
+bool is_pipe(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_fifo(path, error);
+}
+
 CLI::Validator output_name() {
   return {[](const std::string& path) { return path.empty() ? kNoName : ""; }, ""};
 }

@@ -20,6 +20,8 @@ class Output {
   void write(std::string_view bytes);
   /// Hands everything written so far to the operating system.
   void flush();
+  /// Whether somebody watches it at a terminal.
+  [[nodiscard]] bool is_terminal() const;
   /// Ends the output; nothing may be written after it.
   void commit();
 
@@ -35,6 +37,9 @@ class Output {
 /// Whether what goes to one would replace, or stand among, what goes to the other: however the two
 /// are spelled. An empty path is no place.
 [[nodiscard]] bool is_same_place(const std::string& a, const std::string& b);
+
+/// A pipe by name. What opens and closes it is the end for whoever reads it.
+[[nodiscard]] bool is_pipe(const std::string& path);
 
 /// Throws kIo where standard output was closed by whoever started the program. For what is written
 /// to it by name, which would open another file in its place.

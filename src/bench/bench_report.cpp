@@ -308,7 +308,8 @@ std::string to_json(const BenchSummary& summary) {
   for (const BenchColumnReport& column : report.columns) {
     object["columns"].push_back(column_json(column));
   }
-  return object.dump() + "\n";
+  // Paths need not be UTF-8.
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace deformer

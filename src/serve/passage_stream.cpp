@@ -103,19 +103,20 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
             [self = shared_from_this()](Outcome<PutReport>&& reply) { self->on_put(reply); }));
   }
 
+  void put_later() {
+    call_.exchange->run_after(kPutRetryDelay, [self = shared_from_this()] { self->put(); });
+  }
+
   void on_put(const Outcome<PutReport>& reply) {
     const Error* error = reply.error();
     if (error != nullptr && !begun_ && concerns_all_lines(*error)) {
       return respond_error(call_, *error, Work::kWrite);
     }
+    const bool overloaded = error != nullptr && is_overloaded(*error);
+    if (overloaded && !call_.exchange->gone().stop_requested()) return put_later();
+    // Whoever left is not refused.
     const Error given_up(ErrorCode::kCancelled, "cancelled");
-    if (error != nullptr && is_overloaded(*error)) {
-      if (!call_.exchange->gone().stop_requested()) {
-        return call_.exchange->run_after(kPutRetryDelay,
-                                         [self = shared_from_this()] { self->put(); });
-      }
-      error = &given_up;  // nobody is refused: nobody waits
-    }
+    if (overloaded) error = &given_up;
     std::size_t line = next_ - out_.size();
     std::size_t place = 0;
     for (std::string& text : out_) {

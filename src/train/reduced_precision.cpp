@@ -16,7 +16,6 @@ constexpr c10::DeviceType kDevices[] = {at::kCPU, at::kCUDA};
 
 ReducedPrecision::ReducedPrecision(TrainingPrecision precision)
     : bf16_(precision == TrainingPrecision::kBf16) {
-  if (precision == TrainingPrecision::kTf32) at::globalContext().setAllowTF32CuBLAS(true);
   if (!bf16_) return;
   for (const c10::DeviceType device : kDevices) {
     at::autocast::set_autocast_enabled(device, true);
@@ -29,6 +28,15 @@ ReducedPrecision::~ReducedPrecision() {
   if (!bf16_) return;
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   for (const c10::DeviceType device : kDevices) at::autocast::set_autocast_enabled(device, false);
+}
+
+Tf32Products::Tf32Products(TrainingPrecision precision)
+    : before_(at::globalContext().allowTF32CuBLAS()) {
+  if (precision == TrainingPrecision::kTf32) at::globalContext().setAllowTF32CuBLAS(true);
+}
+
+Tf32Products::~Tf32Products() {
+  at::globalContext().setAllowTF32CuBLAS(before_);
 }
 
 void require_training_precision(TrainingPrecision precision, Device device) {

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/stopwatch.h"
+#include "train/reduced_precision.h"
 #include "train/speedometer.h"
 #include "train/training_pass.h"
 
@@ -36,6 +37,7 @@ std::size_t end_of_pass(const TrainingSet& set, std::size_t first, std::size_t p
 
 // Gives the joint rows that it took.
 std::size_t answer_next(TeacherAnswers& answers, const TeacherRun& run) {
+  const Tf32Products products(run.options.precision);
   const std::size_t end = end_of_pass(run.set, answers.size(), run.options.pass_tokens);
   std::vector<std::uint32_t> indices((end - answers.size()) * run.set.pairs_per_example);
   std::iota(indices.begin(), indices.end(),

@@ -8,6 +8,7 @@
 
 #include "deformer/error.h"
 #include "train/random.h"
+#include "train/reduced_precision.h"
 
 namespace deformer {
 namespace {
@@ -52,6 +53,7 @@ StepRunner::StepRunner(const TrainingModel& student, const StepTeacher& teacher,
 
 StepOutcome StepRunner::run(const StepPlan& plan, std::uint64_t step, const PassShare& share,
                             const std::function<void()>& before_last) {
+  const Tf32Products products(options_.precision);
   std::vector<PassBatch> batches;
   std::int64_t rows = 0;
   for (const auto& pairs : plan.passes) {

@@ -233,6 +233,23 @@ TEST_F(BadInput, AnUnwritableOutputIsToldBeforeTheWork) {
   }
 }
 
+// Of a variable that is not set: what was asked for is not to be left out without a word.
+TEST_F(BadInput, AValueThatCameOutEmpty) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"answer", "--passage", squad, "--question", "who?", "--store", ""},
+           {"answer", "--passage", squad, "--question", "who?", "--model", ""},
+           {"evaluate", "--squad", squad, "--model", "m", "--store", ""},
+           {"evaluate", "--squad", squad, "--predictions", ""},
+           {"encode", "--squad", squad, "--store", ""},
+           {"bench", "--model", "m", "--squad", ""},
+           {"store", "rm", "lmdb:s", "--id", "a", "--ids-from", ""},
+       }) {
+    const ProcessResult result = run(words);
+    EXPECT_EQ(result.status, 2) << result.err;
+    EXPECT_THAT(result.err, testing::HasSubstr("expected a value, found")) << words.back();
+  }
+}
+
 TEST_F(BadInput, ADiskThatFillsUpLeavesTheOldFile) {
   const std::string model = write_model();
   const std::string output = write("out.json", "old");

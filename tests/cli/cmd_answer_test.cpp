@@ -219,6 +219,11 @@ TEST_F(Answer, RefusesAnEmptyPassageOrQuestion) {
   expect_failure(ask(path("absent.txt"), "who?"), 3, "absent.txt: cannot open");
 }
 
+TEST_F(Answer, SeveralAnswersOfAFileNeedAPlace) {
+  expect_failure(run({"answer", "--model", model, "--squad", squad, "--top-k", "5"}), 2,
+                 "--top-k: expected --nbest FILE");
+}
+
 TEST_F(Answer, ShowsProgressOnATerminalOnly) {
   const std::vector<std::string> arguments{"answer", "--model", model, "--squad", squad};
   const ProcessResult shown = run(arguments, {.terminal_errors = true});

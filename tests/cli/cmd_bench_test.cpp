@@ -126,6 +126,22 @@ TEST_F(CmdBench, PrintsATableAndAPage) {
   EXPECT_THAT(read(page), HasSubstr("questions per passage"));
 }
 
+// It took minutes to measure.
+TEST_F(CmdBench, APageThatCannotBeWrittenLeavesTheReport) {
+  const ProcessResult result =
+      run(arguments({"--model", write_model(), "--lengths", "9,20", "--passages", "2", "--mode",
+                     "full", "--quiet", "--html", "/dev/full"}));
+  EXPECT_EQ(result.status, 7) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("in batches"));
+}
+
+TEST_F(CmdBench, PathsNeedNotBeUtf8) {
+  const std::string model = write_model("m\xFF");
+  const Json report = measure({"--model", model, "--lengths", "9,20", "--passages", "2", "--mode",
+                               "full", "--tokenizer-file", "vocab.txt"});
+  EXPECT_THAT(report["model"]["name"].get<std::string>(), HasSubstr("\xEF\xBF\xBD"));
+}
+
 TEST_F(CmdBench, MeasuresAJointModelAlone) {
   const Json report = measure(
       {"--model", write_model(), "--split-layer", "0", "--lengths", "9,20", "--passages", "2"});

@@ -1,7 +1,10 @@
 // deformer trace against the golden checkpoints (scripts/golden: computed with Hugging Face
 // layers).
+#include <sys/stat.h>
+
 #include <cmath>
 #include <cstring>
+#include <future>
 
 #include "cli/cli_fixture.h"
 #include "format/safetensors.h"
@@ -94,6 +97,22 @@ TEST_F(TraceVerb, WritesToStandardOutput) {
   EXPECT_EQ(run_ok(to_stdout), read(path("trace.safetensors")));
   expect_failure(run(to_stdout, {.close_output = true}), 8, "standard output: cannot write");
   EXPECT_FALSE(std::filesystem::exists("-"));
+}
+
+TEST_F(TraceVerb, WritesToAPipe) {
+  const std::string pipe = path("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  auto got = std::async(std::launch::async, [&] { return read(pipe); });
+  const std::vector<std::string> arguments{"trace",          "--model",    kGolden,
+                                           "--question",     "who is it?", "--passage",
+                                           "a cat sat here", "--output"};
+  auto to_pipe = arguments;
+  to_pipe.push_back(pipe);
+  EXPECT_EQ(run_ok(to_pipe), "");
+  auto to_file = arguments;
+  to_file.push_back(path("trace.safetensors"));
+  EXPECT_EQ(run_ok(to_file), "");
+  EXPECT_EQ(got.get(), read(path("trace.safetensors")));
 }
 
 TEST_F(TraceVerb, TracesTheWindowThatIsAskedFor) {

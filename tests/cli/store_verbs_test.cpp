@@ -302,6 +302,24 @@ TEST_F(StoreVerbs, RefusesAnotherModelsStore) {
                  "fingerprint");
 }
 
+// Known before hours of copying.
+TEST_F(StoreVerbs, MergesAllOrNothing) {
+  encode(store, {"--squad", squad});
+  const std::string into = "lmdb:" + path("into");
+  expect_failure(run({"store", "merge", store, "lmdb:" + path("typo"), "--into", into}), 3, "typo");
+  const std::string other =
+      write_model("other", {.positions = 96, .max_question_tokens = 40, .seed = 2});
+  EXPECT_EQ(run_ok({"encode", "--model", other, "--store", "lmdb:" + path("others"), "--squad",
+                    squad, "--quiet"}),
+            "");
+  expect_failure(run({"store", "merge", store, "lmdb:" + path("others"), "--into", into}), 5,
+                 "others: expected fingerprint");
+  EXPECT_FALSE(std::filesystem::exists(path("into")));
+  const std::string itself = "lmdb:" + path(".") + store.substr(store.rfind('/'));
+  expect_failure(run({"store", "merge", store, "--into", itself}), 2, "another target");
+  expect_failure(run({"store", "export", store, store}), 2, "another target");
+}
+
 TEST_F(StoreVerbs, ASecondWriterIsTold) {
   encode(store, {"--squad", squad});
   const auto writer = open_existing_passage_store(store);

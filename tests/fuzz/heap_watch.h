@@ -5,8 +5,9 @@
 
 namespace deformer::fuzz {
 
-/// Every reader may have this much of the heap whatever its input: buffers, tables of fixed size.
-inline constexpr std::size_t kFixedBytes = std::size_t{1} << 20;
+/// Every reader may have this much of the heap whatever its input: buffers, tables of fixed size
+/// (LMDB has 2 MB of them).
+inline constexpr std::size_t kFixedBytes = std::size_t{4} << 20;
 
 /// Counts the heap's bytes while a target reads. One at a time in a process.
 class HeapWatch {

@@ -403,6 +403,10 @@ TEST_F(ServeVerb, RefusesWhatItCannotServe) {
                  "expected ADDRESS:PORT");
   expect_failure(run({"serve", "--model", model, "--tls-cert", "c"}), 2, "expected both or none");
   expect_failure(run({"serve", "--model", model, "--queue-tokens", "0"}), 2, "--queue-tokens");
+  // Of a variable that is not set: no service without what was asked for.
+  for (const char* name : {"--api-keys", "--config", "--store", "--tls-cert"}) {
+    expect_failure(run({"serve", "--model", model, name, ""}), 2, "expected a value, found");
+  }
   expect_failure(run({"serve", "--config", write("c", "modle = \"x\"\n")}), 2,
                  "expected options of serve, found \"modle\"");
   expect_failure(run({"serve", "--config", write("d", "queue-tokens = -1\n")}), 2,
