@@ -109,18 +109,15 @@ void require_fitting(const TrainingModel& student, const TrainingModel& teacher,
 
 TrainingModel load_teacher(const std::filesystem::path& teacher_dir, const TrainingModel& student,
                            const TrainingOptions& options) {
-  const ModelConfig own = load_model_config(teacher_dir);
+  const bool same_architecture =
+      load_model_config(teacher_dir).architecture == student.config.architecture;
   TrainingModelOptions load{.task = student.task,
                             .split_layer = 0,
                             .device = options.device,
                             .needs_head = true,
                             .trainable = false};
   load.task->labels = student.config.labels;
-  if (!options.teacher_answers.empty()) {
-    load.layout = own.split.layout;
-  } else if (own.architecture == student.config.architecture) {
-    load.layout = student.config.split.layout;
-  }
+  if (same_architecture) load.layout = student.config.split.layout;
   TrainingModel teacher = load_training_model(teacher_dir, load);
   require_fitting(student, teacher, options);
   return teacher;

@@ -15,7 +15,8 @@ namespace deformer {
 /// kIncompatible naming what differs from the student: the kind of answer and the order of classes;
 /// with lrs layers and width. One that runs in every step reads the student's rows: it is of the
 /// student's architecture, in its layout, and has its tokenizer. One whose answers are asked for
-/// once (TrainingOptions::teacher_answers) may be of any architecture, in its own layout.
+/// once (TrainingOptions::teacher_answers) may be of any architecture; one of another than the
+/// student's is read in its own layout, `continue` as its encoder's first one of training.
 [[nodiscard]] TrainingModel load_teacher(const std::filesystem::path& teacher_dir,
                                          const TrainingModel& student,
                                          const TrainingOptions& options);
