@@ -19,11 +19,14 @@ std::int64_t most_ids(std::size_t tokens) {
   return std::min(kMaxTokens, 2 * static_cast<std::int64_t>(tokens) + 65'536);
 }
 
-std::size_t read_id(const JsonPlace& place, std::int64_t end) {
-  const std::int64_t id = place.as_integer();
+std::size_t require_id(std::int64_t id, std::int64_t end, const std::string& where) {
   if (id >= 0 && id < end) return static_cast<std::size_t>(id);
-  throw Error(ErrorCode::kCorrupt, place.where() + ": expected an id below " + std::to_string(end) +
+  throw Error(ErrorCode::kCorrupt, where + ": expected an id below " + std::to_string(end) +
                                        ", found " + std::to_string(id));
+}
+
+std::size_t read_id(const JsonPlace& place, std::int64_t end) {
+  return require_id(place.as_integer(), end, place.where());
 }
 
 void put_token(std::vector<std::string>& tokens, std::size_t id, const std::string& token,
@@ -177,12 +180,7 @@ void append_added_tokens(const JsonPlace& root, std::vector<std::string>& tokens
     const auto known = ids.find(token.content);
     if (known != ids.end())
       require_id_of_vocabulary(token, static_cast<std::int64_t>(known->second));
-    if (token.id >= end) {
-      throw Error(ErrorCode::kCorrupt, token.id_place + ": expected an id below " +
-                                           std::to_string(end) + ", found " +
-                                           std::to_string(token.id));
-    }
-    const auto id = static_cast<std::size_t>(token.id);
+    const std::size_t id = require_id(token.id, end, token.id_place);
     put_token(tokens, id, token.content, token.id_place);
     ids.emplace(token.content, id);
   }

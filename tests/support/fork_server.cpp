@@ -5,10 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <map>
-#include <memory>
-#include <optional>
 #include <stdexcept>
 
 #include "support/fork_server_protocol.h"
