@@ -18,10 +18,18 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "measuring.h"
+
 namespace {
+
+using deformer::bench::percentile;
+
+// Questions of each store whose times are not kept.
+constexpr std::size_t kWarmUp = 10;
 
 struct Engine {
   std::string uri;
@@ -75,17 +83,17 @@ void report(Engine& engine) {
   for (const double ms : engine.ms) sum += ms;
   const auto count = static_cast<double>(engine.ms.size());
   std::printf("%-40s median %7.2f ms, 95 %% %7.2f, mean %7.2f, of which read %6.3f (%4.1f %%)\n",
-              engine.uri.c_str(), engine.ms[engine.ms.size() / 2],
-              engine.ms[engine.ms.size() * 95 / 100], sum / count, 1000 * engine.times.read / count,
-              100000 * engine.times.read / sum);
+              engine.uri.c_str(), percentile(engine.ms, 0.5), percentile(engine.ms, 0.95),
+              sum / count, 1000 * engine.times.read / count, 100000 * engine.times.read / sum);
 }
 
 void run(const std::string& model_dir, const std::vector<std::string>& questions,
          const std::vector<std::string>& uris) {
-  constexpr std::size_t kWarmUp = 10;
+  deformer::bench::require_more_than(kWarmUp, questions.size());
   const auto model = deformer::Model::load(model_dir);
   auto engines = open_engines(model, uris);
   const auto ids = engines.front().store->list_ids("", engines.front().store->size());
+  if (ids.empty()) throw std::invalid_argument("STORE_URI: expected passages, found none");
   std::printf("%zu passages, %zu questions\n", ids.size(), questions.size());
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const std::string& id = ids[i * ids.size() / questions.size()];

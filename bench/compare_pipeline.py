@@ -89,9 +89,10 @@ def main() -> int:
         readers["deformer, joint, one by one"] = lambda portion: [joint(**question, **parameters) for question in portion]
     if not arguments.answers_alone and model.can_store_passages:
         split = deformer.pipeline("question-answering", model=model, store="memory:")
-        split(questions)
-        readers["deformer, decomposed, contexts in the store"] = lambda portion: split(portion)
-        readers["deformer, decomposed, one by one"] = lambda portion: [split(**question) for question in portion]
+        # Lengths make windows of their own, which have a store of their own.
+        split(questions, **parameters)
+        readers["deformer, decomposed, contexts in the store"] = lambda portion: split(portion, **parameters)
+        readers["deformer, decomposed, one by one"] = lambda portion: [split(**question, **parameters) for question in portion]
 
     theirs, ours = [], []
     seconds = dict.fromkeys(readers, 0.0)

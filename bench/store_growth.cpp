@@ -18,8 +18,11 @@
 #include <memory>
 #include <random>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "measuring.h"
 
 namespace {
 
@@ -83,15 +86,24 @@ std::vector<double> read_some(const deformer::PassageStore& store, std::size_t p
   return times;
 }
 
+void require_at_least(const char* name, std::size_t least, std::size_t found) {
+  if (found >= least) return;
+  throw std::invalid_argument(std::string(name) + ": expected at least " + std::to_string(least) +
+                              ", found " + std::to_string(found));
+}
+
 void run(const std::string& uri, std::size_t rows, std::size_t hidden,
          const std::vector<std::size_t>& counts) {
+  require_at_least("ROWS", 2, rows);  // a token's and the special token's
+  require_at_least("HIDDEN", 1, hidden);
+  for (const std::size_t passages : counts) require_at_least("PASSAGES", 1, passages);
   const auto store = deformer::open_passage_store(uri, kFingerprint);
   for (const std::size_t passages : counts) {
     fill(*store, passages, rows, hidden);
     static_cast<void>(read_some(*store, passages));
     const std::vector<double> times = read_some(*store, passages);
     std::printf("%8zu passages: median %6.1f us, 95 %% %6.1f us\n", passages,
-                times[times.size() / 2], times[times.size() * 95 / 100]);
+                deformer::bench::percentile(times, 0.5), deformer::bench::percentile(times, 0.95));
     std::fflush(stdout);
   }
 }

@@ -23,7 +23,7 @@ if(TARGET deformer_cli)
   set_target_properties(deformer_cli PROPERTIES
     INSTALL_RPATH "$ORIGIN/${_deformer_bin_to_lib};${_deformer_torch_rpath}")
   install(TARGETS deformer_cli)
-  # What the tool answers with when it is told no model (tools/default_model.h).
+  # What the tool answers with when it is told no model (tools/model_options.h).
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/models/" DESTINATION "${CMAKE_INSTALL_DATADIR}/deformer/models")
   install(FILES "${PROJECT_SOURCE_DIR}/packaging/completion/deformer.bash"
           DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME deformer)

@@ -11,22 +11,15 @@
 
 #include "deformer/model.h"
 #include "deformer/span_qa.h"
-#include "tools/store_view.h"
-#include "tools/talk.h"
+#include "tools/reading.h"
 
 namespace deformer::tools {
 
 struct AnswererOptions {
-  std::optional<std::size_t> top_k;  // 1 unless the verb says otherwise
-  int max_answer_tokens = 0;
-  bool align_to_words = true;
-  bool no_answer = false;
-  double no_answer_threshold = 0;
-  std::size_t batch_tokens = 4096;
+  std::optional<std::size_t> top_k;  // in place of answer.top_k, where it is given
+  AnswerOptions answer;
   std::string long_questions = "cut";
-  bool timing = false;
-  std::string store;  // URI; empty: none
-  bool require_store = false;
+  ReadingOptions reading;
 };
 
 /// Adds all but --top-k, which is for verbs that show several answers.
@@ -60,7 +53,6 @@ class Answerer {
 
  private:
   void expect_passages(const std::vector<QaRequest>& requests);
-  [[nodiscard]] AnswerOptions answer_options() const;
 
   std::shared_ptr<const Model> model_;
   AnswererOptions options_;

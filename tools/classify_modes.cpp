@@ -1,14 +1,11 @@
 #include "tools/classify_modes.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "base/number_text.h"
-#include "deformer/error.h"
 #include "deformer/known_datasets.h"
 #include "tools/classify_report.h"
-#include "tools/classify_run.h"
-#include "tools/cost.h"
+#include "tools/failure.h"
 #include "tools/output.h"
 
 namespace deformer::tools {
@@ -22,12 +19,11 @@ bool passage_is_first(const KnownDataset& form, const ModelConfig& config) {
 }
 
 Dataset make_example(const KnownDataset& form, const ModelConfig& config,
-                     const ClassifyVerbOptions& options) {
+                     const ClassifyOptions& options) {
   const bool choice = config.task == TaskKind::kChoice;
   if (choice == options.choices.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "--choice: expected it with task race or choice and nowhere else, found " +
-                    std::to_string(options.choices.size()) + " with task " + form.task.name);
+    throw invalid("--choice: expected it with task race or choice and nowhere else, found " +
+                  std::to_string(options.choices.size()) + " with task " + form.task.name);
   }
   const bool passage_first = passage_is_first(form, config);
   const std::string& question = passage_first ? *options.second : *options.first;
@@ -46,13 +42,12 @@ Dataset make_example(const KnownDataset& form, const ModelConfig& config,
 // Places of the results; stdout has either the score or the predictions.
 class DataOutputs {
  public:
-  DataOutputs(const ClassifyVerbOptions& options, bool labelled) : json_(options.json) {
+  DataOutputs(const ClassifyOptions& options, bool labelled) : json_(options.json) {
     const bool nowhere = options.output.empty() && options.submission.empty();
     std::string predictions = options.output;
     if (!labelled && nowhere) predictions = "-";
     if (is_same_place(options.submission, predictions)) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  "classify: expected different places for --output and --submission");
+      throw invalid("classify: expected different places for --output and --submission");
     }
     const bool stdout_taken = predictions == "-" || options.submission == "-";
     if (stdout_taken && json_) refuse_beside_json("the score", "predictions", "--output");
@@ -62,29 +57,39 @@ class DataOutputs {
   }
 
   void write(const KnownDataset& form, const Dataset& data,
-             const std::vector<Prediction>& predictions) {
-    if (predictions_) {
-      for (std::size_t i = 0; i < data.examples.size(); ++i) {
-        predictions_->write(prediction_line(data, data.examples[i], predictions[i]));
-      }
-    }
-    if (submission_) submission_->write(submission(form.submission, data, predictions));
+             const std::vector<Prediction>& predictions, const ClassifyReport& report,
+             const Talk& talk) {
+    do_all({[&] { write_submission(form, data, predictions); },
+            [&] { write_predictions(data, predictions); }, [&] { write_score(report, talk); }});
   }
 
-  void commit(const ClassifyReport& report, const Talk& talk) {
+ private:
+  void write_submission(const KnownDataset& form, const Dataset& data,
+                        const std::vector<Prediction>& predictions) {
+    if (!submission_) return;
+    submission_->write(submission(form.submission, data, predictions));
+    submission_->commit();
+  }
+
+  void write_predictions(const Dataset& data, const std::vector<Prediction>& predictions) {
+    if (!predictions_) return;
+    for (std::size_t i = 0; i < data.examples.size(); ++i) {
+      predictions_->write(prediction_line(data, data.examples[i], predictions[i]));
+    }
+    predictions_->commit();
+  }
+
+  void write_score(const ClassifyReport& report, const Talk& talk) {
     if (score_) {
       score_->write(json_ ? to_json(report) : to_table(report));
+      score_->commit();
     } else if (!report.scores.empty()) {
       const ClassScore& score = report.scores.front().score;
       talk.note("accuracy " + fixed(score.accuracy, 2) +
                 (score.f1 ? ", F1 " + fixed(*score.f1, 2) : "") + " of " + grouped(score.total));
     }
-    if (submission_) submission_->commit();
-    if (predictions_) predictions_->commit();
-    if (score_) score_->commit();
   }
 
- private:
   bool json_;
   std::optional<Output> predictions_;
   std::optional<Output> submission_;
@@ -98,51 +103,47 @@ std::size_t count_labelled(const Dataset& data) {
 }
 
 Dataset read_input(const KnownDataset& form, const ModelConfig& config,
-                   const ClassifyVerbOptions& options) {
+                   const ClassifyOptions& options) {
   Dataset data = read_examples(form, config, options.data);
   if (data.examples.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                options.data + ": expected at least one example, found none");
+    throw invalid(options.data + ": expected at least one example, found none");
   }
   if (options.limit) data.examples.resize(std::min(data.examples.size(), *options.limit));
   return data;
 }
 
-void run_data(const KnownDataset& form, const Dataset& data, const ClassifyVerbOptions& options) {
+void run_data(const KnownDataset& form, const Dataset& data, const ClassifyOptions& options) {
   const Talk talk(options.quiet);
   const std::size_t labelled = count_labelled(data);
   DataOutputs outputs(options, labelled > 0);
-  Classifier classifier(load_model(options.model, talk), options);
+  Classifier classifier(load_model(options.model, talk), options.reading);
   const std::vector<Prediction> predictions = classifier.run(data, talk);
-  outputs.write(form, data, predictions);
   ClassifyReport report;
   report.task = data.name;
   report.scores = score_predictions(data, predictions);
   report.unlabelled = labelled > 0 ? data.examples.size() - labelled : 0;
   report.skipped = data.skipped;
-  report.examples = data.examples.size();
-  report.seconds = classifier.seconds();
-  report.peak_rss_bytes = peak_rss_bytes();
-  outputs.commit(report, talk);
+  report.cost = run_cost(data.examples.size(), classifier.seconds());
+  outputs.write(form, data, predictions, report, talk);
   classifier.report(talk);
 }
 
 }  // namespace
 
 ModelConfig load_classify_config(const ModelOptions& options) {
-  ModelConfig config = load_model_config(options.model_dir, options.task);
+  ModelConfig config = load_model_config(options.model_dir, options.load.task);
   if (config.task != TaskKind::kSpan) return config;
-  throw Error(ErrorCode::kInvalidArgument,
-              "expected --task boolq, mnli, qqp or race, classes or choice, or a model "
-              "whose config.json says one, found " +
-                  std::string(options.task ? "--task span" : "neither"));
+  throw invalid(
+      "expected --task boolq, mnli, qqp or race, classes or choice, or a model whose config.json "
+      "says one, found " +
+      std::string(options.load.task ? "--task span" : "neither"));
 }
 
-void classify_texts(const ModelConfig& config, const ClassifyVerbOptions& options) {
+void classify_texts(const ModelConfig& config, const ClassifyOptions& options) {
   const Talk talk(options.quiet);
   Output output("-");
   const Dataset data = make_example(data_form(options.model, config, ""), config, options);
-  Classifier classifier(load_model(options.model, talk), options);
+  Classifier classifier(load_model(options.model, talk), options.reading);
   const Prediction prediction = classifier.run(data, talk).front();
   output.write(options.json ? prediction_line(data, data.examples.front(), prediction)
                             : prediction_text(data, prediction));
@@ -150,20 +151,19 @@ void classify_texts(const ModelConfig& config, const ClassifyVerbOptions& option
   classifier.report(talk);
 }
 
-void classify_data(const ModelConfig& config, const ClassifyVerbOptions& options) {
+void classify_data(const ModelConfig& config, const ClassifyOptions& options) {
   const KnownDataset& form = data_form(options.model, config, options.data);
   if (!options.submission.empty()) require_submission(form);
   run_data(form, read_input(form, config, options), options);
 }
 
-void score_data(const ClassifyVerbOptions& options) {
+void score_data(const ClassifyOptions& options) {
   const ModelConfig config = load_classify_config(options.model);
   const KnownDataset& form = data_form(options.model, config, options.data);
   const Dataset data = read_input(form, config, options);
   if (count_labelled(data) == 0) {
-    throw Error(ErrorCode::kInvalidArgument,
-                options.data + ": expected gold labels to compare with, found " +
-                    grouped(data.examples.size()) + " examples without one");
+    throw invalid(options.data + ": expected gold labels to compare with, found " +
+                  grouped(data.examples.size()) + " examples without one");
   }
   run_data(form, data, options);
 }

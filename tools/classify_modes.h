@@ -2,7 +2,7 @@
 #pragma once
 
 #include "deformer/model_config.h"
-#include "tools/cmd_classify.h"
+#include "tools/classify_run.h"
 
 namespace deformer::tools {
 
@@ -11,10 +11,10 @@ namespace deformer::tools {
 [[nodiscard]] ModelConfig load_classify_config(const ModelOptions& options);
 
 /// --first and --second.
-void classify_texts(const ModelConfig& config, const ClassifyVerbOptions& options);
+void classify_texts(const ModelConfig& config, const ClassifyOptions& options);
 /// --data.
-void classify_data(const ModelConfig& config, const ClassifyVerbOptions& options);
+void classify_data(const ModelConfig& config, const ClassifyOptions& options);
 /// deformer evaluate --data: the score alone. Throws kInvalidArgument where nothing can be scored.
-void score_data(const ClassifyVerbOptions& options);
+void score_data(const ClassifyOptions& options);
 
 }  // namespace deformer::tools

@@ -1,30 +1,19 @@
 #include "tools/classify_report.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/number_text.h"
 #include "base/table_text.h"
 #include "deformer/error.h"
-#include "tools/talk.h"
+#include "tools/json_line.h"
 
 namespace deformer::tools {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-std::string dump(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 std::string label_of(const Dataset& data, const Prediction& prediction) {
   return label_names(data, prediction.probabilities.size())
       .at(static_cast<std::size_t>(prediction.label));
-}
-
-double ms_per_example(const ClassifyReport& report) {
-  return report.examples == 0 ? 0 : 1000 * report.seconds / static_cast<double>(report.examples);
 }
 
 Json id_of(const Example& example) {
@@ -58,7 +47,7 @@ std::string prediction_line(const Dataset& data, const Example& example,
     line["logits"][names[i]] = prediction.logits[i];
   }
   if (example.label()) line["gold"] = names.at(static_cast<std::size_t>(*example.label()));
-  return dump(line) + "\n";
+  return json_line(line);
 }
 
 std::string prediction_text(const Dataset& data, const Prediction& prediction) {
@@ -89,7 +78,7 @@ std::string submission(SubmissionForm form, const Dataset& data,
     const Example& example = data.examples[i];
     const std::string label = label_of(data, predictions[i]);
     if (superglue) {
-      text.append(R"({"idx": )").append(dump(id_of(example)));
+      text.append(R"({"idx": )").append(json_text(id_of(example)));
       text.append(R"(, "label": ")").append(label).append("\"}\n");
     } else {
       // QQP's labels are the numbers of its file.
@@ -129,9 +118,7 @@ std::string to_table(const ClassifyReport& report) {
   if (report.skipped > 0) {
     table += "rows with too few columns, skipped: " + grouped(report.skipped) + "\n";
   }
-  return table + "classified " + grouped(report.examples) + " examples in " +
-         fixed(report.seconds, 1) + " s, " + fixed(ms_per_example(report), 2) +
-         " ms per example; peak memory " + grouped(report.peak_rss_bytes >> 20) + " MiB\n";
+  return table + cost_line(report.cost, "classified", "example");
 }
 
 std::string to_json(const ClassifyReport& report) {
@@ -144,13 +131,13 @@ std::string to_json(const ClassifyReport& report) {
     object[prefix + "correct"] = score.correct;
     object[prefix + "total"] = score.total;
   }
-  object["examples"] = report.examples;
+  object["examples"] = report.cost.items;
   object["unlabelled"] = report.unlabelled;
   object["skipped"] = report.skipped;
-  object["seconds"] = report.seconds;
-  object["ms_per_example"] = ms_per_example(report);
-  object["peak_rss_bytes"] = report.peak_rss_bytes;
-  return dump(object) + "\n";
+  object["seconds"] = report.cost.seconds;
+  object["ms_per_example"] = report.cost.ms_per_item();
+  object["peak_rss_bytes"] = report.cost.peak_rss_bytes;
+  return json_line(object);
 }
 
 }  // namespace deformer::tools

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "deformer/class_metrics.h"
 #include "tools/classify_run.h"
+#include "tools/cost.h"
 
 namespace deformer::tools {
 
@@ -35,9 +35,7 @@ struct ClassifyReport {
   std::vector<NamedClassScore> scores;  ///< all first; empty when no example has a gold label
   std::size_t unlabelled = 0;           ///< examples that no score counts
   std::size_t skipped = 0;
-  std::size_t examples = 0;
-  double seconds = 0;  ///< without loading the model
-  std::size_t peak_rss_bytes = 0;
+  RunCost cost;  ///< of all examples
 };
 
 /// Scores the examples that have a gold label.

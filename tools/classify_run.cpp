@@ -1,13 +1,12 @@
 #include "tools/classify_run.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "base/number_text.h"
+#include "base/stopwatch.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
-#include "tools/cost.h"
 
 namespace deformer::tools {
 namespace {
@@ -54,10 +53,8 @@ std::vector<std::string> label_names(const Dataset& data, std::size_t count) {
   return names;
 }
 
-Classifier::Classifier(std::shared_ptr<const Model> model, const ClassifyVerbOptions& options)
-    : model_(std::move(model)),
-      options_(options),
-      store_(open_store_view(*model_, options.store, options.require_store)) {
+Classifier::Classifier(std::shared_ptr<const Model> model, const ReadingOptions& options)
+    : model_(std::move(model)), options_(options), store_(open_store_view(*model_, options)) {
   if (model_->config().task == TaskKind::kChoice) {
     choices_.emplace(model_, store_);
   } else {
@@ -66,7 +63,7 @@ Classifier::Classifier(std::shared_ptr<const Model> model, const ClassifyVerbOpt
 }
 
 std::vector<Prediction> Classifier::run(const Dataset& data, const Talk& talk) {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const Examples examples(data.examples);
   Progress progress(talk, "classify", "examples", examples.size());
   std::vector<Prediction> predictions;
@@ -83,7 +80,7 @@ std::vector<Prediction> Classifier::run(const Dataset& data, const Talk& talk) {
     }
   }
   examples_ += examples.size();
-  seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  seconds_ += watch.seconds();
   return predictions;
 }
 
@@ -150,11 +147,7 @@ void Classifier::report(const Talk& talk) const {
   };
   note_cut("question", split.max_question_tokens, cut_questions_);
   note_cut("passage", split.window_tokens, cut_passages_);
-  if (store_ && store_->missing() > 0) {
-    talk.note("passages encoded because the store lacks them: " + grouped(store_->missing()) +
-              " of " + grouped(store_->looked_up()));
-  }
-  if (options_.timing) talk.note(timing_line(times_, seconds_));
+  report_reading(options_, store_.get(), times_, seconds_, talk);
 }
 
 }  // namespace deformer::tools

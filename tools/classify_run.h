@@ -12,11 +12,24 @@
 #include "deformer/model.h"
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
-#include "tools/cmd_classify.h"
-#include "tools/store_view.h"
-#include "tools/talk.h"
+#include "tools/model_options.h"
+#include "tools/reading.h"
 
 namespace deformer::tools {
+
+struct ClassifyOptions {
+  ModelOptions model;
+  ReadingOptions reading;
+  std::string data;
+  std::optional<std::string> first;
+  std::optional<std::string> second;
+  std::vector<std::string> choices;
+  std::optional<std::size_t> limit;
+  std::string output;
+  std::string submission;
+  bool json = false;
+  bool quiet = false;
+};
 
 /// The examples of a file or directory, with the labels in the order in which predictions have
 /// them: the data set's own, else the model's. Throws as KnownDataset::load, and kInvalidArgument
@@ -38,7 +51,7 @@ struct Prediction {
 /// count. Not safe for concurrent calls.
 class Classifier {
  public:
-  Classifier(std::shared_ptr<const Model> model, const ClassifyVerbOptions& options);
+  Classifier(std::shared_ptr<const Model> model, const ReadingOptions& options);
 
   /// One prediction per example, in order. The labels are the model's, in any order.
   [[nodiscard]] std::vector<Prediction> run(const Dataset& data, const Talk& talk);
@@ -64,7 +77,7 @@ class Classifier {
   void count_cuts(const PairCuts& cut);
 
   std::shared_ptr<const Model> model_;
-  const ClassifyVerbOptions& options_;
+  const ReadingOptions& options_;
   std::shared_ptr<StoreView> store_;  // null without --store
   std::optional<PairClassifier> pairs_;
   std::optional<MultipleChoice> choices_;

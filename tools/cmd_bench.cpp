@@ -1,11 +1,11 @@
-#include "tools/cmd_bench.h"
-
 #include <algorithm>
-#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
-#include <utility>
+#include <string>
+#include <vector>
 
+#include "base/stopwatch.h"
 #include "bench/bench_html.h"
 #include "bench/bench_report.h"
 #include "bench/benchmark.h"
@@ -14,9 +14,12 @@
 #include "deformer/error.h"
 #include "deformer/inspect.h"
 #include "deformer/model_config.h"
-#include "tools/number.h"
+#include "tools/failure.h"
+#include "tools/model_options.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/talk.h"
+#include "tools/verbs.h"
 
 namespace deformer::tools {
 namespace {
@@ -31,6 +34,26 @@ full: all layers over question and passage together; cold: decomposed, the passa
 question; warm: decomposed, the passage in the store; projected: in the store as by encode
 --projections. All on the same weights and questions, in turn. --random needs no files: weights of a published model's sizes. --paper measures the
 paper's tasks at its lengths. docs/performance.md says what each figure means and how to measure.)";
+
+struct BenchVerbOptions {
+  ModelOptions model;
+  std::string random;
+  std::string squad;
+  std::vector<int> lengths;  // empty: the default
+  std::size_t passages = 64;
+  std::vector<std::string> modes;  // empty: all that the model allows
+  std::string store = "memory:";
+  HiddenCodec codec = HiddenCodec::kFp32;
+  std::size_t batch_tokens = 4096;
+  double min_seconds = 10;
+  std::uint64_t seed = 1;
+  bool paper = false;
+  std::vector<std::string> tasks;
+  std::vector<std::string> paper_models;
+  std::string html;
+  bool json = false;
+  bool quiet = false;
+};
 
 [[noreturn]] void throw_invalid(const std::string& message) {
   throw Error(ErrorCode::kInvalidArgument, "bench: " + message);
@@ -56,28 +79,32 @@ RowLengths row_lengths(const BenchVerbOptions& options) {
   return {options.lengths[0], options.lengths[1]};
 }
 
+// Room for so many rows, no more and no less. Lengths without room for a token are refused with the
+// published ones in the message, when the texts are made.
+int tokens_of(int rows, int special, int published) {
+  return rows > special ? rows - special : published;
+}
+
 // A published model reads whatever lengths are asked for, as far as its positions go.
 ModelConfig random_config(const BenchVerbOptions& options) {
   ModelConfig config = published_model_config(options.random);
-  const ModelOptions& model = options.model;
-  if (model.split_layer) config.split.split_layer = *model.split_layer;
-  if (!model.layout.empty()) config.split.layout = parse_layout(model.layout);
+  const LoadOptions& load = options.model.load;
+  if (load.split_layer) config.split.split_layer = *load.split_layer;
+  if (load.layout) config.split.layout = *load.layout;
   const RowLengths lengths = row_lengths(options);
   const FlopsEstimate one = estimate_flops(config, {1, 1});
-  config.split.max_question_tokens =
-      std::max(config.split.max_question_tokens, lengths.question - one.question_rows + 1);
-  config.split.window_tokens =
-      std::max(config.split.window_tokens, lengths.passage - one.passage_rows + 1);
+  SplitConfig& split = config.split;
+  split.max_question_tokens =
+      tokens_of(lengths.question, one.question_rows - 1, split.max_question_tokens);
+  split.window_tokens = tokens_of(lengths.passage, one.passage_rows - 1, split.window_tokens);
+  split.window_step = std::min(split.window_step, split.window_tokens);
   return config;
 }
 
 std::shared_ptr<const Model> make_model(const BenchVerbOptions& options) {
   if (options.random.empty()) return load_model(options.model, Talk(options.quiet));
   RandomModelOptions random;
-  random.runtime.device = parse_device(options.model.device);
-  random.runtime.precision = parse_precision(options.model.precision);
-  random.runtime.weights = parse_weight_type(options.model.weights);
-  random.runtime.threads = options.model.threads;
+  random.runtime = options.model.load.runtime;
   random.seed = options.seed;
   return Model::random(random_config(options), random);
 }
@@ -122,7 +149,7 @@ class HtmlFile {
 BenchOptions bench_options(const BenchVerbOptions& options, Progress& progress) {
   BenchOptions bench;
   bench.store = options.store;
-  bench.codec = parse_hidden_codec(options.codec);
+  bench.codec = options.codec;
   bench.batch_tokens = options.batch_tokens;
   bench.min_seconds = options.min_seconds;
   bench.progress = [&progress](double done, double) {
@@ -134,10 +161,9 @@ BenchOptions bench_options(const BenchVerbOptions& options, Progress& progress) 
 BenchSummary measure(const BenchVerbOptions& options) {
   BenchSummary summary;
   summary.before_load_seconds = process_seconds();
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   const auto model = make_model(options);
-  summary.load_seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  summary.load_seconds = watch.seconds();
   const std::vector<BenchColumn> columns = make_columns(options, model);
   const RowLengths lengths = row_lengths(options);
   summary.questions = options.squad.empty() ? std::to_string(lengths.question) + " + " +
@@ -148,7 +174,7 @@ BenchSummary measure(const BenchVerbOptions& options) {
   summary.parameters = model->num_parameters();
   summary.seed = options.seed;
   summary.store = options.store;
-  summary.codec = parse_hidden_codec(options.codec);
+  summary.codec = options.codec;
   summary.batch_tokens = options.batch_tokens;
   Progress progress(Talk(options.quiet), "bench", "seconds",
                     static_cast<std::size_t>(options.min_seconds));
@@ -162,7 +188,7 @@ PaperSummary measure_paper(const BenchVerbOptions& options) {
   PaperOptions paper;
   paper.tasks = options.tasks;
   paper.models = options.paper_models;
-  paper.threads = options.model.threads;
+  paper.threads = options.model.load.runtime.threads;
   paper.min_seconds = options.min_seconds;
   paper.seed = options.seed;
   paper.progress = [&](std::size_t done, std::size_t total, const std::string& name) {
@@ -170,7 +196,8 @@ PaperSummary measure_paper(const BenchVerbOptions& options) {
   };
   PaperSummary summary;
   summary.machine = describe_machine();
-  summary.threads = options.model.threads > 0 ? options.model.threads : summary.machine.threads;
+  summary.threads = options.model.load.runtime.threads > 0 ? options.model.load.runtime.threads
+                                                           : summary.machine.threads;
   summary.seed = options.seed;
   summary.rows = run_paper_benchmark(paper);
   return summary;
@@ -185,115 +212,57 @@ void print(const BenchVerbOptions& options, const Summary& summary, HtmlFile& ht
   html.write(summary);
 }
 
-void add_input_options(CLI::App& verb, BenchVerbOptions& options) {
-  const std::string group = "What is measured (--model, --random or --paper)";
-  auto* model = verb.add_option("--model", options.model.model_dir, "Model directory")
-                    ->check(not_empty())
-                    ->type_name("DIR")
-                    ->group(group);
+void add_measured(CLI::App& verb, BenchVerbOptions& options) {
+  OptionGroup group(verb, "What is measured (--model, --random or --paper)");
   std::string names;
   for (const std::string& name : published_model_names()) {
     names += (names.empty() ? "" : ", ") + name;
   }
-  auto* random = verb.add_option("--random", options.random, "Random weights: " + names)
-                     ->type_name("NAME")
-                     ->excludes(model)
-                     ->group(group);
-  auto* paper = verb.add_flag("--paper", options.paper, "The paper's tables 1 to 3")
-                    ->excludes(model)
-                    ->excludes(random)
-                    ->group(group);
-  auto* squad = verb.add_option("--squad", options.squad, "Questions and passages of a SQuAD file")
-                    ->check(not_empty())
-                    ->type_name("FILE")
-                    ->excludes(paper)
-                    ->group(group);
-  verb.add_option("--lengths", options.lengths,
-                  "Random texts of so many rows, special tokens included; 27,293 unless --squad")
-      ->type_name("Q,P")
+  auto* model = group.place("--model", options.model.model_dir, "DIR", "Model directory");
+  auto* random = group.text("--random", options.random, "NAME", "Random weights: " + names);
+  auto* paper = group.flag("--paper", options.paper, "The paper's tables 1 to 3");
+  exclusive({model, random, paper});
+  auto* squad =
+      group.place("--squad", options.squad, "FILE", "Questions and passages of a SQuAD file");
+  auto* lengths = group.number(
+      "--lengths", options.lengths, "Q,P",
+      "Random texts of so many rows, special tokens included; 27,293 unless --squad", whole_int(1));
+  lengths->delimiter(',')->excludes(squad);
+  auto* passages = group.number("--passages", options.passages, "N",
+                                "How many passages, one question each", whole_number(1));
+  paper->excludes(squad)->excludes(lengths)->excludes(passages);
+  group.text("--tasks", options.tasks, "NAME,...", "Of --paper: squad, boolq, race, mnli, qqp")
       ->delimiter(',')
-      ->transform(whole_int(1))
-      ->excludes(squad)
-      ->excludes(paper)
-      ->group(group);
-  verb.add_option("--passages", options.passages, "How many passages, one question each")
-      ->type_name("N")
-      ->transform(whole_number(1))
-      ->capture_default_str()
-      ->excludes(paper)
-      ->group(group);
-  verb.add_option("--tasks", options.tasks, "Of --paper: squad, boolq, race, mnli, qqp")
-      ->type_name("NAME,...")
+      ->needs(paper);
+  group
+      .text("--paper-models", options.paper_models, "NAME,...",
+            "Of --paper: names as of --random; without it those of the paper")
       ->delimiter(',')
-      ->needs(paper)
-      ->group(group);
-  verb.add_option("--paper-models", options.paper_models,
-                  "Of --paper: names as of --random; without it those of the paper")
-      ->type_name("NAME,...")
-      ->delimiter(',')
-      ->needs(paper)
-      ->group(group);
+      ->needs(paper);
 }
 
-void add_measuring_options(CLI::App& verb, BenchVerbOptions& options) {
-  const std::string group = "Measuring";
-  verb.add_option("--mode", options.modes,
-                  "full, cold, warm, projected; without it full alone of a joint model, else the "
-                  "first three")
-      ->type_name("NAME,...")
-      ->delimiter(',')
-      ->group(group);
-  verb.add_option("--store", options.store,
-                  "Of modes warm and projected; what it lacks is put there and stays")
-      ->check(not_empty())
-      ->type_name("URI")
-      ->capture_default_str()
-      ->group(group);
-  verb.add_option("--codec", options.codec, "Of what is put there: fp32, fp16, int8")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group(group);
-  verb.add_option("--batch-tokens", options.batch_tokens, "Most tokens of one pass")
-      ->type_name("N")
-      ->transform(whole_number(1))
-      ->capture_default_str()
-      ->group(group);
-  verb.add_option("--min-seconds", options.min_seconds, "Measure each column at least so long")
-      ->type_name("S")
-      ->check(real_number(0))
-      ->capture_default_str()
-      ->group(group);
-  verb.add_option("--seed", options.seed, "Of the sample, the texts and random weights")
-      ->type_name("N")
-      ->transform(whole_number(0))
-      ->capture_default_str()
-      ->group(group);
+void add_measuring(CLI::App& verb, BenchVerbOptions& options) {
+  OptionGroup group(verb, "Measuring");
+  group
+      .text("--mode", options.modes, "NAME,...",
+            "full, cold, warm, projected; without it full alone of a joint model, else the first "
+            "three")
+      ->delimiter(',');
+  group.place("--store", options.store, "URI",
+              "Of modes warm and projected; what it lacks is put there and stays");
+  group
+      .parsed("--codec", options.codec, "NAME", "Of what is there, or put there: fp32, fp16, int8",
+              parse_hidden_codec)
+      ->default_str(to_string(options.codec));
+  group.number("--batch-tokens", options.batch_tokens, "N", "Most tokens of one pass",
+               whole_number(1));
+  group.number("--min-seconds", options.min_seconds, "S", "Measure each column at least so long",
+               real_number(0));
+  group.number("--seed", options.seed, "N", "Of the sample, the texts and random weights",
+               whole_number(0));
 }
 
-}  // namespace
-
-CLI::App* add_bench(CLI::App& app, BenchVerbOptions& options) {
-  CLI::App* verb = app.add_subcommand("bench", "Measure full against decomposed");
-  add_input_options(*verb, options);
-  add_measuring_options(*verb, options);
-  verb->add_option("--html", options.html, "A page with plots")
-      ->type_name("FILE")
-      ->check(output_name())
-      ->group("Output");
-  verb->add_flag("--json", options.json, "JSON instead of a table")->group("Output");
-  verb->add_flag("--quiet", options.quiet, "No progress on stderr")->group("Output");
-  add_runtime_options(*verb, options.model);
-  for (const char* name :
-       {"--device", "--precision", "--weights", "--tokenizer-file", "--split-layer", "--layout",
-        "--mode", "--store", "--codec", "--batch-tokens"}) {
-    verb->get_option(name)->excludes(verb->get_option("--paper"));
-  }
-  verb->get_option("--tokenizer-file")->excludes(verb->get_option("--random"));
-  verb->footer(kBenchFooter);
-  return verb;
-}
-
-void run_bench(const BenchVerbOptions& options) {
+int run_bench(const BenchVerbOptions& options) {
   require_consistent(options);
   HtmlFile html(options.html);
   if (options.paper) {
@@ -301,6 +270,29 @@ void run_bench(const BenchVerbOptions& options) {
   } else {
     print(options, measure(options), html);
   }
+  return kExitOk;
+}
+
+}  // namespace
+
+Verb add_bench(CLI::App& app) {
+  CLI::App* const verb = app.add_subcommand("bench", "Measure full against decomposed");
+  const auto options = std::make_shared<BenchVerbOptions>();
+  add_measured(*verb, *options);
+  add_measuring(*verb, *options);
+  OptionGroup group(*verb, "Output");
+  group.output("--html", options->html, "A page with plots");
+  group.flag("--json", options->json, "JSON instead of a table");
+  group.flag("--quiet", options->quiet, "No progress on stderr");
+  add_runtime_options(*verb, options->model);
+  for (const char* name :
+       {"--device", "--precision", "--weights", "--tokenizer-file", "--split-layer", "--layout",
+        "--mode", "--store", "--codec", "--batch-tokens"}) {
+    verb->get_option(name)->excludes("--paper");
+  }
+  verb->get_option("--tokenizer-file")->excludes("--random");
+  verb->footer(kBenchFooter);
+  return {verb, [options] { return run_bench(*options); }};
 }
 
 }  // namespace deformer::tools

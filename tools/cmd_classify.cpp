@@ -1,9 +1,9 @@
-#include "tools/cmd_classify.h"
+#include <memory>
 
-#include "deformer/error.h"
 #include "tools/classify_modes.h"
-#include "tools/number.h"
-#include "tools/output.h"
+#include "tools/failure.h"
+#include "tools/options.h"
+#include "tools/verbs.h"
 
 namespace deformer::tools {
 namespace {
@@ -18,89 +18,40 @@ constexpr const char* kClassifyFooter = R"(Examples:
 
 --first and --second are what the data sets name first and second: question and passage (boolq),
 premise and hypothesis (mnli), two questions (qqp), question and article (race, choice; with
---choice). Examples of one's own are lines {"question", "passage", "label"}, or {"question",
+--choice). Your own examples are lines {"question", "passage", "label"}, or {"question",
 "options", "passage", "answer"}. With gold labels stdout has the score, else the predictions. docs/cli.md has all formats.)";
 
-void add_inputs(CLI::App& verb, ClassifyVerbOptions& options) {
-  const std::string group = "Input (--data, or --first and --second)";
-  auto* data =
-      verb.add_option(
-              "--data", options.data,
-              "JSON Lines (boolq, classes, choice), a table (mnli, qqp), a directory (race)")
-          ->check(not_empty())
-          ->type_name("PATH")
-          ->group(group);
-  auto* first = verb.add_option("--first", options.first, "The first text of a pair")
-                    ->type_name("TEXT")
-                    ->excludes(data)
-                    ->group(group);
-  auto* second = verb.add_option("--second", options.second, "The second text of a pair")
-                     ->type_name("TEXT")
-                     ->group(group);
-  first->needs(second);
-  second->needs(first);
-  verb.add_option("--choice", options.choices,
-                  "race, choice: an option of the question; may be repeated")
-      ->type_name("TEXT")
-      ->allow_extra_args(false)
-      ->needs(first)
-      ->group(group);
-  verb.add_option("--limit", options.limit, "Read the first N examples only")
-      ->type_name("N")
-      ->transform(whole_number(1))
-      ->needs(data)
-      ->group(group);
+void add_classify_inputs(CLI::App& verb, ClassifyOptions& options) {
+  OptionGroup group(verb, "Input (--data, or --first and --second)");
+  group.place("--data", options.data, "PATH",
+              "JSON Lines (boolq, classes, choice), a table (mnli, qqp), a directory (race)");
+  auto* first = group.text("--first", options.first, "TEXT", "The first text of a pair");
+  first->excludes("--data");
+  group.text("--second", options.second, "TEXT", "The second text of a pair")->needs(first);
+  first->needs("--second");
+  group
+      .repeated("--choice", options.choices, "TEXT",
+                "race, choice: an option of the question; may be repeated")
+      ->needs(first);
+  group.number("--limit", options.limit, "N", "Read the first N examples only", whole_number(1))
+      ->needs("--data");
 }
 
-void add_outputs(CLI::App& verb, ClassifyVerbOptions& options) {
-  const std::string group = "Output";
-  auto* data = verb.get_option("--data");
-  verb.add_option("--output", options.output, "Predictions with probabilities; - = stdout")
-      ->type_name("FILE")
-      ->needs(data)
-      ->check(output_name())
-      ->group(group);
-  verb.add_option("--submission", options.submission,
-                  "Predictions in the benchmark's own form (boolq, mnli, qqp)")
-      ->type_name("FILE")
-      ->needs(data)
-      ->check(output_name())
-      ->group(group);
-  verb.add_flag("--json", options.json, "JSON instead of text")->group(group);
-  verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group(group);
+void add_classify_outputs(CLI::App& verb, ClassifyOptions& options) {
+  OptionGroup group(verb, "Output");
+  group.output("--output", options.output, "Predictions with probabilities; - = stdout")
+      ->needs("--data");
+  group
+      .output("--submission", options.submission,
+              "Predictions in the benchmark's own form (boolq, mnli, qqp)")
+      ->needs("--data");
+  group.flag("--json", options.json, "JSON instead of text");
+  group.flag("--quiet", options.quiet, "No progress and no notes on stderr");
 }
 
-void add_running(CLI::App& verb, ClassifyVerbOptions& options) {
-  add_store_options(verb, options.store, options.require_store);
-  verb.add_option("--batch-tokens", options.batch_tokens,
-                  "Most tokens of one pass: memory against speed")
-      ->type_name("N")
-      ->transform(whole_number(1))
-      ->capture_default_str()
-      ->group("Model");
-  verb.add_flag("--timing", options.timing, "Say on stderr where the time went")->group("Model");
-}
-
-}  // namespace
-
-CLI::App* add_classify(CLI::App& app, ClassifyVerbOptions& options) {
-  CLI::App* verb =
-      app.add_subcommand("classify", "Classify pairs of texts, or choose among options");
-  add_model_options(*verb, options.model);
-  // The bundled models are for spans.
-  verb->get_option("--model")->required()->description("Model directory (docs/model_format.md)");
-  add_task_option(*verb, options.model);
-  add_inputs(*verb, options);
-  add_outputs(*verb, options);
-  add_running(*verb, options);
-  verb->footer(kClassifyFooter);
-  return verb;
-}
-
-void run_classify(const ClassifyVerbOptions& options) {
+int run_classify(const ClassifyOptions& options) {
   if (options.data.empty() && !options.first) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "classify: expected --data, or --first and --second, found neither");
+    throw invalid("classify: expected --data, or --first and --second, found neither");
   }
   const ModelConfig config = load_classify_config(options.model);
   if (options.first) {
@@ -108,6 +59,26 @@ void run_classify(const ClassifyVerbOptions& options) {
   } else {
     classify_data(config, options);
   }
+  return kExitOk;
+}
+
+}  // namespace
+
+Verb add_classify(CLI::App& app) {
+  CLI::App* const verb =
+      app.add_subcommand("classify", "Classify pairs of texts, or choose among options");
+  const auto options = std::make_shared<ClassifyOptions>();
+  add_model_options(*verb, options->model);
+  // The bundled models are for spans.
+  verb->get_option("--model")->required()->description("Model directory (docs/model_format.md)");
+  add_task_option(*verb, options->model);
+  add_classify_inputs(*verb, *options);
+  add_classify_outputs(*verb, *options);
+  OptionGroup group(*verb, "Model");
+  add_batch_tokens(group, options->reading);
+  add_store_and_timing(*verb, group, options->reading);
+  verb->footer(kClassifyFooter);
+  return {verb, [options] { return run_classify(*options); }};
 }
 
 }  // namespace deformer::tools

@@ -1,17 +1,17 @@
-#include "tools/cmd_encode.h"
+#include <memory>
+#include <string>
 
-#include <chrono>
-
-#include "deformer/error.h"
-#include "deformer/model.h"
+#include "base/stopwatch.h"
 #include "deformer/passage_encoder.h"
-#include "tools/default_model.h"
-#include "tools/lasting_store.h"
-#include "tools/number.h"
+#include "tools/failure.h"
+#include "tools/model_options.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/passage_reader.h"
 #include "tools/store_report.h"
+#include "tools/store_view.h"
 #include "tools/talk.h"
+#include "tools/verbs.h"
 
 namespace deformer::tools {
 namespace {
@@ -32,34 +32,43 @@ Lines of --jsonl are {"id": "...", "text": "..."}. A passage without an id, and 
 SQuAD file or of --data, is known by the hash of its text. A model of classes or choices reads
 one window of a passage, and its store is its own.)";
 
-std::unique_ptr<PassageReader> open_input(const EncodeVerbOptions& options) {
-  const Shard shard = parse_shard(options.shard);
+struct EncodeVerbOptions {
+  ModelOptions model;
+  std::string store;
+  std::string squad;
+  std::string jsonl;
+  std::string text_dir;
+  std::string data;
+  EncodeOptions encode;
+  Shard shard;
+  bool resume = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+PassageReader open_input(const EncodeVerbOptions& options) {
+  const Shard shard = options.shard;
   if (!options.squad.empty()) return read_squad_passages(options.squad, shard);
   if (!options.jsonl.empty()) return read_jsonl_passages(options.jsonl, shard);
   if (!options.text_dir.empty()) return read_text_files(options.text_dir, shard);
   if (!options.data.empty()) {
-    const ModelConfig config = load_model_config(options.model.model_dir, options.model.task);
+    const ModelConfig config = load_model_config(options.model.model_dir, options.model.load.task);
     if (config.task == TaskKind::kSpan) {
-      throw Error(
-          ErrorCode::kInvalidArgument,
+      throw invalid(
           "encode: --data: expected a model or a --task with classes or choices, found span "
           "(--squad reads its files)");
     }
     return read_data_passages(data_form(options.model, config, options.data), options.data, shard);
   }
-  throw Error(ErrorCode::kInvalidArgument,
-              "encode: expected one of --squad, --jsonl, --text-dir, --data, found none");
+  throw invalid("encode: expected one of --squad, --jsonl, --text-dir, --data, found none");
 }
 
 EncodeRun encode_all(const PassageEncoder& encoder, const EncodeVerbOptions& options,
-                     PassageReader& input) {
-  const auto start = std::chrono::steady_clock::now();
-  Progress progress(Talk(options.quiet), "encode", "passages", input.total());
+                     const PassageReader& input) {
+  const Stopwatch watch;
+  Progress progress(Talk(options.quiet), "encode", "passages", input.total);
   EncodeRun run;
-  EncodeOptions encode;
-  encode.batch_tokens = options.batch_tokens;
-  encode.codec = parse_hidden_codec(options.codec);
-  encode.projections = options.projections;
+  EncodeOptions encode = options.encode;
   encode.progress = [&](std::size_t done, std::size_t) { progress.update(run.passages + done); };
   while (true) {
     const auto passages = input.next(kChunkPassages);
@@ -71,81 +80,74 @@ EncodeRun encode_all(const PassageEncoder& encoder, const EncodeVerbOptions& opt
     run.tokens += report.tokens;
     progress.update(run.passages);
   }
-  run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  run.seconds = watch.seconds();
   return run;
 }
 
-void add_outputs(CLI::App& verb, EncodeVerbOptions& options) {
-  verb.add_option("--codec", options.codec, "How states are kept: fp32, fp16 or int8")
-      ->type_name("NAME")
-      ->capture_default_str();
-  verb.add_flag("--projections", options.projections,
-                "Keep the first upper layer's query, key and value too: 4 times the bytes, faster "
-                "answers");
-  verb.add_option("--shard", options.shard, "Take the I-th of every N passages, I from 1")
-      ->type_name("I/N")
-      ->capture_default_str();
-  verb.add_flag("--resume", options.resume, "Continue an earlier run, as happens without it too");
-  verb.add_option("--batch-tokens", options.batch_tokens,
-                  "Most tokens of one pass and of one commit")
-      ->type_name("N")
-      ->transform(whole_number(1))
-      ->capture_default_str();
-  verb.add_flag("--json", options.json, "Print the summary as JSON on stdout");
-  verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr");
+void add_encode_inputs(CLI::App& verb, EncodeVerbOptions& options) {
+  OptionGroup group(verb, "Input (one of them)");
+  exclusive({group.place("--squad", options.squad, "FILE", "The contexts of a SQuAD file"),
+             group.text("--jsonl", options.jsonl, "FILE", "A passage a line; - = stdin"),
+             group.text("--text-dir", options.text_dir, "DIR",
+                        "Every file below a directory, known by its relative path"),
+             group.place("--data", options.data, "PATH",
+                         "The passages of a data set of --task, as classify reads it")});
 }
 
-}  // namespace
-
-CLI::App* add_encode(CLI::App& app, EncodeVerbOptions& options) {
-  CLI::App* verb = app.add_subcommand("encode", "Put passages into a store, ready for questions");
-  add_model_options(*verb, options.model);
-  add_task_option(*verb, options.model);
-  verb->add_option("--store", options.store, "lmdb:PATH or redis://HOST:PORT[/DATABASE][/PREFIX]")
-      ->required()
-      ->check(not_empty())
-      ->type_name("URI");
-  const std::string group = "Input (one of them)";
-  auto* squad = verb->add_option("--squad", options.squad, "The contexts of a SQuAD file")
-                    ->check(not_empty())
-                    ->type_name("FILE")
-                    ->group(group);
-  auto* jsonl = verb->add_option("--jsonl", options.jsonl, "A passage a line; - = stdin")
-                    ->type_name("FILE")
-                    ->group(group);
-  auto* text_dir = verb->add_option("--text-dir", options.text_dir,
-                                    "Every file below a directory, known by its relative path")
-                       ->type_name("DIR")
-                       ->group(group);
-  auto* data = verb->add_option("--data", options.data,
-                                "The passages of a data set of --task, as classify reads it")
-                   ->check(not_empty())
-                   ->type_name("PATH")
-                   ->group(group);
-  squad->excludes(jsonl)->excludes(text_dir)->excludes(data);
-  jsonl->excludes(text_dir)->excludes(data);
-  text_dir->excludes(data);
-  add_outputs(*verb, options);
-  verb->footer(kEncodeFooter);
-  return verb;
+void add_encode_outputs(CLI::App& verb, EncodeVerbOptions& options) {
+  OptionGroup group(verb);
+  EncodeOptions& encode = options.encode;
+  group
+      .parsed("--codec", encode.codec, "NAME", "How states are kept: fp32, fp16 or int8",
+              parse_hidden_codec)
+      ->default_str(to_string(encode.codec));
+  group.flag("--projections", encode.projections,
+             "Keep the first upper layer's query, key and value too: 4 times the bytes, faster "
+             "answers");
+  group
+      .parsed("--shard", options.shard, "I/N", "Take the I-th of every N passages, I from 1",
+              parse_shard)
+      ->default_str("1/1");
+  group.flag("--resume", options.resume, "Continue an earlier run, as happens without it too");
+  group.number("--batch-tokens", encode.batch_tokens, "N",
+               "Most tokens of one pass and of one commit", whole_number(1));
+  group.flag("--json", options.json, "Print the summary as JSON on stdout");
+  group.flag("--quiet", options.quiet, "No progress and no notes on stderr");
 }
 
-void run_encode(const EncodeVerbOptions& given) {
+int run_encode(const EncodeVerbOptions& given) {
   require_lasting_store(given.store, "encode");
   EncodeVerbOptions options = given;
   const Talk talk(options.quiet);
   choose_model(options.model, talk);
-  (void)parse_hidden_codec(options.codec);
   const auto input = open_input(options);
   Output output("-");
   const auto model = load_model(options.model, talk);
   const auto store = open_passage_store(options.store, *model);
   const PassageEncoder encoder(model, store);
-  note_codec(*store, options.codec, to_string(model->runtime().precision), talk);
-  const EncodeRun run = encode_all(encoder, options, *input);
+  note_codec(*store, to_string(options.encode.codec), to_string(model->runtime().precision), talk);
+  const EncodeRun run = encode_all(encoder, options, input);
   talk.note(to_text(run));
   if (options.json) output.write(to_json(run));
   output.commit();
+  return kExitOk;
+}
+
+}  // namespace
+
+Verb add_encode(CLI::App& app) {
+  CLI::App* const verb =
+      app.add_subcommand("encode", "Put passages into a store, ready for questions");
+  const auto options = std::make_shared<EncodeVerbOptions>();
+  add_model_options(*verb, options->model);
+  add_task_option(*verb, options->model);
+  OptionGroup(*verb)
+      .place("--store", options->store, "URI", "lmdb:PATH or redis://HOST:PORT[/DATABASE][/PREFIX]")
+      ->required();
+  add_encode_inputs(*verb, *options);
+  add_encode_outputs(*verb, *options);
+  verb->footer(kEncodeFooter);
+  return {verb, [options] { return run_encode(*options); }};
 }
 
 }  // namespace deformer::tools

@@ -1,20 +1,21 @@
-#include "tools/cmd_evaluate.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "base/number_text.h"
-#include "deformer/error.h"
 #include "deformer/metrics.h"
 #include "deformer/predictions.h"
 #include "tools/classify_modes.h"
-#include "tools/cost.h"
 #include "tools/evaluation_report.h"
-#include "tools/number.h"
+#include "tools/failure.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/squad_run.h"
+#include "tools/verbs.h"
 
 namespace deformer::tools {
 namespace {
@@ -30,6 +31,21 @@ The numbers are those of the official scorers: evaluate-v2.0.py when a question 
 marked unanswerable, else evaluate-v1.1.py. Of --data it is the accuracy of classes or choices, as
 classify prints it. docs/cli.md has the table's and the JSON's fields.)";
 
+struct EvaluateVerbOptions {
+  std::string squad;  // one of the two
+  std::string data;
+  std::string predictions;
+  std::string na_scores;
+  double na_threshold = 1.0;
+  bool tune_threshold = false;
+  ModelOptions model;
+  AnswererOptions answerer;
+  std::string output;
+  std::optional<std::size_t> limit;
+  bool json = false;
+  bool quiet = false;
+};
+
 // The largest number below every score.
 double below_all(const NoAnswerScores& scores) {
   double lowest = 0;
@@ -41,7 +57,7 @@ double below_all(const NoAnswerScores& scores) {
 void require_gold(const SquadDataset& dataset, const std::string& file) {
   const std::size_t questions = dataset.num_questions();
   if (questions == 0) {
-    throw Error(ErrorCode::kInvalidArgument, file + ": expected at least one question, found none");
+    throw invalid(file + ": expected at least one question, found none");
   }
   const auto has_gold = [](const SquadParagraph& paragraph) {
     return std::any_of(paragraph.questions.begin(), paragraph.questions.end(),
@@ -53,18 +69,16 @@ void require_gold(const SquadDataset& dataset, const std::string& file) {
         scorable || std::any_of(article.paragraphs.begin(), article.paragraphs.end(), has_gold);
   }
   if (scorable) return;
-  throw Error(ErrorCode::kInvalidArgument,
-              file + ": expected gold answers to compare with, found " + grouped(questions) +
-                  " questions without one (those that have no answer are marked \"is_impossible\": "
-                  "true)");
+  throw invalid(file + ": expected gold answers to compare with, found " + grouped(questions) +
+                " questions without one (those that have no answer are marked \"is_impossible\": "
+                "true)");
 }
 
 void require_unanswerable(const SquadDataset& dataset, const std::string& file) {
   if (dataset.has_unanswerable()) return;
-  throw Error(ErrorCode::kInvalidArgument,
-              file +
-                  ": --tune-threshold: expected questions marked is_impossible (SQuAD 2.0), found "
-                  "none");
+  throw invalid(file +
+                ": --tune-threshold: expected questions marked is_impossible (SQuAD 2.0), found "
+                "none");
 }
 
 // The metrics at the threshold given, or at the one that the official search finds best for F1.
@@ -107,15 +121,18 @@ EvaluationReport evaluate_file(const EvaluateVerbOptions& options, const SquadDa
                         options.na_threshold);
 }
 
+struct Evaluated {
+  EvaluationReport report;
+  PredictionList answers;  // of a model
+};
+
 // With "no answer" the best spans are scored and the threshold is left to the scorer: its search
 // for the best threshold needs the spans that the threshold hides.
-EvaluationReport evaluate_model(const EvaluateVerbOptions& options, const SquadDataset& dataset) {
+Evaluated evaluate_model(const EvaluateVerbOptions& options, const SquadDataset& dataset) {
   const Talk talk(options.quiet);
-  std::optional<Output> output;
-  if (!options.output.empty()) output.emplace(options.output);
   AnswererOptions answerer_options = options.answerer;
-  const bool no_answer = answerer_options.no_answer || options.tune_threshold;
-  answerer_options.no_answer = no_answer;
+  const bool no_answer = answerer_options.answer.allow_no_answer || options.tune_threshold;
+  answerer_options.answer.allow_no_answer = no_answer;
   if (no_answer) answerer_options.top_k = 2;
   Answerer answerer(load_model(options.model, talk), std::move(answerer_options));
   Predictions spans;
@@ -132,28 +149,21 @@ EvaluationReport evaluate_model(const EvaluateVerbOptions& options, const SquadD
   if (no_answer && !has_threshold) spans = Predictions(answers.begin(), answers.end());
   EvaluationReport report =
       evaluate_spans(options, dataset, spans, has_threshold ? &margins : nullptr,
-                     options.answerer.no_answer_threshold);
+                     options.answerer.answer.no_answer_threshold);
   if (report.tuned_threshold) answers = answers_at(margins, spans, *report.tuned_threshold);
-  report.run = ModelRun{answerer.answered(), answerer.seconds(), peak_rss_bytes()};
-  if (output) {
-    output->write(format_predictions(answers));
-    output->commit();
-  }
+  report.cost = run_cost(answerer.answered(), answerer.seconds());
   answerer.report(talk);
-  return report;
+  return {std::move(report), std::move(answers)};
 }
 
 // Accuracy of classes or choices: what classify says, but that there has to be a score.
 void evaluate_data(const EvaluateVerbOptions& options) {
-  ClassifyVerbOptions classify;
+  ClassifyOptions classify;
   classify.model = options.model;
+  classify.reading = options.answerer.reading;
   classify.data = options.data;
   classify.limit = options.limit;
   classify.output = options.output;
-  classify.store = options.answerer.store;
-  classify.require_store = options.answerer.require_store;
-  classify.batch_tokens = options.answerer.batch_tokens;
-  classify.timing = options.answerer.timing;
   classify.json = options.json;
   classify.quiet = options.quiet;
   score_data(classify);
@@ -176,96 +186,101 @@ void exclude_what_would_be_ignored(CLI::App& verb) {
   }
 }
 
-}  // namespace
-
-CLI::App* add_evaluate(CLI::App& app, EvaluateVerbOptions& options) {
-  CLI::App* verb = app.add_subcommand("evaluate", "Score predictions, or a model, on a SQuAD file");
-  const std::string group = "Input (--predictions or --model)";
-  auto* squad = verb->add_option("--squad", options.squad, "SQuAD file with the gold answers")
-                    ->check(not_empty())
-                    ->type_name("FILE")
-                    ->group(group);
-  auto* predictions = verb->add_option("--predictions", options.predictions, R"({"id": "text"})")
-                          ->check(not_empty())
-                          ->type_name("FILE")
-                          ->group(group);
-  auto* model = verb->add_option("--model", options.model.model_dir, "Model that answers first")
-                    ->check(not_empty())
-                    ->type_name("DIR")
-                    ->group(group);
-  predictions->excludes(model);
-  predictions->needs(squad);
-  verb->add_option("--data", options.data,
-                   "Examples with classes or choices, as classify reads them")
-      ->check(not_empty())
-      ->type_name("PATH")
-      ->needs(model)
-      ->excludes(squad)
-      ->group(group);
-  auto* scores = verb->add_option("--na-scores", options.na_scores, R"({"id": number}, SQuAD 2.0)")
-                     ->needs(predictions)
-                     ->check(not_empty())
-                     ->type_name("FILE")
-                     ->group(group);
-  auto* threshold = verb->add_option("--na-threshold", options.na_threshold,
-                                     R"(A higher score counts as "no answer")")
-                        ->needs(scores)
-                        ->type_name("X")
-                        ->check(real_number())
-                        ->capture_default_str()
-                        ->group(group);
-  verb->add_option("--limit", options.limit, "Score the first N questions only")
-      ->type_name("N")
-      ->transform(whole_number(1))
-      ->group(group);
-  verb->add_option("--output", options.output, "Keep the model's predictions")
-      ->needs(model)
-      ->check(output_name())
-      ->type_name("FILE")
-      ->group("Output");
-  verb->add_flag("--json", options.json, "JSON instead of a table")->group("Output");
-  verb->add_flag("--quiet", options.quiet, "No progress and no notes on stderr")->group("Output");
-  add_runtime_options(*verb, options.model);
-  add_task_option(*verb, options.model);
-  add_answerer_options(*verb, options.answerer);
-  verb->add_flag("--tune-threshold", options.tune_threshold,
-                 "Score at the threshold that is best for F1 on this very file, and print it; with "
-                 "--model implies --no-answer")
-      ->excludes(threshold)
-      ->excludes(verb->get_option("--no-answer-threshold"))
-      ->group("Answering");
-  exclude_what_would_be_ignored(*verb);
-  verb->footer(kEvaluateFooter);
-  return verb;
+void add_evaluate_inputs(CLI::App& verb, EvaluateVerbOptions& options) {
+  OptionGroup group(verb, "Input (--predictions or --model)");
+  group.place("--squad", options.squad, "FILE", "SQuAD file with the gold answers");
+  group.place("--predictions", options.predictions, "FILE", R"({"id": "text"})")->needs("--squad");
+  group.place("--model", options.model.model_dir, "DIR", "Model that answers first")
+      ->excludes("--predictions");
+  group
+      .place("--data", options.data, "PATH",
+             "Examples with classes or choices, as classify reads them")
+      ->needs("--model")
+      ->excludes("--squad");
+  group.place("--na-scores", options.na_scores, "FILE", R"({"id": number}, SQuAD 2.0)")
+      ->needs("--predictions");
+  group
+      .number("--na-threshold", options.na_threshold, "X",
+              R"(A higher score counts as "no answer")", real_number())
+      ->needs("--na-scores");
+  group.number("--limit", options.limit, "N", "Score the first N questions only", whole_number(1));
 }
 
-void run_evaluate(const EvaluateVerbOptions& options) {
+void add_evaluate_outputs(CLI::App& verb, EvaluateVerbOptions& options) {
+  OptionGroup group(verb, "Output");
+  group.output("--output", options.output, "Keep the model's predictions")->needs("--model");
+  group.flag("--json", options.json, "JSON instead of a table");
+  group.flag("--quiet", options.quiet, "No progress and no notes on stderr");
+}
+
+void require_inputs(const EvaluateVerbOptions& options) {
   if (options.predictions.empty() && options.model.model_dir.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "evaluate: expected --predictions or --model, found neither");
+    throw invalid("evaluate: expected --predictions or --model, found neither");
   }
   if (options.tune_threshold && options.model.model_dir.empty() && options.na_scores.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "--tune-threshold: expected --na-scores with --predictions, found none");
+    throw invalid("--tune-threshold: expected --na-scores with --predictions, found none");
   }
   if (options.squad.empty() && options.data.empty()) {
-    throw Error(ErrorCode::kInvalidArgument, "evaluate: expected --squad or --data, found neither");
+    throw invalid("evaluate: expected --squad or --data, found neither");
   }
+}
+
+void evaluate_questions(const EvaluateVerbOptions& options) {
   const bool stdout_taken = options.output == "-";
-  if (stdout_taken && options.json) refuse_beside_json("the score", "predictions", "--output");
-  if (!options.data.empty()) return evaluate_data(options);
-  Output output("-");
+  Output score("-");
+  std::optional<Output> predictions;
+  if (!options.output.empty()) predictions.emplace(options.output);
   const bool is_answered = !options.predictions.empty();
   SquadDataset dataset =
       load_squad(options.squad, is_answered ? SquadUse::kScores : SquadUse::kQuestions);
   if (options.limit) keep_first_questions(dataset, *options.limit);
   require_gold(dataset, options.squad);
   if (options.tune_threshold) require_unanswerable(dataset, options.squad);
-  const EvaluationReport report =
-      is_answered ? evaluate_file(options, dataset) : evaluate_model(options, dataset);
-  if (stdout_taken) return Talk(options.quiet).note(to_note(report));
-  output.write(options.json ? to_json(report) : to_table(report));
-  output.commit();
+  const auto [report, answers] = is_answered ? Evaluated{evaluate_file(options, dataset), {}}
+                                             : evaluate_model(options, dataset);
+  do_all({[&] {
+            if (!predictions) return;
+            predictions->write(format_predictions(answers));
+            predictions->commit();
+          },
+          [&] {
+            if (stdout_taken) return Talk(options.quiet).note(to_note(report));
+            score.write(options.json ? to_json(report) : to_table(report));
+            score.commit();
+          }});
+}
+
+int run_evaluate(const EvaluateVerbOptions& options) {
+  require_inputs(options);
+  if (options.output == "-" && options.json)
+    refuse_beside_json("the score", "predictions", "--output");
+  if (options.data.empty()) {
+    evaluate_questions(options);
+  } else {
+    evaluate_data(options);
+  }
+  return kExitOk;
+}
+}  // namespace
+
+Verb add_evaluate(CLI::App& app) {
+  CLI::App* const verb =
+      app.add_subcommand("evaluate", "Score predictions, or a model, on a file with right answers");
+  const auto options = std::make_shared<EvaluateVerbOptions>();
+  add_evaluate_inputs(*verb, *options);
+  add_evaluate_outputs(*verb, *options);
+  add_runtime_options(*verb, options->model);
+  add_task_option(*verb, options->model);
+  add_answerer_options(*verb, options->answerer);
+  OptionGroup(*verb, "Answering")
+      .flag("--tune-threshold", options->tune_threshold,
+            "Score at the threshold that is best for F1 on this very file, and print it; with "
+            "--model implies --no-answer")
+      ->excludes("--na-threshold")
+      ->excludes("--no-answer-threshold");
+  exclude_what_would_be_ignored(*verb);
+  verb->footer(kEvaluateFooter);
+  return {verb, [options] { return run_evaluate(*options); }};
 }
 
 }  // namespace deformer::tools

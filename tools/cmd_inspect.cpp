@@ -1,23 +1,35 @@
-#include "tools/cmd_inspect.h"
-
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "base/number_text.h"
 #include "base/shown_uri.h"
-#include "deformer/error.h"
+#include "deformer/inspect.h"
 #include "deformer/passage_store.h"
+#include "tools/failure.h"
+#include "tools/model_options.h"
 #include "tools/model_report.h"
-#include "tools/number.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/store_report.h"
 #include "tools/talk.h"
+#include "tools/verbs.h"
 
 namespace deformer::tools {
 namespace {
+
+struct InspectVerbOptions {
+  ModelOptions model;  // model_dir: a directory or a store's URI
+  FlopsSizes sizes;
+  std::vector<const CLI::Option*> of_models;  // that a store has no use for
+  bool verify = false;
+  bool json = false;
+  bool quiet = false;
+};
 
 // Longer than any model's, and the sums of rows stay within an int.
 constexpr std::uint64_t kMostTokens = 1'000'000;
@@ -46,8 +58,8 @@ bool is_store_uri(const std::string& path) {
 
 void inspect_model(const InspectVerbOptions& options, Output& output) {
   if (options.verify) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "--verify: expected the URI of a passage store, found " + options.model.model_dir);
+    throw invalid("--verify: expected the URI of a passage store, found " +
+                  options.model.model_dir);
   }
   const auto model = load_model(options.model, Talk(options.quiet));
   const ModelReport report{*model, inspect_weights(options.model.model_dir),
@@ -59,9 +71,8 @@ void inspect_model(const InspectVerbOptions& options, Output& output) {
 void refuse_model_options(const InspectVerbOptions& options) {
   for (const CLI::Option* option : options.of_models) {
     if (option->count() == 0) continue;
-    throw Error(ErrorCode::kInvalidArgument, option->get_name() +
-                                                 ": expected a model directory, found the store " +
-                                                 shown_uri(options.model.model_dir));
+    throw invalid(option->get_name() + ": expected a model directory, found the store " +
+                  shown_uri(options.model.model_dir));
   }
 }
 
@@ -89,33 +100,7 @@ void inspect_store(const InspectVerbOptions& options, Output& output) {
                                        ", the first: " + report.scan.bad.front().message);
 }
 
-}  // namespace
-
-CLI::App* add_inspect(CLI::App& app, InspectVerbOptions& options) {
-  CLI::App* verb = app.add_subcommand("inspect", "Show what a model directory or a store holds");
-  verb->add_option("PATH", options.model.model_dir, "Model directory, or URI of a passage store")
-      ->required()
-      ->type_name("");
-  const auto add_length = [&](const char* name, auto& value, const std::string& of) {
-    verb->add_option(name, value, of + " length for the FLOPs, special tokens not counted")
-        ->type_name("N")
-        ->transform(whole_number(1, kMostTokens))
-        ->capture_default_str();
-  };
-  add_length("--question-tokens", options.sizes.question_tokens, "Question");
-  add_length("--passage-tokens", options.sizes.passage_tokens, "Passage");
-  add_runtime_options(*verb, options.model);
-  options.of_models = std::as_const(*verb).get_options([](const CLI::Option* option) {
-    return option->get_name() != "PATH" && !option->get_name().starts_with("--help");
-  });
-  verb->add_flag("--verify", options.verify, "Read and check every passage of a store");
-  verb->add_flag("--json", options.json, "JSON instead of text");
-  verb->add_flag("--quiet", options.quiet, "No progress on stderr");
-  verb->footer(kInspectFooter);
-  return verb;
-}
-
-void run_inspect(const InspectVerbOptions& options) {
+int run_inspect(const InspectVerbOptions& options) {
   Output output("-");
   if (is_store_uri(options.model.model_dir)) {
     inspect_store(options, output);
@@ -123,6 +108,33 @@ void run_inspect(const InspectVerbOptions& options) {
     inspect_model(options, output);
   }
   output.commit();
+  return kExitOk;
+}
+
+}  // namespace
+
+Verb add_inspect(CLI::App& app) {
+  CLI::App* const verb =
+      app.add_subcommand("inspect", "Show what a model directory or a store holds");
+  const auto options = std::make_shared<InspectVerbOptions>();
+  OptionGroup group(*verb);
+  group.text("PATH", options->model.model_dir, "", "Model directory, or URI of a passage store")
+      ->required();
+  group.number("--question-tokens", options->sizes.question_tokens, "N",
+               "Question length for the FLOPs, special tokens not counted",
+               whole_number(1, kMostTokens));
+  group.number("--passage-tokens", options->sizes.passage_tokens, "N",
+               "Passage length for the FLOPs, special tokens not counted",
+               whole_number(1, kMostTokens));
+  add_runtime_options(*verb, options->model);
+  options->of_models = std::as_const(*verb).get_options([](const CLI::Option* option) {
+    return option->get_name() != "PATH" && !option->get_name().starts_with("--help");
+  });
+  group.flag("--verify", options->verify, "Read and check every passage of a store");
+  group.flag("--json", options->json, "JSON instead of text");
+  group.flag("--quiet", options->quiet, "No progress on stderr");
+  verb->footer(kInspectFooter);
+  return {verb, [options] { return run_inspect(*options); }};
 }
 
 }  // namespace deformer::tools

@@ -1,5 +1,3 @@
-#include "tools/cmd_serve.h"
-
 #include <algorithm>
 #include <atomic>
 #include <charconv>
@@ -8,10 +6,12 @@
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <string>
 #include <thread>
-#include <utility>
+#include <vector>
 
 #include "base/number_text.h"
+#include "base/stopwatch.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "serve/api.h"
@@ -20,10 +20,12 @@
 #include "serve/server.h"
 #include "serve/warm_up.h"
 #include "tools/config_file.h"
-#include "tools/default_model.h"
-#include "tools/number.h"
+#include "tools/failure.h"
+#include "tools/model_options.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/talk.h"
+#include "tools/verbs.h"
 
 namespace deformer::tools {
 namespace {
@@ -35,125 +37,116 @@ constexpr const char* kServeFooter = R"(Examples:
   curl -s localhost:8080/v1/answer -H 'Content-Type: application/json' \
     -d '{"question": "Who wrote Faust?", "passage": "Faust was written by Goethe."}'
 
-stdout has one line once the service listens, {"listening": "http://127.0.0.1:8080"}; the log is on
+stdout has one line once the service listens, {"listening":"http://127.0.0.1:8080"}; the log is on
 stderr. Every option may stand in the environment (--queue-tokens: DEFORMER_SERVE_QUEUE_TOKENS) and
 in a file (--config; queue-tokens = 65536); the command line wins over the environment, which wins
 over the file. SIGTERM and SIGINT stop in order, SIGHUP reads keys and certificate anew.
 docs/service.md has routes, limits and operation.)";
 
+struct ServeVerbOptions {
+  ModelOptions model;
+  std::string config;
+  std::string store;
+  HiddenCodec codec = HiddenCodec::kFp32;
+  bool projections = false;
+
+  std::string listen = "127.0.0.1:8080";
+  int io_threads = 1;
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string api_keys;
+  bool insecure = false;
+  std::vector<std::string> cors_origins;
+  std::vector<std::string> allowed_hosts;
+
+  std::size_t batch_tokens = 4096;
+  std::size_t queue_tokens = 65'536;
+  std::size_t write_queue_tokens = 65'536;
+  double timeout = 30;
+
+  std::size_t max_body_bytes = std::size_t{8} << 20;
+  std::size_t max_header_bytes = 16'384;
+  std::size_t max_question_bytes = 8192;
+  std::size_t max_passage_bytes = std::size_t{512} << 10;
+  std::size_t max_passages = 100;
+  std::size_t max_lines = 10'000;
+  std::size_t max_connections = 10'000;
+  double header_timeout = 10;
+  double body_timeout = 30;
+  double write_timeout = 30;
+  double idle_timeout = 75;
+
+  double drain = 0;
+  double grace = 30;
+  std::string log_format = "plain";
+  std::string log_level = "info";
+};
+
 constexpr std::size_t kMost = std::size_t{1} << 40;
 constexpr std::size_t kMostHeaderBytes = std::size_t{16} << 20;
+// Of limits in seconds: a millisecond, the least that is not "at once".
+constexpr double kLeastSeconds = 0.001;
 
 void add_listening(CLI::App& verb, ServeVerbOptions& options) {
-  const std::string group = "Listening";
-  verb.add_option("--listen", options.listen, "Address and port; port 0 = any free one")
-      ->type_name("ADDRESS:PORT")
-      ->capture_default_str()
-      ->group(group);
-  verb.add_option("--io-threads", options.io_threads, "Threads that read and write connections")
-      ->type_name("N")
-      ->transform(whole_number(1, 64))
-      ->capture_default_str()
-      ->group(group);
-  auto* certificate =
-      verb.add_option("--tls-cert", options.tls_certificate, "Certificate chain in PEM: speak TLS")
-          ->check(not_empty())
-          ->type_name("FILE")
-          ->group(group);
-  verb.add_option("--tls-key", options.tls_key, "The certificate's private key in PEM")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->needs(certificate)
-      ->group(group);
-  verb.add_option("--api-keys", options.api_keys,
-                  "Bearer keys, a line each: read KEY, or write KEY")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  verb.add_flag("--insecure", options.insecure,
-                "Listen beyond the loopback interface without keys: everyone may ask, read and "
-                "write")
-      ->group(group);
-  verb.add_option("--allow-host", options.allowed_hosts,
-                  "Name that a request's Host may have where only this machine can reach a service "
-                  "without keys; may be repeated")
-      ->type_name("NAME")
-      ->allow_extra_args(false)
-      ->group(group);
-  verb.add_option("--cors-origin", options.cors_origins,
-                  "Origin whose pages may call; may be repeated; * = all")
-      ->type_name("ORIGIN")
-      ->allow_extra_args(false)
-      ->group(group);
-}
-
-void add_size(CLI::App& verb, const char* name, std::size_t& value, const char* description,
-              std::size_t most = kMost) {
-  verb.add_option(name, value, description)
-      ->type_name("N")
-      ->transform(whole_number(1, most))
-      ->capture_default_str()
-      ->group("Limits");
-}
-
-void add_seconds(CLI::App& verb, const char* name, double& value, const char* description) {
-  verb.add_option(name, value, description)
-      ->type_name("SECONDS")
-      ->check(real_number(0))
-      ->capture_default_str()
-      ->group("Limits");
+  OptionGroup group(verb, "Listening");
+  group.text("--listen", options.listen, "ADDRESS:PORT", "Address and port; port 0 = any free one");
+  group.number("--io-threads", options.io_threads, "N", "Threads that read and write connections",
+               whole_number(1, 64));
+  group.place("--tls-cert", options.tls_certificate, "FILE", "Certificate chain in PEM: speak TLS");
+  group.place("--tls-key", options.tls_key, "FILE", "The certificate's private key in PEM")
+      ->needs("--tls-cert");
+  group.place("--api-keys", options.api_keys, "FILE",
+              "Bearer keys, a line each: read KEY, or write KEY");
+  group.flag("--insecure", options.insecure,
+             "Listen beyond the loopback interface without keys: everyone may ask, read and write");
+  group.repeated("--allow-host", options.allowed_hosts, "NAME",
+                 "Name that a request's Host may have where only this machine can reach a service "
+                 "without keys; may be repeated");
+  group.repeated("--cors-origin", options.cors_origins, "ORIGIN",
+                 "Origin whose pages may call; may be repeated; * = all");
 }
 
 void add_limits(CLI::App& verb, ServeVerbOptions& options) {
-  add_size(verb, "--batch-tokens", options.batch_tokens, "Most tokens of one pass");
-  add_size(verb, "--queue-tokens", options.queue_tokens,
-           "Most tokens of questions that wait; beyond: 429");
-  add_size(verb, "--write-queue-tokens", options.write_queue_tokens,
-           "Most tokens of passages that wait; beyond: 429");
-  add_seconds(verb, "--timeout", options.timeout, "Longest time for an answer; beyond: 504");
-  add_size(verb, "--max-body-bytes", options.max_body_bytes, "Longest body; beyond: 413");
-  add_size(verb, "--max-header-bytes", options.max_header_bytes, "Longest headers; beyond: 431",
-           kMostHeaderBytes);
-  add_size(verb, "--max-question-bytes", options.max_question_bytes, "Longest question");
-  add_size(verb, "--max-passage-bytes", options.max_passage_bytes,
-           "Longest passage; its states are held while it is read, some 2 KB a byte");
-  add_size(verb, "--max-passages", options.max_passages, "Most passages of a question");
-  add_size(verb, "--max-lines", options.max_lines, "Most lines of an NDJSON body; beyond: 413");
-  add_size(verb, "--max-connections", options.max_connections,
-           "Most connections; others wait to be let in");
-  add_seconds(verb, "--header-timeout", options.header_timeout, "For a request's headers");
-  add_seconds(verb, "--body-timeout", options.body_timeout, "For a request's body");
-  add_seconds(verb, "--write-timeout", options.write_timeout, "For a client to take a response");
-  add_seconds(verb, "--idle-timeout", options.idle_timeout, "Between two requests");
+  OptionGroup group(verb, "Limits");
+  const auto size = [&](const char* name, std::size_t& value, const char* help,
+                        std::size_t most = kMost) {
+    group.number(name, value, "N", help, whole_number(1, most));
+  };
+  const auto seconds = [&](const char* name, double& value, const char* help) {
+    group.number(name, value, "SECONDS", help, real_number(kLeastSeconds));
+  };
+  size("--batch-tokens", options.batch_tokens, "Most tokens of one pass");
+  size("--queue-tokens", options.queue_tokens, "Most tokens of questions that wait; beyond: 429");
+  size("--write-queue-tokens", options.write_queue_tokens,
+       "Most tokens of passages that wait; beyond: 429");
+  seconds("--timeout", options.timeout, "Longest time for an answer; beyond: 504");
+  size("--max-body-bytes", options.max_body_bytes, "Longest body; beyond: 413");
+  size("--max-header-bytes", options.max_header_bytes, "Longest headers; beyond: 431",
+       kMostHeaderBytes);
+  size("--max-question-bytes", options.max_question_bytes, "Longest question");
+  size("--max-passage-bytes", options.max_passage_bytes,
+       "Longest passage; its states are held while it is read, some 2 KB a byte");
+  size("--max-passages", options.max_passages, "Most passages of a question");
+  size("--max-lines", options.max_lines, "Most lines of an NDJSON body; beyond: 413");
+  size("--max-connections", options.max_connections, "Most connections; others wait to be let in");
+  seconds("--header-timeout", options.header_timeout, "For a request's headers");
+  seconds("--body-timeout", options.body_timeout, "For a request's body");
+  seconds("--write-timeout", options.write_timeout, "For a client to take a response");
+  seconds("--idle-timeout", options.idle_timeout, "Between two requests");
 }
 
 void add_operation(CLI::App& verb, ServeVerbOptions& options) {
-  const std::string group = "Operation";
-  verb.add_option("--config", options.config, "Options that are given nowhere else")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  verb.add_option("--drain", options.drain,
-                  "Go on serving for so long after SIGTERM, with /readyz saying no")
-      ->type_name("SECONDS")
-      ->check(real_number(0))
-      ->capture_default_str()
-      ->group(group);
-  verb.add_option("--grace", options.grace, "Then finish work that has begun for at most so long")
-      ->type_name("SECONDS")
-      ->check(real_number(0))
-      ->capture_default_str()
-      ->group(group);
-  verb.add_option("--log-format", options.log_format, "plain or json")
-      ->type_name("NAME")
-      ->check(CLI::IsMember({"plain", "json"}))
-      ->capture_default_str()
-      ->group(group);
-  verb.add_option("--log-level", options.log_level, "info: a line a request; error: faults alone")
-      ->type_name("NAME")
-      ->check(CLI::IsMember({"info", "error"}))
-      ->capture_default_str()
-      ->group(group);
+  OptionGroup group(verb, "Operation");
+  group.place("--config", options.config, "FILE", "Options that are given nowhere else");
+  group.number("--drain", options.drain, "SECONDS",
+               "Go on serving for so long after SIGTERM, with /readyz saying no", real_number(0));
+  group.number("--grace", options.grace, "SECONDS",
+               "Then finish work that has begun for at most so long", real_number(0));
+  group.text("--log-format", options.log_format, "NAME", "plain or json")
+      ->check(CLI::IsMember({"plain", "json"}));
+  group
+      .text("--log-level", options.log_level, "NAME", "info: a line a request; error: faults alone")
+      ->check(CLI::IsMember({"info", "error"}));
 }
 
 void add_environment(CLI::App& verb) {
@@ -191,6 +184,30 @@ void parse_listen(const std::string& text, serve::ServerOptions& options) {
   options.address = address == "localhost" ? "127.0.0.1" : address;
 }
 
+// Without keys it is the name that keeps pages of other origins out.
+bool checks_host(const serve::ServerOptions& server) {
+  return serve::is_loopback(server.address) && server.api_keys.empty();
+}
+
+// Whoever gives an option expects something of it, also in the environment or in a file.
+void refuse_without_effect(const CLI::App& verb, const ServeVerbOptions& options) {
+  if (!options.store.empty()) return;
+  const bool codec = verb.get_option("--codec")->count() > 0;
+  if (!codec && !options.projections) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              std::string(codec ? "--codec" : "--projections") +
+                  ": expected with --store URI, whose passages it is for, found no store");
+}
+
+void refuse_hosts_without_effect(const ServeVerbOptions& options,
+                                 const serve::ServerOptions& server) {
+  if (options.allowed_hosts.empty() || checks_host(server)) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              "--allow-host: expected a service without keys that only this machine can reach, "
+              "found " +
+                  (server.api_keys.empty() ? "--listen " + options.listen : "--api-keys"));
+}
+
 serve::ServerOptions server_options(const ServeVerbOptions& options) {
   serve::ServerOptions server;
   parse_listen(options.listen, server);
@@ -216,6 +233,7 @@ serve::ServerOptions server_options(const ServeVerbOptions& options) {
                     ": others can reach it: expected --api-keys FILE, or --insecure to let "
                     "everyone ask, read and write");
   }
+  refuse_hosts_without_effect(options, server);
   return server;
 }
 
@@ -228,7 +246,7 @@ serve::ApiOptions api_options(const ServeVerbOptions& options, const serve::Serv
   api.stream_lines = options.max_lines;
   api.timeout = as_ms(options.timeout);
   api.cors_origins = options.cors_origins;
-  if (serve::is_loopback(server.address) && server.api_keys.empty() && !options.insecure) {
+  if (checks_host(server)) {
     const bool v6 = server.address.find(':') != std::string::npos;
     api.hosts = {"localhost", "127.0.0.1", "[::1]",
                  v6 ? "[" + server.address + "]" : server.address};
@@ -247,7 +265,7 @@ std::shared_ptr<serve::AnswerService> load_service(const ServeVerbOptions& optio
                                      {.batch_tokens = options.batch_tokens,
                                       .queue_tokens = options.queue_tokens,
                                       .write_queue_tokens = options.write_queue_tokens,
-                                      .codec = parse_hidden_codec(options.codec),
+                                      .codec = options.codec,
                                       .projections = options.projections});
 }
 
@@ -261,44 +279,15 @@ void announce(const serve::Server& server, const serve::ServerOptions& options) 
   output.commit();
 }
 
-}  // namespace
-
-CLI::App* add_serve(CLI::App& app, ServeVerbOptions& options) {
-  CLI::App* verb = app.add_subcommand("serve", "Answer over HTTP");
-  add_model_options(*verb, options.model);
-  add_task_option(*verb, options.model);
-  const std::string group = "Passage store";
-  verb->add_option("--store", options.store,
-                   "Where passages are kept; made when absent: lmdb:PATH, redis://..., memory:")
-      ->check(not_empty())
-      ->type_name("URI")
-      ->group(group);
-  verb->add_option("--codec", options.codec,
-                   "How states of new passages are kept: fp32, fp16, int8")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group(group);
-  verb->add_flag("--projections", options.projections,
-                 "Keep the first upper layer's query, key and value of new passages too")
-      ->group(group);
-  add_listening(*verb, options);
-  add_limits(*verb, options);
-  add_operation(*verb, options);
-  add_environment(*verb);
-  verb->footer(kServeFooter);
-  return verb;
-}
-
 void run_serve(CLI::App& verb, ServeVerbOptions& options) {
   if (!options.config.empty()) apply_config_file(verb, options.config);
+  refuse_without_effect(verb, options);
   // The line "ready" of the log names the model.
   choose_model(options.model, Talk(/*quiet=*/true));
   const serve::ServerOptions listening = server_options(options);
   const auto log = std::make_shared<const serve::Log>(
       options.log_format == "json" ? serve::LogFormat::kJson : serve::LogFormat::kPlain,
       options.log_level == "info" ? serve::LogLevel::kInfo : serve::LogLevel::kError);
-  static_cast<void>(parse_hidden_codec(options.codec));
-  static_cast<void>(parse_precision(options.model.precision));
   serve::Server server(listening, api_options(options, listening), log);
   // What computes cannot be interrupted; nothing is lost, since a store's writes are whole.
   const auto end_at_once = [log] {
@@ -315,15 +304,15 @@ void run_serve(CLI::App& verb, ServeVerbOptions& options) {
   std::shared_ptr<serve::AnswerService> service;
   std::exception_ptr failure;
   try {
-    const auto begin = std::chrono::steady_clock::now();
+    const Stopwatch watch;
     service = load_service(options);
     loaded = true;
     server.set_service(service);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    const double seconds = watch.seconds();
     if (!server.stopping()) {
       log->info("ready", {{"model", options.model.model_dir},
                           {"task", to_string(service->kind())},
-                          {"seconds", fixed(seconds.count(), 2), true}});
+                          {"seconds", fixed(seconds, 2), true}});
     }
   } catch (...) {
     failure = std::current_exception();
@@ -335,6 +324,33 @@ void run_serve(CLI::App& verb, ServeVerbOptions& options) {
   if (service) service->close();
   if (failure) std::rethrow_exception(failure);
   log->info("stopped");
+}
+
+}  // namespace
+
+Verb add_serve(CLI::App& app) {
+  CLI::App* const verb = app.add_subcommand("serve", "Answer over HTTP");
+  const auto options = std::make_shared<ServeVerbOptions>();
+  add_model_options(*verb, options->model);
+  add_task_option(*verb, options->model);
+  OptionGroup group(*verb, "Passage store");
+  group.place("--store", options->store, "URI",
+              "Where passages are kept; made when absent: lmdb:PATH, redis://..., memory:");
+  group
+      .parsed("--codec", options->codec, "NAME",
+              "How states of new passages are kept: fp32, fp16, int8", parse_hidden_codec)
+      ->default_str(to_string(options->codec));
+  group.flag("--projections", options->projections,
+             "Keep the first upper layer's query, key and value of new passages too");
+  add_listening(*verb, *options);
+  add_limits(*verb, *options);
+  add_operation(*verb, *options);
+  add_environment(*verb);
+  verb->footer(kServeFooter);
+  return {verb, [options, verb] {
+            run_serve(*verb, *options);
+            return kExitOk;
+          }};
 }
 
 }  // namespace deformer::tools

@@ -1,22 +1,23 @@
-#include "tools/cmd_store.h"
-
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/number_text.h"
 #include "base/shown_uri.h"
-#include "deformer/error.h"
 #include "deformer/passage_store.h"
+#include "tools/failure.h"
 #include "tools/input.h"
-#include "tools/lasting_store.h"
-#include "tools/number.h"
+#include "tools/json_line.h"
+#include "tools/options.h"
 #include "tools/output.h"
+#include "tools/store_view.h"
 #include "tools/talk.h"
+#include "tools/verbs.h"
 
 namespace deformer::tools {
 namespace {
@@ -30,9 +31,17 @@ constexpr const char* kStoreFooter = R"(Examples:
 
 All stores of a merge or export belong to one model: another fingerprint is refused.)";
 
-std::string summary(const nlohmann::ordered_json& counts) {
-  return counts.dump() + "\n";
-}
+struct StoreVerbOptions {
+  std::vector<std::string> sources;  // merge
+  std::string source;                // export
+  std::string target;                // merge, export; the store itself for rm
+  bool keep = false;
+  std::vector<std::string> ids;
+  std::string ids_file;
+  bool all = false;
+  bool json = false;
+  bool quiet = false;
+};
 
 bool is_same_store(const std::string& a, const std::string& b) {
   constexpr std::string_view kLmdb = "lmdb:";
@@ -45,8 +54,7 @@ void require_sources(const std::vector<std::string>& sources, const std::string&
   std::optional<Fingerprint> first;
   for (const std::string& uri : sources) {
     if (is_same_store(uri, target)) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  "store: expected another target than the sources, found " + shown_uri(target));
+      throw invalid("store: expected another target than the sources, found " + shown_uri(target));
     }
     const Fingerprint found = open_existing_passage_store(uri)->fingerprint();
     if (!first) first = found;
@@ -86,7 +94,7 @@ void run_copy(const std::vector<std::string>& sources, const StoreVerbOptions& o
   Talk(options.quiet)
       .note("passages copied to " + shown_uri(options.target) + ": " + grouped(report.copied) +
             ", kept there: " + grouped(report.kept));
-  if (options.json) output.write(summary({{"copied", report.copied}, {"kept", report.kept}}));
+  if (options.json) output.write(json_line({{"copied", report.copied}, {"kept", report.kept}}));
   output.commit();
 }
 
@@ -127,8 +135,7 @@ std::size_t erase_listed(PassageStore& store, std::span<const std::string> ids) 
 
 void run_rm(const StoreVerbOptions& options) {
   if (!options.all && options.ids.empty() && options.ids_file.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "store rm: expected --id, --ids-from or --all, found none");
+    throw invalid("store rm: expected --id, --ids-from or --all, found none");
   }
   const Talk talk(options.quiet);
   Output output("-");
@@ -136,58 +143,64 @@ void run_rm(const StoreVerbOptions& options) {
   const auto store = open_existing_passage_store(options.target);
   const std::size_t erased = options.all ? erase_all(*store, talk) : erase_listed(*store, ids);
   talk.note("passages removed: " + grouped(erased) + ", left: " + grouped(store->size()));
-  if (options.json) output.write(summary({{"removed", erased}, {"left", store->size()}}));
+  if (options.json) output.write(json_line({{"removed", erased}, {"left", store->size()}}));
   output.commit();
 }
 
 void add_common(CLI::App& verb, StoreVerbOptions& options) {
-  verb.add_flag("--json", options.json, "Print the summary as JSON on stdout");
-  verb.add_flag("--quiet", options.quiet, "No progress and no notes on stderr");
+  OptionGroup group(verb);
+  group.flag("--json", options.json, "Print the summary as JSON on stdout");
+  group.flag("--quiet", options.quiet, "No progress and no notes on stderr");
   verb.footer(kStoreFooter);
+}
+
+void add_copies(CLI::App& merge, CLI::App& copy, StoreVerbOptions& options) {
+  OptionGroup merged(merge);
+  merged.text("SOURCE", options.sources, "", "Stores to copy from")->required();
+  merged.text("--into", options.target, "URI", "Store to copy to; made when absent")->required();
+  OptionGroup copied(copy);
+  copied.text("SOURCE", options.source, "", "Store to copy from")->required();
+  copied.text("TARGET", options.target, "", "Store to copy to; made when absent")->required();
+  for (CLI::App* const command : {&merge, &copy}) {
+    OptionGroup(*command).flag("--keep", options.keep,
+                               "Keep passages of the target, do not replace them");
+    add_common(*command, options);
+  }
+}
+
+void add_removal(CLI::App& remove, StoreVerbOptions& options) {
+  OptionGroup group(remove);
+  group.text("STORE", options.target, "", "The store")->required();
+  group.repeated("--id", options.ids, "ID", "A passage; may be repeated");
+  group.place("--ids-from", options.ids_file, "FILE", "Passages, an id a line; - = stdin");
+  group.flag("--all", options.all, "All passages")->excludes("--id")->excludes("--ids-from");
+  add_common(remove, options);
 }
 
 }  // namespace
 
-CLI::App* add_store(CLI::App& app, StoreVerbOptions& options) {
-  CLI::App* verb = app.add_subcommand("store", "Look after passage stores: merge, export, rm");
+Verb add_store(CLI::App& app) {
+  CLI::App* const verb =
+      app.add_subcommand("store", "Look after passage stores: merge, export, rm");
+  const auto options = std::make_shared<StoreVerbOptions>();
   verb->require_subcommand(1);
   verb->footer(kStoreFooter);
-  CLI::App* merge = verb->add_subcommand("merge", "Copy all passages of several stores into one");
-  merge->add_option("SOURCE", options.sources, "Stores to copy from")->required()->type_name("");
-  merge->add_option("--into", options.target, "Store to copy to; made when absent")
-      ->required()
-      ->type_name("URI");
-  CLI::App* copy = verb->add_subcommand("export", "Copy a store, also to another engine");
-  copy->add_option("SOURCE", options.source, "Store to copy from")->required()->type_name("");
-  copy->add_option("TARGET", options.target, "Store to copy to; made when absent")
-      ->required()
-      ->type_name("");
-  for (CLI::App* command : {merge, copy}) {
-    command->add_flag("--keep", options.keep, "Keep passages of the target, do not replace them");
-    add_common(*command, options);
-  }
-  CLI::App* remove = verb->add_subcommand("rm", "Remove passages");
-  remove->add_option("STORE", options.target, "The store")->required()->type_name("");
-  auto* id = remove->add_option("--id", options.ids, "A passage; may be repeated")
-                 ->type_name("ID")
-                 ->allow_extra_args(false);
-  auto* ids_from =
-      remove->add_option("--ids-from", options.ids_file, "Passages, an id a line; - = stdin")
-          ->check(not_empty())
-          ->type_name("FILE");
-  remove->add_flag("--all", options.all, "All passages")->excludes(id)->excludes(ids_from);
-  add_common(*remove, options);
-  return verb;
-}
-
-void run_store(const CLI::App& verb, const StoreVerbOptions& options) {
-  if (verb.got_subcommand("rm")) {
-    run_rm(options);
-  } else if (verb.got_subcommand("merge")) {
-    run_copy(options.sources, options);
-  } else {
-    run_copy({options.source}, options);
-  }
+  CLI::App* const merge =
+      verb->add_subcommand("merge", "Copy all passages of several stores into one");
+  CLI::App* const copy = verb->add_subcommand("export", "Copy a store, also to another engine");
+  CLI::App* const remove = verb->add_subcommand("rm", "Remove passages");
+  add_copies(*merge, *copy, *options);
+  add_removal(*remove, *options);
+  return {verb, [options, merge, remove] {
+            if (remove->parsed()) {
+              run_rm(*options);
+            } else if (merge->parsed()) {
+              run_copy(options->sources, *options);
+            } else {
+              run_copy({options->source}, *options);
+            }
+            return kExitOk;
+          }};
 }
 
 }  // namespace deformer::tools

@@ -1,14 +1,19 @@
-#include "tools/cmd_trace.h"
-
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
 #include <system_error>
+#include <vector>
 
-#include "deformer/error.h"
 #include "deformer/inspect.h"
-#include "tools/number.h"
+#include "tools/failure.h"
+#include "tools/model_options.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/talk.h"
+#include "tools/verbs.h"
 
 namespace deformer::tools {
 namespace {
@@ -22,6 +27,17 @@ lower.passage.embeddings, lower.passage.<layer>, upper.<layer>, logits.start, lo
 absolute number, upper rows and logits in the model's joint order. ids.question and ids.passage
 (I64) are the segments that went in, special tokens included.)";
 
+struct TraceVerbOptions {
+  ModelOptions model;
+  std::optional<std::string> question;
+  std::optional<std::string> passage;
+  std::vector<std::int32_t> question_ids;
+  std::vector<std::int32_t> passage_ids;
+  std::size_t window = 0;
+  std::string output;
+  bool quiet = false;
+};
+
 // All of the list counts: a gap, or a letter, is no id.
 std::vector<std::int32_t> parse_ids(const std::string& option, const std::string& list) {
   std::vector<std::int32_t> ids;
@@ -30,10 +46,9 @@ std::vector<std::int32_t> parse_ids(const std::string& option, const std::string
     std::int32_t id = -1;
     const auto parsed = std::from_chars(list.data() + begin, list.data() + end, id);
     if (parsed.ec != std::errc() || parsed.ptr != list.data() + end || id < 0) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  option + ": expected token ids with commas between them, found \"" +
-                      list.substr(begin, end - begin) + "\" in place " +
-                      std::to_string(ids.size() + 1));
+      throw invalid(option + ": expected token ids with commas between them, found \"" +
+                    list.substr(begin, end - begin) + "\" in place " +
+                    std::to_string(ids.size() + 1));
     }
     ids.push_back(id);
     begin = end + 1;
@@ -56,51 +71,31 @@ void say_what_is_missing(const Trace& trace, const TraceVerbOptions& options, co
   if (trace.question_cut) talk.note("the question was cut to the length that the model reads");
 }
 
-}  // namespace
-
-CLI::App* add_trace(CLI::App& app, TraceVerbOptions& options) {
-  CLI::App* verb = app.add_subcommand("trace", "Write all states of one question on one passage");
-  add_model_options(*verb, options.model);
-  const std::string group = "Input (texts or ids)";
-  auto* question = verb->add_option("--question", options.question, "The question")
-                       ->type_name("TEXT")
-                       ->group(group);
-  auto* passage = verb->add_option("--passage", options.passage, "The passage")
-                      ->type_name("TEXT")
-                      ->group(group);
-  auto* window = verb->add_option("--window", options.window, "Window of a long passage, from 0")
-                     ->type_name("N")
-                     ->transform(whole_number(0))
-                     ->capture_default_str()
-                     ->group(group);
-  const auto add_ids = [&](const char* name, std::vector<std::int32_t>& ids, const char* text) {
-    return verb
-        ->add_option_function<std::string>(
-            name, [name, &ids](const std::string& list) { ids = parse_ids(name, list); }, text)
-        ->type_name("ID,ID,...")
-        ->group(group);
-  };
-  auto* question_ids = add_ids("--question-ids", options.question_ids,
-                               "The question's segment, special tokens included");
-  auto* passage_ids = add_ids("--passage-ids", options.passage_ids,
-                              "The passage's segment, special tokens included");
-  question->needs(passage);
-  passage->needs(question);
-  window->needs(passage);
-  question_ids->needs(passage_ids)->excludes(question)->excludes(passage);
-  passage_ids->needs(question_ids)->excludes(question)->excludes(passage);
-  verb->add_option("--output", options.output, "The safetensors file; - = stdout")
-      ->required()
-      ->type_name("FILE");
-  verb->add_flag("--quiet", options.quiet, "No notes on stderr");
-  verb->footer(kTraceFooter);
-  return verb;
+void add_ids(OptionGroup& group, const char* name, std::vector<std::int32_t>& ids,
+             const char* help) {
+  const auto parse = [name](const std::string& list) { return parse_ids(name, list); };
+  group.parsed(name, ids, "ID,ID,...", help, parse)->excludes("--question")->excludes("--passage");
 }
 
-void run_trace(const TraceVerbOptions& options) {
+void add_trace_inputs(CLI::App& verb, TraceVerbOptions& options) {
+  OptionGroup group(verb, "Input (texts or ids)");
+  auto* question = group.text("--question", options.question, "TEXT", "The question");
+  group.text("--passage", options.passage, "TEXT", "The passage")->needs(question);
+  question->needs("--passage");
+  group
+      .number("--window", options.window, "N", "Window of a long passage, from 0", whole_number(0))
+      ->needs("--passage");
+  add_ids(group, "--question-ids", options.question_ids,
+          "The question's segment, special tokens included");
+  add_ids(group, "--passage-ids", options.passage_ids,
+          "The passage's segment, special tokens included");
+  verb.get_option("--question-ids")->needs("--passage-ids");
+  verb.get_option("--passage-ids")->needs("--question-ids");
+}
+
+int run_trace(const TraceVerbOptions& options) {
   if (!options.question && options.question_ids.empty()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "trace: expected --question and --passage, or --question-ids and --passage-ids");
+    throw invalid("trace: expected --question and --passage, or --question-ids and --passage-ids");
   }
   // Says early when the place is not writable; the library writes the file itself. Whoever reads a
   // pipe would take the check for the end.
@@ -111,6 +106,22 @@ void run_trace(const TraceVerbOptions& options) {
   const Trace trace = make_trace(options, *model);
   save_trace(trace, options.output == "-" ? "/dev/stdout" : options.output);
   say_what_is_missing(trace, options, talk);
+  return kExitOk;
+}
+
+}  // namespace
+
+Verb add_trace(CLI::App& app) {
+  CLI::App* const verb =
+      app.add_subcommand("trace", "Write all states of one question on one passage");
+  const auto options = std::make_shared<TraceVerbOptions>();
+  add_model_options(*verb, options->model);
+  add_trace_inputs(*verb, *options);
+  OptionGroup group(*verb);
+  group.text("--output", options->output, "FILE", "The safetensors file; - = stdout")->required();
+  group.flag("--quiet", options->quiet, "No notes on stderr");
+  verb->footer(kTraceFooter);
+  return {verb, [options] { return run_trace(*options); }};
 }
 
 }  // namespace deformer::tools

@@ -3,7 +3,7 @@
 #include <CLI/Config.hpp>
 #include <sstream>
 
-#include "deformer/error.h"
+#include "tools/failure.h"
 #include "tools/input.h"
 
 namespace deformer::tools {
@@ -12,8 +12,8 @@ namespace {
 CLI::Option& option_of(CLI::App& verb, const CLI::ConfigItem& item, const std::string& path) {
   CLI::Option* const option = verb.get_option_no_throw("--" + item.name);
   if (option == nullptr || !item.parents.empty() || item.name == "config") {
-    throw Error(ErrorCode::kInvalidArgument, path + ": expected options of " + verb.get_name() +
-                                                 ", found \"" + item.fullname() + "\"");
+    throw invalid(path + ": expected options of " + verb.get_name() + ", found \"" +
+                  item.fullname() + "\"");
   }
   return *option;
 }
@@ -39,7 +39,7 @@ void apply_config_file(CLI::App& verb, const std::string& path) {
     try {
       set_option(verb, option, item);
     } catch (const CLI::ParseError& error) {
-      throw Error(ErrorCode::kInvalidArgument, path + ": " + error.what());
+      throw invalid(path + ": " + error.what());
     }
   }
 }

@@ -1,17 +1,26 @@
-// What a run cost: time by stage, memory.
+// What a run cost: time, memory.
 #pragma once
 
 #include <cstddef>
 #include <string>
 
-#include "deformer/answering.h"
-
 namespace deformer::tools {
 
-/// "time 46.57 s, tokenise 0.01 s (0.0 %), ...": `seconds` are those of the whole.
-[[nodiscard]] std::string timing_line(const StageTimes& times, double seconds);
+struct RunCost {
+  std::size_t items = 0;
+  double seconds = 0;  ///< without loading the model
+  std::size_t peak_rss_bytes = 0;
 
-/// The most that this process has held.
-[[nodiscard]] std::size_t peak_rss_bytes();
+  [[nodiscard]] double ms_per_item() const {
+    return items == 0 ? 0 : 1000 * seconds / static_cast<double>(items);
+  }
+};
+
+/// With the most memory that this process has held.
+[[nodiscard]] RunCost run_cost(std::size_t items, double seconds);
+
+/// "answered 3 questions in 1.5 s, 500.00 ms per question; peak memory 700 MiB" and a line feed.
+[[nodiscard]] std::string cost_line(const RunCost& cost, const std::string& verb,
+                                    const std::string& item);
 
 }  // namespace deformer::tools

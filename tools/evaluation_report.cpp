@@ -1,11 +1,8 @@
 #include "tools/evaluation_report.h"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
 #include "base/number_text.h"
 #include "base/table_text.h"
-#include "tools/talk.h"
+#include "tools/json_line.h"
 
 namespace deformer::tools {
 namespace {
@@ -13,16 +10,6 @@ namespace {
 std::string row(const std::string& name, const SquadScore& score) {
   return left_aligned(name, 14) + right_aligned(grouped(score.total), 10) +
          right_aligned(fixed(score.exact, 2), 10) + right_aligned(fixed(score.f1, 2), 10) + "\n";
-}
-
-double ms_per_question(const ModelRun& run) {
-  return run.questions == 0 ? 0 : 1000 * run.seconds / static_cast<double>(run.questions);
-}
-
-std::string run_lines(const ModelRun& run) {
-  return "answered " + grouped(run.questions) + " questions in " + fixed(run.seconds, 1) + " s, " +
-         fixed(ms_per_question(run), 2) + " ms per question; peak memory " +
-         grouped(run.peak_rss_bytes >> 20) + " MiB\n";
 }
 
 }  // namespace
@@ -42,14 +29,14 @@ std::string to_table(const EvaluationReport& report) {
   }
   if (report.tuned_threshold) {
     // All digits: it is to be given to --no-answer-threshold as it stands.
-    table += "scored at threshold " + nlohmann::json(*report.tuned_threshold).dump() +
-             ", tuned on this very file\n";
+    table +=
+        "scored at threshold " + json_text(*report.tuned_threshold) + ", tuned on this very file\n";
   }
   if (scores.missing > 0) {
     table +=
         "questions without a prediction, which count as wrong: " + grouped(scores.missing) + "\n";
   }
-  return report.run ? table + run_lines(*report.run) : table;
+  return report.cost ? table + cost_line(*report.cost, "answered", "question") : table;
 }
 
 std::string to_note(const EvaluationReport& report) {
@@ -57,12 +44,12 @@ std::string to_note(const EvaluationReport& report) {
   std::string note =
       "exact " + fixed(all.exact, 2) + ", F1 " + fixed(all.f1, 2) + " of " + grouped(all.total);
   if (!report.tuned_threshold) return note;
-  return note + ", at threshold " + nlohmann::json(*report.tuned_threshold).dump();
+  return note + ", at threshold " + json_text(*report.tuned_threshold);
 }
 
 std::string to_json(const EvaluationReport& report) {
   const SquadEvaluation& scores = report.evaluation;
-  nlohmann::ordered_json object;
+  Json object;
   const auto add = [&](const std::string& prefix, const SquadScore& score) {
     object[prefix + "exact"] = score.exact;
     object[prefix + "f1"] = score.f1;
@@ -79,12 +66,12 @@ std::string to_json(const EvaluationReport& report) {
   }
   if (report.tuned_threshold) object["tuned_threshold"] = *report.tuned_threshold;
   object["missing"] = scores.missing;
-  if (report.run) {
-    object["seconds"] = report.run->seconds;
-    object["ms_per_question"] = ms_per_question(*report.run);
-    object["peak_rss_bytes"] = report.run->peak_rss_bytes;
+  if (report.cost) {
+    object["seconds"] = report.cost->seconds;
+    object["ms_per_question"] = report.cost->ms_per_item();
+    object["peak_rss_bytes"] = report.cost->peak_rss_bytes;
   }
-  return object.dump() + "\n";
+  return json_line(object);
 }
 
 }  // namespace deformer::tools

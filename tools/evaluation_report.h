@@ -1,25 +1,18 @@
 // Scores of a SQuAD file for people and for programs.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 
 #include "deformer/metrics.h"
+#include "tools/cost.h"
 
 namespace deformer::tools {
-
-/// What answering cost.
-struct ModelRun {
-  std::size_t questions = 0;
-  double seconds = 0;  ///< without loading the model
-  std::size_t peak_rss_bytes = 0;
-};
 
 struct EvaluationReport {
   SquadEvaluation evaluation;
   std::optional<double> tuned_threshold;  ///< found on the file that is scored
-  std::optional<ModelRun> run;
+  std::optional<RunCost> cost;            ///< of a model that answered
 };
 
 [[nodiscard]] std::string to_table(const EvaluationReport& report);

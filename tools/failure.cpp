@@ -3,11 +3,14 @@
 #include <CLI/Error.hpp>
 #include <cstdio>
 #include <new>
+#include <string_view>
 
 #include "base/quote.h"
 
 namespace deformer::tools {
 namespace {
+
+constexpr int kExitUsage = 2;
 
 int fail(int status, std::string_view message) {
   const std::string line = "deformer: error: " + one_line(message) + "\n";
@@ -15,8 +18,7 @@ int fail(int status, std::string_view message) {
   return status;
 }
 
-}  // namespace
-
+// docs/cli.md has the table.
 int exit_status(ErrorCode code) noexcept {
   switch (code) {
     case ErrorCode::kInvalidArgument:
@@ -44,6 +46,8 @@ int exit_status(ErrorCode code) noexcept {
   }
   return kExitInternal;
 }
+
+}  // namespace
 
 int report_failure() noexcept {
   try {

@@ -3,7 +3,6 @@
 
 #include <exception>
 #include <string>
-#include <string_view>
 
 #include "deformer/error.h"
 
@@ -11,7 +10,6 @@ namespace deformer::tools {
 
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitInternal = 1;
-inline constexpr int kExitUsage = 2;
 /// What a shell reports for a program that SIGPIPE ended.
 inline constexpr int kExitClosedPipe = 141;
 
@@ -21,9 +19,10 @@ class ClosedPipe : public std::exception {
   [[nodiscard]] const char* what() const noexcept override { return "standard output is closed"; }
 };
 
-/// 2 invalid argument, 3 not found, 4 corrupt, 5 incompatible, 6 unsupported, 7 resource exhausted,
-/// 8 input/output, 1 internal.
-[[nodiscard]] int exit_status(ErrorCode code) noexcept;
+/// What a caller is to be told: "WHERE: expected ..., found ...".
+[[nodiscard]] inline Error invalid(const std::string& message) {
+  return {ErrorCode::kInvalidArgument, message};
+}
 
 /// To be called in a catch block: prints "deformer: error: ..." for the exception in flight and
 /// returns the exit status.

@@ -1,5 +1,4 @@
-// How help texts look: the type of a value, its default, nothing of the parser's inner rules. And
-// what several verbs say alike.
+// How help texts look: the type of a value, its default, nothing of the parser's inner rules.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -7,10 +6,6 @@
 #include <string>
 
 namespace deformer::tools {
-
-/// What --layout is, in every verb that has it; what follows says in place of what.
-inline constexpr const char* kLayoutHelp =
-    "Where question and passage stand: restart, continue, packed or slots, as the encoder allows; ";
 
 class HelpFormatter : public CLI::Formatter {
  public:

@@ -10,6 +10,7 @@
 
 #include "base/stand_in.h"
 #include "base/system_error.h"
+#include "tools/failure.h"
 
 namespace deformer::tools {
 namespace {
@@ -115,9 +116,8 @@ void LineReader::keep_unfinished() {
 
 void require_whole(const LineReader::Line& line, const std::string& where) {
   if (!line.too_long) return;
-  throw Error(ErrorCode::kInvalidArgument, where + ": expected at most " +
-                                               std::to_string(LineReader::kMaxLineBytes) +
-                                               " bytes, found more");
+  throw invalid(where + ": expected at most " + std::to_string(LineReader::kMaxLineBytes) +
+                " bytes, found more");
 }
 
 }  // namespace deformer::tools

@@ -2,11 +2,11 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <utility>
 
 #include "base/json_id.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
+#include "tools/failure.h"
 
 namespace deformer::tools {
 namespace {
@@ -86,9 +86,8 @@ constexpr std::size_t kMaxIdBytes = 500;  // of every store (docs/store_format.m
 
 std::string require_passage_id(std::string id, const std::string& where) {
   if (!id.empty() && id.size() <= kMaxIdBytes) return id;
-  throw Error(ErrorCode::kInvalidArgument, where + ": expected an id of 1 to " +
-                                               std::to_string(kMaxIdBytes) + " bytes, found " +
-                                               std::to_string(id.size()));
+  throw invalid(where + ": expected an id of 1 to " + std::to_string(kMaxIdBytes) +
+                " bytes, found " + std::to_string(id.size()));
 }
 
 // What a store knows a passage by: a number by its digits.
@@ -113,7 +112,7 @@ void add_passages(const nlohmann::json& list, const std::string& where,
                   std::vector<Passage>& passages) {
   if (!list.is_array()) fail_type(where, "an array", list);
   if (list.empty()) {
-    throw Error(ErrorCode::kInvalidArgument, where + ": expected at least one passage, found none");
+    throw invalid(where + ": expected at least one passage, found none");
   }
   for (std::size_t i = 0; i < list.size(); ++i) {
     const std::string place = where + "[" + std::to_string(i) + "]";
@@ -137,9 +136,8 @@ JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where
   const nlohmann::json* const list = find_value(object, "passages");
   const bool has_one = text != nullptr || passage_id;
   if (has_one == (list != nullptr)) {
-    throw Error(ErrorCode::kInvalidArgument,
-                where + R"(: expected either "passages" or "passage" and "passage_id", found )" +
-                    (has_one ? "both" : "neither"));
+    throw invalid(where + R"(: expected either "passages" or "passage" and "passage_id", found )" +
+                  (has_one ? "both" : "neither"));
   }
   if (has_one) {
     add_passage(passage_id, text, parsed.request.passages);

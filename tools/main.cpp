@@ -10,25 +10,14 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "deformer/runtime.h"
 #include "tools/adaptive_waiting.h"
-#include "tools/cmd_answer.h"
-#include "tools/cmd_bench.h"
-#include "tools/cmd_classify.h"
-#include "tools/cmd_convert.h"
-#include "tools/cmd_encode.h"
-#include "tools/cmd_evaluate.h"
-#include "tools/cmd_inspect.h"
-#ifdef DEFORMER_HAS_SERVE
-#include "tools/cmd_serve.h"
-#endif
-#include "tools/cmd_store.h"
-#include "tools/cmd_trace.h"
-#include "tools/cmd_train.h"
 #include "tools/failure.h"
 #include "tools/help.h"
 #include "tools/output.h"
+#include "tools/verbs.h"
 
 namespace deformer::tools {
 namespace {
@@ -76,21 +65,15 @@ int end_process(int status) {
   return status;  // what a sanitizer found, it says at exit()
 }
 
-struct Verbs {
-  AnswerVerbOptions answer;
-  BenchVerbOptions bench;
-  ClassifyVerbOptions classify;
-  ConvertVerbOptions convert;
-  EncodeVerbOptions encode;
-  EvaluateVerbOptions evaluate;
-  InspectVerbOptions inspect;
+// In the order of the help text.
+std::vector<Verb> add_verbs(CLI::App& app) {
+  return {add_answer(app), add_bench(app),    add_classify(app), add_convert(app),
+          add_encode(app), add_evaluate(app), add_inspect(app),
 #ifdef DEFORMER_HAS_SERVE
-  ServeVerbOptions serve;
+          add_serve(app),
 #endif
-  StoreVerbOptions store;
-  TraceVerbOptions trace;
-  TrainVerbOptions train;
-};
+          add_store(app),  add_trace(app),    add_train(app)};
+}
 
 void require_known_verb(const CLI::App& app, int argc, char** argv) {
   const std::string found = argc < 2 ? "" : argv[1];
@@ -100,8 +83,8 @@ void require_known_verb(const CLI::App& app, int argc, char** argv) {
     if (verb->get_name() == found) return;
     known += (known.empty() ? "" : ", ") + verb->get_name();
   }
-  throw Error(ErrorCode::kInvalidArgument, "expected a verb (" + known + "), found " +
-                                               (found.empty() ? "none" : "\"" + found + "\""));
+  throw invalid("expected a verb (" + known + "), found " +
+                (found.empty() ? "none" : "\"" + found + "\""));
 }
 
 void print(const std::string& text) {
@@ -119,20 +102,7 @@ const CLI::App* innermost(const CLI::App* app) {
 int run(int argc, char** argv) {
   CLI::App app("Answers questions from passages that were encoded once.", "deformer");
   app.formatter(std::make_shared<HelpFormatter>());
-  Verbs verbs;
-  const CLI::App* const answer = add_answer(app, verbs.answer);
-  const CLI::App* const bench = add_bench(app, verbs.bench);
-  const CLI::App* const classify = add_classify(app, verbs.classify);
-  const CLI::App* const convert = add_convert(app, verbs.convert);
-  const CLI::App* const encode = add_encode(app, verbs.encode);
-  const CLI::App* const evaluate = add_evaluate(app, verbs.evaluate);
-  const CLI::App* const inspect = add_inspect(app, verbs.inspect);
-#ifdef DEFORMER_HAS_SERVE
-  CLI::App* const serve = add_serve(app, verbs.serve);
-#endif
-  const CLI::App* const store = add_store(app, verbs.store);
-  const CLI::App* const trace = add_trace(app, verbs.trace);
-  const CLI::App* const train = add_train(app, verbs.train);
+  const std::vector<Verb> verbs = add_verbs(app);
   app.set_version_flag("--version", std::string("deformer ") + version());
   app.footer(kFooter);
   app.require_subcommand(1);
@@ -147,19 +117,9 @@ int run(int argc, char** argv) {
     return kExitOk;
   }
   const AdaptiveWaiting waiting;
-  if (answer->parsed()) run_answer(verbs.answer);
-  if (bench->parsed()) run_bench(verbs.bench);
-  if (classify->parsed()) run_classify(verbs.classify);
-  if (convert->parsed()) run_convert(verbs.convert);
-  if (encode->parsed()) run_encode(verbs.encode);
-  if (evaluate->parsed()) run_evaluate(verbs.evaluate);
-  if (inspect->parsed()) run_inspect(verbs.inspect);
-#ifdef DEFORMER_HAS_SERVE
-  if (serve->parsed()) run_serve(*serve, verbs.serve);
-#endif
-  if (store->parsed()) run_store(*store, verbs.store);
-  if (trace->parsed()) run_trace(verbs.trace);
-  if (train->parsed()) return run_train(verbs.train);
+  for (const Verb& verb : verbs) {
+    if (verb.app->parsed()) return verb.run();
+  }
   return kExitOk;
 }
 

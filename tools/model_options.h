@@ -2,8 +2,8 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "deformer/known_datasets.h"
@@ -14,17 +14,10 @@ namespace deformer::tools {
 
 struct ModelOptions {
   std::string model_dir;
-  std::string device = "cpu";
-  std::string precision = "fp32";
-  std::string weights = "auto";
-  int threads = 0;
-  std::optional<int> split_layer;
-  std::string layout;  // empty: the model's own
-  std::optional<Task> task;
-  std::string tokenizer_file;  // empty: the first that is there
+  LoadOptions load;
 };
 
-/// Adds --model, which may be left out (default_model.h), and what says how to run it.
+/// Adds --model, which may be left out, and what says how to run it.
 void add_model_options(CLI::App& verb, ModelOptions& options);
 /// The same without --model.
 void add_runtime_options(CLI::App& verb, ModelOptions& options);
@@ -36,8 +29,13 @@ void add_task_option(CLI::App& verb, ModelOptions& options);
 [[nodiscard]] const KnownDataset& data_form(const ModelOptions& options, const ModelConfig& config,
                                             const std::string& path);
 
-/// Adds --store and --require-store, for verbs that take passages from a store.
-void add_store_options(CLI::App& verb, std::string& store, bool& require_store);
+/// Gives `options` a model directory where it has none: what DEFORMER_MODEL names, else a bundled
+/// one. Notes which one it took. Throws kInvalidArgument where there is none.
+void choose_model(ModelOptions& options, const Talk& talk);
+
+/// The first of the bundled models that `program`, the tool's own path, finds: installed below
+/// ../share/deformer/models, or in the source tree that it was built in. Empty where none is.
+[[nodiscard]] std::filesystem::path find_bundled_model(const std::filesystem::path& program);
 
 /// Notes which model and which precision were chosen where they were left open.
 [[nodiscard]] std::shared_ptr<const Model> load_model(const ModelOptions& options,

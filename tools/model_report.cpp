@@ -1,11 +1,9 @@
 #include "tools/model_report.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/number_text.h"
 #include "base/quote.h"
 #include "base/table_text.h"
-#include "tools/talk.h"
+#include "tools/json_line.h"
 
 namespace deformer::tools {
 namespace {
@@ -53,6 +51,29 @@ std::string flops_text(const FlopsEstimate& flops) {
          report_line("  encode once", gflops(flops.encode_passage) + " per passage window");
 }
 
+Json config_json(const ModelConfig& config) {
+  return {{"architecture", config.architecture},
+          {"vocab_size", config.vocab_size},
+          {"hidden_size", config.hidden_size},
+          {"embedding_size", config.embedding_width()},
+          {"num_hidden_layers", config.num_hidden_layers},
+          {"num_attention_heads", config.num_attention_heads},
+          {"intermediate_size", config.intermediate_size},
+          {"max_position_embeddings", config.max_position_embeddings},
+          {"type_vocab_size", config.type_vocab_size},
+          {"hidden_act", to_string(config.hidden_act)},
+          {"layer_norm_eps", config.layer_norm_eps},
+          {"task", to_string(config.task)},
+          {"labels", config.labels},
+          {"passage_place", to_string(passage_place(config))},
+          {"split_layer", config.split.split_layer},
+          {"layout", to_string(config.split.layout)},
+          {"max_question_tokens", config.split.max_question_tokens},
+          {"window_tokens", config.split.window_tokens},
+          {"window_step", config.split.window_step},
+          {"max_answer_tokens", config.split.max_answer_tokens}};
+}
+
 }  // namespace
 
 std::string to_text(const ModelReport& report) {
@@ -85,42 +106,15 @@ std::string to_text(const ModelReport& report) {
   return text + report_line("fingerprint", to_string(report.model.fingerprint()));
 }
 
-namespace {
-
-nlohmann::ordered_json config_json(const ModelConfig& config) {
-  return {{"architecture", config.architecture},
-          {"vocab_size", config.vocab_size},
-          {"hidden_size", config.hidden_size},
-          {"embedding_size", config.embedding_width()},
-          {"num_hidden_layers", config.num_hidden_layers},
-          {"num_attention_heads", config.num_attention_heads},
-          {"intermediate_size", config.intermediate_size},
-          {"max_position_embeddings", config.max_position_embeddings},
-          {"type_vocab_size", config.type_vocab_size},
-          {"hidden_act", to_string(config.hidden_act)},
-          {"layer_norm_eps", config.layer_norm_eps},
-          {"task", to_string(config.task)},
-          {"labels", config.labels},
-          {"passage_place", to_string(passage_place(config))},
-          {"split_layer", config.split.split_layer},
-          {"layout", to_string(config.split.layout)},
-          {"max_question_tokens", config.split.max_question_tokens},
-          {"window_tokens", config.split.window_tokens},
-          {"window_step", config.split.window_step},
-          {"max_answer_tokens", config.split.max_answer_tokens}};
-}
-
-}  // namespace
-
 std::string to_json(const ModelReport& report) {
-  nlohmann::ordered_json object;
+  Json object;
   object["config"] = config_json(report.model.config());
   const ArchitectureFacts facts = describe_architecture(report.model.config());
   object["facts"] = {
       {"embeddings", facts.embeddings}, {"layers", facts.layers}, {"positions", facts.positions}};
   object["parameters"] = report.model.num_parameters();
   object["tokenizer"] = {{"vocab_size", report.model.tokenizer().vocab_size()}};
-  object["weights"] = nlohmann::ordered_json::array();
+  object["weights"] = Json::array();
   for (const WeightFormat& format : report.weights) {
     object["weights"].push_back({{"dtype", format.dtype},
                                  {"tensors", format.tensors},
@@ -134,7 +128,7 @@ std::string to_json(const ModelReport& report) {
                      {"decomposed", report.flops.decomposed},
                      {"encode_passage", report.flops.encode_passage}};
   object["fingerprint"] = to_string(report.model.fingerprint());
-  return object.dump() + "\n";
+  return json_line(object);
 }
 
 }  // namespace deformer::tools

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "deformer/error.h"
-#include "tools/mpi_launch.h"
 
 namespace deformer::tools {
 namespace {

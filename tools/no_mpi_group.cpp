@@ -5,7 +5,6 @@
 
 #include "deformer/error.h"
 #include "tools/mpi_group.h"
-#include "tools/mpi_launch.h"
 
 namespace deformer::tools {
 namespace {

@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <filesystem>
 #include <system_error>
 
 #include "base/system_error.h"
-#include "deformer/error.h"
 #include "tools/failure.h"
 
 namespace deformer::tools {
@@ -41,7 +41,7 @@ std::filesystem::path resolved(const std::string& path) {
 }  // namespace
 
 Output::Output(const std::string& path) {
-  if (path.empty()) throw Error(ErrorCode::kInvalidArgument, std::string("output: ") + kNoName);
+  if (path.empty()) throw invalid(std::string("output: ") + kNoName);
   if (path != "-") file_.emplace(path);
 }
 
@@ -83,10 +83,22 @@ bool is_same_place(const std::string& a, const std::string& b) {
   return resolved(a) == resolved(b);
 }
 
+void do_all(std::initializer_list<std::function<void()>> writes) {
+  std::exception_ptr failure;
+  for (const std::function<void()>& write : writes) {
+    try {
+      write();
+    } catch (const std::exception&) {
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
 void refuse_beside_json(const std::string& report, const std::string& found,
                         const std::string& option) {
-  throw Error(ErrorCode::kInvalidArgument, "--json: expected stdout for " + report + ", found " +
-                                               found + " there (name a file with " + option + ")");
+  throw invalid("--json: expected stdout for " + report + ", found " + found +
+                " there (name a file with " + option + ")");
 }
 
 void require_standard_output() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +46,10 @@ class Output {
 /// Throws kIo where standard output was closed by whoever started the program. For what is written
 /// to it by name, which would open another file in its place.
 void require_standard_output();
+
+/// Runs all of `writes`, also those behind one that throws; then throws the first failure. What a
+/// model took minutes for is not lost where one of several places is full.
+void do_all(std::initializer_list<std::function<void()>> writes);
 
 /// Throws kInvalidArgument: standard output holds one document. `found` goes there, where --json
 /// would write `report`; `option` names a file for it.

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <iterator>
+#include <memory>
 #include <set>
+#include <string_view>
 #include <utility>
 
-#include "deformer/error.h"
-#include "deformer/passage_store.h"
 #include "deformer/squad.h"
+#include "tools/failure.h"
 #include "tools/input.h"
 #include "tools/jsonl_request.h"
 
@@ -17,23 +19,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class ListedPassages : public PassageReader {
- public:
-  explicit ListedPassages(std::vector<Passage> passages) : passages_(std::move(passages)) {}
-
-  std::vector<Passage> next(std::size_t most) override {
-    std::vector<Passage> batch;
-    while (batch.size() < most && next_ < passages_.size()) {
-      batch.push_back(std::move(passages_[next_++]));
-    }
+PassageReader read_listed(std::vector<Passage> passages) {
+  const std::size_t total = passages.size();
+  auto next = [passages = std::move(passages), begin = std::size_t{0}](std::size_t most) mutable {
+    const std::size_t end = begin + std::min(most, passages.size() - begin);
+    const auto first = std::make_move_iterator(passages.begin());
+    std::vector<Passage> batch(first + static_cast<std::ptrdiff_t>(begin),
+                               first + static_cast<std::ptrdiff_t>(end));
+    begin = end;
     return batch;
-  }
-  std::size_t total() const override { return passages_.size(); }
-
- private:
-  std::vector<Passage> passages_;
-  std::size_t next_ = 0;
-};
+  };
+  return {std::move(next), total};
+}
 
 // Texts under their content ids, each once.
 class UniquePassages {
@@ -45,9 +42,7 @@ class UniquePassages {
     if (!seen_.insert(id).second || !shard_.has(number_++)) return;
     passages_.push_back({std::move(id), std::move(text)});
   }
-  std::unique_ptr<PassageReader> take() {
-    return std::make_unique<ListedPassages>(std::move(passages_));
-  }
+  PassageReader take() { return read_listed(std::move(passages_)); }
 
  private:
   Shard shard_;
@@ -56,59 +51,11 @@ class UniquePassages {
   std::vector<Passage> passages_;
 };
 
-class JsonlPassages : public PassageReader {
- public:
-  JsonlPassages(const std::string& path, Shard shard) : lines_(path), shard_(shard) {}
-
-  std::vector<Passage> next(std::size_t most) override {
-    std::vector<Passage> batch;
-    while (batch.empty()) {
-      const auto lines = lines_.next_batch(most);
-      if (lines.empty()) break;
-      for (const LineReader::Line& line : lines) {
-        if (is_blank_line(line.text) && !line.too_long) continue;
-        if (!shard_.has(number_++)) continue;
-        batch.push_back(parse(line));
-      }
-    }
-    return batch;
-  }
-  std::size_t total() const override { return 0; }
-
- private:
-  Passage parse(const LineReader::Line& line) const {
-    const std::string where = lines_.input().name() + ": line " + std::to_string(line.number);
-    require_whole(line, where);
-    return parse_jsonl_passage(line.text, where);
-  }
-
-  LineReader lines_;
-  Shard shard_;
-  std::size_t number_ = 0;
-};
-
-class TextFiles : public PassageReader {
- public:
-  TextFiles(fs::path directory, std::vector<std::string> names)
-      : directory_(std::move(directory)), names_(std::move(names)) {}
-
-  std::vector<Passage> next(std::size_t most) override {
-    std::vector<Passage> batch;
-    std::size_t bytes = 0;
-    while (batch.size() < most && bytes < LineReader::kMaxBatchBytes && next_ < names_.size()) {
-      const std::string& name = names_[next_++];
-      batch.push_back({name, read_text((directory_ / name).string())});
-      bytes += batch.back().text.size();
-    }
-    return batch;
-  }
-  std::size_t total() const override { return names_.size(); }
-
- private:
-  fs::path directory_;
-  std::vector<std::string> names_;
-  std::size_t next_ = 0;
-};
+Passage parse_line(const LineReader& lines, const LineReader::Line& line) {
+  const std::string where = lines.input().name() + ": line " + std::to_string(line.number);
+  require_whole(line, where);
+  return parse_jsonl_passage(line.text, where);
+}
 
 std::size_t parse_number(std::string_view digits) {
   std::size_t number = 0;
@@ -125,11 +72,10 @@ Shard parse_shard(const std::string& text) {
                       parse_number(std::string_view(text).substr(slash + 1))};
     if (shard.index >= 1 && shard.index <= shard.count) return shard;
   }
-  throw Error(ErrorCode::kInvalidArgument,
-              "--shard: expected I/N with I from 1 to N, found \"" + text + "\"");
+  throw invalid("--shard: expected I/N with I from 1 to N, found \"" + text + "\"");
 }
 
-std::unique_ptr<PassageReader> read_squad_passages(const std::string& path, Shard shard) {
+PassageReader read_squad_passages(const std::string& path, Shard shard) {
   SquadDataset dataset = load_squad(path, SquadUse::kPassages);
   UniquePassages passages(shard);
   for (SquadArticle& article : dataset.articles) {
@@ -138,8 +84,7 @@ std::unique_ptr<PassageReader> read_squad_passages(const std::string& path, Shar
   return passages.take();
 }
 
-std::unique_ptr<PassageReader> read_data_passages(const KnownDataset& form, const std::string& path,
-                                                  Shard shard) {
+PassageReader read_data_passages(const KnownDataset& form, const std::string& path, Shard shard) {
   UniquePassages passages(shard);
   Dataset dataset = form.load(path);
   for (DatasetPassage& passage : dataset.passages) {
@@ -148,11 +93,24 @@ std::unique_ptr<PassageReader> read_data_passages(const KnownDataset& form, cons
   return passages.take();
 }
 
-std::unique_ptr<PassageReader> read_jsonl_passages(const std::string& path, Shard shard) {
-  return std::make_unique<JsonlPassages>(path, shard);
+PassageReader read_jsonl_passages(const std::string& path, Shard shard) {
+  const auto lines = std::make_shared<LineReader>(path);
+  const auto next = [lines, shard, number = std::size_t{0}](std::size_t most) mutable {
+    std::vector<Passage> batch;
+    while (batch.empty()) {
+      const auto read = lines->next_batch(most);
+      if (read.empty()) break;
+      for (const LineReader::Line& line : read) {
+        if (is_blank_line(line.text) && !line.too_long) continue;
+        if (shard.has(number++)) batch.push_back(parse_line(*lines, line));
+      }
+    }
+    return batch;
+  };
+  return {next, 0};
 }
 
-std::unique_ptr<PassageReader> read_text_files(const std::string& directory, Shard shard) {
+PassageReader read_text_files(const std::string& directory, Shard shard) {
   std::vector<std::string> names;
   try {
     for (const auto& entry : fs::recursive_directory_iterator(directory)) {
@@ -169,7 +127,19 @@ std::unique_ptr<PassageReader> read_text_files(const std::string& directory, Sha
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (shard.has(i)) kept.push_back(std::move(names[i]));
   }
-  return std::make_unique<TextFiles>(directory, std::move(kept));
+  const std::size_t total = kept.size();
+  auto next = [directory = fs::path(directory), names = std::move(kept),
+               begin = std::size_t{0}](std::size_t most) mutable {
+    std::vector<Passage> batch;
+    std::size_t bytes = 0;
+    while (batch.size() < most && bytes < LineReader::kMaxBatchBytes && begin < names.size()) {
+      const std::string& name = names[begin++];
+      batch.push_back({name, read_text((directory / name).string())});
+      bytes += batch.back().text.size();
+    }
+    return batch;
+  };
+  return {std::move(next), total};
 }
 
 }  // namespace deformer::tools

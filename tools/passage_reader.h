@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,28 +23,21 @@ struct Shard {
 /// Parses "2/8". Throws Error (kInvalidArgument).
 [[nodiscard]] Shard parse_shard(const std::string& text);
 
-class PassageReader {
- public:
-  virtual ~PassageReader() = default;
-
+struct PassageReader {
   /// At most `most` further passages; empty at the end. Throws Error naming the place of a bad one.
-  [[nodiscard]] virtual std::vector<Passage> next(std::size_t most) = 0;
+  std::function<std::vector<Passage>(std::size_t most)> next;
   /// How many there are in all; 0 when that is not known.
-  [[nodiscard]] virtual std::size_t total() const = 0;
+  std::size_t total = 0;
 };
 
 /// Each context once, under its content id.
-[[nodiscard]] std::unique_ptr<PassageReader> read_squad_passages(const std::string& path,
-                                                                 Shard shard);
+[[nodiscard]] PassageReader read_squad_passages(const std::string& path, Shard shard);
 /// Each passage of a data set once, under its content id; blank ones are left out.
-[[nodiscard]] std::unique_ptr<PassageReader> read_data_passages(const KnownDataset& form,
-                                                                const std::string& path,
-                                                                Shard shard);
+[[nodiscard]] PassageReader read_data_passages(const KnownDataset& form, const std::string& path,
+                                               Shard shard);
 /// {"id", "text"} a line; without an id the text's content id. "-" is standard input.
-[[nodiscard]] std::unique_ptr<PassageReader> read_jsonl_passages(const std::string& path,
-                                                                 Shard shard);
+[[nodiscard]] PassageReader read_jsonl_passages(const std::string& path, Shard shard);
 /// Every regular file below `directory`, by relative path, in the order of the names.
-[[nodiscard]] std::unique_ptr<PassageReader> read_text_files(const std::string& directory,
-                                                             Shard shard);
+[[nodiscard]] PassageReader read_text_files(const std::string& directory, Shard shard);
 
 }  // namespace deformer::tools

@@ -1,17 +1,15 @@
 #include "tools/store_report.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/number_text.h"
 #include "base/quote.h"
 #include "base/table_text.h"
 #include "deformer/runtime.h"
+#include "tools/json_line.h"
 
 namespace deformer::tools {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 double per(double value, std::size_t count) {
   return count == 0 ? 0 : value / static_cast<double>(count);
@@ -57,7 +55,7 @@ std::string to_json(const EncodeRun& run) {
   object["reused"] = run.reused;
   object["tokens"] = run.tokens;
   object["seconds"] = run.seconds;
-  return object.dump() + "\n";
+  return json_line(object);
 }
 
 void note_codec(PassageStore& store, const std::string& codec, const std::string& precision,
@@ -133,7 +131,7 @@ std::string to_json(const StoreReport& report) {
   for (const BadPassage& bad : scan.bad) {
     damaged.push_back({{"id", bad.id}, {"message", bad.message}});
   }
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_line(object);
 }
 
 }  // namespace deformer::tools

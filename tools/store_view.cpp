@@ -1,9 +1,7 @@
 #include "tools/store_view.h"
 
 #include <algorithm>
-#include <utility>
 
-#include "base/shown_uri.h"
 #include "deformer/error.h"
 
 namespace deformer::tools {
@@ -39,21 +37,6 @@ std::vector<std::shared_ptr<const EncodedPassage>> StoreView::get(
                                           (found[i] ? "another text under its id" : "none"));
   }
   return found;
-}
-
-std::shared_ptr<StoreView> open_store_view(const Model& model, const std::string& uri,
-                                           bool require_store) {
-  if (uri.empty()) return nullptr;
-  // A mistyped name is to be an error, not a new and empty store.
-  auto store = open_existing_passage_store(uri);
-  if (store->fingerprint() != model.fingerprint()) {
-    throw Error(ErrorCode::kIncompatible, shown_uri(uri) + ": expected the model's fingerprint " +
-                                              to_string(model.fingerprint()) + ", found " +
-                                              to_string(store->fingerprint()));
-  }
-  using Missing = StoreView::Missing;
-  return std::make_shared<StoreView>(std::move(store),
-                                     require_store ? Missing::kRefuse : Missing::kAllow);
 }
 
 }  // namespace deformer::tools

@@ -6,10 +6,11 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "deformer/model.h"
 #include "deformer/passage_store.h"
+#include "tools/failure.h"
 
 namespace deformer::tools {
 
@@ -49,9 +50,11 @@ class StoreView : public PassageStore {
   mutable std::size_t missing_count_ = 0;
 };
 
-/// What --store and --require-store ask for. Null for an empty URI. Throws kNotFound when there is
-/// no such store, kIncompatible when it is another model's.
-[[nodiscard]] std::shared_ptr<StoreView> open_store_view(const Model& model, const std::string& uri,
-                                                         bool require_store);
+/// Throws kInvalidArgument "VERB: ..." for a store in the process's own memory: all that the verb
+/// puts there would be lost at its end.
+inline void require_lasting_store(const std::string& uri, const std::string& verb) {
+  if (!uri.starts_with("memory:")) return;
+  throw invalid(verb + ": expected a store that stays (lmdb:PATH or redis://...), found memory:");
+}
 
 }  // namespace deformer::tools

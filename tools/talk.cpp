@@ -73,7 +73,11 @@ std::string progress_line(const ProgressState& state, std::size_t columns) {
 }
 
 void Talk::note(std::string_view message) const {
-  if (!quiet_) write_stderr("deformer: " + one_line(message) + "\n");
+  if (!quiet_) tell(message);
+}
+
+void Talk::tell(std::string_view message) {
+  write_stderr("deformer: " + one_line(message) + "\n");
 }
 
 bool Talk::shows_progress() const {

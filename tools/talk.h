@@ -30,6 +30,8 @@ class Talk {
 
   /// "deformer: MESSAGE" unless quiet.
   void note(std::string_view message) const;
+  /// The same for what an option asked for by name: also when quiet.
+  static void tell(std::string_view message);
   /// True when a progress line makes sense: stderr is a terminal and the tool is not quiet.
   [[nodiscard]] bool shows_progress() const;
 

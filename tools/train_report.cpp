@@ -1,7 +1,7 @@
 #include "tools/train_report.h"
-#include "base/number_text.h"
 
-#include <nlohmann/json.hpp>
+#include "base/number_text.h"
+#include "tools/json_line.h"
 
 namespace deformer::tools {
 namespace {
@@ -31,8 +31,8 @@ std::string score_text(const TrainingScore& score) {
          grouped(score.step) + ")";
 }
 
-nlohmann::ordered_json score_json(const TrainingScore& score) {
-  nlohmann::ordered_json json;
+Json score_json(const TrainingScore& score) {
+  Json json;
   json["step"] = score.step;
   json["split_layer"] = score.split_layer;
   if (score.exact) json["exact"] = *score.exact;
@@ -98,7 +98,7 @@ std::string to_text(const TrainingResult& result) {
 }
 
 std::string to_json(const TrainingResult& result) {
-  nlohmann::ordered_json json;
+  Json json;
   json["finished"] = result.finished;
   json["steps"] = result.steps;
   json["seconds"] = result.seconds;
@@ -110,10 +110,10 @@ std::string to_json(const TrainingResult& result) {
   json["lost_answers"] = result.data.lost_answers;
   json["without_answer"] = result.data.without_answer;
   json["split_answers"] = result.data.split_answers;
-  json["scores"] = nlohmann::ordered_json::array();
+  json["scores"] = Json::array();
   for (const TrainingScore& score : result.scores) json["scores"].push_back(score_json(score));
   if (result.best) json["best"] = score_json(*result.best);
-  return json.dump() + "\n";
+  return json_line(json);
 }
 
 }  // namespace deformer::tools

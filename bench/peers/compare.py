@@ -16,8 +16,8 @@ are warmed up.
   ctranslate2                  CTranslate2's encoder, fp32, and the head in PyTorch; it computes no padding
   plain split, plain split int8   this decomposition in plain PyTorch (plain_split.py), one question at a time, slots only
 
-The questions are the first of so many paragraphs, taken evenly from the file. The largest difference of a logit from the
-first peer's is printed too: a program that computes something else is not compared.
+The questions are the first of so many paragraphs, taken evenly from the file. The largest difference of a logit from the first
+fp32 peer's (transformers', where none was asked for) is printed too: a program that computes something else is not compared.
 
 --random makes a BERT-base with random weights instead of --model: speed does not depend on the values. They are saved in fp16,
 as most readers are published and as the bundled ones are: ours then keeps them in fp16 and computes in fp32 (--weights auto),
@@ -164,6 +164,10 @@ def load_torch(options, attention, dtype=torch.float32):
         options.model, attn_implementation=attention, dtype=dtype).eval()
 
 
+def eager_peer(options):
+    return torch_peer("transformers eager", load_torch(options, "eager"), True)
+
+
 def export_onnx(options, path):
     """The graph that ONNX Runtime's optimizer knows best: exported with eager attention, then fused."""
     from onnxruntime.transformers import optimizer
@@ -262,8 +266,10 @@ def make_peers(options, directory):
     if any(name.startswith(("onnxruntime", "openvino")) for name in options.peers):
         raw = export_onnx(options, fused)
     for name in options.peers:
-        if name in ("eager", "sdpa"):
-            peers.append(torch_peer(f"transformers {name}", load_torch(options, name), True))
+        if name == "eager":
+            peers.append(eager_peer(options))
+        elif name == "sdpa":
+            peers.append(torch_peer("transformers sdpa", load_torch(options, "sdpa"), True))
         elif name == "bf16":
             peers.append(torch_peer("transformers bf16", load_torch(options, "sdpa", torch.bfloat16), False))
         elif name == "torch-int8":
@@ -321,23 +327,26 @@ def slots(split):
     return split.get("max_question_tokens", 25) + split.get("window_tokens", 292) + 3
 
 
-def check_peers(peers, batch):
-    """Prints how far each is from the first; a wrong graph ends the run."""
+def check_peers(options, peers, batch):
+    """Prints how far each is from the first that computes in fp32; a wrong graph ends the run."""
+    reference = next((peer for peer in peers if peer.exact), None) or eager_peer(options)
     valid = batch["attention_mask"].numpy() == 1
-    first = [logits[valid] for logits in peers[0].run(batch)]
-    for peer in peers[1:]:
+    first = [logits[valid] for logits in reference.run(batch)]
+    for peer in peers:
+        if peer is reference:
+            continue
         found = [logits[valid] for logits in peer.run(batch)]
         difference = max(float(numpy.abs(a - b).max()) for a, b in zip(first, found))
-        print(f"{peer.name}: logits differ from {peers[0].name}'s by at most {difference:.1e}",
+        print(f"{peer.name}: logits differ from {reference.name}'s by at most {difference:.1e}",
               file=sys.stderr)
         if peer.exact and not difference < MOST_FP32_DIFFERENCE:
             raise SystemExit(f"{peer.name}: expected logits within {MOST_FP32_DIFFERENCE}, found "
                              f"a difference of {difference}")
 
 
-def time_work(work, batches):
+def time_work(work):
     begin = time.perf_counter()
-    for batch in batches:
+    for batch in work.batches:
         work.run(batch)
     return time.perf_counter() - begin
 
@@ -416,17 +425,18 @@ def measure(options, directory):
     store = f"lmdb:{directory / 'store'}"
     peers = make_peers(options, directory)
     if peers:
-        check_peers(peers, by_length[0])
+        check_peers(options, peers, by_length[0])
     works = [Work(f"{peer.name}, {kind}", peer.run, batches) for peer in peers
              for kind, batches in (("slots", padded), ("sorted", by_length))]
     works += plain_splits(options, rows)
     lines = [Series(work.name, []) for work in works]
     ours = {}
+    # Every batch: each length is laid out and compiled for when it first comes.
     for work in works:
-        time_work(work, work.batches[:1])
+        time_work(work)
     for _ in range(options.rounds):
         for series, work in zip(lines, works):
-            series.seconds.append(time_work(work, work.batches))
+            series.seconds.append(time_work(work))
         for name, seconds in time_ours(options, squad, store, len(questions)).items():
             ours.setdefault(name, []).append(seconds)
     lines += [Series(name, seconds) for name, seconds in ours.items()]

@@ -100,7 +100,10 @@ def load(options, service, *arguments, squad=None, wait=True):
                     raise RuntimeError("the load tool failed")
             finally:
                 process.kill()
-            return json.loads(report.read_text(encoding="utf-8"))
+            runs = json.loads(report.read_text(encoding="utf-8"))
+        for run in runs:
+            assert run["unanswered"] == 0, f"{run['unanswered']} of {run['sent']} requests without a response"
+        return runs
 
     return finish() if wait else finish
 

@@ -15,7 +15,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <sstream>
+#include <stdexcept>
 
+#include "../measuring.h"
 #include "load_client.h"
 #include "questions.h"
 
@@ -23,6 +26,7 @@ namespace {
 
 using deformer::bench::LoadOptions;
 using deformer::bench::LoadResult;
+using deformer::bench::percentile;
 using Json = nlohmann::ordered_json;
 
 struct Options {
@@ -34,6 +38,7 @@ struct Options {
   std::vector<double> rates;
   std::size_t connections = 64;
   double seconds = 10;
+  double patience = 60;
   std::size_t requests = 1'000'000;
   std::size_t idle = 0;
   std::size_t half_open = 0;
@@ -54,6 +59,9 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--seconds", options.seconds, "Of each run")
       ->check(CLI::Range(0.1, 3600.0))
       ->capture_default_str();
+  app.add_option("--patience", options.patience, "Seconds after it for responses under way")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
   app.add_option("--requests", options.requests, "Most requests of each run")
       ->check(CLI::Range(1, 10'000'000))
       ->capture_default_str();
@@ -63,11 +71,40 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--json", options.json, "Write the figures to this file");
 }
 
-double percentile(const std::vector<double>& sorted, double share) {
-  if (sorted.empty()) return 0;
-  const auto place =
-      static_cast<std::size_t>(std::lround(share * static_cast<double>(sorted.size() - 1)));
-  return sorted[place];
+void require_positive(const std::string& name, double number) {
+  if (number > 0 && std::isfinite(number)) return;
+  std::ostringstream found;
+  found << number;
+  throw std::invalid_argument(name + ": expected a number above 0, found " + found.str());
+}
+
+void require_load(const Options& options) {
+  if (options.clients.empty() && options.rates.empty()) {
+    throw std::invalid_argument("load: expected --clients or --rates, found neither");
+  }
+  for (const std::size_t clients : options.clients) {
+    require_positive("--clients", static_cast<double>(clients));
+  }
+  for (const double rate : options.rates) require_positive("--rates", rate);
+  require_positive("--connections", static_cast<double>(options.connections));
+  require_positive("--questions", static_cast<double>(options.questions));
+}
+
+// The file that the figures go to, before anything is measured; closed without one.
+std::ofstream open_report(const std::string& path) {
+  std::ofstream file;
+  if (path.empty()) return file;
+  file.open(path);
+  if (!file) throw std::runtime_error("--json: expected a file to write, found \"" + path + "\"");
+  return file;
+}
+
+void write_report(std::ofstream& file, const Options& options, const Json& report) {
+  if (!file.is_open()) return;
+  file << report.dump(2) << "\n" << std::flush;
+  if (file) return;
+  throw std::runtime_error("--json: expected room for the figures, found none in \"" +
+                           options.json + "\"");
 }
 
 Json percentiles(const std::vector<double>& sorted) {
@@ -86,6 +123,8 @@ Json to_json(const LoadResult& result) {
   Json object;
   object["seconds"] = result.seconds;
   object["sent"] = result.sent;
+  object["unanswered"] = result.unanswered;
+  object["statuses"] = Json::object();
   for (const auto& [status, count] : result.statuses) {
     object["statuses"][name_of(status)] = count;
   }
@@ -100,8 +139,8 @@ Json to_json(const LoadResult& result) {
 }
 
 void print_head() {
-  std::printf("%-18s %9s %9s %8s %8s %8s %8s %8s %8s %9s\n", "load", "sent", "200", "429", "other",
-              "200/s", "p50 ms", "p99 ms", "max ms", "livez max");
+  std::printf("%-18s %9s %9s %8s %8s %8s %8s %8s %8s %8s %9s\n", "load", "sent", "200", "429",
+              "other", "none", "200/s", "p50 ms", "p99 ms", "max ms", "livez max");
 }
 
 void print_row(const std::string& name, const LoadResult& result) {
@@ -112,9 +151,9 @@ void print_row(const std::string& name, const LoadResult& result) {
   const std::size_t all =
       std::accumulate(result.statuses.begin(), result.statuses.end(), std::size_t{0},
                       [](std::size_t sum, const auto& status) { return sum + status.second; });
-  std::printf("%-18s %9zu %9zu %8zu %8zu %8.1f %8.1f %8.1f %8.1f %9.1f\n", name.c_str(),
+  std::printf("%-18s %9zu %9zu %8zu %8zu %8zu %8.1f %8.1f %8.1f %8.1f %9.1f\n", name.c_str(),
               result.sent, counted(200), counted(429), all - counted(200) - counted(429),
-              static_cast<double>(counted(200)) / std::max(result.seconds, 1e-9),
+              result.unanswered, static_cast<double>(counted(200)) / std::max(result.seconds, 1e-9),
               percentile(result.latencies_ms, 0.5), percentile(result.latencies_ms, 0.99),
               percentile(result.latencies_ms, 1), percentile(result.livez_ms, 1));
   std::fflush(stdout);
@@ -132,16 +171,19 @@ std::vector<std::string> requests_of(const deformer::bench::QuestionSet& set, bo
 }
 
 void run(const Options& options) {
+  require_load(options);
   deformer::bench::raise_descriptor_limit();
   LoadOptions load;
   load.port = deformer::bench::port_of(options.url);
   load.requests = requests_of(deformer::bench::read_questions(options.squad, options.questions),
                               options.by_id, load.port);
   load.duration = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * options.seconds));
+  load.patience = std::chrono::milliseconds(static_cast<std::int64_t>(1000 * options.patience));
   load.most_requests = options.requests;
   load.idle_connections = options.idle;
   load.half_open = options.half_open;
   load.seed = options.seed;
+  std::ofstream file = open_report(options.json);
   Json report = Json::array();
   print_head();
   const auto keep = [&](const std::string& name, const Json& offered, const LoadResult& result) {
@@ -158,7 +200,7 @@ void run(const Options& options) {
     keep(name + " a second", {{"rate", rate}, {"connections", options.connections}},
          run_open(load, rate, options.connections));
   }
-  if (!options.json.empty()) std::ofstream(options.json) << report.dump(2) << "\n";
+  write_report(file, options, report);
 }
 
 }  // namespace

@@ -38,8 +38,6 @@ using Task = asio::awaitable<void>;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kProbePause{50};
-// For responses that are under way when the time is over.
-constexpr milliseconds kPatience{60'000};
 const std::string kLivez = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
 constexpr std::string_view kUnfinished = "POST /v1/answer HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
 
@@ -143,13 +141,15 @@ class Load {
       io_.run_for(milliseconds(1000 + (options_.idle_connections + options_.half_open) / 4));
       io_.restart();
     }
-    begin_ = Clock::now();
+    begin_ = last_ = Clock::now();
     end_ = begin_ + options_.duration;
     spawn_beside(probe());
   }
 
   LoadResult finish() {
-    io_.run_for(options_.duration + kPatience);
+    io_.run_for(options_.duration + options_.patience);
+    result_.unanswered = result_.sent - answered_;
+    if (probe_sent_) result_.livez_ms.push_back(ms_since(*probe_sent_));
     result_.seconds = std::chrono::duration<double>(last_ - begin_).count();
     for (auto* values : {&result_.latencies_ms, &result_.refusals_ms, &result_.livez_ms}) {
       std::sort(values->begin(), values->end());
@@ -159,6 +159,7 @@ class Load {
 
   void count(int status, double ms) {
     last_ = Clock::now();
+    ++answered_;
     ++result_.statuses[status];
     if (status == 200) result_.latencies_ms.push_back(ms);
     if (status == 429) result_.refusals_ms.push_back(ms);
@@ -213,10 +214,11 @@ class Load {
   Task probe() {
     Client client(io_, port());
     while (true) {
-      const auto sent = Clock::now();
+      probe_sent_ = Clock::now();
       const int status = co_await client.exchange(kLivez);
       // A probe without an answer counts as one that took forever.
-      result_.livez_ms.push_back(status == 200 ? ms_since(sent) : 1e9);
+      result_.livez_ms.push_back(status == 200 ? ms_since(*probe_sent_) : 1e9);
+      probe_sent_.reset();
       co_await sleep(kProbePause);
     }
   }
@@ -256,6 +258,8 @@ class Load {
   Clock::time_point begin_;
   Clock::time_point end_;
   Clock::time_point last_;
+  std::optional<Clock::time_point> probe_sent_;  // of the one under way
+  std::size_t answered_ = 0;                     // whatever the answer was
   std::size_t running_ = 0;
   std::vector<ClientPointer> idle_;
   std::deque<Arrival> waiting_;

@@ -20,6 +20,8 @@ struct LoadOptions {
   std::uint16_t port = 0;             ///< on 127.0.0.1; there is no other address
   std::vector<std::string> requests;  ///< whole HTTP requests, sent in turn
   std::chrono::milliseconds duration{10'000};
+  /// For responses that are under way when the time is over.
+  std::chrono::milliseconds patience{60'000};
   std::size_t most_requests = 1'000'000;
   std::size_t idle_connections = 0;  ///< open, and silent
   std::size_t half_open = 0;         ///< send a request's head a byte a second, without end
@@ -29,12 +31,14 @@ struct LoadOptions {
 struct LoadResult {
   double seconds = 0;  ///< from the first request to the last response
   std::size_t sent = 0;
+  std::size_t unanswered = 0;           ///< of these, when the patience was over
   std::map<int, std::size_t> statuses;  ///< and kBroken, kRefused
   std::vector<double> latencies_ms;     ///< of 200s, sorted; open loop: from when it was due
   std::vector<double> refusals_ms;      ///< of 429s, sorted
-  std::vector<double> livez_ms;         ///< GET /livez every 50 ms meanwhile, sorted
-  std::size_t idle_lost = 0;            ///< idle connections that the service ended
-  std::size_t half_open_ended = 0;      ///< half-open ones that it ended, or answered with 408
+  /// GET /livez every 50 ms meanwhile, sorted; one that is still under way counts with its age.
+  std::vector<double> livez_ms;
+  std::size_t idle_lost = 0;        ///< idle connections that the service ended
+  std::size_t half_open_ended = 0;  ///< half-open ones that it ended, or answered with 408
 };
 
 /// `clients` connections, each with one request under way.

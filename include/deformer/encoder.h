@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "deformer/export.h"
+#include "deformer/model_config.h"
 #include "deformer/types.h"
 
 namespace deformer {
@@ -61,8 +62,8 @@ struct ForwardOptions {
   LayerObserver observer = nullptr;
   /// Probability with which training zeroes a value after the embeddings and after each sub-layer,
   /// before the residual sum; XLNet does so too with its sinusoids, after the activation and after
-  /// the last layer. 0 = off. Attention weights are never dropped: that would take attention off
-  /// its fused kernel.
+  /// the last layer. 0 = off, at most 0.99, in steps of 1/256. Attention weights are never dropped:
+  /// that would take attention off its fused kernel.
   double dropout = 0;
   /// Source of the dropped positions; LibTorch's default generator of the device when absent.
   std::optional<at::Generator> generator = {};
@@ -86,7 +87,8 @@ struct Parameter {
 /// A stack of transformer layers over packed segments. Architecture-specific; made by Model::load.
 /// Immutable, safe for concurrent calls. Between LibTorch's calls and the caller's: what LibTorch
 /// throws, as for states of another width, leaves as it is. No padding exists outside the attention
-/// kernel, so a result never depends on the batch.
+/// kernel, so a result never depends on the batch. A loaded model's encoder is for inference alone:
+/// no gradient passes through it.
 class DEFORMER_EXPORT Encoder {
  public:
   virtual ~Encoder() = default;
@@ -125,6 +127,13 @@ class DEFORMER_EXPORT Encoder {
   /// allows split_layer 0 only.
   [[nodiscard]] virtual std::unique_ptr<const Encoder> with_split_layer(
       std::int64_t split_layer) const = 0;
+
+  /// The same, for texts of the lengths that `split` has: only where positions depend on them
+  /// (XLNet in layout `slots`) is this another encoder than with_split_layer() gives. The layout
+  /// stays the encoder's own.
+  [[nodiscard]] virtual std::unique_ptr<const Encoder> with_split(const SplitConfig& split) const {
+    return with_split_layer(split.split_layer);
+  }
 };
 
 }  // namespace deformer

@@ -17,10 +17,10 @@ namespace deformer {
 /// Where the two segments of a joint sequence, question and passage, stand relative to each other.
 /// Each architecture has its own layouts.
 enum class Layout {
-  kRestart,   ///< BERT, MPNet: both count from the first position, as the original DeFormer does;
+  kRestart,   ///< all but XLNet: both count from the first position, as the original DeFormer does;
               ///< any split_layer
               ///< (DeBERTa counts rows: in either layout true distances, any split_layer)
-  kContinue,  ///< an ordinary checkpoint. BERT, MPNet: the second segment continues after the
+  kContinue,  ///< an ordinary checkpoint. All but XLNet: the second segment continues after the
               ///< first; split_layer 0 only. XLNet: as kPacked, but <cls> is a segment of its own
   kPacked,    ///< XLNet: the second segment follows the first's last token
   kSlots,     ///< XLNet: the second segment begins where the longest first one would end
@@ -29,8 +29,10 @@ enum class Layout {
 };
 
 /// Which of the two segments of a joint sequence the passage is.
-///   BERT   `[CLS] first [SEP]` with token type 0, `second [SEP]` with token type 1
-///   MPNet  `<s> first </s>`, `second </s>`; layout `continue` has one `</s>` more after the first
+///   BERT   `[CLS] first [SEP]` with token type 0, `second [SEP]` with token type 1; so have
+///          DistilBERT, ELECTRA, ALBERT and DeBERTa
+///   MPNet  `<s> first </s>`, `second </s>`; layout `continue` has one `</s>` more after the first;
+///          so have RoBERTa, XLM-R and CamemBERT
 ///   XLNet  `first <sep>`, `second <sep> <cls>`
 /// The question is the other one.
 enum class PassagePlace : std::uint8_t { kFirst, kSecond };
@@ -52,7 +54,8 @@ struct SplitConfig {
   int max_question_tokens = 25;  ///< longer questions are cut; special tokens not counted
   int window_tokens = 292;     ///< passage tokens of one window; special tokens not counted. Kinds
                                ///< but kSpan read the first window alone
-  int window_step = 128;       ///< kSpan: distance between the starts of two windows
+  int window_step = 128;       ///< kSpan: distance between the starts of two windows. Other kinds
+                               ///< never take a step; a file's is left aside
   int max_answer_tokens = 30;  ///< kSpan: longest answer span
   std::optional<PassagePlace> passage_place = {};  ///< absent: passage_place()'s own choice
 };
@@ -66,7 +69,7 @@ struct DistanceConfig {
   bool shares_projections = true;     ///< the table goes through the projections of the contents
   bool normalised = true;             ///< the table's rows are normalised first
   std::int64_t convolution_rows = 0;  ///< DeBERTa v2: what a convolution beside the first layer
-                                      ///< spans; 0: none
+                                      ///< spans, an odd number; 0: none
 
   [[nodiscard]] std::int64_t table_rows() const noexcept {
     return 2 * (buckets > 0 ? buckets : longest);
@@ -84,8 +87,9 @@ struct ModelConfig {
   std::int64_t num_attention_heads = 0;
   std::int64_t intermediate_size = 0;
   std::int64_t max_position_embeddings = 0;  ///< 0: positions are relative, without limit
-  std::int64_t type_vocab_size = 2;          ///< BERT only
-  DistanceConfig distances = {};             ///< DeBERTa only
+  std::int64_t type_vocab_size = 2;  ///< rows of the table of token types; read where there is one:
+                                     ///< BERT, RoBERTa, XLM-R, CamemBERT, ELECTRA, ALBERT
+  DistanceConfig distances = {};     ///< DeBERTa only
   Activation hidden_act = Activation::kGeluErf;
   double layer_norm_eps = 1e-12;
   double initializer_range =
@@ -96,8 +100,9 @@ struct ModelConfig {
   /// at least two, each once; any names. Empty for the other kinds.
   std::vector<std::string> labels = {};
 
+  /// 0 where the number of heads is not set.
   [[nodiscard]] std::int64_t head_size() const noexcept {
-    return hidden_size / num_attention_heads;
+    return num_attention_heads > 0 ? hidden_size / num_attention_heads : 0;
   }
   [[nodiscard]] std::int64_t embedding_width() const noexcept {
     return embedding_size > 0 ? embedding_size : hidden_size;
@@ -128,8 +133,11 @@ struct ModelConfig {
 /// (Model::random). "bert-base", "xlnet-base", "mpnet-base", "roberta-base", ... , by architecture.
 [[nodiscard]] DEFORMER_EXPORT std::vector<std::string> published_model_names();
 
-/// The configuration of a published model: BERT uncased (Devlin et al., 2019), XLNet cased (Yang et
-/// al., 2019), MiniLM-L6-H384 (Wang et al., 2020). The split is the paper's (Cao et al., ACL 2020:
+/// The configuration of a published model: BERT uncased (Devlin et al., 2019), MiniLM-L6-H384 (Wang
+/// et al., 2020), XLNet cased (Yang et al., 2019), MPNet (Song et al., 2020), RoBERTa (Liu et al.,
+/// 2019), XLM-R (Conneau et al., 2020), CamemBERT (Martin et al., 2020), DistilBERT (Sanh et al.,
+/// 2019), ALBERT v2 (Lan et al., 2020), DeBERTa v3 (He et al., 2021), ELECTRA's discriminator
+/// (Clark et al., 2020). The split is the paper's (Cao et al., ACL 2020:
 /// BERT-base 9, XLNet-base 8; BERT-large 20, which is what its 47.7 GFLOPs of table 3 come to);
 /// models of BERT's layers and size take BERT's; any other model is split at two thirds of its
 /// layers. Layout and lengths are the published ones of SQuAD (SplitConfig). Throws
@@ -137,10 +145,10 @@ struct ModelConfig {
 [[nodiscard]] DEFORMER_EXPORT ModelConfig published_model_config(std::string_view name);
 
 /// Throws kIncompatible with one line that names the first contradiction: split_layer outside [0,
-/// layers - 1], a layout of another architecture, layout `continue` of BERT and MPNet with
-/// split_layer > 0,
-/// windows or questions longer than the position table, sizes below 1, a passage of span questions
-/// in another place than the architecture's, labels that are not at least two different ones.
+/// layers - 1], a layout of another architecture, layout `continue` with split_layer > 0 (but for
+/// XLNet and DeBERTa), windows or questions longer than the position table, sizes below 1 or beyond
+/// any model's (docs/model_format.md), a passage of span questions in another place than the
+/// architecture's, labels that are not at least two different ones of UTF-8.
 DEFORMER_EXPORT void validate(const ModelConfig& config);
 
 }  // namespace deformer

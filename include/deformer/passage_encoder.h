@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "deformer/answering.h"
 #include "deformer/export.h"
 #include "deformer/passage_store.h"
 
@@ -20,7 +21,12 @@ struct EncodeOptions {
   /// Keep the first upper layer's query, key and value of each row as well
   /// (EncodedPassage::projections): four times the bytes, and answers need not compute them.
   bool projections = false;
-  ProgressCallback progress = nullptr;  ///< counts passages
+  /// Counts passages. PassageEncoder's first call comes before anything is encoded and says how
+  /// many the store had already.
+  ProgressCallback progress = nullptr;
+  /// Ends the call as kCancelled or kTimedOut between two batches, of one long passage too. What is
+  /// in the store by then stays there.
+  RequestControl control = {};
 };
 
 struct EncodeReport {

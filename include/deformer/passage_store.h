@@ -109,14 +109,17 @@ class DEFORMER_EXPORT PassageStore {
   virtual ~PassageStore() = default;
 
   /// One entry per id, in order; nullptr where the id is absent. Throws kCorrupt naming the id when
-  /// a record fails its checks: never a wrong passage.
+  /// a record fails its checks: never a wrong passage. kIncompatible for a record of a newer
+  /// version, and, as put(), erase() and hashes() do, where another model's store has taken the
+  /// place of the one that was opened (a server's).
   [[nodiscard]] virtual std::vector<std::shared_ptr<const EncodedPassage>> get(
       std::span<const std::string> ids) const = 0;
 
   /// Adds or replaces. All of the batch is stored when the call returns, or it throws; an id occurs
-  /// once a batch. Throws kInvalidArgument for a passage whose parts contradict each other or whose
-  /// values are not finite (nothing is stored then), kResourceExhausted for a full disk or server,
-  /// kIo, also when another process is writing to an LMDB store.
+  /// once a batch. Throws kInvalidArgument for a passage whose parts contradict each other, whose
+  /// values are not finite or which is larger than the engine takes (docs/store_format.md; nothing
+  /// is stored then), kResourceExhausted for a full disk or server, kIo, also when another process
+  /// is writing to an LMDB store.
   virtual void put(std::span<const EncodedPassage> passages) = 0;
 
   /// Removes; absent ids are ignored. Returns how many were present.
@@ -154,7 +157,8 @@ class DEFORMER_EXPORT PassageStore {
 
 /// Opens or creates the store named by a URI:
 ///   memory:      in this process, gone with the object
-///   lmdb:PATH    a directory with an LMDB environment; made when absent (not its parents)
+///   lmdb:PATH    a directory with an LMDB environment; made when absent (not its parents). The
+///                process may change its working directory afterwards
 ///   redis://[user:password@]host[:port][/database][/prefix][?timeout_ms=..&connect_timeout_ms=..
 ///                &retries=..&prefix=..] Redis, Valkey, Kvrocks or a Redis Cluster; `database` is a
 ///                number (0 when absent, the only one of a cluster); several stores may share a

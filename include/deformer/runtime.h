@@ -20,7 +20,7 @@ enum class Precision {
   kInt8,  ///< linear layers with weights per output channel and activations per row in 8 bits,
           ///< everything else in fp32; a CPU with a LibTorch that has oneDNN
   kAuto,  ///< on a GPU fp16, on a CPU the fastest of fp32, bf16 and int8, measured when the model
-          ///< is loaded (two tenths of a second for BERT-base); a loaded model's Model::runtime()
+          ///< is loaded (less than a second for BERT-base); a loaded model's Model::runtime()
           ///< says which it is
 };
 

@@ -195,13 +195,22 @@ struct TrainingScore {
   [[nodiscard]] double main() const { return accuracy ? *accuracy : f1.value_or(0); }
 };
 
+/// How far one score is: examples of the held-out questions or the validation data.
+struct ScoringProgress {
+  std::size_t examples = 0;
+  std::size_t of = 0;
+};
+
+/// What a hook throws ends the run, and leaves it as it was thrown.
 struct TrainingHooks {
   std::function<void(const TrainingDataReport&)> on_data = nullptr;
   std::function<void(const TeacherProgress&)> on_teacher = nullptr;
   std::function<void(const TrainingProgress&)> on_step = nullptr;
+  std::function<void(const ScoringProgress&)> on_scoring = nullptr;  ///< between two batches
   std::function<void(const TrainingScore&)> on_score = nullptr;
   /// Set from a signal handler or another thread: training writes a checkpoint after the step under
-  /// way and returns.
+  /// way and returns. A score under way is left undone, unless other processes wait for it; the run
+  /// that goes on begins with it.
   const std::atomic<bool>* stop = nullptr;
 
   [[nodiscard]] bool stop_wanted() const noexcept { return stop != nullptr && stop->load(); }

@@ -61,7 +61,7 @@ enum class TaskKind : std::uint8_t {
 [[nodiscard]] DEFORMER_EXPORT std::string to_string(TaskKind kind);
 
 /// A kind of answer, with what config.json may leave open. Each known data set has one
-/// (parse_task()); to describe one's own, begin with default_task().
+/// (parse_task()); to describe your own, begin with default_task().
 struct Task {
   std::string name = "span";  ///< for messages: the data set's, else the kind's
   TaskKind kind = TaskKind::kSpan;

@@ -1,5 +1,5 @@
 import sys
 
-from ._tool import main
+from deformer_tool import main
 
 sys.exit(main())

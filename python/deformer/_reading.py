@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ._native import (
@@ -22,6 +22,9 @@ from ._native import (
     open_store,
 )
 from .errors import InvalidArgumentError
+
+ModelFiles = tuple[tuple[str, int, int], ...]
+"""Name, size and time of change of each file of a model's directory."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,18 @@ class TextReader:
         self._fill = fill
         self._lock = threading.Lock()
         self._loaded: tuple[SpanQa, PassageEncoder | None] | None = None
+        self._files: ModelFiles = ()  # when the model was loaded
 
     def __getstate__(self) -> dict[str, object]:
-        """A model and a store are not copied: their names are."""
-        state = dict(self.__dict__, _loaded=None)
+        """A model and a store are not copied: their names are. So are the sizes and times of the model's files: by this
+        state Hugging Face's datasets know whether they have the answers already."""
+        if isinstance(self._source, Model) or isinstance(self._store_source, PassageStore):
+            raise TypeError(
+                "expected a reader of names to copy or pickle (a model's directory, a store's URI), found one of a "
+                "loaded Model or an open PassageStore"
+            )
+        files = _files_of(self._source) if self._loaded is None else self._files
+        state = dict(self.__dict__, _loaded=None, _files=files)
         del state["_lock"]
         return state
 
@@ -74,6 +85,7 @@ class TextReader:
             if self._loaded is None:
                 model = self._source
                 if not isinstance(model, Model):
+                    self._files = _files_of(model)
                     model = Model.load(model, device=self._device, precision=self._precision)
                 store = self._store_source
                 if isinstance(store, str):
@@ -86,41 +98,65 @@ class TextReader:
 
     def answer(self, questions: Sequence[tuple[str, Sequence[str]]], options: AnswerOptions) -> list[list[Found]]:
         """For each question, with the texts to read, its answers: best first, over all of them. None for a question
-        without a token or without a text that has one: the others get theirs."""
+        without a token or without a text that has one: the others get theirs. Raises InvalidArgumentError for a value
+        that is no text."""
+        found = []
+        for outcome in self.outcomes(questions, options):
+            if isinstance(outcome, Exception):
+                raise outcome
+            found.append(outcome)
+        return found
+
+    def outcomes(
+        self, questions: Sequence[tuple[str, Sequence[str]]], options: AnswerOptions
+    ) -> list[list[Found] | Exception]:
+        """As answer(), with the exception of a question that cannot be answered in its place."""
         qa, encoder = self.load()
         passages: dict[str, Passage] = {}
         requests = []
         places: dict[int, dict[str, int]] = {}  # by the number of the question
         for asked, (question, texts) in enumerate(questions):
+            whole_question = _whole(question)
             place: dict[str, int] = {}
-            for number, text in enumerate(texts):
+            for number, text in enumerate(map(_whole, texts)):
                 if text.strip():
-                    whole = _whole(text)
-                    identity = content_id(whole)
+                    identity = content_id(text)
                     place.setdefault(identity, number)
-                    passages.setdefault(identity, Passage(identity, whole))
+                    passages.setdefault(identity, Passage(identity, text))
             if not place:
                 continue
-            requests.append(QaRequest(_whole(question), [passages[identity] for identity in place]))
+            # With their texts, stored or not: between the two calls another program may erase a passage, or a server
+            # drop it. Then it is read on the fly.
+            requests.append(QaRequest(whole_question, [passages[identity] for identity in place]))
             places[asked] = place
         if encoder is not None:
             encoder.encode(list(passages.values()), batch_tokens=self._batch_tokens)
-        # Which questions have a token the tokenizer knows.
-        results: Sequence[QaResult | Exception] = qa.answer(
-            requests, options, batch_tokens=self._batch_tokens, return_errors=True
-        )
-        found: list[list[Found]] = [[] for _ in questions]
+        results = qa.answer(requests, options, batch_tokens=self._batch_tokens, return_errors=True)
+        found: list[list[Found] | Exception] = [[] for _ in questions]
         for (asked, place), result in zip(places.items(), results):
-            if isinstance(result, InvalidArgumentError):
-                continue
-            if isinstance(result, Exception):
-                raise result
-            found[asked] = [
-                Found(answer, None if answer.no_answer else place[answer.passage_id]) for answer in result.answers
-            ]
+            # A question without a token is found out by the tokenizer, and has no answer.
+            if not isinstance(result, InvalidArgumentError):
+                found[asked] = _found(result, place)
         return found
 
 
-def _whole(text: str) -> str:
+def _found(result: QaResult | Exception, place: Mapping[str, int]) -> list[Found] | Exception:
+    if isinstance(result, Exception):
+        return result
+    return [Found(answer, None if answer.no_answer else place[answer.passage_id]) for answer in result.answers]
+
+
+def _whole(text: object) -> str:
     """As UTF-8 can hold it: a question mark for half of a surrogate pair, which JSON can name."""
+    if not isinstance(text, str):
+        raise InvalidArgumentError(f"expected a text, found {type(text).__name__}")
     return text.encode("utf-8", "replace").decode()
+
+
+def _files_of(model: str | os.PathLike[str]) -> ModelFiles:
+    try:
+        with os.scandir(model) as entries:
+            stats = [(entry.name, entry.stat()) for entry in entries if entry.is_file()]
+    except OSError:  # no such directory here: the copy may be for another machine
+        return ()
+    return tuple(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))

@@ -56,8 +56,8 @@ class AnswerColumns:
         if isinstance(batch[question_column], str):
             raise TypeError("expected a batch, found one row: use map(..., batched=True)")
         options = AnswerOptions(allow_no_answer=self._no_answer, max_answer_tokens=self._max_answer_tokens)
-        rows = zip(batch[question_column], batch[context_column])
-        pairs = [(question or "", [context or ""]) for question, context in rows]
+        questions, contexts = (["" if text is None else text for text in batch[column]] for column in self._columns)
+        pairs = [(question, [context]) for question, context in zip(questions, contexts)]
         best = [found[0].answer if found else None for found in self._reader.answer(pairs, options)]
         return {
             self._prefix + "answer": [answer.text if answer else "" for answer in best],

@@ -72,8 +72,6 @@ class OverloadedError(Error):
 class InternalError(Error, RuntimeError):
     """A broken invariant: a bug of the library."""
 
-    code = "internal error"
-
 
 _KINDS: dict[str, type[Error]] = {
     kind.code: kind

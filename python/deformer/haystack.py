@@ -2,6 +2,9 @@
 
     reader = DeformerReader(model="model-directory", store="lmdb:passages")
     reader.run(query="When did the river rise?", documents=documents)["answers"]
+
+Import this module before Pipeline.loads(): Haystack 3 loads components only from modules on its allow-list, and the
+import puts this one there.
 """
 
 # Annotations stay types here: older Haystack takes those of run() as they are.
@@ -9,11 +12,14 @@ from typing import Any
 
 try:
     from haystack import Document, ExtractedAnswer, component, default_from_dict, default_to_dict
+    from haystack.core import serialization
+    from haystack.utils import Secret, deserialize_secrets_inplace
 except ImportError as error:
     raise ImportError("deformer.haystack needs Haystack: pip install 'deformer[haystack]'") from error
 
 from ._native import Answer, AnswerOptions
 from ._reading import TextReader
+from .errors import InvalidArgumentError
 
 
 @component
@@ -27,7 +33,7 @@ class DeformerReader:
     def __init__(
         self,
         model: str,
-        store: str | None = None,
+        store: str | Secret | None = None,
         *,
         device: str = "cpu",
         precision: str = "fp32",
@@ -37,38 +43,44 @@ class DeformerReader:
         max_answer_tokens: int = 0,
         batch_tokens: int = 4096,
     ) -> None:
-        """model: a directory. store: a URI of deformer.open_store(). top_k: answers of a run. score_threshold: answers
-        below it are left out. no_answer: whether "no answer" competes; as an answer its data is None. max_answer_tokens:
-        longest answer, 0: the model's own."""
-        self._parameters = {
-            "model": str(model),
-            "store": store,
-            "device": device,
-            "precision": precision,
-            "top_k": top_k,
-            "score_threshold": score_threshold,
-            "no_answer": no_answer,
-            "max_answer_tokens": max_answer_tokens,
-            "batch_tokens": batch_tokens,
-        }
+        """model: a directory. store: a URI of deformer.open_store(); one with a password as a Secret,
+        Secret.from_env_var("STORE"), so that a saved pipeline has the variable's name alone. top_k: answers of a run.
+        score_threshold: answers below it are left out. no_answer: whether "no answer" competes; as an answer its data
+        is None. max_answer_tokens: longest answer, 0: the model's own."""
         self.top_k = top_k
         self.score_threshold = score_threshold
         self.no_answer = no_answer
         self.max_answer_tokens = max_answer_tokens
-        self._reader = TextReader(
-            str(model), store, device=device, precision=precision, batch_tokens=batch_tokens
-        )
+        # What the model is loaded with: a later change would have no effect.
+        self._store = store
+        self._loading: dict[str, Any] = {"device": device, "precision": precision, "batch_tokens": batch_tokens}
+        self._model = str(model)
+        uri = store.resolve_value() if isinstance(store, Secret) else store
+        self._reader = TextReader(self._model, uri, **self._loading)
 
     def warm_up(self) -> None:
         """Loads the model; run() does so where it was not called."""
         self._reader.load()
 
     def to_dict(self) -> dict[str, Any]:
-        return default_to_dict(self, **self._parameters)
+        """Raises InvalidArgumentError where the store's URI has a password."""
+        return default_to_dict(
+            self,
+            model=self._model,
+            store=_saved(self._store),
+            top_k=self.top_k,
+            score_threshold=self.score_threshold,
+            no_answer=self.no_answer,
+            max_answer_tokens=self.max_answer_tokens,
+            **self._loading,
+        )
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "DeformerReader":
-        return default_from_dict(cls, data)
+        parameters = dict(data.get("init_parameters", {}))
+        if isinstance(parameters.get("store"), dict):
+            deserialize_secrets_inplace(parameters, keys=["store"])
+        return default_from_dict(cls, {**data, "init_parameters": parameters})
 
     @component.output_types(answers=list[ExtractedAnswer])
     def run(
@@ -95,6 +107,24 @@ class DeformerReader:
             _extracted(query, each.answer, None if each.text is None else readable[each.text]) for each in found
         ]
         return {"answers": [answer for answer in answers if lowest is None or answer.score >= lowest]}
+
+
+# Older Haystack has no such list.
+_allow_module = getattr(serialization, "allow_deserialization_module", None)
+if _allow_module is not None:
+    _allow_module(__name__)
+
+
+def _saved(store: str | Secret | None) -> str | dict[str, Any] | None:
+    if isinstance(store, Secret):
+        return store.to_dict()
+    # The library takes all that is before an @ for user and password, as a slash may be part of these.
+    if store is not None and store.startswith(("redis:", "rediss:")) and "@" in store:
+        raise InvalidArgumentError(
+            "store: expected a URI without a password, or a Secret.from_env_var(), in a pipeline that is saved; found "
+            "one with a password"
+        )
+    return store
 
 
 def _extracted(query: str, answer: Answer, document: Document | None) -> ExtractedAnswer:

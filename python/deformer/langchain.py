@@ -8,19 +8,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 try:
     from langchain_core.documents import Document
     from langchain_core.runnables import Runnable, RunnableConfig
+    from langchain_core.runnables.config import run_in_executor
 except ImportError as error:
     raise ImportError("deformer.langchain needs LangChain: pip install 'deformer[langchain]'") from error
 
 from ._native import AnswerOptions, Model, PassageStore
 from ._reading import Found, TextReader
-from .errors import Error
 
 Output = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """An input that can be read: its question, and its texts with what they were given as."""
+
+    question: str
+    texts: list[str]
+    sources: list[str | Document]
 
 
 class DeformerRunnable(Runnable[Mapping[str, Any], Output]):
@@ -29,7 +39,7 @@ class DeformerRunnable(Runnable[Mapping[str, Any], Output]):
     Takes {"question": str, "context": TEXT or a list of them}; a text is a string or a Document. Gives {"answer", "score",
     "start", "end", "source"}: the score is a probability over all candidates in all texts, the offsets are characters of
     the text that `source` is: the string or the Document. Without an answer, the answer is "" and the source None.
-    batch() answers all inputs in one call.
+    batch() and abatch() answer all inputs in one call. It can be pickled if model and store were given by name.
     """
 
     def __init__(
@@ -45,7 +55,8 @@ class DeformerRunnable(Runnable[Mapping[str, Any], Output]):
     ) -> None:
         """no_answer: whether "no answer" competes. The others: deformer.Model.load() and AnswerOptions."""
         self._reader = TextReader(model, store, device=device, precision=precision, batch_tokens=batch_tokens)
-        self._options = AnswerOptions(allow_no_answer=no_answer, max_answer_tokens=max_answer_tokens)
+        self._no_answer = no_answer
+        self._max_answer_tokens = max_answer_tokens
 
     def invoke(self, input: Mapping[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> Output:
         return self._call_with_config(self._answer_one, input, config)
@@ -64,29 +75,47 @@ class DeformerRunnable(Runnable[Mapping[str, Any], Output]):
             return []
         return self._batch_with_config(self._answer_all, inputs, config, return_exceptions=return_exceptions)
 
-    def _answer_all(self, inputs: list[Mapping[str, Any]]) -> list[Output | Exception]:
-        try:
-            return list(self._answer(inputs))
-        except (Error, ValueError, TypeError):
-            # Each by itself: the others are answered.
-            return [self._attempt(each) for each in inputs]
-
-    def _attempt(self, input: Mapping[str, Any]) -> Output | Exception:
-        try:
-            return self._answer_one(input)
-        except (Error, ValueError, TypeError) as error:
-            return error
+    async def abatch(
+        self,
+        inputs: list[Mapping[str, Any]],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Output]:
+        """As batch(), in a thread."""
+        return await run_in_executor(None, self.batch, inputs, config, return_exceptions=return_exceptions, **kwargs)
 
     def _answer_one(self, input: Mapping[str, Any]) -> Output:
-        return self._answer([input])[0]
+        (outcome,) = self._answer([_asked(input)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def _answer(self, inputs: Sequence[Mapping[str, Any]]) -> list[Output]:
-        sources = [_sources_of(each) for each in inputs]
-        questions = [
-            (_question_of(each), [_text_of(source) for source in texts]) for each, texts in zip(inputs, sources)
+    def _answer_all(self, inputs: list[Mapping[str, Any]]) -> list[Output | Exception]:
+        parsed = [_asked_or_error(each) for each in inputs]
+        outcomes = iter(self._answer([one for one in parsed if isinstance(one, _Asked)]))
+        return [next(outcomes) if isinstance(one, _Asked) else one for one in parsed]
+
+    def _answer(self, asked: Sequence[_Asked]) -> list[Output | Exception]:
+        options = AnswerOptions(allow_no_answer=self._no_answer, max_answer_tokens=self._max_answer_tokens)
+        outcomes = self._reader.outcomes([(one.question, one.texts) for one in asked], options)
+        return [
+            outcome if isinstance(outcome, Exception) else _as_output(outcome, one.sources)
+            for outcome, one in zip(outcomes, asked)
         ]
-        results = self._reader.answer(questions, self._options)
-        return [_as_output(found, texts) for found, texts in zip(results, sources)]
+
+
+def _asked(input: Mapping[str, Any]) -> _Asked:
+    sources = _sources_of(input)
+    return _Asked(_question_of(input), [_text_of(source) for source in sources], sources)
+
+
+def _asked_or_error(input: Mapping[str, Any]) -> _Asked | ValueError:
+    try:
+        return _asked(input)
+    except ValueError as error:
+        return error
 
 
 def _question_of(input: Mapping[str, Any]) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import torch
 
 from ._native import (
     Answer,
@@ -39,7 +42,12 @@ _PADDED_POSITIONS = ("camembert", "mpnet", "roberta", "xlm-roberta")
 
 _DEFAULT_SEQUENCE = 384
 _DEFAULT_OVERLAP = 128
-_DEFAULT_QUESTION = 64
+
+# The least that a whole number of a call may be.
+_LEAST = {"top_k": 1, "doc_stride": 0, "max_answer_len": 1, "max_seq_len": 1, "max_question_len": 0, "batch_size": 1}
+_SWITCHES = ("handle_impossible_answer", "align_to_words")
+# The library counts with 32 bits; no text is as long, so a larger number means the same.
+_MOST = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,26 @@ class PipelineOptions:
         for name in changes:
             if name not in known:
                 raise TypeError(f"expected one of {', '.join(sorted(known))}, found {name!r}")
-        chosen = replace(self, **{name: value for name, value in changes.items() if value is not None})
-        for name in ("top_k", "max_answer_len", "batch_size"):
-            value = getattr(chosen, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} parameter should be >= 1 (got {value})")
-        return chosen
+        return replace(self, **{name: _option(name, value) for name, value in changes.items() if value is not None})
+
+
+def _option(name: str, value: Any) -> Any:
+    """As the library takes it. Raises TypeError and ValueError."""
+    if name in _SWITCHES and not isinstance(value, bool):
+        raise TypeError(f"{name}: expected True or False, found {type(value).__name__}")
+    return value if name not in _LEAST else _whole_number(name, value)
+
+
+def _whole_number(name: str, value: Any) -> int:
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise TypeError(f"{name}: expected a whole number, found {type(value).__name__}")
+    if number < _LEAST[name]:
+        raise ValueError(f"{name} parameter should be >= {_LEAST[name]} (got {number})")
+    return min(number, _MOST)
 
 
 @dataclass(frozen=True)
@@ -129,8 +151,8 @@ class QuestionAnsweringPipeline:
         """Answers questions.
 
         question, context: each a string or a list; one context serves a list of questions. In place of them `inputs`: a
-        mapping with the keys `question` and `context`, a SquadExample, a list of these, or an iterator of them, which
-        makes the call a generator of results.
+        mapping with the keys `question` and `context`, a SquadExample, a list of these, or an iterator or a data set of
+        them (torch's or Hugging Face's), which makes the call a generator of results.
 
         top_k: answers a question. max_answer_len: longest answer, in tokens. doc_stride: tokens that two windows of a
         long context share; max_seq_len: tokens of question and window; max_question_len: longer questions are cut, None:
@@ -148,6 +170,8 @@ class QuestionAnsweringPipeline:
             raise ValueError("expected inputs, or question and context, found both")
         elif isinstance(inputs, Iterator):
             return self._stream(inputs, chosen)
+        elif _is_dataset(inputs):
+            return self._stream(_rows(inputs), chosen)
         else:
             pairs = [_pair_of(item) for item in _listed(inputs)]
         results = list(self._answer(pairs, chosen))
@@ -172,6 +196,8 @@ class QuestionAnsweringPipeline:
                 passages[context] = Passage(content_id(context), context)
         if reader.encoder is not None:
             reader.encoder.encode(list(passages.values()), batch_tokens=self._batch_tokens, codec=self._codec)
+        # With their texts, stored or not: between the two calls another program may erase a passage, or a server drop
+        # it. Then it is read on the fly.
         requests = [QaRequest(question, [passages[context]]) for question, context in pairs]
         answer_options = AnswerOptions(
             top_k=options.top_k,
@@ -181,10 +207,7 @@ class QuestionAnsweringPipeline:
             scoring="window_probability",
             sequence=reader.sequence,
         )
-        results: Sequence[QaResult | Exception] = reader.qa.answer(
-            requests, answer_options, batch_tokens=self._batch_tokens, return_errors=True
-        )
-        for result in results:
+        for result in reader.qa.answer(requests, answer_options, batch_tokens=self._batch_tokens, return_errors=True):
             if isinstance(result, Exception):
                 raise result
             yield _as_pipeline(result, options)
@@ -250,7 +273,7 @@ def pipeline(
     model: str | os.PathLike[str] | Model | None = None,
     *,
     store: str | PassageStore | None = None,
-    device: str | int | None = None,
+    device: str | int | torch.device | None = None,
     precision: str | None = None,
     threads: int | None = None,
     split_layer: int | None = None,
@@ -267,15 +290,10 @@ def pipeline(
         raise UnsupportedError(f"task: expected {QuestionAnsweringPipeline.task}, found {task}")
     if model is None:
         raise TypeError("pipeline() needs a model: a directory, or a deformer.Model")
-    if isinstance(device, int):
-        # transformers numbers its devices.
-        if device > 0:
-            raise ValueError(f"device: expected -1 (cpu) or 0 (the first GPU), or a name, found {device}")
-        device = "cpu" if device < 0 else "cuda"
     loading: dict[str, Any] = {
         name: value
         for name, value in (
-            ("device", device),
+            ("device", None if device is None else _device_name(device)),
             ("precision", precision),
             ("threads", threads),
             ("split_layer", split_layer),
@@ -290,6 +308,20 @@ def pipeline(
     elif loading:
         raise TypeError(f"{', '.join(loading)}: expected with a directory; a loaded model has its own")
     return QuestionAnsweringPipeline(model, store, **options)
+
+
+def _device_name(device: str | int | torch.device) -> str:
+    """As Model.load() has it, which knows one GPU. transformers numbers devices, and so does torch: "cuda:0"."""
+    if isinstance(device, int):
+        name, number = "cpu" if device < 0 else "cuda", device
+    else:
+        name, _, index = str(device).partition(":")
+        if not index.isdecimal():
+            return str(device)
+        number = int(index)
+    if number > 0:
+        raise ValueError(f"device: expected -1 (cpu) or 0 (the first GPU), or a name, found {device}")
+    return name
 
 
 def _model_max_length(directory: Path) -> int | None:
@@ -331,6 +363,17 @@ def _taken(inputs: Iterator[Any], count: int) -> tuple[list[tuple[str, str]], Ex
     except Exception as failure:  # noqa: BLE001 - raised once these are answered
         return taken, failure
     return taken, None
+
+
+def _is_dataset(inputs: Any) -> bool:
+    """Whether it has rows by number, and may make them as they are asked for."""
+    if isinstance(inputs, (Sequence, Mapping)) or hasattr(inputs, "question_text"):
+        return False
+    return hasattr(inputs, "__getitem__") and hasattr(inputs, "__len__")
+
+
+def _rows(dataset: Any) -> Iterator[Any]:
+    return iter(dataset) if isinstance(dataset, Iterable) else (dataset[number] for number in range(len(dataset)))
 
 
 def _listed(inputs: Any) -> list[Any]:

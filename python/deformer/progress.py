@@ -18,7 +18,7 @@ def progress_bar(unit: str = "it", description: str | None = None) -> Iterator[P
     try:
         from tqdm.auto import tqdm
     except ImportError as error:
-        raise ImportError("a progress bar needs tqdm: pip install 'deformer[progress]'") from error
+        raise ImportError("a progress bar needs tqdm: pip install tqdm") from error
 
     with tqdm(unit=f" {unit}", desc=description) as bar:
 

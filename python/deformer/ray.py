@@ -213,8 +213,12 @@ class _Answerer:
 
 
 def _text_of(value: Any) -> str:
-    """Of a column's value. An absent one is None, or with pandas not a number."""
-    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)
+    return "" if _is_absent(value) else str(value)
+
+
+def _is_absent(value: Any) -> bool:
+    """Of a column's value: None, or with pandas not a number."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def answer(
@@ -261,8 +265,8 @@ def evaluate(
 ) -> Evaluation:
     """Exact match and F1 of a model on rows with right answers, as the official SQuAD scorers count them.
 
-    answers_column: a list of texts, or SQuAD's `{"text": [...], ...}` as Hugging Face's data sets have it; an empty
-    list is a question without an answer. options: those of answer(), with `no_answer=True` for SQuAD 2.0.
+    answers_column: a text, a list of texts, or SQuAD's `{"text": [...], ...}` as Hugging Face's data sets have it; an
+    empty list is a question without an answer. options: those of answer(), with `no_answer=True` for SQuAD 2.0.
     """
 
     prefix = options.setdefault("prefix", "predicted_")
@@ -287,4 +291,8 @@ def _score(answer_column: str, gold_column: str, batch: dict[str, Any]) -> dict[
 
 def _texts(gold: Any) -> list[str]:
     found = gold["text"] if isinstance(gold, dict) else gold
+    if _is_absent(found):
+        raise InvalidArgumentError("answers_column: expected a text or a list of texts, found none")
+    if isinstance(found, str):  # a sequence too, of its letters
+        return [found]
     return [str(text) for text in found] or [""]

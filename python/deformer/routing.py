@@ -20,15 +20,18 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
+from ._native import Passage
 from .errors import CorruptError, Error, InvalidArgumentError, IoError, first_line, from_code
 from .shards import ReadPassages, read_passages, write_whole
 
+# Questions to one shard that are under way at once; the others wait.
+_ASKED_AT_ONCE = 16
 # A replica that could not be reached is asked last for so long.
 _REST_SECONDS = 5.0
 # A probability is a sum of rounded numbers.
@@ -65,20 +68,29 @@ def split_by_id(
     """Cuts inputs into `count` files *.jsonl by shard_of() of the passages' ids, so that a router needs no table of
     them.
 
-    Returns the files, in the order of the shards. Each appears whole or not at all, and replaces one of its name.
+    Returns the files, in the order of the shards. Each appears whole or not at all, and replaces one of its name. All
+    are open at once: IoError where the system allows a process fewer (`ulimit -n`).
     """
     if count < 1:
         raise InvalidArgumentError(f"count: expected at least 1, found {count}")
     target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
     files = [target / f"shard-{shard:05}-of-{count:05}.jsonl" for shard in range(count)]
-    with ExitStack() as stack:
-        written = [stack.enter_context(write_whole(file)) for file in files]
-        for path in paths:
-            for passage in read(os.fspath(path)):
-                line = json.dumps({"id": passage.id, "text": passage.text}, ensure_ascii=False)
-                written[shard_of(passage.id, count)].write(line + "\n")
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            written = [stack.enter_context(write_whole(file)) for file in files]
+            _spread((passage for path in paths for passage in read(os.fspath(path))), written)
+    except Error:  # some of which are an OSError too
+        raise
+    except OSError as error:
+        raise IoError(f"{target}: {first_line(error)}") from error
     return files
+
+
+def _spread(passages: Iterable[Passage], files: Sequence[TextIO]) -> None:
+    for passage in passages:
+        line = json.dumps({"id": passage.id, "text": passage.text}, ensure_ascii=False)
+        files[shard_of(passage.id, len(files))].write(line + "\n")
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,8 @@ class RoutedResult:
 
 
 class Router:
-    """Answers questions about stored passages, wherever they are. Safe to use from several threads.
+    """Answers questions about stored passages, wherever they are. Safe to use from several threads, and in a process
+    that was forked, which gets threads and connections of its own.
 
     The answers are those of one store that holds all passages: scores are comparable between machines, and
     probabilities are put together from what each machine says. "No answer" does not compete.
@@ -121,11 +134,12 @@ class Router:
         passage id; by default shard_of(). api_key: sent to every service. timeout_s: of one request to one service."""
         if not shards or not all(shards):
             raise InvalidArgumentError("shards: expected an address for every shard, found none")
-        self._place = place if place is not None else lambda passage_id: shard_of(passage_id, len(shards))
-        services = {address: _Service(address, api_key, timeout_s) for replicas in shards for address in replicas}
-        self._shards = [[services[address] for address in replicas] for replicas in shards]
-        self._services = list(services.values())
-        self._threads = ThreadPoolExecutor(max_workers=4 * len(shards), thread_name_prefix="deformer-router")
+        named = [list(replicas) for replicas in shards]
+        self._place = place if place is not None else lambda passage_id: shard_of(passage_id, len(named))
+        self._count = len(named)
+        self._connect: Callable[[], _Ties] = lambda: _Ties(named, api_key, timeout_s)
+        self._ties = {os.getpid(): self._connect()}
+        self._closed = False
 
     def __enter__(self) -> Router:
         return self
@@ -134,10 +148,9 @@ class Router:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections."""
-        self._threads.shutdown()
-        for service in self._services:
-            service.close()
+        """Closes the connections of this process."""
+        self._closed = True
+        self._own_ties().close()
 
     def answer(
         self,
@@ -174,41 +187,75 @@ class Router:
         return RoutedResult(_merged(found, ids, top_k), missing)
 
     def _submitted(self, shard: int, ids: list[str], options: dict[str, Any]) -> Future[list[RoutedAnswer]]:
-        try:
-            return self._threads.submit(self._ask, shard, ids, options)
-        except RuntimeError as error:
-            raise InvalidArgumentError("Router: expected an open one, found one after close()") from error
+        if not self._closed:
+            ties = self._own_ties()
+            with suppress(RuntimeError):  # another thread closes it meanwhile
+                return ties.threads[shard].submit(_ask, shard, ties.shards[shard], ids, options)
+        raise InvalidArgumentError("Router: expected an open one, found one after close()")
+
+    def _own_ties(self) -> _Ties:
+        """Of this process. Without a lock: one that a thread held at a fork would stay locked in the child."""
+        process = os.getpid()
+        ties = self._ties.get(process)
+        if ties is None:
+            ties = self._ties.setdefault(process, self._connect())  # where two threads come here, both get the same
+            for other in set(self._ties) - {process}:
+                if inherited := self._ties.pop(other, None):
+                    inherited.drop()
+        return ties
 
     def _by_shard(self, passage_ids: Sequence[str]) -> dict[int, list[str]]:
         asked: dict[int, list[str]] = {}
         for passage_id in dict.fromkeys(passage_ids):
             shard = self._place(passage_id)
-            if not 0 <= shard < len(self._shards):
+            if not 0 <= shard < self._count:
                 raise InvalidArgumentError(
-                    f"place: expected a shard below {len(self._shards)}, found {shard} for {passage_id}"
+                    f"place: expected a shard below {self._count}, found {shard} for {passage_id}"
                 )
             asked.setdefault(shard, []).append(passage_id)
         return asked
 
-    def _ask(self, shard: int, ids: list[str], options: dict[str, Any]) -> list[RoutedAnswer]:
-        body = json.dumps({**options, "passages": [{"id": one} for one in ids]}).encode()
-        asked = frozenset(ids)
-        now = time.monotonic()
-        # Not the same one first for all questions; those that failed lately last.
-        turn = threading.get_ident() + int(1000 * now)
-        replicas = self._shards[shard]
-        order = [replicas[(turn + i) % len(replicas)] for i in range(len(replicas))]
-        failures = []
-        for service in sorted(order, key=lambda service: service.rests(now)):
-            try:
-                return service.answer(body, asked)
-            except Error as error:
-                if not _is_absence(error):
-                    raise
-                failures.append(error)
-        named = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
-        reasons = "; ".join(map(str, failures))
-        raise from_code(failures[0].code, f"shard {shard}: expected an answer about {named}, found {reasons}")
+
+class _Ties:
+    """Threads and connections, which are of one process: after a fork the child has no threads, and would read on the
+    connections what its parent has asked."""
+
+    def __init__(self, shards: Sequence[Sequence[str]], api_key: str | None, timeout_s: float) -> None:
+        self._services = {address: _Service(address, api_key, timeout_s) for replicas in shards for address in replicas}
+        self.shards = [[self._services[address] for address in replicas] for replicas in shards]
+        # Each shard has its own: one whose services hang holds up no other.
+        self.threads = [ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="deformer-router") for _ in shards]
+
+    def close(self) -> None:
+        for threads in self.threads:
+            threads.shutdown()
+        for service in self._services.values():
+            service.close()
+
+    def drop(self) -> None:
+        """In a child: closes its copies of the descriptors. The connections stay the parent's."""
+        for service in self._services.values():
+            service.drop()
+
+
+def _ask(shard: int, replicas: Sequence[_Service], ids: list[str], options: dict[str, Any]) -> list[RoutedAnswer]:
+    body = json.dumps({**options, "passages": [{"id": one} for one in ids]}).encode()
+    asked = frozenset(ids)
+    now = time.monotonic()
+    # Not the same one first for all questions; those that failed lately last.
+    turn = threading.get_ident() + int(1000 * now)
+    order = [replicas[(turn + i) % len(replicas)] for i in range(len(replicas))]
+    failures = []
+    for service in sorted(order, key=lambda service: service.rests(now)):
+        try:
+            return service.answer(body, asked)
+        except Error as error:
+            if not _is_absence(error):
+                raise
+            failures.append(error)
+    named = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
+    reasons = "; ".join(map(str, failures))
+    raise from_code(failures[0].code, f"shard {shard}: expected an answer about {named}, found {reasons}")
 
 
 def _is_absence(error: Error) -> bool:
@@ -322,6 +369,12 @@ class _Service:
         for connection in idle:
             connection.close()
 
+    def drop(self) -> None:
+        """As close(), in a child: the lock may be held by a thread that it does not have. Closing a descriptor says
+        nothing to the service while the parent has it too."""
+        for connection in self._idle:
+            connection.close()
+
     def answer(self, body: bytes, asked: Collection[str]) -> list[RoutedAnswer]:
         """The answers of this service, in passages that were `asked` for, best first. Raises what the service says,
         CorruptError where that is damaged, IoError and TimedOutError."""
@@ -357,7 +410,7 @@ class _Service:
         if connection is not None:
             try:
                 return self._post_on(connection, body)
-            except (ConnectionError, http.client.RemoteDisconnected):
+            except ConnectionError:
                 connection.close()
         return self._post_on(self._kind(*self._where, timeout=self._timeout_s), body)
 

@@ -168,6 +168,8 @@ def _passage_of(line: bytes, place: str) -> Passage:
     try:
         row = json.loads(line.decode())
         text, identity = row["text"], row.get("id")
+        if isinstance(identity, int) and not isinstance(identity, bool):
+            identity = str(identity)
         if not isinstance(text, str) or not isinstance(identity, str | None):
             raise TypeError("id and text of another type")
         for one in (text, identity or ""):

@@ -18,6 +18,7 @@
 #include "errors.h"
 #include "requests.h"
 #include "rooms.h"
+#include "texts.h"
 
 namespace deformer::python {
 namespace {
@@ -124,10 +125,10 @@ void bind_answering(nb::module_& module) {
   nb::class_<QaRequest>(module, "QaRequest", "One question about one or more passages.")
       .def(
           "__init__",
-          [](QaRequest* self, std::string question, std::vector<Passage> passages, std::string id,
-             std::optional<AnswerOptions> options) {
-            new (self) QaRequest{.id = std::move(id),
-                                 .question = std::move(question),
+          [](QaRequest* self, const nb::str& question, std::vector<Passage> passages,
+             const nb::str& id, std::optional<AnswerOptions> options) {
+            new (self) QaRequest{.id = to_utf8("id", id),
+                                 .question = to_utf8("question", question),
                                  .passages = std::move(passages),
                                  .options = options};
           },
@@ -142,7 +143,7 @@ void bind_answering(nb::module_& module) {
       .def(
           "__init__",
           [](SpanQa* self, std::shared_ptr<Model> model, std::shared_ptr<PassageStore> store) {
-            new (self) SpanQa(std::move(model), std::move(store));
+            without_gil([&] { new (self) SpanQa(std::move(model), std::move(store)); });
           },
           nb::arg("model"), nb::arg("store").none() = nb::none())
       .def(

@@ -18,6 +18,7 @@
 #include "errors.h"
 #include "requests.h"
 #include "rooms.h"
+#include "texts.h"
 
 namespace deformer::python {
 namespace {
@@ -29,9 +30,9 @@ void bind_pairs(nb::module_& module) {
   nb::class_<PairRequest>(module, "PairRequest", "Two texts whose relation is asked for.")
       .def(
           "__init__",
-          [](PairRequest* self, std::string question, Passage passage, std::string id) {
-            new (self) PairRequest{.id = std::move(id),
-                                   .question = std::move(question),
+          [](PairRequest* self, const nb::str& question, Passage passage, const nb::str& id) {
+            new (self) PairRequest{.id = to_utf8("id", id),
+                                   .question = to_utf8("question", question),
                                    .passage = std::move(passage)};
           },
           nb::arg("question"), nb::arg("passage"), nb::arg("id") = "")
@@ -49,7 +50,7 @@ void bind_pairs(nb::module_& module) {
           "__init__",
           [](PairClassifier* self, std::shared_ptr<Model> model,
              std::shared_ptr<PassageStore> store) {
-            new (self) PairClassifier(std::move(model), std::move(store));
+            without_gil([&] { new (self) PairClassifier(std::move(model), std::move(store)); });
           },
           nb::arg("model"), nb::arg("store").none() = nb::none())
       .def_prop_ro("labels", &PairClassifier::labels, nb::rv_policy::copy,
@@ -76,10 +77,11 @@ void bind_choices(nb::module_& module) {
                             "option, the question with the option in it.")
       .def(
           "__init__",
-          [](ChoiceRequest* self, std::vector<std::string> choices, Passage passage,
-             std::string id) {
-            new (self) ChoiceRequest{
-                .id = std::move(id), .choices = std::move(choices), .passage = std::move(passage)};
+          [](ChoiceRequest* self, const std::vector<nb::str>& choices, Passage passage,
+             const nb::str& id) {
+            new (self) ChoiceRequest{.id = to_utf8("id", id),
+                                     .choices = to_utf8("choices", choices),
+                                     .passage = std::move(passage)};
           },
           nb::arg("choices"), nb::arg("passage"), nb::arg("id") = "")
       .def_ro("id", &ChoiceRequest::id)
@@ -96,7 +98,7 @@ void bind_choices(nb::module_& module) {
           "__init__",
           [](MultipleChoice* self, std::shared_ptr<Model> model,
              std::shared_ptr<PassageStore> store) {
-            new (self) MultipleChoice(std::move(model), std::move(store));
+            without_gil([&] { new (self) MultipleChoice(std::move(model), std::move(store)); });
           },
           nb::arg("model"), nb::arg("store").none() = nb::none())
       .def(

@@ -43,7 +43,8 @@ void bind_encoding(nb::module_& module) {
           "__init__",
           [](PassageEncoder* self, std::shared_ptr<Model> model,
              std::shared_ptr<PassageStore> store) {
-            new (self) PassageEncoder(std::move(model), std::move(store));
+            // It may be the first to ask for the model's fingerprint, a hash over its weights.
+            without_gil([&] { new (self) PassageEncoder(std::move(model), std::move(store)); });
           },
           nb::arg("model"), nb::arg("store"))
       .def(

@@ -16,8 +16,6 @@
 #include "calls.h"
 #include "rooms.h"
 
-#include <deformer/known_datasets.h>
-
 namespace deformer::python {
 namespace {
 

@@ -1,13 +1,13 @@
 // Passages, encoded passages and their stores.
 #include <deformer/error.h>
 #include <deformer/model.h>
+#include <deformer/passage_encoder.h>
 #include <deformer/passage_store.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
@@ -20,6 +20,7 @@
 #include "calls.h"
 #include "rooms.h"
 #include "tensors.h"
+#include "texts.h"
 
 namespace deformer::python {
 namespace {
@@ -55,23 +56,31 @@ void bind_passages(nb::module_& module) {
       "that id.")
       .def(
           "__init__",
-          [](Passage* self, std::string id, std::string text) {
-            new (self) Passage{std::move(id), std::move(text)};
+          [](Passage* self, const nb::str& id, const nb::str& text) {
+            new (self) Passage{to_utf8("id", id), to_utf8("text", text)};
           },
           nb::arg("id"), nb::arg("text") = "")
-      .def_rw("id", &Passage::id)
-      .def_rw("text", &Passage::text)
+      .def_prop_rw(
+          "id", [](const Passage& passage) { return passage.id; },
+          [](Passage& passage, const nb::str& id) { passage.id = to_utf8("id", id); })
+      .def_prop_rw(
+          "text", [](const Passage& passage) { return passage.text; },
+          [](Passage& passage, const nb::str& text) { passage.text = to_utf8("text", text); })
       .def("__repr__", [](const Passage& passage) {
         return "<deformer.Passage " + passage.id + ", " + std::to_string(passage.text.size()) +
                " bytes>";
       });
+}
 
+void bind_encoded_passages(nb::module_& module) {
   nb::class_<EncodedPassage>(
       module, "EncodedPassage",
       "All that an answer needs from a passage. Read-only: its tensors share "
       "memory with the store. With an LMDB store that memory is the mapped "
       "file, and writing to it ends the process.")
-      .def_ro("id", &EncodedPassage::id)
+      .def_prop_ro(
+          "id", [](const EncodedPassage& passage) { return from_id(passage.id); },
+          "Bytes that are no UTF-8 are single surrogates, as in os.fsdecode()")
       .def_ro("text", &EncodedPassage::text)
       .def_prop_ro(
           "spans",
@@ -119,21 +128,26 @@ void bind_info(nb::module_& module) {
 }
 
 std::vector<std::optional<EncodedPassage>> get(const PassageStore& store,
-                                               const std::vector<std::string>& ids) {
-  return without_gil([&] {
+                                               const std::vector<nb::str>& ids) {
+  return without_gil([&store, wanted = to_ids("ids", ids)] {
     std::vector<std::optional<EncodedPassage>> found;
-    for (const auto& passage : store.get(ids)) {
+    for (const auto& passage : store.get(wanted)) {
       found.push_back(passage ? std::optional(*passage) : std::nullopt);
     }
     return found;
   });
 }
 
-}  // namespace
+nb::typed<nb::list, nb::str> list_ids(const PassageStore& store, const nb::str& after,
+                                      std::size_t limit) {
+  const std::vector<std::string> ids =
+      without_gil([&, begin = to_id("after", after)] { return store.list_ids(begin, limit); });
+  nb::list listed;
+  for (const std::string& id : ids) listed.append(from_id(id));
+  return nb::typed<nb::list, nb::str>(std::move(listed));
+}
 
-void bind_stores(nb::module_& module) {
-  bind_passages(module);
-  bind_info(module);
+void bind_store(nb::module_& module) {
   nb::class_<PassageStore>(module, "PassageStore",
                            "Encoded passages by id. Safe to use from several threads. Made by "
                            "open_store().")
@@ -147,25 +161,23 @@ void bind_stores(nb::module_& module) {
           nb::arg("passages"), "Adds or replaces.")
       .def(
           "erase",
-          [](PassageStore& store, const std::vector<std::string>& ids) {
-            return without_gil([&] { return store.erase(ids); });
+          [](PassageStore& store, const std::vector<nb::str>& ids) {
+            return without_gil([&, gone = to_ids("ids", ids)] { return store.erase(gone); });
           },
           nb::arg("ids"), "Removes; returns how many were there.")
       .def("__len__",
            [](const PassageStore& store) { return without_gil([&] { return store.size(); }); })
       .def(
           "__contains__",
-          [](const PassageStore& store, const std::string& id) {
-            return without_gil([&] { return store.hashes({&id, 1}).front().has_value(); });
+          [](const PassageStore& store, const nb::str& id) {
+            const std::string wanted = to_id("id", id);
+            return without_gil([&] { return store.hashes({&wanted, 1}).front().has_value(); });
           },
           nb::arg("id"))
-      .def(
-          "list_ids",
-          [](const PassageStore& store, const std::string& after, std::size_t limit) {
-            return without_gil([&] { return store.list_ids(after, limit); });
-          },
-          nb::arg("after") = "", nb::arg("limit") = 1000,
-          "At most `limit` ids that follow `after` in the store's own order.")
+      .def("list_ids", &list_ids, nb::arg("after") = "", nb::arg("limit") = 1000,
+           "At most `limit` ids that follow `after` in the store's own order. Bytes that are no "
+           "UTF-8\n"
+           "are single surrogates, as in os.fsdecode(); get(), erase() and `in` take them so.")
       .def_prop_ro("fingerprint",
                    [](const PassageStore& store) { return to_string(store.fingerprint()); })
       .def("info",
@@ -173,23 +185,34 @@ void bind_stores(nb::module_& module) {
       .def(
           "check", [](const PassageStore& store) { without_gil([&] { store.check(); }); },
           "Checks what holds the passages together. Raises CorruptError.");
+}
+
+}  // namespace
+
+void bind_stores(nb::module_& module) {
+  bind_passages(module);
+  bind_encoded_passages(module);
+  bind_info(module);
+  bind_store(module);
   module.def(
       "open_store",
       [](const std::string& uri, const Model& model) {
-        return without_gil([&] { return open_passage_store(uri, model.fingerprint()); });
+        return without_gil([&] { return open_passage_store(uri, model); });
       },
       nb::arg("uri"), nb::arg("model"),
       "Opens or creates the store of a model's passages.\n\n"
       "`memory:`, `lmdb:DIRECTORY` or `redis://HOST[:PORT][/DATABASE][/PREFIX]`. Raises\n"
-      "IncompatibleError when it was written by another model.");
+      "IncompatibleError when it was written by another model, UnsupportedError for a model whose\n"
+      "passages cannot be stored.");
   module.def(
       "open_existing_store",
       [](const std::string& uri) {
         return without_gil([&] { return open_existing_passage_store(uri); });
       },
       nb::arg("uri"), "Opens a store that exists, whatever model it belongs to.");
-  module.def("content_id", &content_id, nb::arg("text"),
-             "An id that depends on the text alone: 32 hexadecimal digits.");
+  module.def(
+      "content_id", [](const nb::str& text) { return content_id(to_utf8("text", text)); },
+      nb::arg("text"), "An id that depends on the text alone: 32 hexadecimal digits.");
 }
 
 }  // namespace deformer::python

@@ -5,10 +5,10 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
-#include <cstdint>
-#include <initializer_list>
+#include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace deformer::python {
 
@@ -17,13 +17,13 @@ namespace nb = nanobind;
 using TorchTensor = nb::ndarray<nb::pytorch, nb::device::cpu, nb::c_contig>;
 
 /// A tensor on memory that `owner` keeps alive.
-inline TorchTensor share_tensor(const void* data, std::initializer_list<std::size_t> shape,
+inline TorchTensor share_tensor(const void* data, const std::vector<std::size_t>& shape,
                                 nb::dlpack::dtype type, std::shared_ptr<const void> owner) {
   auto* const kept = new std::shared_ptr<const void>(std::move(owner));
   const nb::capsule capsule(kept, [](void* pointer) noexcept {
     delete static_cast<std::shared_ptr<const void>*>(pointer);
   });
-  return {const_cast<void*>(data), shape, capsule, {}, type};
+  return {const_cast<void*>(data), shape.size(), shape.data(), capsule, nullptr, type};
 }
 
 }  // namespace deformer::python

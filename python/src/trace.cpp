@@ -3,31 +3,25 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/shared_ptr.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstdint>
+#include <cstddef>
 #include <memory>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "calls.h"
 #include "rooms.h"
 #include "tensors.h"
+#include "texts.h"
 
 namespace deformer::python {
 namespace {
 
 nb::dict tensors_of(const std::shared_ptr<Trace>& trace) {
   nb::dict tensors;
-  for (TraceTensor& tensor : trace->tensors) {
-    const std::vector<std::size_t> shape(tensor.shape.begin(), tensor.shape.end());
-    auto* const kept = new std::shared_ptr<Trace>(trace);
-    const nb::capsule owner(
-        kept, [](void* pointer) noexcept { delete static_cast<std::shared_ptr<Trace>*>(pointer); });
-    tensors[tensor.name.c_str()] = nb::cast(TorchTensor(
-        tensor.values.data(), shape.size(), shape.data(), owner, nullptr, nb::dtype<float>()));
+  for (const TraceTensor& tensor : trace->tensors) {
+    tensors[tensor.name.c_str()] =
+        nb::cast(share_tensor(tensor.values.data(), {tensor.shape.begin(), tensor.shape.end()},
+                              nb::dtype<float>(), trace));
   }
   return tensors;
 }
@@ -48,10 +42,11 @@ void bind_trace(nb::module_& module) {
           "upper.LAYER [joint tokens, hidden_size]; logits.start, logits.end [joint tokens].");
   module.def(
       "trace",
-      [](const Model& model, const std::string& question, const std::string& passage,
-         std::size_t window) {
+      [](const Model& model, const nb::str& question, const nb::str& passage, std::size_t window) {
         return without_gil(
-            [&] { return std::make_shared<Trace>(trace_texts(model, question, passage, window)); });
+            [&, question = to_utf8("question", question), passage = to_utf8("passage", passage)] {
+              return std::make_shared<Trace>(trace_texts(model, question, passage, window));
+            });
       },
       nb::arg("model"), nb::arg("question"), nb::arg("passage"), nb::arg("window") = 0,
       "Traces a question on one window of a passage.");

@@ -192,6 +192,7 @@ class Callbacks {
   [[nodiscard]] TrainingHooks hooks() {
     return {.on_teacher = [this](const TeacherProgress&) { guarded([] {}); },
             .on_step = [this](const TrainingProgress& progress) { call(on_step_, progress); },
+            .on_scoring = [this](const ScoringProgress&) { guarded([] {}); },
             .on_score = [this](const TrainingScore& score) { call(on_score_, score); },
             .stop = &stop_};
   }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 
 import deformer
 from conftest import GOLDEN, ROOT
+from deformer._reading import TextReader
 from deformer.datasets import AnswerColumns
 
 MINI = ROOT / "models" / "squad-mini"
@@ -75,6 +79,40 @@ class TestHaystack:
         result = pipeline.run({"reader": {"query": QUESTION, "documents": documents, "top_k": 1}})
         assert result["reader"]["answers"][0].data == BEST
 
+    def test_a_pipeline_is_read_from_what_was_saved(self, haystack: Any, reader: Any) -> None:
+        pipeline = haystack.Pipeline()
+        pipeline.add_component("reader", type(reader).from_dict(reader.to_dict()))
+        copy = haystack.Pipeline.loads(pipeline.dumps())
+        assert copy.get_component("reader").to_dict() == reader.to_dict()
+
+    def test_what_was_changed_is_saved(self, haystack: Any, reader: Any) -> None:
+        changed = type(reader).from_dict(reader.to_dict())
+        changed.top_k, changed.score_threshold, changed.no_answer, changed.max_answer_tokens = 3, 0.5, True, 7
+        copy = type(reader).from_dict(changed.to_dict())
+        assert (copy.top_k, copy.score_threshold, copy.no_answer, copy.max_answer_tokens) == (3, 0.5, True, 7)
+
+    def test_a_password_is_not_saved(self, haystack: Any, reader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        from haystack.utils import Secret
+
+        monkeypatch.setenv("DEFORMER_TEST_STORE", "redis://user:pass/word@127.0.0.1:1")
+        pipeline = haystack.Pipeline()
+        pipeline.add_component("reader", type(reader)(str(MINI), Secret.from_env_var("DEFORMER_TEST_STORE")))
+        saved = pipeline.dumps()
+        assert "DEFORMER_TEST_STORE" in saved
+        assert "word" not in saved
+        assert haystack.Pipeline.loads(saved).dumps() == saved
+        with pytest.raises(deformer.InvalidArgumentError, match="store: expected a URI without a password") as caught:
+            type(reader)(str(MINI), "redis://user:pass/word@127.0.0.1:1").to_dict()
+        assert "word@" not in str(caught.value)
+
+    def test_a_secret_store_is_opened(self, haystack: Any, reader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        from haystack.utils import Secret
+
+        monkeypatch.setenv("DEFORMER_TEST_STORE", "memory:")
+        other = type(reader)(str(MINI), Secret.from_env_var("DEFORMER_TEST_STORE"), no_answer=False)
+        documents = [haystack.Document(content=text) for text in TEXTS]
+        assert other.run(query=QUESTION, documents=documents, top_k=1)["answers"][0].data == BEST
+
 
 class TestLangchain:
     def test_answers_from_texts_and_documents(self, runnable: Any) -> None:
@@ -109,6 +147,33 @@ class TestLangchain:
 
         chain = RunnableLambda(lambda question: {"question": question, "context": TEXTS}) | runnable
         assert chain.invoke(QUESTION)["answer"] == BEST
+
+    def test_a_batch_is_one_call_whatever_is_in_it(self, runnable: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[int] = []
+        outcomes = runnable._reader.outcomes
+
+        def counted(questions: Any, options: Any) -> Any:
+            asked.append(len(questions))
+            return outcomes(questions, options)
+
+        monkeypatch.setattr(runnable._reader, "outcomes", counted)
+        good = {"question": QUESTION, "context": TEXTS}
+        results = runnable.batch([good, {"question": 7, "context": TEXTS}, good], return_exceptions=True)
+        assert asked == [2]
+        assert [result if isinstance(result, dict) else type(result) for result in results] == [
+            results[0],
+            ValueError,
+            results[0],
+        ]
+        together = asyncio.run(runnable.abatch([good] * 3))
+        assert asked == [2, 3]
+        assert [result["answer"] for result in together] == [BEST] * 3
+
+    def test_can_be_pickled(self, runnable: Any, split_model: deformer.Model) -> None:
+        copy = pickle.loads(pickle.dumps(type(runnable)(MINI, max_answer_tokens=5)))
+        assert copy.invoke({"question": QUESTION, "context": TEXTS})["answer"] == BEST
+        with pytest.raises(TypeError, match="expected a reader of names"):
+            pickle.dumps(type(runnable)(split_model))
 
     def test_bad_input_is_one_clear_error(self, runnable: Any) -> None:
         with pytest.raises(ValueError, match="question"):
@@ -179,6 +244,25 @@ os._exit(os.wait()[1] != 0)
         expected = function(batch)
         assert pickle.loads(pickle.dumps(function))(batch) == expected
 
+    def test_a_changed_model_is_another_function(self, tmp_path: Path) -> None:
+        """By whose pickled form map() knows what it has computed already."""
+        model = Path(shutil.copytree(GOLDEN / "models" / "bert-split", tmp_path / "model"))
+        function = AnswerColumns(model)
+        first = pickle.dumps(function)
+        assert pickle.dumps(function) == first
+        os.utime(model / "model.safetensors", ns=(0, 0))
+        second = pickle.dumps(function)
+        assert second != first
+        function({"question": ["who ?"], "context": ["the king"]})
+        os.utime(model / "model.safetensors", ns=(1, 1))
+        assert pickle.dumps(function) == second  # it answers with the model that it has loaded
+
+    def test_what_is_no_text_is_named(self) -> None:
+        function = AnswerColumns(GOLDEN / "models" / "bert-split")
+        for question, context in ((7, "the king"), ("who ?", 7), ("who ?", 0)):
+            with pytest.raises(deformer.InvalidArgumentError, match="^expected a text, found int$"):
+                function({"question": ["who ?", question], "context": ["the king", context]})
+
     def test_wrong_columns_are_named(self) -> None:
         function = AnswerColumns(GOLDEN / "models" / "bert-split")
         with pytest.raises(KeyError, match="found no context"):
@@ -191,6 +275,14 @@ os._exit(os.wait()[1] != 0)
         rows = datasets.Dataset.from_dict({"question": [QUESTION] * 5, "context": [TEXTS[1]] * 5})
         answered = rows.map(AnswerColumns(MINI), batched=True, batch_size=2)
         assert answered["answer"][:] == [BEST] * 5
+
+
+def test_a_reader_of_a_loaded_model_or_an_open_store_is_not_copied(
+    split_model: deformer.Model, store: deformer.PassageStore
+) -> None:
+    for given in ((split_model, None), (GOLDEN / "models" / "bert-split", store)):
+        with pytest.raises(TypeError, match="expected a reader of names to copy or pickle"):
+            pickle.dumps(TextReader(*given))
 
 
 @pytest.mark.parametrize(

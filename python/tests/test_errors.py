@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,12 @@ def test_a_store_of_another_model_is_incompatible(split_model: deformer.Model, t
     assert isinstance(caught.value, ValueError)
 
 
+def test_a_store_for_a_joint_model_is_refused_before_it_is_made(joint_model: deformer.Model, tmp_path: Path) -> None:
+    with pytest.raises(deformer.UnsupportedError):
+        deformer.open_store(f"lmdb:{tmp_path / 'store'}", joint_model)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_values_out_of_range_are_value_errors(split_model: deformer.Model) -> None:
     with pytest.raises(ValueError, match="precision|fp32"):
         deformer.Model.load(GOLDEN / "models" / "bert-split", precision="fp7")
@@ -63,6 +70,29 @@ def test_wrong_types_are_type_errors(split_model: deformer.Model) -> None:
         deformer.SpanQa(None)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         deformer.SpanQa(split_model).answer(["a question"])  # type: ignore[list-item]
+
+
+HALF = "\ud83d"  # of a surrogate pair
+PASSAGE = deformer.Passage("p", "the king")
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("id", lambda: deformer.Passage(HALF)),
+        ("text", lambda: deformer.Passage("p", HALF)),
+        ("text", lambda: setattr(deformer.Passage("p"), "text", HALF)),
+        ("question", lambda: deformer.QaRequest(HALF, [PASSAGE])),
+        ("id", lambda: deformer.QaRequest("who ?", [PASSAGE], id=HALF)),
+        ("question", lambda: deformer.PairRequest(HALF, PASSAGE)),
+        ("choices", lambda: deformer.ChoiceRequest(["the king", HALF], PASSAGE)),
+        ("text", lambda: deformer.content_id(HALF)),
+    ],
+)
+def test_half_a_surrogate_pair_is_named(name: str, make: Callable[[], object]) -> None:
+    message = f"^{name}: expected text that UTF-8 can hold, found half of a surrogate pair$"
+    with pytest.raises(deformer.InvalidArgumentError, match=message):
+        make()
 
 
 def test_every_code_has_its_class() -> None:

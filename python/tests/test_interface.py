@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 import deformer
 from conftest import GOLDEN, ROOT, read_tensors
 
+MINI = ROOT / "models" / "squad-mini"
 TEXT = "the king was in the city and the first river is the king of many"
 
 
@@ -98,6 +100,26 @@ def test_store(split_model: deformer.Model, tmp_path: Path) -> None:
     assert store.info().fingerprint == split_model.fingerprint
 
 
+def test_ids_of_a_store_need_not_be_utf8(split_model: deformer.Model, tmp_path: Path) -> None:
+    uri = f"lmdb:{tmp_path / 'store'}"
+    deformer.open_store(uri, split_model).put(
+        deformer.encode_passages(split_model, [deformer.Passage("\u00e9-1", TEXT)])
+    )
+    # As a program in C++ may write it. The record's checksum is that of the other id.
+    data = tmp_path / "store" / "data.mdb"
+    data.write_bytes(data.read_bytes().replace("\u00e9-1".encode(), b"\xe9\xff-1"))
+    store = deformer.open_existing_store(uri)
+    ids = store.list_ids()
+    assert ids == ["\udce9\udcff-1"]
+    assert ids[0] in store
+    assert store.list_ids(after=ids[0]) == []
+    with pytest.raises(deformer.CorruptError):
+        store.get(ids)
+    assert store.erase(ids) == 1
+    with pytest.raises(deformer.InvalidArgumentError, match="^ids: expected text"):
+        store.get(["\ud83d"])
+
+
 @pytest.mark.parametrize(("codec", "dtype"), [("fp32", torch.float32), ("fp16", torch.float16), ("int8", torch.int8)])
 def test_hidden_states_are_tensors_on_the_stores_memory(
     split_model: deformer.Model, codec: str, dtype: torch.dtype
@@ -151,7 +173,8 @@ def test_progress_counts_to_the_end(split_model: deformer.Model, store: deformer
 
 def test_what_a_callback_raises_ends_the_call(split_model: deformer.Model, store: deformer.PassageStore) -> None:
     def stop(done: int, total: int) -> None:
-        raise RuntimeError(f"enough at {done}")
+        if done > 0:  # the first call tells what was there before
+            raise RuntimeError(f"enough at {done}")
 
     with pytest.raises(RuntimeError, match="enough at"):
         deformer.PassageEncoder(split_model, store).encode(passages(20), batch_tokens=64, progress=stop)
@@ -189,6 +212,44 @@ def test_other_threads_run_while_the_library_computes(split_model: deformer.Mode
     finished.set()
     thread.join()
     assert ticks >= 3
+
+
+def test_other_threads_run_while_a_reader_is_made(tmp_path: Path) -> None:
+    uri = f"lmdb:{tmp_path / 'store'}"
+    deformer.open_store(uri, deformer.Model.load(MINI))
+    store = deformer.open_existing_store(uri)
+    # The system may not wake a thread in so short a time.
+    assert any(runs_meanwhile(deformer.Model.load(MINI), store) for _ in range(20))
+
+
+def runs_meanwhile(model: deformer.Model, store: deformer.PassageStore) -> bool:
+    """Whether another thread, which waits for the interpreter's lock, gets it while the model is hashed."""
+    stage = ["before"]
+    seen: list[str] = []
+    reading, writing = os.pipe()
+
+    def look() -> None:
+        os.read(reading, 1)
+        seen.append(stage[0])
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(100)  # nobody has to give the lock away
+    try:
+        os.write(writing, b"x")
+        waiting = time.perf_counter() + 0.02
+        while time.perf_counter() < waiting:
+            pass
+        stage[0] = "meanwhile"
+        deformer.SpanQa(model, store)
+        stage[0] = "after"
+    finally:
+        sys.setswitchinterval(interval)
+    thread.join()
+    os.close(reading)
+    os.close(writing)
+    return seen == ["meanwhile"]
 
 
 def test_calls_from_several_threads_agree(split_model: deformer.Model) -> None:

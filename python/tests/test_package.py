@@ -28,6 +28,17 @@ def test_has_types_and_stubs() -> None:
     assert "std::" not in stub  # a C++ type that no caster knows
 
 
+def test_types_say_that_a_list_may_have_exceptions() -> None:
+    stub = (PACKAGE / "_native.pyi").read_text(encoding="utf-8")
+    for method, result in (("answer", "QaResult"), ("classify", "PairResult"), ("choose", "ChoiceResult")):
+        forms = [line for line in stub.splitlines() if line.strip().startswith(f"def {method}(")]
+        assert len(forms) == 2
+        assert "return_errors: Literal[False] = False," in forms[0]
+        assert forms[0].endswith(f"-> list[{result}]:")
+        assert "return_errors: bool," in forms[1]
+        assert forms[1].endswith(f"-> list[{result} | Exception]: ...")
+
+
 def test_every_public_name_exists_and_is_documented() -> None:
     for name in deformer.__all__:
         assert hasattr(deformer, name)
@@ -43,6 +54,13 @@ def test_console_script_is_the_tool() -> None:
     done = subprocess.run([sys.executable, "-m", "deformer", "--version"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert deformer.__version__ in done.stdout
+
+
+def test_the_tool_starts_without_torch() -> None:
+    code = "import sys, deformer_tool; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+    (script,) = metadata.entry_points(group="console_scripts", name="deformer")
+    assert script.value == "deformer_tool:main"
 
 
 def test_the_tool_gets_its_arguments_and_gives_its_exit_status() -> None:

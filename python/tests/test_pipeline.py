@@ -9,9 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from torch.utils.data import Dataset
 
 import deformer
 from conftest import GOLDEN, ROOT
+from deformer.pipelines import _device_name
 
 SCORE_TOLERANCE = 1e-4
 TINY_MODELS = ("bert-joint", "roberta-joint")
@@ -201,6 +204,40 @@ def test_devices_may_be_numbered_as_transformers_does() -> None:
         deformer.pipeline(model=model, device=1)
 
 
+def test_devices_may_be_torchs() -> None:
+    model = GOLDEN / "models" / "bert-joint"
+    assert deformer.pipeline(model=model, device=torch.device("cpu"))(question=QUESTION, context=CONTEXT)["answer"]
+    assert [_device_name(one) for one in ("cuda:0", torch.device("cuda", 0), "cuda", "cpu:0")] == ["cuda"] * 3 + ["cpu"]
+    for other in ("cuda:1", torch.device("cuda", 1)):
+        with pytest.raises(ValueError, match="found cuda:1$"):
+            deformer.pipeline(model=model, device=other)
+
+
+class Rows(Dataset):
+    """As torch has data sets: rows by number."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, number: int) -> dict[str, str]:
+        return {"question": (QUESTION, "what ?")[number], "context": CONTEXT}
+
+
+def test_a_data_set_makes_the_call_a_generator(split: deformer.QuestionAnsweringPipeline) -> None:
+    stream = split(Rows(), batch_size=1)
+    assert isinstance(stream, Iterator)
+    for found, row in zip(stream, Rows(), strict=True):
+        expect_same(found, split(row), tolerance=1e-6)
+    assert len(split(list(Rows()))) == 2
+
+
+def test_a_data_set_of_hugging_face_does_too(split: deformer.QuestionAnsweringPipeline) -> None:
+    datasets = pytest.importorskip("datasets")
+    stream = split(datasets.Dataset.from_list(list(Rows())))
+    assert isinstance(stream, Iterator)
+    assert len(list(stream)) == 2
+
+
 def test_batch_size_is_what_is_taken_at_once(split: deformer.QuestionAnsweringPipeline) -> None:
     left = iter([{"question": QUESTION, "context": CONTEXT}] * 5)
     next(split(left, batch_size=2))
@@ -210,6 +247,19 @@ def test_batch_size_is_what_is_taken_at_once(split: deformer.QuestionAnsweringPi
 def test_parameters_of_transformers_that_change_nothing_are_taken(split: deformer.QuestionAnsweringPipeline) -> None:
     given = {"padding": "longest", "batch_size": 8, "num_workers": 2}
     assert split(question=QUESTION, context=CONTEXT, **given) == split(question=QUESTION, context=CONTEXT)
+
+
+class Number:
+    """Whole, as numpy's are."""
+
+    def __index__(self) -> int:
+        return 3
+
+
+def test_numbers_may_be_of_another_kind_and_large(joint: deformer.QuestionAnsweringPipeline) -> None:
+    question = {"question": QUESTION, "context": CONTEXT}
+    assert joint(question, max_answer_len=10**12) == joint(question, max_answer_len=10**6)
+    assert joint(question, top_k=Number()) == joint(question, top_k=3)
 
 
 def test_the_default_length_is_at_most_the_models(
@@ -235,6 +285,12 @@ def test_the_default_length_is_at_most_the_models(
         ({"question": QUESTION, "context": CONTEXT, "top_k": 0}, ValueError, r"top_k parameter should be >= 1 \(got 0\)"),
         ({"question": QUESTION, "context": CONTEXT, "max_answer_len": 0}, ValueError, "max_answer_len parameter"),
         ({"question": QUESTION, "context": CONTEXT, "batch_size": 0}, ValueError, "batch_size parameter"),
+        ({"question": QUESTION, "context": CONTEXT, "max_seq_len": 0}, ValueError, "max_seq_len parameter"),
+        ({"question": QUESTION, "context": CONTEXT, "doc_stride": -1}, ValueError, r"should be >= 0 \(got -1\)"),
+        ({"question": QUESTION, "context": CONTEXT, "top_k": "3"}, TypeError, "^top_k: expected a whole number, found str"),
+        ({"question": QUESTION, "context": CONTEXT, "top_k": True}, TypeError, "expected a whole number, found bool$"),
+        ({"question": QUESTION, "context": CONTEXT, "batch_size": 2.5}, TypeError, "a whole number, found float$"),
+        ({"question": QUESTION, "context": CONTEXT, "align_to_words": 1}, TypeError, "True or False, found int$"),
         ({"question": QUESTION, "context": CONTEXT, "doc_stride": 49, "max_seq_len": 48}, ValueError, "is larger than"),
         ({"question": QUESTION, "context": CONTEXT, "max_seq_len": 65}, ValueError, "at most the model's 64 positions"),
         ({"question": QUESTION, "context": CONTEXT, "topk": 3}, TypeError, "'topk'"),

@@ -190,6 +190,15 @@ def test_rows_without_text_leave_the_others_their_answers(cluster: Any) -> None:
     assert answered[rows[1]["id"]]["context"] is None
 
 
+def test_right_answers_may_be_one_text(cluster: Any) -> None:
+    assert cluster._texts("March") == ["March"]
+    assert cluster._texts({"text": ["March", "in March"]}) == ["March", "in March"]
+    assert cluster._texts([]) == cluster._texts("") == [""]
+    for absent in (None, float("nan"), {"text": None}):
+        with pytest.raises(deformer.InvalidArgumentError, match="answers_column: expected a text or a list of texts"):
+            cluster._texts(absent)
+
+
 def test_wrong_columns_and_no_rows_are_named(cluster: Any) -> None:
     with pytest.raises(Exception, match="found no context"):
         cluster.answer(ray.data.from_items([{"question": "who ?"}]), MODEL).take_all()

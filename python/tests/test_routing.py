@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -157,6 +160,22 @@ def test_a_cut_keeps_every_passage_once(tmp_path: Path) -> None:
     assert all(shard_of(passage, 3) == number for passage, number in found.items())
 
 
+def test_a_cut_into_more_files_than_may_be_open(tmp_path: Path) -> None:
+    code = f"""
+import resource
+import deformer
+from deformer.routing import split_by_id
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+try:
+    split_by_id([{str(SAMPLE)!r}], {str(tmp_path)!r}, 200)
+except deformer.IoError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.startswith(f"{tmp_path}: "), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "shards", [[], [[]], [["host:80"]], [["ftp://host"]], [["http://h:port"]], [["http://h:99999"]], [["http://[::1"]]]
 )
@@ -168,13 +187,27 @@ def test_addresses_that_cannot_be_are_refused(shards: list[list[str]]) -> None:
 ANSWER = {"text": "x", "passage_id": "p1", "start": 0, "end": 1, "score": 1.0, "probability": 0.5}
 
 
+class Gate:
+    """Holds up whoever comes until it is opened."""
+
+    def __init__(self) -> None:
+        self.came = threading.Semaphore(0)
+        self.opened = threading.Event()
+
+    def wait(self) -> None:
+        self.came.release()
+        self.opened.wait(60)
+
+
 class Said(http.server.BaseHTTPRequestHandler):
-    """Says what its server was told to say."""
+    """Says what its server was told to say, once its gate is open."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.gate is not None:
+            self.server.gate.wait()
         status, data = self.server.said
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
@@ -186,10 +219,11 @@ class Said(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def saying(status: int, data: bytes) -> Iterator[str]:
+def saying(status: int, data: bytes, gate: Gate | None = None) -> Iterator[str]:
     """The address of a service that says this to every question."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Said)
     server.said = (status, data)
+    server.gate = gate
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -231,6 +265,39 @@ def test_a_damaged_answer_is_replaced_by_a_good_one(said: tuple[int, bytes]) -> 
             with Router([[bad, good]]) as router:
                 (answer,) = router.answer("Who?", ["p1"]).answers
                 assert (answer.text, answer.probability) == ("x", pytest.approx(0.5))
+
+
+def test_a_shard_that_hangs_holds_up_no_other() -> None:
+    gate = Gate()
+    with (
+        saying(200, answers(ANSWER), gate) as hanging,
+        saying(200, answers({**ANSWER, "passage_id": "p2"})) as other,
+        Router([[hanging], [other]], place=lambda one: int(one == "p2")) as router,
+        ThreadPoolExecutor(41) as callers,
+    ):
+        try:
+            for _ in range(40):
+                callers.submit(router.answer, "Who?", ["p1"])
+            assert all(gate.came.acquire(timeout=30) for _ in range(8))
+            assert len(callers.submit(router.answer, "Who?", ["p2"]).result(timeout=15).answers) == 1
+        finally:
+            gate.opened.set()
+
+
+def test_a_process_that_was_forked_asks_by_itself() -> None:
+    with saying(200, answers(ANSWER)) as address, Router([[address]]) as router:
+        expected = router.answer("Who?", ["p1"])  # a thread and a connection
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)  # ends it where it hangs
+            status = 1
+            try:
+                status = int(router.answer("Who?", ["p1"]) != expected)
+                router.close()
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert router.answer("Who?", ["p1"]) == expected  # on the connection that it had
 
 
 def test_a_message_of_a_service_is_one_line() -> None:

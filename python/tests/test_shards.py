@@ -137,12 +137,21 @@ def test_another_model_or_input_is_refused(encoder: ShardEncoder, split_model: d
         encoder.encode(shard)
 
 
+def test_an_id_may_be_a_number(encoder: ShardEncoder, split_model: deformer.Model, tmp_path: Path) -> None:
+    (path,) = write_inputs(tmp_path, files=1)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write('{"id": 262, "text": "the king"}\n')
+    (shard,) = plan_shards([path], template(tmp_path))
+    encoder.encode(shard)
+    assert "262" in deformer.open_store(shard.store, split_model)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("{", "part-0.jsonl:9: expected an object"),
         ('{"id": "x"}', "part-0.jsonl:9: expected an object"),
-        ('{"id": 7, "text": "the"}', "part-0.jsonl:9: expected an object"),
+        ('{"id": 7.5, "text": "the"}', "part-0.jsonl:9: expected an object"),
         ('["the"]', "part-0.jsonl:9: expected an object"),
         ('{"id": "0-1", "text": "another"}', "expected one text a passage, found two with the id 0-1"),
         ('{"text": "caf\udce9"}', "part-0.jsonl:9: expected an object"),  # a byte of Latin-1

@@ -2,7 +2,6 @@
 
 #include "architecture/bert_family.h"
 #include "architecture/config.h"
-#include "architecture/config_check.h"
 #include "base/json.h"
 
 namespace deformer {
@@ -47,11 +46,6 @@ std::vector<ConfigEntry> write_config(const ModelConfig& config) {
   return entries;
 }
 
-std::optional<std::string> check_own_sizes(const ModelConfig& config) {
-  if (auto found = check_bert_sizes(config)) return found;
-  return outside("embedding_size", config.embedding_width(), 1, kMaxSize);
-}
-
 constexpr std::string_view kShared[] = {"encoder."};
 constexpr std::string_view kUnused[] = {"albert.embeddings.position_ids",
                                         "albert.embeddings.token_type_ids", "albert.pooler.",
@@ -65,7 +59,6 @@ Architecture make_record() {
   Architecture albert = bert_family_record<kForm>();
   albert.read_config = read_config;
   albert.write_config = write_config;
-  albert.check_sizes = check_own_sizes;
   albert.vocabularies = kVocabularies;
   albert.weights.shared = kShared;
   albert.weights.unused = kUnused;

@@ -6,6 +6,7 @@
 #include "architecture/config_check.h"
 #include "architecture/records.h"
 #include "architecture/segment_layout.h"
+#include "base/quote.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -64,8 +65,8 @@ const Architecture* find_architecture(std::string_view model_type) {
 
 const Architecture& architecture(std::string_view model_type) {
   if (const Architecture* found = find_architecture(model_type)) return *found;
-  throw Error(ErrorCode::kUnsupported, "architecture: expected " + architecture_list() +
-                                           ", found \"" + std::string(model_type) + "\"");
+  throw Error(ErrorCode::kUnsupported,
+              "architecture: expected " + architecture_list() + ", found " + in_quotes(model_type));
 }
 
 const Architecture& architecture_of(const ModelConfig& config) {

@@ -22,13 +22,15 @@ struct BertNames;
 class JsonPlace;
 class SegmentLayout;
 
-/// How config.json spells what all architectures have.
+/// How config.json spells what all architectures have. BERT's names of hidden size, layers and
+/// heads are read as well.
 struct SizeKeys {
   const char* hidden_size;
   const char* num_hidden_layers;
   const char* num_attention_heads;
   const char* intermediate_size;
   const char* hidden_act;
+  const char* old_vocab_size = "vocab_size";  ///< another name of it, which is read as well
 };
 
 /// What a head for classes or choices puts between its two layers.
@@ -70,6 +72,8 @@ struct PublishedSizes {
   std::int64_t embedding_size = 0;  ///< see ModelConfig
   Activation hidden_act = Activation::kGeluErf;
   DistanceConfig distances = {};
+  std::int64_t token_types = 2;
+  double layer_norm_eps = 1e-12;
 };
 
 /// A key that only this architecture's config.json has.

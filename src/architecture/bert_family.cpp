@@ -38,13 +38,13 @@ std::vector<ConfigEntry> write_bert_config(const ModelConfig& config) {
 }
 
 std::optional<std::string> check_bert_positions(const ModelConfig& config) {
-  return outside("max_position_embeddings", config.max_position_embeddings, 1, kMaxSize);
+  return outside("max_position_embeddings", config.max_position_embeddings, 1, kMaxLength);
 }
 
 std::optional<std::string> check_bert_sizes(const ModelConfig& config) {
   if (auto found = check_bert_positions(config)) return found;
   // The question has type 0, the passage type 1.
-  return outside("type_vocab_size", config.type_vocab_size, 2, kMaxSize);
+  return outside("type_vocab_size", config.type_vocab_size, 2, kMaxLength);
 }
 
 std::string layer_name(const BertNames& names, std::int64_t layer) {

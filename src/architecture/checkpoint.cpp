@@ -144,8 +144,10 @@ bool Checkpoint::is_stored_in(Dtype dtype) const {
 }
 
 bool Checkpoint::is_stored_in_int8() const {
-  return std::any_of(tensors_.begin(), tensors_.end(),
-                     [](const auto& entry) { return entry.second.view.dtype == Dtype::kI8; });
+  // A buffer may be I8 as well; scales make weights of it.
+  return std::any_of(tensors_.begin(), tensors_.end(), [&](const auto& entry) {
+    return scale_of(entry.second, entry.first) != nullptr;
+  });
 }
 
 void Checkpoint::hash_into(Hasher& hasher, std::span<const std::string> names) const {

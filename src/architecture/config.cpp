@@ -7,11 +7,13 @@
 #include <string_view>
 #include <utility>
 
+#include "architecture/bert_family.h"
 #include "architecture/config_check.h"
 #include "architecture/config_names.h"
 #include "architecture/task_config.h"
 #include "base/guard.h"
 #include "base/json.h"
+#include "base/quote.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -46,7 +48,7 @@ const Architecture& read_architecture(const JsonPlace& root) {
   }
   const JsonPlace place = root.at("model_type");
   if (const Architecture* found = find_architecture(place.as_string())) return *found;
-  unsupported(place, architecture_list(), "\"" + place.as_string() + "\"");
+  unsupported(place, architecture_list(), in_quotes(place.as_string()));
 }
 
 Activation read_activation(const JsonPlace& root, const char* key) {
@@ -54,7 +56,18 @@ Activation read_activation(const JsonPlace& root, const char* key) {
   const JsonPlace place = root.at(key);
   const std::string& name = place.as_string();
   if (const auto found = find_activation(name)) return *found;
-  unsupported(place, "gelu, gelu_new, gelu_pytorch_tanh or relu", "\"" + name + "\"");
+  unsupported(place, "gelu, gelu_new, gelu_pytorch_tanh or relu", in_quotes(name));
+}
+
+// Hugging Face takes either name.
+std::int64_t read_size(const JsonPlace& root, const char* name, const char* other) {
+  if (!root.has(other)) return root.at(name).as_integer();
+  const std::int64_t size = root.at(other).as_integer();
+  const std::int64_t expected = integer_or(root, name, size);
+  if (size == expected) return size;
+  throw Error(ErrorCode::kIncompatible, root.at(other).where() + ": expected " + name + ", " +
+                                            std::to_string(expected) + ", found " +
+                                            std::to_string(size));
 }
 
 // Of all architectures alike.
@@ -62,10 +75,12 @@ ModelConfig read_sizes(const JsonPlace& root, const Architecture& architecture) 
   const SizeKeys& keys = architecture.size_keys;
   ModelConfig config;
   config.architecture = architecture.model_type;
-  config.vocab_size = root.at("vocab_size").as_integer();
-  config.hidden_size = root.at(keys.hidden_size).as_integer();
-  config.num_hidden_layers = root.at(keys.num_hidden_layers).as_integer();
-  config.num_attention_heads = root.at(keys.num_attention_heads).as_integer();
+  config.vocab_size = read_size(root, "vocab_size", keys.old_vocab_size);
+  config.hidden_size = read_size(root, keys.hidden_size, kBertSizeKeys.hidden_size);
+  config.num_hidden_layers =
+      read_size(root, keys.num_hidden_layers, kBertSizeKeys.num_hidden_layers);
+  config.num_attention_heads =
+      read_size(root, keys.num_attention_heads, kBertSizeKeys.num_attention_heads);
   config.intermediate_size = root.at(keys.intermediate_size).as_integer();
   config.hidden_act = read_activation(root, keys.hidden_act);
   config.layer_norm_eps = number_or(root, "layer_norm_eps", config.layer_norm_eps);
@@ -75,10 +90,22 @@ ModelConfig read_sizes(const JsonPlace& root, const Architecture& architecture) 
 
 int length_or(const JsonPlace& object, const char* key, std::int64_t fallback) {
   const std::int64_t value = integer_or(object, key, fallback);
-  if (auto found = outside(key, value, -kMaxSize, kMaxSize)) {
-    throw Error(ErrorCode::kIncompatible, object.where() + "." + *found);
-  }
+  // As far as an int needs it: check_split() knows each key's own bounds.
+  require_none(outside(key, value, -kMaxLength, kMaxLength), object.where() + ".");
   return static_cast<int>(value);
+}
+
+// Where one window is read no step is ever taken. It is a part of the fingerprint all the same, and
+// config_to_json() leaves it out: what a file states is checked and left aside.
+int read_window_step(const JsonPlace& deformer, const ModelConfig& config) {
+  const int window_tokens = config.split.window_tokens;
+  const int usual = std::min(SplitConfig().window_step, window_tokens);
+  const int step = length_or(deformer, "window_step", usual);
+  if (config.task == TaskKind::kSpan) return step;
+  if (deformer.has("window_step") && window_tokens >= 1) {
+    require_none(outside("window_step", step, 1, window_tokens), deformer.where() + ".");
+  }
+  return usual;
 }
 
 Layout read_layout(const JsonPlace& deformer, const Architecture& architecture) {
@@ -86,7 +113,7 @@ Layout read_layout(const JsonPlace& deformer, const Architecture& architecture) 
   const JsonPlace place = deformer.at("layout");
   const auto layout = find_layout(place.as_string());
   if (layout && has_layout(architecture, *layout)) return *layout;
-  unsupported(place, layout_list(architecture), "\"" + place.as_string() + "\"");
+  unsupported(place, layout_list(architecture), in_quotes(place.as_string()));
 }
 
 // A misspelt key would silently leave a default in force.
@@ -97,7 +124,7 @@ void refuse_unknown_keys(const JsonPlace& deformer) {
       unsupported(deformer,
                   "keys among task, split_layer, layout, max_question_tokens, window_tokens, "
                   "window_step, max_answer_tokens, passage_place",
-                  nlohmann::json(key).dump());
+                  in_quotes(key));
     }
   }
 }
@@ -108,14 +135,14 @@ std::optional<PassagePlace> read_passage_place(const JsonPlace& deformer) {
   for (const PassagePlace known : {PassagePlace::kFirst, PassagePlace::kSecond}) {
     if (to_string(known) == place.as_string()) return known;
   }
-  unsupported(place, "first or second", "\"" + place.as_string() + "\"");
+  unsupported(place, "first or second", in_quotes(place.as_string()));
 }
 
 // Fills the lengths of config.split, whose layout and passage place are set. The task's lengths
 // shrink to what the position table holds; lengths that the object states do not.
 void read_lengths(const JsonPlace& deformer, const Task& task, ModelConfig& config) {
   SplitConfig& split = config.split;
-  const std::int64_t positions = usable_positions(config).value_or(kMaxSize);
+  const std::int64_t positions = usable_positions(config).value_or(kMaxLength);
   split.max_question_tokens = length_or(
       deformer, "max_question_tokens",
       std::min<std::int64_t>(task.max_question_tokens, std::max<std::int64_t>(1, positions / 4)));
@@ -125,8 +152,7 @@ void read_lengths(const JsonPlace& deformer, const Task& task, ModelConfig& conf
   const std::int64_t room = std::max<std::int64_t>(1, positions - before - special.window);
   split.window_tokens =
       length_or(deformer, "window_tokens", std::min<std::int64_t>(task.window_tokens, room));
-  split.window_step =
-      length_or(deformer, "window_step", std::min(split.window_step, split.window_tokens));
+  split.window_step = read_window_step(deformer, config);
   split.max_answer_tokens = length_or(deformer, "max_answer_tokens", split.max_answer_tokens);
 }
 
@@ -162,7 +188,7 @@ std::int64_t integer_or(const JsonPlace& object, const char* key, std::int64_t f
 void refuse_other(const JsonPlace& root, const char* key, const char* expected) {
   if (!root.has(key)) return;
   const JsonPlace place = root.at(key);
-  if (place.as_string() != expected) unsupported(place, expected, "\"" + place.as_string() + "\"");
+  if (place.as_string() != expected) unsupported(place, expected, in_quotes(place.as_string()));
 }
 
 ReadConfig read_model_config(const std::filesystem::path& model_dir,
@@ -178,7 +204,7 @@ ReadConfig read_model_config(const std::filesystem::path& model_dir,
   config.task = task.kind;
   config.labels = read_labels(root, task);
   architecture.read_config(root, config);
-  require_none(architecture.check_sizes(config), path.string() + ": ");
+  require_none(check_sizes(config), path.string() + ": ");
   read_split(root, task, config);
   require_none(check_task(config), path.string() + ": ");
   require_none(check_split(config), path.string() + ": ");

@@ -1,11 +1,11 @@
 #include "architecture/config_check.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <utility>
 
+#include "architecture/architecture.h"
+#include "architecture/bert_names.h"
 #include "architecture/config.h"
 #include "architecture/config_names.h"
 #include "architecture/segment_layout.h"
@@ -37,18 +37,31 @@ Contradiction check_positions(const ModelConfig& config) {
 Contradiction check_lengths(const ModelConfig& config) {
   const SplitConfig& split = config.split;
   if (auto found =
-          outside("deformer.max_question_tokens", split.max_question_tokens, 1, kMaxSize)) {
+          outside("deformer.max_question_tokens", split.max_question_tokens, 1, kMaxLength)) {
     return found;
   }
-  if (auto found = outside("deformer.window_tokens", split.window_tokens, 1, kMaxSize)) {
+  if (auto found = outside("deformer.window_tokens", split.window_tokens, 1, kMaxLength)) {
     return found;
   }
-  if (config.task != TaskKind::kSpan) return std::nullopt;
-  if (auto found = outside("deformer.max_answer_tokens", split.max_answer_tokens, 1, kMaxSize)) {
-    return found;
-  }
-  // A longer step would leave tokens between two windows unread.
-  return outside("deformer.window_step", split.window_step, 1, split.window_tokens);
+  const bool span = config.task == TaskKind::kSpan;
+  // A longer step would leave tokens between two windows unread. Where one window is read none is
+  // taken, and the default may well be longer than the window.
+  const std::int64_t longest = span ? std::int64_t{split.window_tokens} : kMaxLength;
+  if (auto found = outside("deformer.window_step", split.window_step, 1, longest)) return found;
+  if (!span) return std::nullopt;
+  return outside("deformer.max_answer_tokens", split.max_answer_tokens, 1, kMaxLength);
+}
+
+// Another width than the layers' needs a projection between the two.
+Contradiction check_embedding_size(const ModelConfig& config) {
+  if (auto found = outside("embedding_size", config.embedding_size, 0, kMaxWidth)) return found;
+  const Architecture& architecture = architecture_of(config);
+  const BertNames* const names = architecture.names;
+  const bool projects = names != nullptr && names->embedding_projection != nullptr;
+  if (projects || config.embedding_width() == config.hidden_size) return std::nullopt;
+  return std::string("embedding_size: expected ") + architecture.size_keys.hidden_size + " (" +
+         std::to_string(config.hidden_size) + ") with model_type " + config.architecture +
+         ", found " + std::to_string(config.embedding_size);
 }
 
 }  // namespace
@@ -73,20 +86,25 @@ Contradiction outside(std::string_view name, std::int64_t value, std::int64_t lo
 
 Contradiction check_common_sizes(const ModelConfig& config) {
   const SizeKeys& names = architecture_of(config).size_keys;
-  const std::array<std::pair<std::string_view, std::int64_t>, 5> sizes{
-      {{"vocab_size", config.vocab_size},
-       {names.hidden_size, config.hidden_size},
-       {names.num_hidden_layers, config.num_hidden_layers},
-       {names.num_attention_heads, config.num_attention_heads},
-       {names.intermediate_size, config.intermediate_size}}};
-  for (const auto& [name, value] : sizes) {
-    if (auto found = outside(name, value, 1, kMaxSize)) return found;
+  struct Size {
+    std::string_view name;
+    std::int64_t value;
+    std::int64_t most;
+  };
+  for (const Size& size :
+       {Size{"vocab_size", config.vocab_size, kMaxVocabulary},
+        Size{names.hidden_size, config.hidden_size, kMaxWidth},
+        Size{names.num_hidden_layers, config.num_hidden_layers, kMaxLayers},
+        Size{names.num_attention_heads, config.num_attention_heads, kMaxWidth},
+        Size{names.intermediate_size, config.intermediate_size, kMaxInnerWidth}}) {
+    if (auto found = outside(size.name, size.value, 1, size.most)) return found;
   }
   if (config.hidden_size % config.num_attention_heads != 0) {
     return std::string(names.hidden_size) + ": expected a multiple of " +
            names.num_attention_heads + " (" + std::to_string(config.num_attention_heads) +
            "), found " + std::to_string(config.hidden_size);
   }
+  if (auto found = check_embedding_size(config)) return found;
   if (!std::isfinite(config.layer_norm_eps) || config.layer_norm_eps <= 0) {
     return "layer_norm_eps: expected a number above 0, found " +
            nlohmann::json(config.layer_norm_eps).dump();

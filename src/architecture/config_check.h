@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,8 +10,14 @@
 
 namespace deformer {
 
-/// Sizes and lengths are below 2^31.
-constexpr std::int64_t kMaxSize = std::numeric_limits<std::int32_t>::max();
+/// Beyond any published model, whose largest numbers are 48 layers, 4096, 16384 and 250,112 tokens:
+/// what is more is a mistake, or asks for memory that no file of weights stands for.
+constexpr std::int64_t kMaxLayers = 512;
+constexpr std::int64_t kMaxWidth = 8192;
+constexpr std::int64_t kMaxInnerWidth = 32768;
+constexpr std::int64_t kMaxVocabulary = std::int64_t{1} << 24;
+/// Of texts, and rows of small tables.
+constexpr std::int64_t kMaxLength = std::int64_t{1} << 20;
 
 /// Special tokens in a question and in a passage window, as the layout adds them.
 struct SpecialCounts {

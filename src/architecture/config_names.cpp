@@ -6,6 +6,7 @@
 
 #include "architecture/config.h"
 #include "architecture/task_config.h"
+#include "base/quote.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -92,7 +93,7 @@ PassagePlace passage_place(const ModelConfig& config) {
 Layout parse_layout(const std::string& name) {
   if (const auto layout = find_layout(name)) return *layout;
   throw Error(ErrorCode::kInvalidArgument,
-              "layout: expected restart, continue, packed or slots, found \"" + name + "\"");
+              "layout: expected restart, continue, packed or slots, found " + in_quotes(name));
 }
 
 Layout default_layout(const ModelConfig& config) {

@@ -9,6 +9,7 @@
 #include "architecture/config_check.h"
 #include "architecture/deberta_names.h"
 #include "base/json.h"
+#include "base/quote.h"
 
 namespace deformer {
 namespace {
@@ -18,6 +19,7 @@ constexpr double kDefaultEps = 1e-7;
 // What the ends of buckets can be found for in no time; published models have 256 and 512.
 constexpr std::int64_t kMaxBuckets = 1024;
 constexpr std::int64_t kMaxLongest = 4096;
+constexpr std::int64_t kMaxConvolution = 255;  // published models have 3
 
 // A switch whose absence stands for `fallback`.
 void require_switch(const JsonPlace& root, const char* key, bool fallback, bool expected) {
@@ -45,7 +47,7 @@ void check_attention_types(const JsonPlace& root) {
   } else {
     types = place.as_string();
   }
-  if (types != "p2c|c2p" && types != "c2p|p2c") unsupported(place, "p2c|c2p", "\"" + types + "\"");
+  if (types != "p2c|c2p" && types != "c2p|p2c") unsupported(place, "p2c|c2p", in_quotes(types));
 }
 
 bool reads_norm(const JsonPlace& root) {
@@ -53,7 +55,7 @@ bool reads_norm(const JsonPlace& root) {
   const JsonPlace place = root.at("norm_rel_ebd");
   const std::string& name = place.as_string();
   if (name != "layer_norm" && name != "none") {
-    unsupported(place, "layer_norm or none", "\"" + name + "\"");
+    unsupported(place, "layer_norm or none", in_quotes(name));
   }
   return name == "layer_norm";
 }
@@ -119,6 +121,12 @@ std::optional<std::string> check_own_sizes(const ModelConfig& config) {
   const DistanceConfig& distances = config.distances;
   if (auto found = outside("max_relative_positions", distances.longest, 1, kMaxLongest)) {
     return found;
+  }
+  const std::int64_t rows = distances.convolution_rows;
+  if (auto found = outside("conv_kernel_size", rows, 0, kMaxConvolution)) return found;
+  // Else there is no row in its middle.
+  if (rows > 0 && rows % 2 == 0) {
+    return "conv_kernel_size: expected an odd number, found " + std::to_string(rows);
   }
   if (distances.buckets == 0) return std::nullopt;
   // At least two beyond the near half, and a distance for them.
@@ -192,7 +200,9 @@ constexpr PublishedSizes published(std::string_view name, std::int64_t layers, s
           .split_layer = split_layer,
           .vocabulary = 128100,
           .positions = 0,
-          .distances = kV3};
+          .distances = kV3,
+          .token_types = 0,
+          .layer_norm_eps = kDefaultEps};
 }
 constexpr PublishedSizes kPublished[] = {published("deberta-v3-small", 6, 768, 4),
                                          published("deberta-v3-base", 12, 768, 9),

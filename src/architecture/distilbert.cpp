@@ -1,5 +1,7 @@
 #include "architecture/records.h"
 
+#include <nlohmann/json.hpp>
+
 #include "architecture/bert_family.h"
 #include "base/json.h"
 
@@ -33,6 +35,13 @@ std::vector<ConfigEntry> write_config(const ModelConfig& config) {
   return {{"max_position_embeddings", config.max_position_embeddings}};
 }
 
+std::optional<std::string> check_own_sizes(const ModelConfig& config) {
+  if (auto found = check_bert_positions(config)) return found;
+  if (config.layer_norm_eps == kLayerNormEps) return std::nullopt;
+  return "layer_norm_eps: expected " + nlohmann::json(kLayerNormEps).dump() +
+         " with model_type distilbert, found " + nlohmann::json(config.layer_norm_eps).dump();
+}
+
 constexpr std::string_view kBare[] = {"embeddings.", "transformer."};
 constexpr std::string_view kUnused[] = {"distilbert.embeddings.position_ids", "vocab_transform.",
                                         "vocab_layer_norm.", "vocab_projector."};
@@ -47,7 +56,7 @@ Architecture make_record() {
                           .hidden_act = "activation"};
   distilbert.read_config = read_config;
   distilbert.write_config = write_config;
-  distilbert.check_sizes = check_bert_positions;
+  distilbert.check_sizes = check_own_sizes;
   distilbert.weights.bare = kBare;
   distilbert.weights.unused = kUnused;
   distilbert.class_head = {"pre_classifier", "classifier", PoolerActivation::kRelu};

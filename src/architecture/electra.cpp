@@ -2,7 +2,6 @@
 
 #include "architecture/bert_family.h"
 #include "architecture/config.h"
-#include "architecture/config_check.h"
 #include "base/json.h"
 
 namespace deformer {
@@ -29,11 +28,6 @@ std::vector<ConfigEntry> write_config(const ModelConfig& config) {
   return entries;
 }
 
-std::optional<std::string> check_own_sizes(const ModelConfig& config) {
-  if (auto found = check_bert_sizes(config)) return found;
-  return outside("embedding_size", config.embedding_width(), 1, kMaxSize);
-}
-
 constexpr std::string_view kBare[] = {"embeddings.", "embeddings_project.", "encoder."};
 constexpr std::string_view kUnused[] = {"electra.embeddings.position_ids",
                                         "electra.embeddings.token_type_ids",
@@ -45,7 +39,6 @@ Architecture make_record() {
   Architecture electra = bert_family_record<kForm>();
   electra.read_config = read_config;
   electra.write_config = write_config;
-  electra.check_sizes = check_own_sizes;
   electra.weights.embeddings = "embeddings";  // and embeddings_project
   electra.weights.bare = kBare;
   electra.weights.unused = kUnused;

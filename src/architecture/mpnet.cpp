@@ -43,7 +43,15 @@ std::string describe(const ModelConfig& config) {
 constexpr std::string_view kShared[] = {"encoder.relative_attention_bias."};
 constexpr std::string_view kUnused[] = {"mpnet.embeddings.position_ids", "mpnet.pooler.",
                                         "lm_head."};
-constexpr PublishedSizes kPublished[] = {{"mpnet-base", 12, 768, 12, 3072, 9, 30527, 514}};
+constexpr PublishedSizes kPublished[] = {{.name = "mpnet-base",
+                                          .layers = 12,
+                                          .hidden = 768,
+                                          .heads = 12,
+                                          .inner = 3072,
+                                          .split_layer = 9,
+                                          .vocabulary = 30527,
+                                          .positions = 514,
+                                          .layer_norm_eps = 1e-5}};
 
 Architecture make_record() {
   Architecture mpnet = bert_family_record<kForm>();

@@ -2,6 +2,7 @@
 
 #include "architecture/architecture.h"
 #include "architecture/config.h"
+#include "base/quote.h"
 #include "deformer/error.h"
 
 namespace deformer {
@@ -29,6 +30,8 @@ ModelConfig published_model_config(std::string_view name) {
       config.num_attention_heads = model.heads;
       config.intermediate_size = model.inner;
       config.max_position_embeddings = model.positions;
+      config.type_vocab_size = model.token_types;
+      config.layer_norm_eps = model.layer_norm_eps;
       config.split.split_layer = model.split_layer;
       config.split.layout = default_layout(config);
       return config;
@@ -37,8 +40,8 @@ ModelConfig published_model_config(std::string_view name) {
   std::string known;
   for (const std::string& each : published_model_names())
     known += (known.empty() ? "" : ", ") + each;
-  throw Error(ErrorCode::kInvalidArgument, "published model: expected one of " + known +
-                                               ", found \"" + std::string(name) + "\"");
+  throw Error(ErrorCode::kInvalidArgument,
+              "published model: expected one of " + known + ", found " + in_quotes(name));
 }
 
 }  // namespace deformer

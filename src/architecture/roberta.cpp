@@ -37,7 +37,7 @@ std::vector<ConfigEntry> write_config(const ModelConfig& config) {
 // Both segments have type 0.
 std::optional<std::string> check_own_sizes(const ModelConfig& config) {
   if (auto found = check_bert_positions(config)) return found;
-  return outside("type_vocab_size", config.type_vocab_size, 1, kMaxSize);
+  return outside("type_vocab_size", config.type_vocab_size, 1, kMaxLength);
 }
 
 constexpr std::string_view kUnused[] = {"roberta.embeddings.position_ids",
@@ -47,10 +47,30 @@ constexpr VocabularyFile kBytePairFiles[] = {{"vocab.json", "vocab.json", "merge
                                              {"tokenizer.json", "tokenizer.json"}};
 constexpr VocabularyFile kSentencePieceFiles[] = {
     {"sentencepiece.bpe.model", "sentencepiece.bpe.model"}, {"tokenizer.json", "tokenizer.json"}};
-constexpr PublishedSizes kRoberta[] = {{"roberta-base", 12, 768, 12, 3072, 9, 50265, 514},
-                                       {"roberta-large", 24, 1024, 16, 4096, 20, 50265, 514}};
-constexpr PublishedSizes kXlmRoberta[] = {{"xlm-roberta-base", 12, 768, 12, 3072, 9, 250002, 514}};
-constexpr PublishedSizes kCamembert[] = {{"camembert-base", 12, 768, 12, 3072, 9, 32005, 514}};
+constexpr PublishedSizes base(std::string_view name, std::int64_t vocabulary) {
+  return {.name = name,
+          .layers = 12,
+          .hidden = 768,
+          .heads = 12,
+          .inner = 3072,
+          .split_layer = 9,
+          .vocabulary = vocabulary,
+          .positions = 514,
+          .token_types = 1,
+          .layer_norm_eps = 1e-5};
+}
+constexpr PublishedSizes large(std::string_view name, std::int64_t vocabulary) {
+  PublishedSizes sizes = base(name, vocabulary);
+  sizes.layers = 24;
+  sizes.hidden = 1024;
+  sizes.heads = 16;
+  sizes.inner = 4096;
+  sizes.split_layer = 20;
+  return sizes;
+}
+constexpr PublishedSizes kRoberta[] = {base("roberta-base", 50265), large("roberta-large", 50265)};
+constexpr PublishedSizes kXlmRoberta[] = {base("xlm-roberta-base", 250002)};
+constexpr PublishedSizes kCamembert[] = {base("camembert-base", 32005)};
 
 template <const BertForm& kForm>
 Architecture make_record(std::span<const PublishedSizes> published,

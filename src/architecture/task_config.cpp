@@ -5,9 +5,11 @@
 #include <set>
 #include <string_view>
 
+#include "architecture/config.h"
 #include "base/json.h"
 #include "base/quote.h"
 #include "deformer/error.h"
+#include "text/utf8.h"
 
 namespace deformer {
 namespace {
@@ -39,7 +41,7 @@ std::vector<std::string> stated_labels(const JsonPlace& root) {
   id2label->require_object();
   std::vector<std::string> labels;
   for (std::size_t i = 0; i < id2label->value().size(); ++i) {
-    labels.push_back(id2label->at(std::to_string(i).c_str()).as_string());
+    labels.push_back(id2label->at(std::to_string(i).c_str()).as_id());
   }
   return labels;
 }
@@ -63,6 +65,11 @@ Task task_of_class(const JsonPlace& root) {
               place.where() + ": expected " + asked.name + " as asked for, found " + stated.name);
 }
 
+// The other heads of these classes answer with a number, or with several labels at once.
+void refuse_other_problems(const JsonPlace& root) {
+  if (root.find("problem_type")) refuse_other(root, "problem_type", "single_label_classification");
+}
+
 void require_count(const JsonPlace& place, std::size_t expected, std::int64_t found) {
   if (found == static_cast<std::int64_t>(expected)) return;
   throw Error(ErrorCode::kIncompatible, place.where() + ": expected the task's " +
@@ -83,7 +90,7 @@ Task read_task(const JsonPlace& root, const std::optional<Task>& asked) {
   const Task* const known = find_task(place.as_string());
   if (known == nullptr) {
     throw Error(ErrorCode::kUnsupported, place.where() + ": expected " + known_task_list() +
-                                             ", found " + place.value().dump());
+                                             ", found " + in_quotes(place.as_string()));
   }
   const Task& stated = *known;
   if (!asked) return stated;
@@ -103,6 +110,7 @@ bool are_unnamed(const std::vector<std::string>& labels) {
 
 std::vector<std::string> read_labels(const JsonPlace& root, const Task& task) {
   if (task.kind != TaskKind::kClasses) return {};
+  refuse_other_problems(root);
   std::vector<std::string> stated = stated_labels(root);
   if (task.labels.empty()) {
     if (!stated.empty()) return stated;
@@ -140,6 +148,7 @@ std::optional<std::string> find_label_fault(const ModelConfig& config) {
   std::set<std::string_view> seen;
   for (const std::string& label : labels) {
     if (label.empty()) return "id2label: expected a name for each label, found an empty text";
+    if (!is_valid_utf8(label)) return "id2label: expected UTF-8, found " + in_quotes(label);
     if (!seen.insert(label).second) {
       return "id2label: expected different labels, found " + in_quotes(label) + " twice";
     }

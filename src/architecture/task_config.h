@@ -23,8 +23,8 @@ class JsonPlace;
 
 /// Labels by number, as `id2label` gives them; in the task's own spelling where it has labels, and
 /// the task's where the file has only LABEL_0, LABEL_1, ... or nothing. Empty for kinds without.
-/// Throws kIncompatible for other labels than the task's. What else is wrong is
-/// find_label_fault()'s.
+/// Throws kIncompatible for other labels than the task's, kUnsupported where several labels or a
+/// number are the answer (`problem_type`). What else is wrong is find_label_fault()'s.
 [[nodiscard]] std::vector<std::string> read_labels(const JsonPlace& root, const Task& task);
 
 /// True for Hugging Face's names of classes that nobody named: LABEL_0, LABEL_1, ...

@@ -23,15 +23,6 @@ struct Descriptor {
   }
 };
 
-// The rename is durable only once its directory is. False with errno set when the disk fails; not
-// where a directory cannot be opened or synced at all.
-bool sync_directory(const fs::path& directory) {
-  const Descriptor descriptor{
-      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (descriptor.value < 0 || ::fsync(descriptor.value) == 0) return true;
-  return errno != EIO && errno != ENOSPC && errno != EDQUOT;
-}
-
 // /dev/stdout may be a regular file of the shell's: replacing that would break `>> log`.
 bool names_open_file(const fs::path& path) {
   const fs::path normal = path.lexically_normal();
@@ -168,6 +159,13 @@ void write_file(const fs::path& path, std::string_view bytes) {
   AtomicFile file(path);
   file.write(bytes);
   file.commit();
+}
+
+bool sync_directory(const fs::path& directory) {
+  const Descriptor descriptor{
+      ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (descriptor.value < 0 || ::fsync(descriptor.value) == 0) return true;
+  return errno != EIO && errno != ENOSPC && errno != EDQUOT;
 }
 
 bool is_there(const fs::path& path) noexcept {

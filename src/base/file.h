@@ -54,6 +54,11 @@ class AtomicFile {
 /// AtomicFile in one call.
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
+/// Makes the names in a directory durable: a new file, or one that was renamed, is there after a
+/// power cut only once its directory is. "" is the working directory. False with errno set when the
+/// disk fails; true where a directory cannot be opened or synced at all.
+[[nodiscard]] bool sync_directory(const std::filesystem::path& directory);
+
 /// Creates a directory and those above it; nothing to do where it exists. Throws kIo (also when a
 /// file stands there), kResourceExhausted.
 void make_directories(const std::filesystem::path& path);

@@ -13,7 +13,8 @@
 namespace deformer {
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Not to wait where a pipe lies in the file's place.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   const auto fail = [&](const char* action) {
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);

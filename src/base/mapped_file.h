@@ -13,7 +13,7 @@ namespace deformer {
 /// access: replace model files by rename, do not rewrite them.
 class MappedFile {
  public:
-  /// Throws kNotFound, kIo (also for a directory). An empty file maps to an empty span.
+  /// Throws kNotFound, kIo (also for a directory or a pipe). An empty file maps to an empty span.
   [[nodiscard]] static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
 
   ~MappedFile();

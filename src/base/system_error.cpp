@@ -22,10 +22,13 @@ ErrorCode error_code_of(int error) noexcept {
   }
 }
 
-void throw_system_error(const std::string& where, const char* action, int error) {
+std::string system_message(int error) {
   // Not strerror(), which is not safe beside other threads.
-  const std::string reason = std::generic_category().message(error);
-  throw Error(error_code_of(error), where + ": cannot " + action + ": " + reason);
+  return std::generic_category().message(error);
+}
+
+void throw_system_error(const std::string& where, const char* action, int error) {
+  throw Error(error_code_of(error), where + ": cannot " + action + ": " + system_message(error));
 }
 
 }  // namespace deformer

@@ -11,6 +11,9 @@ namespace deformer {
 /// is too little of (room on a disk, memory, descriptors, threads); else kIo.
 [[nodiscard]] ErrorCode error_code_of(int error) noexcept;
 
+/// Text of an errno value: "Permission denied".
+[[nodiscard]] std::string system_message(int error);
+
 /// Throws Error: "WHERE: cannot ACTION: reason of `error`".
 [[noreturn]] void throw_system_error(const std::string& where, const char* action, int error);
 

@@ -248,7 +248,7 @@ std::string figures_table(const BenchReport& report) {
       {"GFLOPs a question", [](const auto& c) { return fixed(c.flops / 1e9, 2); }},
       {"share of the roof, in batches",
        [](const auto& c) { return fixed(100 * c.batch.share_of_roof.median, 0) + " %"; }},
-      {"peak memory, MiB", [](const auto& c) { return grouped(c.peak_bytes >> 20U); }}};
+      {"peak memory", [](const auto& c) { return mebibytes(c.peak_bytes); }}};
   std::vector<std::string> head{""};
   for (const std::string& name : column_names(report)) head.push_back(name);
   std::string table = "<div class=\"wide\"><table>\n" + table_row(head, "th");
@@ -328,18 +328,17 @@ std::string paper_table(const PaperSummary& summary) {
 std::string to_html(const BenchSummary& summary) {
   const BenchReport& report = summary.report;
   const BenchWork& work = report.work;
-  std::string body =
-      facts({{"machine", machine_text(report.machine)},
-             {"model", summary.model + ", " + std::to_string(summary.config.num_hidden_layers) +
-                           " layers, split at " + std::to_string(summary.config.split.split_layer)},
-             {"questions", grouped(work.questions) + " of " + summary.questions + ", on average " +
-                               fixed(work.question_rows, 1) + " + " + fixed(work.passage_rows, 1) +
-                               " rows"},
-             {"store", shown_uri(summary.store) + ", " + to_string(summary.codec)},
-             {"start", "load " + milliseconds(summary.load_seconds) + ", first answer after " +
-                           milliseconds(cold_start_seconds(summary))},
-             {"measured", std::to_string(report.rounds) + " rounds of " +
-                              std::to_string(report.round_questions) + " questions"}});
+  std::string body = facts(
+      {{"machine", machine_text(report.machine)},
+       {"model", summary.model + ", " + std::to_string(summary.config.num_hidden_layers) +
+                     " layers, split at " + std::to_string(summary.config.split.split_layer)},
+       {"questions", questions_text(summary) + "; on average " + fixed(work.question_rows, 1) +
+                         " + " + fixed(work.passage_rows, 1) + " rows"},
+       {"store", shown_uri(summary.store) + ", " + to_string(summary.codec)},
+       {"start", "load " + milliseconds(summary.load_seconds) + ", first answer after " +
+                     milliseconds(cold_start_seconds(summary))},
+       {"measured", std::to_string(report.rounds) + " rounds of " +
+                        std::to_string(report.round_questions) + " questions"}});
   body += reuse_sections(report);
   body += section("Stages", "Time of a question in batches, by what it was spent on.",
                   stages_svg(report));

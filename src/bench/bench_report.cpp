@@ -2,45 +2,57 @@
 
 #include <algorithm>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "base/number_text.h"
 #include "base/shown_uri.h"
 #include "base/table_text.h"
+#include "bench/text_table.h"
+#include "bench/workload.h"
 #include "deformer/runtime.h"
 
 namespace deformer {
 namespace {
 
 constexpr std::size_t kNameWidth = 22;
-constexpr std::size_t kCellWidth = 22;
+constexpr std::size_t kCellWidth = 20;
 
-using Json = nlohmann::ordered_json;
 using Cell = std::function<std::string(const BenchColumnReport&)>;
 
 class Table {
  public:
   explicit Table(const BenchReport& report) : report_(report) {}
 
-  void heading(const std::string& name) { text_ += "\n" + name + "\n"; }
-  void row(std::string name, const Cell& cell) {
-    name.resize(kNameWidth, ' ');
-    text_ += name;
-    for (const BenchColumnReport& column : report_.columns) {
-      text_ += right_aligned(cell(column), kCellWidth);
-    }
-    text_ += "\n";
+  void heading(const std::string& name) {
+    table_.line("");
+    table_.line(name);
   }
-  [[nodiscard]] const std::string& text() const { return text_; }
+  void row(const std::string& name, const Cell& cell) {
+    std::vector<std::string> cells{name};
+    for (const BenchColumnReport& column : report_.columns) cells.push_back(cell(column));
+    table_.row(std::move(cells));
+  }
+  [[nodiscard]] std::string text() const { return table_.text(); }
 
  private:
   const BenchReport& report_;
-  std::string text_;
+  TextTable table_{kNameWidth, kCellWidth};
 };
 
-std::string mebibytes(std::uint64_t bytes) {
-  return bytes == 0 ? "not known" : grouped(bytes >> 20U) + " MiB";
+// Empty where no column reads a store.
+std::string store_line(const BenchSummary& summary) {
+  const BenchReport& report = summary.report;
+  const bool read =
+      std::any_of(report.columns.begin(), report.columns.end(),
+                  [](const BenchColumnReport& column) { return reads_store(column.mode); });
+  if (!read) return "";
+  const std::string filled = report.filled_passages == 0
+                                 ? "the passages were there"
+                                 : grouped(report.filled_passages) + " passages put in in " +
+                                       milliseconds(report.fill_seconds);
+  return report_line("store",
+                     shown_uri(summary.store) + ", " + to_string(summary.codec) + ": " + filled);
 }
 
 std::string head_text(const BenchSummary& summary) {
@@ -56,20 +68,16 @@ std::string head_text(const BenchSummary& summary) {
                                    std::to_string(config.split.split_layer) + ", " +
                                    grouped(static_cast<std::size_t>(summary.parameters)) +
                                    " parameters");
-  text += report_line("questions", grouped(work.questions) + " of " + summary.questions +
-                                       "; on average " + fixed(work.question_rows, 1) + " + " +
+  text += report_line("questions", questions_text(summary) + "; on average " +
+                                       fixed(work.question_rows, 1) + " + " +
                                        fixed(work.passage_rows, 1) + " rows, " +
                                        fixed(work.windows, 2) + " windows");
   text += report_line("start", "load " + milliseconds(summary.load_seconds) +
                                    "; from the start of the process to the first answer " +
                                    milliseconds(cold_start_seconds(summary)));
-  if (report.filled_passages > 0) {
-    text += report_line("store", shown_uri(summary.store) + ", " + to_string(summary.codec) + ": " +
-                                     grouped(report.filled_passages) + " passages put in in " +
-                                     milliseconds(report.fill_seconds));
-  }
-  return text + report_line("measured", std::to_string(report.rounds) + " rounds of " +
-                                            std::to_string(report.round_questions) + " questions");
+  return text + store_line(summary) +
+         report_line("measured", std::to_string(report.rounds) + " rounds of " +
+                                     std::to_string(report.round_questions) + " questions");
 }
 
 void add_speed(Table& table, const std::string& baseline) {
@@ -155,69 +163,6 @@ std::string reuse_text(const BenchColumnReport& column) {
          " questions a passage\n";
 }
 
-Json spread_json(const Spread& spread) {
-  return {{"median", spread.median}, {"low", spread.low}, {"high", spread.high}};
-}
-
-Json series_json(const BenchSeries& series) {
-  Json object;
-  object["seconds"] = series.seconds;
-  Json shares;
-  for (const StageShare& stage : stage_shares(series)) shares[stage.name] = stage.share;
-  object["stages"] = shares;
-  object["gflops"] = spread_json(series.gflops);
-  object["roof_gflops"] = spread_json(series.roof_gflops);
-  object["share_of_roof"] = spread_json(series.share_of_roof);
-  object["against_first_column"] = spread_json(series.against_baseline);
-  object["seconds_per_question"] = series.seconds_per_question;
-  return object;
-}
-
-Json reuse_json(const ReuseCurve& curve) {
-  Json object{{"full_seconds", curve.full_seconds},
-              {"warm_seconds", curve.warm_seconds},
-              {"encode_seconds", curve.encode_seconds}};
-  object["points"] = Json::array();
-  for (const ReusePoint& point : curve.points) {
-    object["points"].push_back(
-        {{"questions_per_passage", point.questions_per_passage}, {"seconds", point.seconds}});
-  }
-  object["break_even"] = curve.break_even ? Json(*curve.break_even) : Json(nullptr);
-  return object;
-}
-
-Json column_json(const BenchColumnReport& column) {
-  Json object{{"name", column.name},
-              {"mode", to_string(column.mode)},
-              {"split_layer", column.split_layer},
-              {"device", to_string(column.runtime.device)},
-              {"precision", to_string(column.runtime.precision)},
-              {"weights", to_string(column.runtime.weights)},
-              {"threads", column.runtime.threads},
-              {"flops", column.flops},
-              {"computed_flops", column.computed_flops}};
-  object["latency"] = {{"mean", column.latency.mean},
-                       {"p50", column.latency.p50},
-                       {"p90", column.latency.p90},
-                       {"p99", column.latency.p99}};
-  object["questions_per_second"] = column.questions_per_second;
-  object["tokens_per_second"] = column.tokens_per_second;
-  object["products"] = Json::array();
-  for (const BenchProduct& each : column.products) {
-    object["products"].push_back({{"rows", each.rows}, {"product", each.product}});
-  }
-  object["peak_bytes"] = column.peak_bytes;
-  object["single"] = series_json(column.single);
-  object["batch"] = series_json(column.batch);
-  if (column.encode) {
-    object["encode"] = {{"seconds", spread_json(column.encode->seconds)},
-                        {"rows", column.encode->rows},
-                        {"flops", column.encode->flops}};
-  }
-  if (column.reuse) object["reuse"] = reuse_json(*column.reuse);
-  return object;
-}
-
 }  // namespace
 
 double cold_start_seconds(const BenchSummary& summary) {
@@ -236,6 +181,16 @@ std::vector<StageShare> stage_shares(const BenchSeries& series) {
   for (const StageShare& stage : shares) rest -= stage.share;
   shares.push_back({"other", std::max(rest, 0.0)});
   return shares;
+}
+
+std::string questions_text(const BenchSummary& summary) {
+  const BenchWork& work = summary.report.work;
+  const std::string all = grouped(work.questions) + " of " + summary.questions;
+  return work.asked < work.questions ? all + ", " + grouped(work.asked) + " of them asked" : all;
+}
+
+std::string mebibytes(std::uint64_t bytes) {
+  return bytes == 0 ? "not known" : grouped(bytes >> 20U) + " MiB";
 }
 
 std::string milliseconds(double seconds) {
@@ -272,44 +227,6 @@ std::string to_table(const BenchSummary& summary) {
     if (column.encode) text += reuse_text(column);
   }
   return text;
-}
-
-std::string to_json(const BenchSummary& summary) {
-  const BenchReport& report = summary.report;
-  Json object;
-  object["machine"] = {{"cpu", report.machine.cpu},
-                       {"logical_cpus", report.machine.logical_cpus},
-                       {"libtorch", report.machine.libtorch},
-                       {"deformer", version()}};
-  object["model"] = {{"name", summary.model},
-                     {"architecture", summary.config.architecture},
-                     {"num_hidden_layers", summary.config.num_hidden_layers},
-                     {"hidden_size", summary.config.hidden_size},
-                     {"split_layer", summary.config.split.split_layer},
-                     {"parameters", summary.parameters}};
-  object["work"] = {{"source", summary.questions},
-                    {"seed", summary.seed},
-                    {"questions", report.work.questions},
-                    {"question_rows", report.work.question_rows},
-                    {"passage_rows", report.work.passage_rows},
-                    {"windows", report.work.windows},
-                    {"batch_tokens", summary.batch_tokens}};
-  object["rounds"] = report.rounds;
-  object["round_questions"] = report.round_questions;
-  object["start"] = {{"before_load_seconds", summary.before_load_seconds},
-                     {"load_seconds", summary.load_seconds},
-                     {"first_answer_seconds", report.first_answer_seconds},
-                     {"cold_start_seconds", cold_start_seconds(summary)}};
-  object["store"] = {{"uri", shown_uri(summary.store)},
-                     {"codec", to_string(summary.codec)},
-                     {"filled_passages", report.filled_passages},
-                     {"fill_seconds", report.fill_seconds}};
-  object["columns"] = Json::array();
-  for (const BenchColumnReport& column : report.columns) {
-    object["columns"].push_back(column_json(column));
-  }
-  // Paths need not be UTF-8.
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace deformer

@@ -36,6 +36,11 @@ struct StageShare {
 };
 [[nodiscard]] std::vector<StageShare> stage_shares(const BenchSeries& series);
 
+/// "64 of dev.json, 18 of them asked": the last where not all were.
+[[nodiscard]] std::string questions_text(const BenchSummary& summary);
+
+/// "1,234 MiB"; "not known" for 0.
+[[nodiscard]] std::string mebibytes(std::uint64_t bytes);
 /// "12.3 ms", with three digits or so.
 [[nodiscard]] std::string milliseconds(double seconds);
 /// "3.05 (2.98 to 3.11)".

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <utility>
 
@@ -20,6 +21,9 @@ namespace {
 
 // Every open makes a store of its own.
 constexpr const char* kOwnStore = "memory:";
+
+// Records that are in memory at once when a store is looked through.
+constexpr std::size_t kLookedUpAtOnce = 64;
 
 [[noreturn]] void throw_invalid(const std::string& message) {
   throw Error(ErrorCode::kInvalidArgument, message);
@@ -52,10 +56,14 @@ void require_valid(std::span<const BenchColumn> columns, std::span<const BenchQu
 // What the columns of one model share that read the same from a store.
 struct StoredModel {
   std::shared_ptr<PassageStore> store;
-  double rows = 0;                     // of a passage, mean
-  double flops = 0;                    // of encoding it, mean
   std::vector<double> encode_seconds;  // per passage, by round
 };
+
+std::vector<Passage> passages_of(std::span<const BenchQuestion> questions) {
+  std::vector<Passage> passages;
+  for (const BenchQuestion& question : questions) passages.push_back(question.passage);
+  return passages;
+}
 
 class Benchmark {
  public:
@@ -63,28 +71,32 @@ class Benchmark {
             const BenchOptions& options)
       : questions_(questions), options_(options) {
     answer_first(*columns.begin());
-    const std::vector<QuestionRows> rows = count_rows(*columns.front().model, questions);
-    report_.work = summarize(rows);
+    rows_ = count_rows(*columns.front().model, questions);
     plan_rounds();
-    for (const BenchColumn& column : columns) {
-      std::shared_ptr<PassageStore> store;
-      if (reads_store(column.mode)) store = stored(column, rows).store;
-      runs_.emplace_back(column, std::move(store), questions, options);
+    runs_.resize(columns.size());
+    // What a memory: store holds must not count as memory of the columns that read none.
+    for (const bool from_store : {false, true}) {
+      for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (reads_store(columns[i].mode) == from_store) runs_[i] = warm_run(columns[i]);
+      }
     }
   }
 
   BenchReport run() {
-    for (ColumnRun& run : runs_) run.warm_up(indices(0));
     double least = 0;
     while (report_.rounds < options_.min_rounds || least < options_.min_seconds) {
       run_round();
       least = options_.min_seconds;
-      for (const ColumnRun& run : runs_) least = std::min(least, run.measured_seconds());
+      for (const auto& run : runs_) least = std::min(least, run->measured_seconds());
       if (options_.progress) options_.progress(least, options_.min_seconds);
     }
-    for (const ColumnRun& run : runs_) {
-      report_.columns.push_back(run.report(runs_.front()));
-      if (reads_store(run.mode())) add_reuse(run, report_.columns.back());
+    const std::vector<QuestionRows> asked = asked_rows();
+    report_.work = summarize(asked);
+    report_.work.questions = questions_.size();
+    report_.work.asked = std::min(asked.size(), questions_.size());
+    for (const auto& run : runs_) {
+      report_.columns.push_back(run->report(*runs_.front()));
+      if (reads_store(run->mode())) add_reuse(*run, asked, report_.columns.back());
     }
     report_.machine = describe_machine();
     return std::move(report_);
@@ -102,9 +114,17 @@ class Benchmark {
     report_.first_answer_seconds = watch.seconds();
   }
 
+  std::unique_ptr<ColumnRun> warm_run(const BenchColumn& column) {
+    std::shared_ptr<PassageStore> store;
+    if (reads_store(column.mode)) store = stored(column).store;
+    auto run = std::make_unique<ColumnRun>(column, std::move(store), questions_, options_);
+    run->warm_up(indices(0));
+    return run;
+  }
+
   // As many questions as one pass of the model takes.
   void plan_rounds() {
-    const BenchWork& work = report_.work;
+    const BenchWork work = summarize(rows_);
     const double joint = work.question_rows * work.windows + work.passage_rows;
     const auto fitting =
         static_cast<std::size_t>(static_cast<double>(options_.batch_tokens) / joint);
@@ -118,10 +138,13 @@ class Benchmark {
     return chosen;
   }
 
-  std::vector<Passage> passages(std::span<const std::size_t> chosen) const {
-    std::vector<Passage> passages;
-    for (const std::size_t index : chosen) passages.push_back(questions_[index].passage);
-    return passages;
+  // Those of every question of every round.
+  std::vector<QuestionRows> asked_rows() const {
+    std::vector<QuestionRows> asked;
+    for (std::size_t round = 0; round < report_.rounds; ++round) {
+      for (const std::size_t index : indices(round)) asked.push_back(rows_[index]);
+    }
+    return asked;
   }
 
   using StoredKey = std::pair<std::shared_ptr<const Model>, BenchMode>;
@@ -132,46 +155,60 @@ class Benchmark {
             .projections = mode == BenchMode::kProjected};
   }
 
-  // What such a passage holds is read, so it would be measured as what it is not.
-  void require_no_projections(const PassageStore& store) const {
-    for (const BenchQuestion& question : questions_) {
-      const auto found = store.hashes({&question.passage.id, 1});
-      if (!found[0] || found[0]->projections == 0) continue;
+  // What is stored is read as it is, so it would be measured as what it is not.
+  void require_fitting(const BenchColumn& column, const Passage& passage,
+                       const EncodedPassage& found) const {
+    const bool projected = column.mode == BenchMode::kProjected;
+    const bool replaced = found.text != passage.text ||
+                          (projected && found.projection_hash != column.model->projection_hash());
+    if (replaced) return;
+    if (!projected && found.projection_hash != 0) {
       throw_invalid("mode warm: expected passages without projections in " +
                     shown_uri(options_.store) +
                     ", found some with: measure them as mode projected");
     }
+    if (found.hidden.codec == options_.codec) return;
+    throw_invalid("--codec: expected passages of " + to_string(options_.codec) + " in " +
+                  shown_uri(options_.store) + ", found some of " + to_string(found.hidden.codec));
   }
 
-  // Opens the model's store and fills it, once a model and mode.
-  StoredModel& stored(const BenchColumn& column, std::span<const QuestionRows> rows) {
-    const auto [entry, added] = stored_.try_emplace({column.model, column.mode});
-    StoredModel& stored = entry->second;
-    if (!added) return stored;
-    const auto count = static_cast<double>(rows.size());
-    for (const QuestionRows& each : rows) {
-      for (const std::int64_t window : each.windows) {
-        stored.rows += static_cast<double>(window) / count;
+  void require_fitting(const BenchColumn& column, const PassageStore& store) const {
+    for (std::size_t begin = 0; begin < questions_.size(); begin += kLookedUpAtOnce) {
+      const auto part =
+          questions_.subspan(begin, std::min(kLookedUpAtOnce, questions_.size() - begin));
+      std::vector<std::string> ids;
+      for (const BenchQuestion& question : part) ids.push_back(question.passage.id);
+      const auto found = store.get(ids);
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        if (found.at(i)) require_fitting(column, part[i].passage, *found[i]);
       }
-      stored.flops += encode_flops(column.model->config(), column.mode, each) / count;
     }
+  }
+
+  // The model's store with the passages, once a model and mode.
+  StoredModel& stored(const BenchColumn& column) {
+    const auto [entry, added] = stored_.try_emplace({column.model, column.mode});
+    if (added) fill(column, entry->second);
+    return entry->second;
+  }
+
+  void fill(const BenchColumn& column, StoredModel& stored) {
     const ThreadsGuard threads(column.model->runtime().threads);
     stored.store = open_passage_store(options_.store, column.model->fingerprint());
-    std::vector<std::size_t> all(questions_.size());
-    std::iota(all.begin(), all.end(), std::size_t{0});
+    // Before anything is put there: a store that is refused stays as it was.
+    require_fitting(column, *stored.store);
     const Stopwatch watch;
     const EncodeReport filled = PassageEncoder(column.model, stored.store)
-                                    .encode(passages(all), encode_options(column.mode));
+                                    .encode(passages_of(questions_), encode_options(column.mode));
     report_.fill_seconds += watch.seconds();
     report_.filled_passages += filled.encoded;
-    if (column.mode == BenchMode::kWarm) require_no_projections(*stored.store);
-    return stored;
   }
 
   void run_round() {
     const std::vector<std::size_t> chosen = indices(report_.rounds);
+    for (const auto& run : runs_) run->warm_new_shapes(chosen);
     for (std::size_t i = 0; i < runs_.size(); ++i) {
-      runs_[(i + report_.rounds) % runs_.size()].run_round(chosen, roof_);
+      runs_[(i + report_.rounds) % runs_.size()]->run_round(chosen, roof_);
     }
     for (auto& [key, stored] : stored_) encode_round(key, stored, chosen);
     ++report_.rounds;
@@ -181,26 +218,35 @@ class Benchmark {
                     std::span<const std::size_t> chosen) const {
     const auto& [model, mode] = key;
     const ThreadsGuard threads(model->runtime().threads);
-    const std::vector<Passage> texts = passages(chosen);
+    std::vector<Passage> texts;
+    for (const std::size_t index : chosen) texts.push_back(questions_[index].passage);
     const Stopwatch watch;
     static_cast<void>(encode_passages(*model, texts, encode_options(mode)));
     stored.encode_seconds.push_back(watch.seconds() / static_cast<double>(texts.size()));
   }
 
-  void add_reuse(const ColumnRun& run, BenchColumnReport& report) const {
+  // `asked`: asked_rows()
+  void add_reuse(const ColumnRun& run, std::span<const QuestionRows> asked,
+                 BenchColumnReport& report) const {
     const StoredModel& stored = stored_.at({run.model(), run.mode()});
-    report.encode = BenchEncode{spread_of(stored.encode_seconds), stored.rows, stored.flops};
-    const auto full = std::find_if(runs_.begin(), runs_.end(), [&](const ColumnRun& other) {
-      return other.mode() == BenchMode::kFull && other.model() == run.model();
+    double flops = 0;
+    for (const QuestionRows& rows : asked) {
+      flops += encode_flops(run.model()->config(), run.mode(), rows);
+    }
+    report.encode = BenchEncode{spread_of(stored.encode_seconds), report_.work.passage_rows,
+                                flops / static_cast<double>(asked.size())};
+    const auto full = std::find_if(runs_.begin(), runs_.end(), [&](const auto& other) {
+      return other->mode() == BenchMode::kFull && other->model() == run.model();
     });
     if (full == runs_.end()) return;
-    report.reuse = reuse_curve(quantile(full->batch_means(), 0.5), quantile(run.batch_means(), 0.5),
-                               report.encode->seconds.median);
+    report.reuse = reuse_curve(quantile((*full)->batch_means(), 0.5),
+                               quantile(run.batch_means(), 0.5), report.encode->seconds.median);
   }
 
   std::span<const BenchQuestion> questions_;
   const BenchOptions& options_;
-  std::vector<ColumnRun> runs_;
+  std::vector<QuestionRows> rows_;                // one a question
+  std::vector<std::unique_ptr<ColumnRun>> runs_;  // one a column, in their order
   std::map<StoredKey, StoredModel> stored_;
   Roof roof_;
   BenchReport report_;

@@ -53,8 +53,8 @@ struct RowLengths {
     const Model& model, const RowLengths& lengths, std::size_t count, std::uint64_t seed);
 
 /// At most `count` paragraphs of the file, drawn without repetition, each with one of its
-/// questions. Equal arguments give equal questions. Paragraphs without text or question are passed
-/// over. Throws kInvalidArgument when nothing is left.
+/// questions. Equal arguments give equal questions. Blank questions are passed over, and paragraphs
+/// without text or question. Throws kInvalidArgument when nothing is left.
 [[nodiscard]] DEFORMER_EXPORT std::vector<BenchQuestion> sample_questions(
     const SquadDataset& dataset, std::size_t count, std::uint64_t seed);
 
@@ -69,7 +69,7 @@ struct BenchColumn {
 struct BenchOptions {
   /// Of kWarm or kProjected; passages that it lacks are put there. Named, it serves one of the two.
   std::string store = "memory:";
-  HiddenCodec codec = HiddenCodec::kFp32;  ///< of what is put there
+  HiddenCodec codec = HiddenCodec::kFp32;  ///< of what is put there, and of what is there
   std::size_t batch_tokens = 4096;         ///< SpanQaOptions::batch_tokens; a round takes so much
   double min_seconds = 10;                 ///< that each column is measured, warm-up left out
   std::size_t min_rounds = 3;
@@ -137,14 +137,15 @@ struct BenchColumnReport {
   BenchMode mode = BenchMode::kFull;
   int split_layer = 0;
   Runtime runtime;            ///< threads: those in use
-  double flops = 0;           ///< a question, as estimate_flops() counts
-  double computed_flops = 0;  ///< a question: products that were computed (docs/performance.md)
+  double flops = 0;           ///< a question that was asked, as estimate_flops() counts
+  double computed_flops = 0;  ///< the same: products that were computed (docs/performance.md)
   Latency latency;            ///< of single
   BenchSeries single;
   BenchSeries batch;
   double questions_per_second = 0;  ///< of batch
   double tokens_per_second = 0;     ///< of batch: joint rows, special tokens included
-  /// Of the first question alone and, with the rows of one thread's part, of the first batch.
+  /// Of the first question alone and of the first batch, with the rows of each thread's part where
+  /// a pass is dealt out to threads.
   std::vector<BenchProduct> products;
   std::uint64_t peak_bytes = 0;            ///< VmHWM of this column's warm-up; 0 = not known
   std::optional<BenchEncode> encode = {};  ///< kWarm and kProjected
@@ -159,9 +160,10 @@ struct BenchMachine {
 };
 [[nodiscard]] DEFORMER_EXPORT BenchMachine describe_machine();
 
-/// Means are per question.
+/// Means are over the questions that were asked, each as often as it was.
 struct BenchWork {
   std::size_t questions = 0;
+  std::size_t asked = 0;  ///< of these, at least once
   double question_rows = 0;
   double passage_rows = 0;  ///< of all windows
   double windows = 0;
@@ -179,11 +181,14 @@ struct BenchReport {
 };
 
 /// Warms up, then goes round: every column answers the same questions, each alone and all together,
-/// another column first each time, until each has been measured for min_seconds. Sets LibTorch's
+/// another column first each time, until each has been measured for min_seconds. What a question of
+/// new lengths costs once is paid before its round. Stores are filled when the columns that read
+/// none have been warmed up, so that their peak of memory has no part in it. Sets LibTorch's
 /// threads as the columns say and restores them. The columns' models must cut texts alike. Not safe
 /// for concurrent calls, which would measure each other. Throws kInvalidArgument without columns or
-/// questions, for modes but kFull at split_layer 0, and where one named store is to serve kWarm and
-/// kProjected; and as SpanQa and open_passage_store().
+/// questions, for modes but kFull at split_layer 0, where one named store is to serve kWarm and
+/// kProjected, and, before anything is put there, where it holds asked passages with another codec
+/// or, for kWarm, with projections; and as SpanQa and open_passage_store().
 [[nodiscard]] DEFORMER_EXPORT BenchReport run_benchmark(std::span<const BenchColumn> columns,
                                                         std::span<const BenchQuestion> questions,
                                                         const BenchOptions& options = {});

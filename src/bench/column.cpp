@@ -1,6 +1,5 @@
 #include "bench/column.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/stopwatch.h"
@@ -66,20 +65,31 @@ double ColumnRun::ask(std::span<const QaRequest> requests, StageTimes* times) co
   return seconds;
 }
 
-PassProducts ColumnRun::products(std::span<const std::size_t> indices) const {
+std::vector<QuestionRows> ColumnRun::rows_of(std::span<const std::size_t> indices) const {
   std::vector<QuestionRows> rows;
   for (const std::size_t index : indices) rows.push_back(rows_[index]);
-  return answer_products(asked_->config(), column_.mode, rows);
+  return rows;
+}
+
+PassProducts ColumnRun::products(std::span<const std::size_t> indices) const {
+  return answer_products(asked_->config(), column_.mode, rows_of(indices));
 }
 
 void ColumnRun::warm_up(std::span<const std::size_t> indices) {
   const ThreadsGuard threads(asked_->runtime().threads);
   reset_peak_memory();
+  warm_new_shapes(indices);
   std::vector<QaRequest> batch;
   for (const std::size_t index : indices) batch.push_back(requests_[index]);
-  static_cast<void>(ask(std::span(batch).first(1), nullptr));
   static_cast<void>(ask(batch, nullptr));
   peak_bytes_ = peak_memory_bytes();
+}
+
+void ColumnRun::warm_new_shapes(std::span<const std::size_t> indices) {
+  const ThreadsGuard threads(asked_->runtime().threads);
+  for (const std::size_t index : new_shapes(rows_, indices, warmed_)) {
+    static_cast<void>(ask({&requests_[index], 1}, nullptr));
+  }
 }
 
 void ColumnRun::run_round(std::span<const std::size_t> indices, Roof& roof) {
@@ -97,19 +107,20 @@ void ColumnRun::run_single(std::span<const std::size_t> indices, Roof& roof) {
     sum += seconds;
     flops += products({&index, 1}).flops();
   }
+  computed_flops_ += flops;
   single_.series.seconds += sum;
   single_.round_means.push_back(sum / static_cast<double>(indices.size()));
   // One question stands for the round: the roof of all would take as long as the round itself.
   const PassProducts one = products(indices.first(1));
-  if (product_rows_.empty()) note_rows(one, 1);
+  if (product_rows_.empty()) note_rows(indices.first(1));
   add_rates(single_, flops, sum, one, roof.seconds(one, nn::placement_of(asked_->runtime())));
 }
 
-// A pass of many rows is computed in parts (task/parallel_pass).
-void ColumnRun::note_rows(const PassProducts& products, std::int64_t parts) {
-  for (const LinearProduct& each : products.linear) {
-    product_rows_.insert(std::max<std::int64_t>(1, each.rows / parts));
-  }
+void ColumnRun::note_rows(std::span<const std::size_t> indices) {
+  const bool cpu = asked_->runtime().device == Device::kCpu;
+  const PassLimits limits{batch_tokens_,
+                          cpu ? static_cast<std::size_t>(ThreadsGuard::current()) : 1};
+  product_rows_.merge(first_pass_rows(asked_->config(), column_.mode, rows_of(indices), limits));
 }
 
 void ColumnRun::run_batch(std::span<const std::size_t> indices, Roof& roof) {
@@ -117,15 +128,15 @@ void ColumnRun::run_batch(std::span<const std::size_t> indices, Roof& roof) {
   for (const std::size_t index : indices) {
     batch.push_back(requests_[index]);
     joint_tokens_ += static_cast<double>(joint_rows(rows_[index]));
+    flops_ += question_flops(column_.model->config(), column_.mode, rows_[index]);
   }
   const auto count = static_cast<double>(indices.size());
   questions_ += count;
   const double seconds = ask(batch, &batch_.series.stages);
   batch_.series.seconds += seconds;
-  batch_.series.seconds_per_question.push_back(seconds / count);
   batch_.round_means.push_back(seconds / count);
   const PassProducts computed = products(indices);
-  if (batch_.round_means.size() == 1) note_rows(computed, ThreadsGuard::current());
+  if (batch_.round_means.size() == 1) note_rows(indices);
   add_rates(batch_, computed.flops(), seconds, computed,
             roof.seconds(computed, nn::placement_of(asked_->runtime())));
 }
@@ -140,15 +151,12 @@ BenchColumnReport ColumnRun::report(const ColumnRun& baseline) const {
     const ThreadsGuard threads(asked_->runtime().threads);
     report.runtime.threads = ThreadsGuard::current();
   }
-  const auto count = static_cast<double>(rows_.size());
-  for (const QuestionRows& rows : rows_) {
-    report.flops += question_flops(column_.model->config(), column_.mode, rows) / count;
-    report.computed_flops +=
-        answer_products(asked_->config(), column_.mode, {&rows, 1}).flops() / count;
-  }
+  report.flops = flops_ / questions_;
+  report.computed_flops = computed_flops_ / questions_;
   report.latency = latency_of(single_.series.seconds_per_question);
   report.single = finish(single_, baseline.single_);
   report.batch = finish(batch_, baseline.batch_);
+  report.batch.seconds_per_question = batch_.round_means;
   report.questions_per_second = questions_ / batch_.series.seconds;
   report.tokens_per_second = joint_tokens_ / batch_.series.seconds;
   for (const std::int64_t rows : product_rows_) {

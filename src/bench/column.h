@@ -16,7 +16,7 @@ namespace deformer {
 
 /// What one series of a column has measured so far.
 struct SeriesState {
-  BenchSeries series;
+  BenchSeries series;               // of the batches without seconds_per_question: round_means
   std::vector<double> round_means;  // seconds of a question
   std::vector<double> gflops;       // by round, as is the next
   std::vector<double> roof_gflops;
@@ -30,10 +30,17 @@ class ColumnRun {
   ColumnRun(const BenchColumn& column, std::shared_ptr<const PassageStore> store,
             std::span<const BenchQuestion> questions, const BenchOptions& options);
 
-  /// Asks the questions of these indices, each alone and all together, without keeping times.
+  /// Asks the questions of these indices without keeping times: warm_new_shapes(), and all
+  /// together. The peak of the memory is that of this call.
   void warm_up(std::span<const std::size_t> indices);
 
-  /// The same with times; `roof` measures plain products of the same shapes right after.
+  /// Asks alone, without keeping its time, a question of each number of rows that has not been
+  /// asked so: what a new one costs once (a packed weight, compiled code) is no latency of a
+  /// question.
+  void warm_new_shapes(std::span<const std::size_t> indices);
+
+  /// Asks the questions of these indices, each alone and all together, and keeps the times; `roof`
+  /// measures plain products of the same shapes right after.
   void run_round(std::span<const std::size_t> indices, Roof& roof);
 
   [[nodiscard]] double measured_seconds() const {
@@ -53,7 +60,8 @@ class ColumnRun {
   [[nodiscard]] double ask(std::span<const QaRequest> requests, StageTimes* times) const;
   void run_single(std::span<const std::size_t> indices, Roof& roof);
   void run_batch(std::span<const std::size_t> indices, Roof& roof);
-  void note_rows(const PassProducts& products, std::int64_t parts);
+  void note_rows(std::span<const std::size_t> indices);
+  [[nodiscard]] std::vector<QuestionRows> rows_of(std::span<const std::size_t> indices) const;
   [[nodiscard]] PassProducts products(std::span<const std::size_t> indices) const;
 
   BenchColumn column_;
@@ -62,10 +70,14 @@ class ColumnRun {
   std::size_t batch_tokens_;
   std::vector<QaRequest> requests_;  // one a question
   std::vector<QuestionRows> rows_;   // one a question
+  std::set<QuestionRows> warmed_;    // shapes that were asked alone
   std::set<std::int64_t> product_rows_;
   std::uint64_t peak_bytes_ = 0;
-  double joint_tokens_ = 0;  // of all batches
-  double questions_ = 0;     // of all batches
+  // Sums over the questions of all rounds.
+  double questions_ = 0;
+  double joint_tokens_ = 0;
+  double flops_ = 0;
+  double computed_flops_ = 0;
   SeriesState single_;
   SeriesState batch_;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "architecture/architecture.h"
+#include "task/parallel_pass.h"
 
 namespace deformer {
 namespace {
@@ -79,6 +80,90 @@ class ProductCounter {
   PassProducts products_;
 };
 
+std::vector<std::int64_t> question_lengths(std::span<const QuestionRows> questions) {
+  std::vector<std::int64_t> lengths;
+  for (const QuestionRows& each : questions) lengths.push_back(each.question);
+  return lengths;
+}
+
+std::vector<std::int64_t> window_lengths(std::span<const QuestionRows> questions) {
+  std::vector<std::int64_t> lengths;
+  for (const QuestionRows& each : questions) {
+    lengths.insert(lengths.end(), each.windows.begin(), each.windows.end());
+  }
+  return lengths;
+}
+
+// A window with its question, by their numbers of rows.
+struct RowPair {
+  std::size_t place = 0;  // of the question
+  std::int64_t question = 0;
+  std::int64_t window = 0;
+};
+
+// As ReadingEngine forms its first batch.
+std::vector<RowPair> first_pass(std::span<const QuestionRows> questions, std::size_t batch_tokens) {
+  std::vector<RowPair> pairs;
+  std::size_t tokens = 0;
+  for (std::size_t place = 0; place < questions.size(); ++place) {
+    const QuestionRows& each = questions[place];
+    for (const std::int64_t window : each.windows) {
+      tokens += static_cast<std::size_t>(each.question + window);
+      if (!pairs.empty() && tokens > batch_tokens) return pairs;
+      pairs.push_back({place, each.question, window});
+    }
+  }
+  return pairs;
+}
+
+// Their questions, each once.
+std::vector<QuestionRows> questions_of(std::span<const RowPair> pairs) {
+  std::vector<QuestionRows> questions;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const bool another = i == 0 || pairs[i].place != pairs[i - 1].place;
+    if (another) questions.push_back({pairs[i].question, {}});
+    questions.back().windows.push_back(pairs[i].window);
+  }
+  return questions;
+}
+
+// Collects the row counts of the parts that a pass is cut into.
+class PartRows {
+ public:
+  PartRows(const ModelConfig& config, std::size_t threads) : config_(config), threads_(threads) {}
+
+  void add_lower(std::span<const std::int64_t> lengths) {
+    for_each_part(lengths, [&](std::size_t begin, std::size_t count, ProductCounter& counter) {
+      counter.add_lower(lengths.subspan(begin, count));
+    });
+  }
+
+  void add_upper(std::span<const RowPair> pairs, bool projected) {
+    std::vector<std::int64_t> joint;
+    for (const RowPair& pair : pairs) joint.push_back(pair.question + pair.window);
+    for_each_part(joint, [&](std::size_t begin, std::size_t count, ProductCounter& counter) {
+      counter.add_upper(questions_of(pairs.subspan(begin, count)), projected);
+    });
+  }
+
+  [[nodiscard]] std::set<std::int64_t> take() { return std::move(rows_); }
+
+ private:
+  template <typename Function>
+  void for_each_part(std::span<const std::int64_t> rows, const Function& count) {
+    const std::vector<std::size_t> boundaries = plan_parts(rows, threads_);
+    for (std::size_t i = 1; i < boundaries.size(); ++i) {
+      ProductCounter counter(config_);
+      count(boundaries[i - 1], boundaries[i] - boundaries[i - 1], counter);
+      for (const LinearProduct& each : counter.take().linear) rows_.insert(each.rows);
+    }
+  }
+
+  const ModelConfig& config_;
+  std::size_t threads_;
+  std::set<std::int64_t> rows_;
+};
+
 }  // namespace
 
 double PassProducts::linear_flops() const {
@@ -92,17 +177,23 @@ double PassProducts::linear_flops() const {
 
 PassProducts answer_products(const ModelConfig& config, BenchMode mode,
                              std::span<const QuestionRows> questions) {
-  std::vector<std::int64_t> question_lengths;
-  std::vector<std::int64_t> window_lengths;
-  for (const QuestionRows& each : questions) {
-    question_lengths.push_back(each.question);
-    window_lengths.insert(window_lengths.end(), each.windows.begin(), each.windows.end());
-  }
   ProductCounter counter(config);
-  if (mode == BenchMode::kCold) counter.add_lower(window_lengths);
-  counter.add_lower(question_lengths);
+  if (mode == BenchMode::kCold) counter.add_lower(window_lengths(questions));
+  counter.add_lower(question_lengths(questions));
   counter.add_upper(questions, mode == BenchMode::kProjected);
   return counter.take();
+}
+
+std::set<std::int64_t> first_pass_rows(const ModelConfig& config, BenchMode mode,
+                                       std::span<const QuestionRows> questions,
+                                       const PassLimits& limits) {
+  const std::vector<RowPair> pairs = first_pass(questions, limits.batch_tokens);
+  const std::vector<QuestionRows> taken = questions_of(pairs);
+  PartRows parts(config, limits.threads);
+  if (mode == BenchMode::kCold) parts.add_lower(window_lengths(taken));
+  parts.add_lower(question_lengths(taken));
+  parts.add_upper(pairs, mode == BenchMode::kProjected);
+  return parts.take();
 }
 
 }  // namespace deformer

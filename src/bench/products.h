@@ -1,7 +1,9 @@
 // The matrix products that answering computes, by shape: what speed is compared with.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -34,5 +36,16 @@ struct PassProducts {
 /// question has its own passage.
 [[nodiscard]] PassProducts answer_products(const ModelConfig& config, BenchMode mode,
                                            std::span<const QuestionRows> questions);
+
+struct PassLimits {
+  std::size_t batch_tokens = 4096;  ///< SpanQaOptions::batch_tokens
+  std::size_t threads = 1;          ///< that a pass is dealt out to; a GPU has 1
+};
+
+/// Row counts of the linear products of the first pass over these questions: the first windows that
+/// fit into batch_tokens, in the parts that task/parallel_pass makes of them.
+[[nodiscard]] std::set<std::int64_t> first_pass_rows(const ModelConfig& config, BenchMode mode,
+                                                     std::span<const QuestionRows> questions,
+                                                     const PassLimits& limits);
 
 }  // namespace deformer

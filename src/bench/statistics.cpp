@@ -11,16 +11,24 @@ namespace {
 
 constexpr int kMostQuestionsPerPassage = 32;
 
-}  // namespace
-
-double quantile(std::span<const double> samples, double share) {
-  if (samples.empty()) return 0;
+std::vector<double> in_order(std::span<const double> samples) {
   std::vector<double> sorted(samples.begin(), samples.end());
   std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+double quantile_of_sorted(std::span<const double> sorted, double share) {
+  if (sorted.empty()) return 0;
   const double place = share * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<std::size_t>(std::floor(place));
   const std::size_t above = std::min(below + 1, sorted.size() - 1);
   return std::lerp(sorted[below], sorted[above], place - static_cast<double>(below));
+}
+
+}  // namespace
+
+double quantile(std::span<const double> samples, double share) {
+  return quantile_of_sorted(in_order(samples), share);
 }
 
 double mean(std::span<const double> samples) {
@@ -29,7 +37,9 @@ double mean(std::span<const double> samples) {
 }
 
 Spread spread_of(std::span<const double> samples) {
-  return {quantile(samples, 0.5), quantile(samples, 0), quantile(samples, 1)};
+  const std::vector<double> sorted = in_order(samples);
+  if (sorted.empty()) return {};
+  return {quantile_of_sorted(sorted, 0.5), sorted.front(), sorted.back()};
 }
 
 Spread ratio_spread(std::span<const double> numerators, std::span<const double> denominators) {
@@ -42,7 +52,9 @@ Spread ratio_spread(std::span<const double> numerators, std::span<const double> 
 }
 
 Latency latency_of(std::span<const double> seconds) {
-  return {mean(seconds), quantile(seconds, 0.5), quantile(seconds, 0.9), quantile(seconds, 0.99)};
+  const std::vector<double> sorted = in_order(seconds);
+  return {mean(seconds), quantile_of_sorted(sorted, 0.5), quantile_of_sorted(sorted, 0.9),
+          quantile_of_sorted(sorted, 0.99)};
 }
 
 ReuseCurve reuse_curve(double full, double warm, double encode) {

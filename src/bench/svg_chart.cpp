@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/number_text.h"
+#include "text/utf8.h"
 
 namespace deformer {
 namespace {
@@ -49,6 +50,13 @@ std::string number(double value) {
   return fixed(value, 1);
 }
 
+// Control characters and two others have no place in XML.
+char32_t drawable(char32_t code_point) {
+  if (code_point < U' ') return U' ';
+  const bool none = code_point == 0xFFFE || code_point == 0xFFFF;
+  return none ? kReplacementCharacter : code_point;
+}
+
 std::string title_element(std::string_view title) {
   return title.empty() ? "" : "<title>" + escape_xml(title) + "</title>";
 }
@@ -71,8 +79,10 @@ std::string color_rules() {
 
 std::string escape_xml(std::string_view text) {
   std::string escaped;
-  for (const char c : text) {
-    switch (c) {
+  for (std::size_t at = 0; at < text.size();) {
+    const DecodedChar c = decode_utf8(text, at);
+    at += c.size_bytes;
+    switch (c.code_point) {
       case '&':
         escaped += "&amp;";
         break;
@@ -86,8 +96,7 @@ std::string escape_xml(std::string_view text) {
         escaped += "&quot;";
         break;
       default:
-        // Control characters have no place in XML.
-        escaped += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+        append_utf8(escaped, drawable(c.code_point));
     }
   }
   return escaped;

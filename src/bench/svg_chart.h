@@ -8,7 +8,7 @@
 
 namespace deformer {
 
-/// With &, <, > and " as entities.
+/// With &, <, > and " as entities, and U+FFFD in place of bytes that are not UTF-8.
 [[nodiscard]] std::string escape_xml(std::string_view text);
 
 /// Attribute `class` of what the page's style sheet colours: "series" 0, 1, 2 ... are the columns,

@@ -1,13 +1,19 @@
 #include "bench/workload.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <string>
+#include <string_view>
+#include <utility>
 
+#include "base/quote.h"
 #include "bench/random.h"
 #include "deformer/error.h"
 #include "deformer/passage_store.h"
 #include "task/preparation.h"
+#include "text/word_extents.h"
+#include "text/word_mark.h"
 
 namespace deformer {
 namespace {
@@ -40,11 +46,20 @@ bool is_plain(const std::string& word) {
                      [](unsigned char c) { return std::isalnum(c) != 0; });
 }
 
-// SentencePiece marks the beginning of a word.
+// SentencePiece marks the beginning of a word; byte-level BPE has the space before it, as U+0120.
 std::string spelling(const Tokenizer& tokenizer, std::size_t id) {
-  constexpr std::string_view kWordStart = "\xe2\x96\x81";
+  constexpr std::array<std::string_view, 2> kWordStarts{kWordMarkText, "\u0120"};
   std::string word = tokenizer.token(static_cast<std::int32_t>(id));
-  return word.starts_with(kWordStart) ? word.substr(kWordStart.size()) : word;
+  for (const std::string_view start : kWordStarts) {
+    if (word.starts_with(start)) return word.substr(start.size());
+  }
+  return word;
+}
+
+// At the beginning of a text and behind another word, where it may be another token.
+bool is_one_token(const Tokenizer& tokenizer, const std::string& word) {
+  return tokenizer.tokenize(word).ids.size() == 1 &&
+         tokenizer.tokenize(word + " " + word).ids.size() == 2;
 }
 
 // Short words that are one token each, wherever they stand.
@@ -52,11 +67,8 @@ std::vector<std::string> draw_words(const Tokenizer& tokenizer, BenchRandom& ran
   const auto size = static_cast<std::size_t>(tokenizer.vocab_size());
   std::vector<std::string> words;
   for (std::size_t draw = 0; draw < kMostDraws && words.size() < kWords; ++draw) {
-    const std::size_t id = random.below(size);
-    const std::string word = spelling(tokenizer, id);
-    if (!is_plain(word)) continue;
-    const std::vector<std::int32_t> ids = tokenizer.tokenize(word).ids;
-    if (ids.size() == 1 && static_cast<std::size_t>(ids.front()) == id) words.push_back(word);
+    const std::string word = spelling(tokenizer, random.below(size));
+    if (is_plain(word) && is_one_token(tokenizer, word)) words.push_back(word);
   }
   if (words.empty()) {
     throw Error(ErrorCode::kUnsupported,
@@ -87,10 +99,34 @@ int require_length(const char* name, int rows, int special, int most) {
                                                name + ", found " + std::to_string(rows));
 }
 
-void require_tokens(const char* name, std::size_t index, std::size_t tokens) {
+void require_tokens(const char* name, const std::string& text, std::size_t tokens) {
   if (tokens > 0) return;
-  throw Error(ErrorCode::kInvalidArgument, std::string(name) + " " + std::to_string(index) +
+  throw Error(ErrorCode::kInvalidArgument, std::string(name) + " " + in_quotes(text) +
                                                ": expected at least one token, found none");
+}
+
+// Not blank in Unicode's sense, nor of control characters alone, which most tokenizers drop.
+bool has_words(const std::string& text) {
+  return !bert_words(text).empty();
+}
+
+// What may be asked about a paragraph.
+struct Candidate {
+  const SquadParagraph* paragraph = nullptr;
+  std::vector<const SquadQuestion*> questions;
+};
+
+std::vector<Candidate> candidates_of(const SquadArticle& article) {
+  std::vector<Candidate> candidates;
+  for (const SquadParagraph& paragraph : article.paragraphs) {
+    Candidate candidate{&paragraph, {}};
+    for (const SquadQuestion& question : paragraph.questions) {
+      if (has_words(question.question)) candidate.questions.push_back(&question);
+    }
+    const bool some = !candidate.questions.empty() && has_words(paragraph.context);
+    if (some) candidates.push_back(std::move(candidate));
+  }
+  return candidates;
 }
 
 }  // namespace
@@ -122,20 +158,17 @@ std::vector<BenchQuestion> make_synthetic_questions(const Model& model, const Ro
 
 std::vector<BenchQuestion> sample_questions(const SquadDataset& dataset, std::size_t count,
                                             std::uint64_t seed) {
-  std::vector<const SquadParagraph*> paragraphs;
+  std::vector<Candidate> candidates;
   for (const SquadArticle& article : dataset.articles) {
-    for (const SquadParagraph& paragraph : article.paragraphs) {
-      const bool blank = paragraph.context.find_first_not_of(" \t\r\n") == std::string::npos;
-      if (!blank && !paragraph.questions.empty()) paragraphs.push_back(&paragraph);
-    }
+    for (Candidate& each : candidates_of(article)) candidates.push_back(std::move(each));
   }
   BenchRandom random(seed);
   std::vector<BenchQuestion> questions;
-  for (const std::size_t index : random.choose(count, paragraphs.size())) {
-    const SquadParagraph& paragraph = *paragraphs[index];
-    const std::size_t chosen = random.below(paragraph.questions.size());
-    questions.push_back(
-        {paragraph.questions[chosen].question, {content_id(paragraph.context), paragraph.context}});
+  for (const std::size_t index : random.choose(count, candidates.size())) {
+    const Candidate& candidate = candidates[index];
+    const std::string& context = candidate.paragraph->context;
+    const std::size_t chosen = random.below(candidate.questions.size());
+    questions.push_back({candidate.questions[chosen]->question, {content_id(context), context}});
   }
   if (questions.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -151,11 +184,11 @@ std::vector<QuestionRows> count_rows(const Model& model, std::span<const BenchQu
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const PreparedQuestion question = prepare_question(
         model.tokenizer(), config.split.max_question_tokens, questions[i].question);
-    require_tokens("question", i, question.ids.size());
+    require_tokens("question", questions[i].question, question.ids.size());
     rows[i].question = std::ssize(question.ids) + special.question;
     const PreparedPassage passage =
         prepare_passage(model.tokenizer(), config.split, config.task, questions[i].passage.text);
-    require_tokens("passage", i, passage.tokens.ids.size());
+    require_tokens("passage", questions[i].passage.text, passage.tokens.ids.size());
     for (const Window& window : passage.windows) {
       rows[i].windows.push_back(std::int64_t{window.num_tokens} + special.passage);
     }
@@ -164,7 +197,7 @@ std::vector<QuestionRows> count_rows(const Model& model, std::span<const BenchQu
 }
 
 BenchWork summarize(std::span<const QuestionRows> rows) {
-  BenchWork work{.questions = rows.size()};
+  BenchWork work{.questions = rows.size(), .asked = rows.size()};
   for (const QuestionRows& each : rows) {
     work.question_rows += static_cast<double>(each.question);
     work.windows += static_cast<double>(each.windows.size());
@@ -177,6 +210,16 @@ BenchWork summarize(std::span<const QuestionRows> rows) {
   work.windows /= count;
   work.passage_rows /= count;
   return work;
+}
+
+std::vector<std::size_t> new_shapes(std::span<const QuestionRows> rows,
+                                    std::span<const std::size_t> indices,
+                                    std::set<QuestionRows>& seen) {
+  std::vector<std::size_t> fresh;
+  for (const std::size_t index : indices) {
+    if (seen.insert(rows[index]).second) fresh.push_back(index);
+  }
+  return fresh;
 }
 
 std::int64_t joint_rows(const QuestionRows& rows) {

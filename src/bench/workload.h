@@ -1,7 +1,10 @@
 // What questions cost a model, by their lengths.
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -14,6 +17,8 @@ namespace deformer {
 struct QuestionRows {
   std::int64_t question = 0;
   std::vector<std::int64_t> windows;  ///< of the passage
+
+  friend auto operator<=>(const QuestionRows&, const QuestionRows&) = default;
 };
 
 /// Special tokens of a question and of a passage window.
@@ -23,12 +28,18 @@ struct SpecialRows {
 };
 [[nodiscard]] SpecialRows special_rows(const ModelConfig& config);
 
-/// One entry a question, as SpanQa cuts it. Throws kInvalidArgument naming a question or a passage
-/// without a token.
+/// One entry a question, as SpanQa cuts it. Throws kInvalidArgument that quotes a question or a
+/// passage without a token.
 [[nodiscard]] std::vector<QuestionRows> count_rows(const Model& model,
                                                    std::span<const BenchQuestion> questions);
 
+/// Of rows that were all asked.
 [[nodiscard]] BenchWork summarize(std::span<const QuestionRows> rows);
+
+/// Those of `indices` whose rows are not in `seen`, each rows once; `seen` has them from then on.
+[[nodiscard]] std::vector<std::size_t> new_shapes(std::span<const QuestionRows> rows,
+                                                  std::span<const std::size_t> indices,
+                                                  std::set<QuestionRows>& seen);
 
 /// Rows of the passage and, for each window, of the question.
 [[nodiscard]] std::int64_t joint_rows(const QuestionRows& rows);

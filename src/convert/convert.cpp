@@ -83,9 +83,11 @@ Plan make_plan(const fs::path& from, const ConvertOptions& options) {
   }
   apply_split(plan.config, options);
   plan.skipped = std::move(names.skipped);
-  plan.skipped.insert(plan.skipped.end(), plan.source.skipped.begin(), plan.source.skipped.end());
   plan.selection =
       select_weights(std::move(names), plan.config.config, plan.source, options.allow_unused);
+  for (const auto& more : {plan.source.skipped, plan.selection.skipped}) {
+    plan.skipped.insert(plan.skipped.end(), more.begin(), more.end());
+  }
   plan.vocabulary = find_vocabulary(plan.source, plan.config, options);
   check_checksums(plan.source, plan.selection);
   return plan;

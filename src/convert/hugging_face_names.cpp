@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 
 #include "architecture/architecture.h"
 #include "architecture/checkpoint.h"
@@ -12,22 +11,6 @@ namespace {
 
 bool is_buffer(std::string_view name) {
   return name.ends_with("embeddings.position_ids") || name.ends_with("embeddings.token_type_ids");
-}
-
-// DeBERTa v3 was saved with a table of positions that it does not look at.
-bool is_idle_table(std::string_view name, const Architecture& architecture) {
-  return name.ends_with("embeddings.position_embeddings.weight") &&
-         is_commonly_unused(name, architecture);
-}
-
-bool is_pretraining_head(std::string_view name) {
-  constexpr std::array<std::string_view, 11> kHeads{
-      "cls.", "lm_loss.", "lm_head.", "vocab_transform.", "vocab_layer_norm.", "vocab_projector.",
-      // ALBERT's, DeBERTa's and ELECTRA's
-      "predictions.", "sop_classifier.", "lm_predictions.", "mask_predictions.",
-      "discriminator_predictions."};
-  return std::any_of(kHeads.begin(), kHeads.end(),
-                     [&](std::string_view head) { return name.starts_with(head); });
 }
 
 }  // namespace
@@ -58,10 +41,8 @@ NameMap map_hugging_face_names(const CheckpointSource& source, const Architectur
   for (std::size_t i = 0; i < source.tensors.size(); ++i) {
     const SourceTensor& tensor = source.tensors[i];
     std::string name = canonical_name(tensor.name, architecture);
-    if (is_buffer(name) || is_idle_table(name, architecture)) {
+    if (is_buffer(name)) {
       map.skipped.push_back({tensor.name, SkipReason::kBuffer});
-    } else if (is_pretraining_head(name)) {
-      map.skipped.push_back({tensor.name, SkipReason::kPretrainingHead});
     } else {
       map.weights.push_back({std::move(name), i, tensor});
     }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "architecture/architecture.h"
+#include "architecture/checkpoint.h"
 #include "deformer/error.h"
 #include "format/name_list.h"
 
@@ -63,6 +64,12 @@ void check_group(const WeightGroup& group, const std::vector<NamedWeight>& weigh
   }
 }
 
+// Inside the encoder it is a table that is not looked at (DeBERTa v3's positions), else a head.
+SkipReason reason_to_skip(std::string_view name, const Architecture& architecture) {
+  const bool inside = name.starts_with(std::string(architecture.weights.root) + ".");
+  return inside ? SkipReason::kBuffer : SkipReason::kPretrainingHead;
+}
+
 // Without the heads' facts.
 WeightSelection known_weights(NameMap map, const std::vector<WeightGroup>& groups,
                               const CheckpointSource& source) {
@@ -72,10 +79,13 @@ WeightSelection known_weights(NameMap map, const std::vector<WeightGroup>& group
     const bool known = std::any_of(groups.begin(), groups.end(), [&](const WeightGroup& group) {
       return group.shapes.contains(weight.name);
     });
+    const std::string& name = source.tensors[weight.source].name;
     if (known) {
       selection.weights.push_back(std::move(weight));
+    } else if (is_commonly_unused(weight.name, *map.architecture)) {
+      selection.skipped.push_back({name, reason_to_skip(weight.name, *map.architecture)});
     } else {
-      selection.unused.push_back(source.tensors[weight.source].name);
+      selection.unused.push_back(name);
     }
   }
   std::sort(selection.unused.begin(), selection.unused.end());

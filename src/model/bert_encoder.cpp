@@ -25,7 +25,7 @@ nn::Linear make_query_key_value(const WeightScope& scope, const BertNames& names
     weights.push_back(part.take_linear("weight", {hidden, hidden}));
     biases.push_back(part.take("bias", {hidden}));
   }
-  return {at::cat(weights), at::cat(biases), scope.precision()};
+  return {join_weights(weights), join_weights(biases), scope.precision()};
 }
 
 // A table of the embeddings that not every model has.

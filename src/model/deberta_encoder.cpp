@@ -114,6 +114,7 @@ at::Tensor DebertaConvolution::forward(const at::Tensor& input, const at::Tensor
                         .squeeze(0)
                         .t());
   }
+  if (mixed.empty()) return output;
   at::Tensor all = at::cat(mixed);
   if (rows.selected != nullptr) all = rows.selected->take(all);
   at::Tensor activated = nn::activate(Activation::kGeluErf, drop(all, options).contiguous());

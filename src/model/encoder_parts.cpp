@@ -52,7 +52,7 @@ void require_rows(const Segment& segment) {
 
 void require_consecutive(const Segment& segment) {
   const auto gap = std::adjacent_find(segment.positions.begin(), segment.positions.end(),
-                                      [](auto a, auto b) { return b != a + 1; });
+                                      [](std::int64_t a, std::int64_t b) { return b != a + 1; });
   if (gap == segment.positions.end()) return;
   throw Error(ErrorCode::kInvalidArgument, "segment: expected positions that rise by one, found " +
                                                std::to_string(*(gap + 1)) + " after " +

@@ -1,7 +1,5 @@
 #include "model/fastest_precision.h"
 
-#include <c10/core/InferenceMode.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -14,12 +12,14 @@
 #include "deformer/tokenizer.h"
 #include "model/make_encoder.h"
 #include "model/weights.h"
+#include "nn/inference_scope.h"
 #include "nn/placement.h"
 
 namespace deformer {
 namespace {
 
 constexpr int kTurns = 3;
+constexpr int kMeasuredTokens = 512;
 constexpr double kWorthwhile = 1.1;
 
 // One layer over both segments, and a vocabulary of one token: its embeddings are not measured.
@@ -27,6 +27,10 @@ ModelConfig one_layer_of(ModelConfig config) {
   config.num_hidden_layers = 1;
   config.split.split_layer = 0;
   config.vocab_size = 1;
+  // As long as texts usually are: some architectures have no longest text, and a model may read
+  // one whole.
+  config.split.max_question_tokens = std::min(config.split.max_question_tokens, kMeasuredTokens);
+  config.split.window_tokens = std::min(config.split.window_tokens, kMeasuredTokens);
   return config;
 }
 
@@ -69,7 +73,7 @@ class Candidate {
 }  // namespace
 
 Precision fastest_precision(const ModelConfig& config) {
-  const c10::InferenceMode inference;
+  const nn::InferenceScope inference;
   const ModelConfig layer = one_layer_of(config);
   std::vector<Candidate> candidates;
   for (const Precision precision : {Precision::kFp32, Precision::kBf16, Precision::kInt8}) {

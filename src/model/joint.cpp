@@ -19,6 +19,30 @@ void require_index(std::int64_t index, const Encoding& encoding, const char* wha
                   std::to_string(encoding.num_segments()) + ", found " + std::to_string(index));
 }
 
+void require_segments(const Encoding& encoding, const char* what) {
+  const std::vector<std::int64_t>& offsets = encoding.offsets;
+  if (!offsets.empty() && offsets.front() == 0 && std::is_sorted(offsets.begin(), offsets.end())) {
+    return;
+  }
+  throw Error(ErrorCode::kInvalidArgument, std::string(what) +
+                                               "s: expected offsets that begin with 0 and rise, "
+                                               "found others");
+}
+
+void require_rows_of(const Encoding& encoding, const char* what) {
+  require_segments(encoding, what);
+  if (encoding.hidden.defined() && encoding.hidden.size(0) == encoding.offsets.back()) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              std::string(what) + "s: expected " + std::to_string(encoding.offsets.back()) +
+                  " rows, as the offsets say, found " +
+                  (encoding.hidden.defined() ? std::to_string(encoding.hidden.size(0)) : "none"));
+}
+
+void require_pair(const SegmentPair& pair, const Encoding& questions, const Encoding& passages) {
+  require_index(pair.question, questions, "question");
+  require_index(pair.passage, passages, "passage");
+}
+
 std::vector<at::Tensor> split_segments(const at::Tensor& rows, const Encoding& encoding) {
   std::vector<std::int64_t> lengths;
   lengths.reserve(encoding.offsets.size());
@@ -81,14 +105,15 @@ at::Tensor RowIndex::take(const at::Tensor& values, std::int64_t dim) const {
 
 JointPlan plan_joint(const Encoding& questions, const Encoding& passages,
                      std::span<const SegmentPair> pairs, const JointOrder& order) {
+  require_rows_of(questions, "question");
+  require_rows_of(passages, "passage");
   const std::int64_t question_base = order.passage_first ? passages.offsets.back() : 0;
   const std::int64_t passage_base = order.passage_first ? 0 : questions.offsets.back();
   JointPlan plan;
   plan.offsets.reserve(pairs.size() + 1);
   plan.offsets.push_back(0);
   for (const SegmentPair& pair : pairs) {
-    require_index(pair.question, questions, "question");
-    require_index(pair.passage, passages, "passage");
+    require_pair(pair, questions, passages);
     const auto append_question = [&] {
       append_range(plan.rows, question_base + questions.offsets[pair.question],
                    questions.length(pair.question));
@@ -119,11 +144,14 @@ at::Tensor PairJoin::join(const at::Tensor& question_rows, const at::Tensor& pas
 RowSelection select_rows(const Encoding& questions, const Encoding& passages,
                          std::span<const SegmentPair> pairs, const JointOrder& order,
                          JointRows rows) {
+  require_segments(questions, "question");
+  require_segments(passages, "passage");
   RowSelection selection;
   selection.offsets.reserve(pairs.size() + 1);
   selection.offsets.push_back(0);
   std::int64_t pair_begin = 0;
   for (const SegmentPair& pair : pairs) {
+    require_pair(pair, questions, passages);
     const std::int64_t question_length = questions.length(pair.question);
     const std::int64_t passage_length = passages.length(pair.passage);
     const std::int64_t passage_begin = pair_begin + (order.passage_first ? 0 : question_length);

@@ -29,6 +29,7 @@
 #include "model/weights.h"
 #include "nn/fp16_weight.h"
 #include "nn/guard.h"
+#include "nn/inference_scope.h"
 #include "nn/placement.h"
 #include "text/id_tokenizer.h"
 
@@ -55,6 +56,7 @@ ModelConfig load_config(const std::filesystem::path& model_dir, const LoadOption
 Precision choose_precision(const Runtime& wanted, const ModelConfig& config) {
   if (wanted.precision != Precision::kAuto) return wanted.precision;
   if (wanted.device == Device::kCuda) return Precision::kFp16;
+  if (wanted.weights == WeightType::kFp16) return Precision::kFp32;  // its only one
   return fastest_precision(config);
 }
 
@@ -165,6 +167,21 @@ std::shared_ptr<const Head> load_heads(const ModelConfig& config, WeightLoader& 
   return config.task == TaskKind::kSpan ? span : pooled;
 }
 
+// Of the tensors that a model may read.
+std::optional<std::string> find_weight_fault(const Checkpoint& checkpoint) {
+  const nn::InferenceScope inference;
+  WeightLoader weights(checkpoint);
+  for (const auto& [name, stored] : checkpoint.tensors()) {
+    if (is_commonly_unused(name, checkpoint.architecture())) continue;
+    const std::optional<at::Tensor> values = weights.find_values(name);
+    const auto fault = values ? find_non_finite(*values) : std::nullopt;
+    if (fault) {
+      return checkpoint.path().string() + ": tensor " + in_quotes(stored.view.name) + ": " + *fault;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 struct Model::State {
@@ -182,6 +199,8 @@ struct Model::State {
   Fingerprint fingerprint;
   std::once_flag projection_hash_once;
   std::uint64_t projection_hash = 0;
+  std::once_flag weight_fault_once;
+  std::optional<std::string> weight_fault;
 
   void find_fingerprint() {
     DEFORMER_CHECK(origin != nullptr);
@@ -208,7 +227,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& model_dir,
     if (options.runtime.threads > 0) at::set_num_threads(options.runtime.threads);
     state->runtime.precision = choose_precision(state->runtime, state->config);
     state->runtime.weights = choose_weights(state->runtime, &checkpoint);
-    const c10::InferenceMode inference;
+    const nn::InferenceScope inference;
     WeightLoader weights(checkpoint);
     weights.place(state->runtime);
     state->encoder = make_encoder(state->config, weights);
@@ -233,7 +252,7 @@ std::shared_ptr<const Model> Model::random(const ModelConfig& config,
     if (options.runtime.threads > 0) at::set_num_threads(options.runtime.threads);
     state->runtime.precision = choose_precision(state->runtime, config);
     state->runtime.weights = choose_weights(state->runtime, nullptr);
-    const c10::InferenceMode inference;
+    const nn::InferenceScope inference;
     WeightLoader weights(
         RandomWeights{.deviation = config.initializer_range, .seed = options.seed});
     weights.place(state->runtime);
@@ -273,7 +292,7 @@ std::shared_ptr<const Model> Model::with_split(const SplitConfig& split) const {
     state->origin = state_->origin;
     state->head = state_->head;
     state->segment_layout = make_segment_layout(config, state->tokenizer->special_tokens());
-    state->encoder = state_->encoder->with_split_layer(split.split_layer);
+    state->encoder = state_->encoder->with_split(split);
     state->num_parameters = state_->num_parameters;
     return std::shared_ptr<const Model>(new Model(std::move(state)));
   });
@@ -321,19 +340,15 @@ const Head* ModelAccess::head(const Model& model) noexcept {
   return model.state_->head.get();
 }
 
-std::optional<std::string> ModelAccess::find_non_finite_weight(const Model& model) {
-  const Model::State& state = *model.state_;
-  if (!state.origin || !state.origin->checkpoint) return std::nullopt;
-  const Checkpoint& checkpoint = *state.origin->checkpoint;
-  const c10::InferenceMode inference;
-  WeightLoader weights(checkpoint);
-  for (const auto& [name, stored] : checkpoint.tensors()) {
-    const auto fault = find_non_finite(weights.take(name, stored.view.shape));
-    if (fault) {
-      return checkpoint.path().string() + ": tensor " + in_quotes(stored.view.name) + ": " + *fault;
+const std::optional<std::string>& ModelAccess::find_non_finite_weight(const Model& model) {
+  Model::State& state = *model.state_;
+  // All weights are read, and the model does not change: once is enough.
+  std::call_once(state.weight_fault_once, [&] {
+    if (state.origin && state.origin->checkpoint) {
+      state.weight_fault = find_weight_fault(*state.origin->checkpoint);
     }
-  }
-  return std::nullopt;
+  });
+  return state.weight_fault;
 }
 
 const Fingerprint& Model::fingerprint() const {

@@ -33,8 +33,8 @@ struct ModelAccess {
   [[nodiscard]] static const Head* head(const Model& model) noexcept;
 
   /// The first weight that holds a NaN or an infinity: "FILE: tensor "NAME": expected finite
-  /// numbers, found nan". Reads all weights. Absent where all are finite.
-  [[nodiscard]] static std::optional<std::string> find_non_finite_weight(const Model& model);
+  /// numbers, found nan". Reads all weights, at the first call. Absent where all are finite.
+  [[nodiscard]] static const std::optional<std::string>& find_non_finite_weight(const Model& model);
 };
 
 }  // namespace deformer

@@ -22,6 +22,16 @@ std::vector<std::int64_t> SplitEncoder::joint_rows(const Encoding& questions,
 }
 
 std::unique_ptr<const Encoder> SplitEncoder::with_split_layer(std::int64_t split_layer) const {
+  return share_at(split_layer);
+}
+
+std::unique_ptr<const Encoder> SplitEncoder::with_split(const SplitConfig& split) const {
+  std::unique_ptr<SplitEncoder> encoder = share_at(split.split_layer);
+  encoder->use_lengths(split);
+  return encoder;
+}
+
+std::unique_ptr<SplitEncoder> SplitEncoder::share_at(std::int64_t split_layer) const {
   if (split_layer < 0 || split_layer >= num_layers_) {
     throw Error(ErrorCode::kInvalidArgument, "split_layer: expected 0 to " +
                                                  std::to_string(num_layers_ - 1) + ", found " +

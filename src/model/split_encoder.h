@@ -23,6 +23,7 @@ class SplitEncoder : public Encoder {
                                                      JointRows rows) const final;
   [[nodiscard]] std::unique_ptr<const Encoder> with_split_layer(
       std::int64_t split_layer) const final;
+  [[nodiscard]] std::unique_ptr<const Encoder> with_split(const SplitConfig& split) const final;
 
  protected:
   /// `cls_last`: see JointOrder.
@@ -45,6 +46,8 @@ class SplitEncoder : public Encoder {
  private:
   /// The same weights, shared and not copied.
   [[nodiscard]] virtual std::unique_ptr<SplitEncoder> share() const = 0;
+  virtual void use_lengths(const SplitConfig& /*split*/) {}
+  [[nodiscard]] std::unique_ptr<SplitEncoder> share_at(std::int64_t split_layer) const;
 
   std::int64_t num_layers_;
   std::int64_t split_layer_;

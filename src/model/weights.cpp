@@ -119,7 +119,7 @@ at::Tensor WeightLoader::make(std::string_view name, at::IntArrayRef shape) cons
   Hasher hasher;
   hasher.add(name).add(static_cast<std::int64_t>(random_.seed));
   return at::normal(0.0, random_.deviation, shape,
-                    at::detail::createCPUGenerator(hasher.digest64()));
+                    at::detail::createCPUGenerator(hasher.digest64()), at::kFloat);
 }
 
 at::Tensor WeightLoader::take_as(at::ScalarType wanted, const std::string& name,
@@ -143,8 +143,27 @@ at::Tensor WeightLoader::take_as(at::ScalarType wanted, const std::string& name,
   taken_values_ += c10::multiply_integers(shape);
   const bool copy = memory_ == WeightMemory::kOwned;
   at::Tensor values = view->to(placement_.device, wanted, /*non_blocking=*/false, copy);
+  // Embeddings are large, and rows that no text has do no harm; in fp16 a finite value may be lost.
+  const bool narrowed = wanted == at::kHalf && view->scalar_type() != at::kHalf;
+  if (narrowed) require_in_fp16(name, *view, values);
   if (!is_embedding(name, checkpoint_->architecture())) require_finite(name, values);
   return values;
+}
+
+void WeightLoader::require_in_fp16(const std::string& name, const at::Tensor& stored,
+                                   const at::Tensor& converted) const {
+  if (!find_non_finite(converted)) return;
+  const at::Tensor largest = stored.abs().max();
+  if (!std::isfinite(largest.item<float>())) return;  // the file's own fault
+  throw Error(ErrorCode::kUnsupported,
+              checkpoint_->path().string() + ": tensor " + in_quotes(name) +
+                  ": expected values that fp16 can hold, at most 65504, found up to " +
+                  std::to_string(largest.item<float>()) + " (fp32 weights and precision hold it)");
+}
+
+std::optional<at::Tensor> WeightLoader::find_values(const std::string& name) {
+  const StoredTensor* stored = checkpoint_->find(name);
+  return stored == nullptr ? std::nullopt : stored_values(*stored, name, stored->view.shape);
 }
 
 std::optional<at::Tensor> WeightLoader::stored_values(const StoredTensor& stored,
@@ -152,7 +171,8 @@ std::optional<at::Tensor> WeightLoader::stored_values(const StoredTensor& stored
                                                       at::IntArrayRef shape) {
   const TensorView& found = stored.view;
   const auto type = floating_type(found.dtype);
-  const bool int8 = found.dtype == Dtype::kI8 && checkpoint_->scale_of(stored, name) != nullptr;
+  const bool int8 =
+      found.dtype == Dtype::kI8 && !shape.empty() && checkpoint_->scale_of(stored, name) != nullptr;
   if ((type || int8) && at::IntArrayRef(found.shape) == shape) {
     return int8 ? int8_values(stored, name, shape) : view_of(stored, *type, shape);
   }
@@ -170,7 +190,7 @@ std::optional<at::Tensor> WeightLoader::int8_values(const StoredTensor& stored,
   const StoredTensor& scale = *checkpoint_->scale_of(stored, name);
   const std::string scale_name = int8_scale_name(name);
   taken_.insert(scale_name);
-  const std::int64_t rows = shape.empty() ? 0 : shape.front();
+  const std::int64_t rows = shape.front();
   const Shape expected{rows};
   if (scale.view.dtype != Dtype::kF32 || scale.view.shape != expected) {
     misshapen_.add(scale_name, " (expected F32 " + shape_text(expected) + ", found " +
@@ -227,6 +247,17 @@ void WeightLoader::finish(const std::vector<std::string>& ignorable_prefixes) co
   if (missing_.count() + misshapen_.count() + unexpected_names.count() > 0) {
     fail(unexpected_names);
   }
+}
+
+at::Tensor join_weights(const std::vector<at::Tensor>& parts) {
+  const auto stands_in = [](const at::Tensor& part) {
+    const at::IntArrayRef strides = part.strides();
+    return std::all_of(strides.begin(), strides.end(), [](auto stride) { return stride == 0; });
+  };
+  if (!std::all_of(parts.begin(), parts.end(), stands_in)) return at::cat(parts);
+  std::vector<std::int64_t> shape = parts.front().sizes().vec();
+  shape.front() *= std::ssize(parts);
+  return at::zeros({}, parts.front().options()).expand(shape);
 }
 
 void write_checkpoint(const std::filesystem::path& model_dir, const NamedTensors& tensors,

@@ -58,6 +58,7 @@ class WeightLoader {
   ///
   /// A weight outside the embeddings that is not finite is kCorrupt: attention would turn some into
   /// zeros without a sign. (Embeddings are large and read by row; a NaN there shows in the states.)
+  /// A finite one that fp16 cannot hold is kUnsupported where fp16 is wanted.
   ///
   /// A tensor that is missing or misshapen is recorded for finish() and stands in as zeros that
   /// take no memory (strides 0). After 1,000 such tensors the error is thrown at once: the
@@ -81,6 +82,9 @@ class WeightLoader {
   [[nodiscard]] Shape shape(std::string_view name) const {
     return has(name) ? checkpoint_->find(name)->view.shape : Shape{};
   }
+  /// Whatever its shape, in its own type (in fp32 where it is kept in 8 bits); absent where it is
+  /// missing or of no type of weights.
+  [[nodiscard]] std::optional<at::Tensor> find_values(const std::string& name);
   /// How many values the tensors have that were taken.
   [[nodiscard]] std::int64_t taken_values() const { return taken_values_; }
 
@@ -99,6 +103,8 @@ class WeightLoader {
                                                       const std::string& name,
                                                       at::IntArrayRef shape);
   void require_finite(const std::string& name, const at::Tensor& values) const;
+  void require_in_fp16(const std::string& name, const at::Tensor& stored,
+                       const at::Tensor& converted) const;
   [[nodiscard]] NameList unexpected(const std::vector<std::string>& ignorable_prefixes) const;
   [[noreturn]] void fail(const NameList& unexpected) const;
 
@@ -153,6 +159,10 @@ class WeightScope {
 };
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// Weights of one shape that are kept as one, one below the other. Of stand-ins another stand-in:
+/// what is missing takes no memory here either.
+[[nodiscard]] at::Tensor join_weights(const std::vector<at::Tensor>& parts);
 
 /// Writes MODEL_DIR/model.safetensors as a whole or not at all, converting tensor by tensor to
 /// `dtype` (F32, F16, BF16, or I8 as in int8_tensor.h), with the metadata that Hugging Face asks

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "model/encoder_parts.h"
+#include "nn/attention_type.h"
 
 namespace deformer {
 namespace {
@@ -37,8 +38,9 @@ std::vector<nn::DistanceTable> XlnetDistances::make(std::span<const at::Tensor> 
   std::vector<nn::DistanceTable> tables;
   tables.reserve(weights.size());
   for (const at::Tensor& weight : weights) {
-    const at::Tensor keys =
-        (at::mm(sinusoids, weight.flatten(1).to(at::kFloat)) * scale).to(weight.scalar_type());
+    // The type that attention is computed in, so that it need not convert them each time.
+    const at::ScalarType type = nn::attends_in_fp32(weight) ? at::kFloat : weight.scalar_type();
+    const at::Tensor keys = (at::mm(sinusoids, weight.flatten(1).to(at::kFloat)) * scale).to(type);
     tables.push_back(
         {keys.unflatten(1, {sizes_.heads, sizes_.head}).permute({1, 2, 0}).contiguous(), reach});
   }

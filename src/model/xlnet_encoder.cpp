@@ -48,9 +48,8 @@ std::int64_t reach_of(const nn::PositionRuns& runs) {
 }
 
 // Rows of the longest segment that layout `slots` makes room for: its text and <sep>.
-std::int64_t first_slot(const ModelConfig& config) {
-  const bool passage_first = passage_place(config) == PassagePlace::kFirst;
-  return 1 + (passage_first ? config.split.window_tokens : config.split.max_question_tokens);
+std::int64_t first_slot(const SplitConfig& split, const JointOrder& order) {
+  return 1 + (order.passage_first ? split.window_tokens : split.max_question_tokens);
 }
 
 }  // namespace
@@ -151,7 +150,7 @@ XlnetEncoder::XlnetEncoder(const ModelConfig& config, const WeightScope& scope)
     : SplitEncoder(config, /*cls_last=*/true),
       name_(scope.full_name("")),
       layout_(config.split.layout),
-      first_slot_(first_slot(config)),
+      first_slot_(first_slot(config.split, order())),
       word_(scope.take("word_embedding.weight", {config.vocab_size, config.hidden_size})),
       shares_biases_(scope.has(kSharedBias)),
       distances_(std::make_shared<XlnetDistances>(XlnetSizes(config))) {
@@ -202,6 +201,10 @@ nn::PositionRuns XlnetEncoder::second_runs(std::int64_t length, std::int64_t pos
   if (length > 1) runs.push_back({length - 1, position, kSecond});
   runs.push_back({1, position + length - 1, kCls});
   return runs;
+}
+
+void XlnetEncoder::use_lengths(const SplitConfig& split) {
+  first_slot_ = first_slot(split, order());
 }
 
 void XlnetEncoder::require_slot(std::int64_t first_rows) const {

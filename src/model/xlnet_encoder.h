@@ -105,6 +105,7 @@ class XlnetEncoder final : public SplitEncoder {
   [[nodiscard]] std::unique_ptr<SplitEncoder> share() const override {
     return std::make_unique<XlnetEncoder>(*this);
   }
+  void use_lengths(const SplitConfig& split) override;
   [[nodiscard]] at::Tensor embed(std::span<const Segment> segments,
                                  const ForwardOptions& options) const;
   [[nodiscard]] std::vector<nn::DistanceTable> distances(const XlnetRows& rows,

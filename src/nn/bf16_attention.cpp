@@ -106,8 +106,7 @@ std::uint16_t* bits_of(const at::Tensor& tensor) {
 // body(head, first row, rows) over the rows of [heads, rows, columns], by all threads.
 template <typename Body>
 void for_rows(std::int64_t heads, std::int64_t rows, std::int64_t columns, const Body& body) {
-  constexpr std::int64_t kValuesOfAThread = 16384;
-  const std::int64_t grain = std::max<std::int64_t>(1, kValuesOfAThread / columns);
+  const std::int64_t grain = row_grain(columns);
   at::parallel_for(0, heads * rows, grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end;) {
       const std::int64_t count = std::min(end - row, rows - row % rows);

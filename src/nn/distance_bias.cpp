@@ -1,6 +1,7 @@
 #include "nn/distance_bias.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <bit>
@@ -59,6 +60,9 @@ at::Tensor DistanceBias::scores(std::int64_t length) const {
   if (weight_.requires_grad()) return make(length);
   const std::lock_guard lock(mutex_);
   if (!kept_.defined() || kept_.size(2) < length) {
+    // An ordinary tensor, though it may be made while a trained model is scored: what inference
+    // makes cannot take part in the training step that comes next.
+    const c10::InferenceMode training_may_use_it(false);
     const auto wanted = static_cast<std::uint64_t>(std::max(length, kSmallestTable));
     kept_ = make(static_cast<std::int64_t>(std::bit_ceil(wanted))).detach();
   }

@@ -5,12 +5,14 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 
-#include "base/check.h"
+#include "deformer/error.h"
 
 namespace deformer::nn {
 namespace {
 
+constexpr double kMostDropped = 0.99;  // a random byte leaves something
 constexpr std::int64_t kBytes = sizeof(std::int64_t);
 
 // One random byte a value. LibTorch draws one number a value, which on a CPU takes a sixth of a
@@ -26,10 +28,12 @@ at::Tensor random_bytes(const at::Tensor& like, const std::optional<at::Generato
 
 at::Tensor dropout(const at::Tensor& input, double probability,
                    const std::optional<at::Generator>& generator) {
-  DEFORMER_CHECK(probability >= 0 && probability < 1);
+  if (!(probability >= 0 && probability <= kMostDropped)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "dropout: expected 0 to 0.99, found " + std::to_string(probability));
+  }
   const auto threshold = static_cast<std::int64_t>(std::lround(probability * 256));
   if (threshold == 0) return input;
-  DEFORMER_CHECK(threshold < 256);
   const double scale = 256.0 / static_cast<double>(256 - threshold);
   const at::Tensor kept = random_bytes(input, generator).ge(threshold);
   return input * kept.to(input.scalar_type()).mul_(scale);

@@ -2,15 +2,16 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <c10/core/InferenceMode.h>
 #include <omp.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <utility>
 
+#include "nn/inference_scope.h"
 #include "nn/int8_rows.h"
 #include "nn/operation.h"
+#include "nn/row_count.h"
 
 namespace deformer::nn {
 namespace {
@@ -58,7 +59,7 @@ void finish(at::Tensor& output, const at::Tensor& product, const at::Tensor& bia
   const auto width = static_cast<std::size_t>(columns);
   const auto* from = product.const_data_ptr<float>();
   auto* to = output.mutable_data_ptr<float>();
-  const std::int64_t grain = std::max<std::int64_t>(1, kRowGrain / columns);
+  const std::int64_t grain = row_grain(columns);
   at::parallel_for(0, product.size(0), grain, [&](std::int64_t begin, std::int64_t end) {
     const std::size_t first = static_cast<std::size_t>(begin) * width;
     finish_rows_to(to + first, from + first, static_cast<std::size_t>(end - begin), width,
@@ -67,8 +68,8 @@ void finish(at::Tensor& output, const at::Tensor& product, const at::Tensor& bia
 }
 
 bool fp16_product_is_right() {
-  const c10::InferenceMode inference;
-  const at::Tensor input = at::linspace(-1, 1, 32).view({2, 16});
+  const InferenceScope inference;
+  const at::Tensor input = at::linspace(-1, 1, 32, at::kFloat).view({2, 16});
   const at::Tensor weight = at::arange(384).view({24, 16}).remainder(7).to(at::kFloat) - 3;
   return computes(at::linear(input, weight), 1e-3,
                   [&] { return multiply_fp16(input, fp16_layout(weight)); });

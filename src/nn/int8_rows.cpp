@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 #include "base/processor.h"
 #include "base/vector_loops.h"
 
 namespace deformer::nn {
 namespace {
+
+constexpr float kLargestFloat = std::numeric_limits<float>::max();
 
 DEFORMER_INLINE void quantize_all(const StridedRows& input, std::uint8_t* output, float* scales) {
   const std::size_t columns = input.columns;
@@ -18,7 +21,7 @@ DEFORMER_INLINE void quantize_all(const StridedRows& input, std::uint8_t* output
     const float largest = largest_magnitude(row, columns);
     scales[i] = largest / 127.0F;
     // Not finite: 1 / infinity = 0 gives zeros, and the scale carries the news.
-    const bool usable = largest > 0 && largest <= 3.0e38F && scales[i] > 1e-36F;
+    const bool usable = largest > 0 && largest <= kLargestFloat && scales[i] > 1e-36F;
     const float inverse = usable ? 127.0F / largest : 0.0F;
     if (!usable && largest < 1.0F) scales[i] = 0;
     for (std::size_t j = 0; j < columns; ++j) {

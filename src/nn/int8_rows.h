@@ -12,9 +12,6 @@ namespace deformer::nn {
 /// What a stored 0 stands for: values are kept as round(value / scale) + kInt8Zero in [1, 255].
 inline constexpr std::uint8_t kInt8Zero = 128;
 
-/// Values of rows that one thread takes at least.
-inline constexpr std::int64_t kRowGrain = 16384;
-
 struct StridedRows {
   const float* values;
   std::size_t rows;
@@ -40,7 +37,7 @@ struct RowFinish {
 /// max(1, |x|)) and not by LibTorch, whose kernels treat the ends of a tensor differently.
 void finish_rows(float* values, std::size_t rows, std::size_t columns, const RowFinish& finish);
 
-/// The same from one place to another; both dense, not overlapping.
+/// The same from one place to another; both dense, the same or not overlapping.
 void finish_rows_to(float* output, const float* values, std::size_t rows, std::size_t columns,
                     const RowFinish& finish);
 

@@ -2,13 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <optional>
 
 #include "base/processor.h"
+#include "nn/inference_scope.h"
 #include "nn/int8_rows.h"
 #include "nn/operation.h"
 #include "nn/row_count.h"
@@ -18,10 +18,6 @@ namespace {
 
 constexpr const char* kInt8Prepack = "onednn::qlinear_prepack";     // weight, shape of the input
 constexpr const char* kInt8Multiply = "onednn::qlinear_pointwise";  // see below
-
-std::int64_t rows_per_task(std::int64_t columns) {
-  return std::max<std::int64_t>(1, kRowGrain / columns);
-}
 
 at::Tensor multiply_int8(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& scales,
                          const at::Tensor& zero_points) {
@@ -37,10 +33,10 @@ at::Tensor multiply_int8(const at::Tensor& rows, const at::Tensor& weight, const
 
 bool int8_product_is_right() {
   if (!at::hasMKLDNN()) return false;
-  const c10::InferenceMode inference;
-  const at::Tensor input = at::linspace(-1, 1, 32).view({2, 16});
-  const at::Tensor weight = at::linspace(-2, 1, 384).view({24, 16});
-  const at::Tensor bias = at::linspace(0, 3, 24);
+  const InferenceScope inference;
+  const at::Tensor input = at::linspace(-1, 1, 32, at::kFloat).view({2, 16});
+  const at::Tensor weight = at::linspace(-2, 1, 384, at::kFloat).view({24, 16});
+  const at::Tensor bias = at::linspace(0, 3, 24, at::kFloat);
   // Results of size 20, rounded by about a hundredth.
   return computes(at::linear(input, weight, bias), 0.5,
                   [&] { return Int8Weight(weight).multiply(input, bias); });
@@ -75,7 +71,7 @@ at::Tensor Int8Weight::multiply(const at::Tensor& input, const at::Tensor& bias,
   quantised.narrow(0, count, padded - count).fill_(kInt8Zero);
   const auto in = static_cast<std::size_t>(in_);
   const auto stride = static_cast<std::size_t>(rows.stride(0));
-  at::parallel_for(0, count, rows_per_task(in_), [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, count, row_grain(in_), [&](std::int64_t begin, std::int64_t end) {
     const auto first = static_cast<std::size_t>(begin);
     quantize_rows({rows.const_data_ptr<float>() + first * stride,
                    static_cast<std::size_t>(end - begin), in, stride},
@@ -85,7 +81,7 @@ at::Tensor Int8Weight::multiply(const at::Tensor& input, const at::Tensor& bias,
   at::Tensor product = multiply_int8(quantised, packed_, scales_, zero_points_).narrow(0, 0, count);
   const auto out = static_cast<std::size_t>(out_);
   const float* bias_values = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
-  at::parallel_for(0, count, rows_per_task(out_), [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, count, row_grain(out_), [&](std::int64_t begin, std::int64_t end) {
     const auto first = static_cast<std::size_t>(begin);
     finish_rows(product.mutable_data_ptr<float>() + first * out,
                 static_cast<std::size_t>(end - begin), out,

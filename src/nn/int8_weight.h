@@ -29,9 +29,6 @@ class Int8Weight final : public Product {
   [[nodiscard]] at::Tensor multiply(const at::Tensor& input, const at::Tensor& bias,
                                     std::optional<Activation> activation = {}) const override;
 
-  [[nodiscard]] std::int64_t in_features() const { return in_; }
-  [[nodiscard]] std::int64_t out_features() const { return out_; }
-
  private:
   std::int64_t in_;
   std::int64_t out_;

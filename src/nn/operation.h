@@ -6,10 +6,10 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 
-#include <c10/core/InferenceMode.h>
-
 #include <exception>
 #include <utility>
+
+#include "nn/inference_scope.h"
 
 namespace deformer::nn {
 
@@ -18,7 +18,7 @@ namespace deformer::nn {
 /// Call it once, with a tiny product. False where it throws.
 template <typename Function>
 [[nodiscard]] bool computes(const at::Tensor& expected, double tolerance, const Function& compute) {
-  const c10::InferenceMode inference;
+  const InferenceScope inference;
   try {
     const at::Tensor found = compute();
     // Not "no value differs by more": that would be true of NaN.

@@ -1,13 +1,13 @@
 #include "nn/packed_weight.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 
 #include <optional>
 #include <utility>
 
 #include "base/processor.h"
 #include "nn/activation.h"
+#include "nn/inference_scope.h"
 #include "nn/operation.h"
 #include "nn/product_choice.h"
 #include "nn/row_count.h"
@@ -71,10 +71,10 @@ at::Tensor multiply_packed(const at::Tensor& rows, const at::Tensor& packed, con
 
 bool packed_product_is_right() {
   if (!at::hasMKLDNN()) return false;
-  const c10::InferenceMode inference;
-  const at::Tensor input = at::linspace(-1, 1, 32).view({2, 16});
-  const at::Tensor weight = at::linspace(-2, 1, 384).view({24, 16});
-  const at::Tensor bias = at::linspace(0, 3, 24);
+  const InferenceScope inference;
+  const at::Tensor input = at::linspace(-1, 1, 32, at::kFloat).view({2, 16});
+  const at::Tensor weight = at::linspace(-2, 1, 384, at::kFloat).view({24, 16});
+  const at::Tensor bias = at::linspace(0, 3, 24, at::kFloat);
   const at::Tensor product = at::linear(input, weight, bias);
   return computes(at::gelu(product, "tanh"), 1e-3, [&] {
     return multiply_packed(input, packed_layout(weight), bias,

@@ -1,7 +1,6 @@
 #include "nn/product_choice.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +12,7 @@
 #include "base/stopwatch.h"
 #include "deformer/error.h"
 #include "nn/fp16_weight.h"
+#include "nn/inference_scope.h"
 #include "nn/int8_weight.h"
 #include "nn/packed_weight.h"
 
@@ -50,7 +50,7 @@ double seconds_of(const Product& product, const at::Tensor& input) {
 
 // In turn: a disturbance makes times longer, never shorter. The first turn compiles and lays out.
 bool packed_is_faster(const Product& packed, const Product& plain, std::int64_t rows) {
-  const at::Tensor input = at::ones({rows, kMeasuredWidth});
+  const at::Tensor input = at::ones({rows, kMeasuredWidth}, at::kFloat);
   static_cast<void>(packed.multiply(input, {}));
   static_cast<void>(plain.multiply(input, {}));
   std::array<double, 2> best{};
@@ -66,8 +66,8 @@ bool packed_is_faster(const Product& packed, const Product& plain, std::int64_t 
 // The plain product lays the weight out in every call, which counts the less the more rows there
 // are: the largest count at which the packed one wins is found by halving.
 std::int64_t measure_most_packed_rows() {
-  const c10::InferenceMode inference;
-  const at::Tensor weight = at::ones({kMeasuredWidth, kMeasuredWidth});
+  const InferenceScope inference;
+  const at::Tensor weight = at::ones({kMeasuredWidth, kMeasuredWidth}, at::kFloat);
   const PackedWeight packed(weight, kAnyRows);
   const PlainProduct plain(weight, WeightOrder::kOutFirst);
   std::int64_t most = kFewRows;

@@ -2,7 +2,14 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 namespace deformer::nn {
+
+std::int64_t row_grain(std::int64_t columns) {
+  constexpr std::int64_t kValues = 16384;
+  return std::max<std::int64_t>(1, kValues / columns);
+}
 
 std::int64_t padded_rows(std::int64_t rows) {
   const std::int64_t step = rows <= 512 ? 32 : rows <= 2048 ? 128 : 512;

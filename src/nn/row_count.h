@@ -1,5 +1,5 @@
-// Numbers of rows that come again: oneDNN compiles code for every one that it meets, for about a
-// millisecond.
+// How many rows: that a thread takes, and that come again (oneDNN compiles code for every number
+// that it meets, for about a millisecond).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,8 +8,11 @@
 
 namespace deformer::nn {
 
-/// `rows` rounded up to a number from a short list, at most 31 more below 512 and 1/16 beyond (odd
-/// numbers of rows are slow, too).
+/// Rows of a loop over values that one thread takes at least: 16,384 values.
+[[nodiscard]] std::int64_t row_grain(std::int64_t columns);
+
+/// `rows` rounded up to a number from a short list, at most 31 more up to 512, at most a quarter
+/// beyond (odd numbers of rows are slow, too).
 [[nodiscard]] std::int64_t padded_rows(std::int64_t rows);
 
 /// [rows, width] -> [padded, width], zeros below; contiguous.

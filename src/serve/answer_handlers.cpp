@@ -10,26 +10,15 @@ namespace {
 
 // Responds with what `body` makes of the result, or with the error.
 template <typename Result, typename Body>
-Done<Result> respond_with(const Call& call, Body body) {
-  return then_in_connection<Result>(call.exchange,
-                                    [call, body = std::move(body)](Outcome<Result>&& reply) {
-                                      if (const Error* const error = reply.error()) {
-                                        const ApiError told = question_error(call, *error);
-                                        return call.exchange->respond(to_response(told));
-                                      }
-                                      call.exchange->respond({.body = body(reply.value())});
-                                    });
-}
-
-}  // namespace
-
-namespace {
-
-// Of a request of its own, no line of a stream.
-RequestControl timed_control(const Call& call, std::optional<std::chrono::milliseconds> timeout) {
-  const auto longest = call.api.options().timeout;
-  call.exchange->respond_within(std::min(timeout.value_or(longest), longest));
-  return control_of(call, timeout);
+Done<Result> respond_with(const Call& call, QuestionPlaces places, Body body) {
+  return then_in_connection<Result>(
+      call.exchange,
+      [call, places = std::move(places), body = std::move(body)](Outcome<Result>&& reply) {
+        if (const Error* const error = reply.error()) {
+          return call.exchange->respond(to_response(question_error(call, *error, places)));
+        }
+        call.exchange->respond({.body = body(reply.value())});
+      });
 }
 
 }  // namespace
@@ -41,12 +30,32 @@ RequestControl control_of(const Call& call, std::optional<std::chrono::milliseco
       .deadline = std::chrono::steady_clock::now() + std::min(timeout.value_or(longest), longest)};
 }
 
+RequestControl timed_control(const Call& call, std::optional<std::chrono::milliseconds> timeout) {
+  const auto longest = call.api.options().timeout;
+  call.exchange->respond_within(std::min(timeout.value_or(longest), longest));
+  return control_of(call, timeout);
+}
+
+void limit_time(const Call& call) {
+  call.exchange->respond_within(call.api.options().timeout);
+}
+
+QaResult result_without_passages() {
+  QaResult result;
+  result.times = RequestTimes{};
+  return result;
+}
+
 ApiError error_of(const Call& call, const Error& error, Work work) {
   // Only one that ended its half alone can read it; it is for log and metrics.
   if (error.code() == ErrorCode::kCancelled && call.exchange->client_left()) {
     return {kClientLeft, "client_left", "the client closed its side before there was an answer"};
   }
   ApiError told = to_api_error(error);
+  // Of a store it may be the disk or the map that is full; without one it is the memory.
+  if (error.code() == ErrorCode::kResourceExhausted && !call.service->has_store()) {
+    told.code = kOutOfMemory;
+  }
   if (!is_overloaded(error) || work == Work::kRead) return told;
   const bool write = work == Work::kWrite;
   Metrics& metrics = call.api.metrics();
@@ -60,11 +69,11 @@ void respond_error(const Call& call, const Error& error, Work work) {
   call.exchange->respond(to_response(error_of(call, error, work)));
 }
 
-ApiError question_error(const Call& call, const Error& error) {
+ApiError question_error(const Call& call, const Error& error, const QuestionPlaces& places) {
   ApiError told = error_of(call, error, Work::kAnswer);
   // Options were checked before: what is left is a question without a token.
-  if (error.code() == ErrorCode::kInvalidArgument) told.field = "question";
-  if (error.code() == ErrorCode::kNotFound) told.field = "passages";
+  if (error.code() == ErrorCode::kInvalidArgument) told.field = places.question;
+  if (error.code() == ErrorCode::kNotFound) told.field = places.passages;
   return told;
 }
 
@@ -84,14 +93,14 @@ std::vector<BodyLine> lines_of(const Call& call) {
   for (std::size_t begin = 0; begin < body.size();) {
     const std::size_t end = std::min(body.find('\n', begin), body.size());
     const std::string_view text = body.substr(begin, end - begin);
-    ++number;
-    if (text.find_first_not_of(" \t\r") != std::string_view::npos) lines.push_back({number, text});
     begin = end + 1;
-  }
-  if (lines.size() > most) {
-    throw ApiFault({413, "too_large",
-                    "expected at most " + std::to_string(most) + " lines, found " +
-                        std::to_string(lines.size())});
+    ++number;
+    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    if (lines.size() == most) {
+      throw ApiFault(
+          {413, "too_large", "expected at most " + std::to_string(most) + " lines, found more"});
+    }
+    lines.push_back({number, text});
   }
   return lines;
 }
@@ -106,9 +115,12 @@ void handle_answer(const Call& call) {
                           .no_answer_score = asked.request.options->allow_no_answer,
                           .timing = asked.fields.timing};
   const auto body = [fields](const QaResult& result) { return result_line(result, fields); };
-  if (asked.request.passages.empty()) return call.exchange->respond({.body = body(QaResult{})});
+  if (asked.request.passages.empty()) {
+    return call.exchange->respond({.body = body(result_without_passages())});
+  }
   asked.request.control = timed_control(call, asked.fields.timeout);
-  call.service->answer(std::move(asked.request), respond_with<QaResult>(call, body));
+  call.service->answer(std::move(asked.request),
+                       respond_with<QaResult>(call, asked.fields.places, body));
 }
 
 void handle_hugging_face(const Call& call) {
@@ -118,9 +130,11 @@ void handle_hugging_face(const Call& call) {
   const auto body = [as_list = asked.as_list](const QaResult& result) {
     return hugging_face_body(result, as_list);
   };
-  if (asked.request.passages.empty()) return call.exchange->respond({.body = body(QaResult{})});
+  if (asked.request.passages.empty()) {
+    return call.exchange->respond({.body = body(result_without_passages())});
+  }
   asked.request.control = timed_control(call, std::nullopt);
-  call.service->answer(std::move(asked.request), respond_with<QaResult>(call, body));
+  call.service->answer(std::move(asked.request), respond_with<QaResult>(call, asked.places, body));
 }
 
 void handle_classify(const Call& call) {
@@ -138,13 +152,15 @@ void handle_classify(const Call& call) {
     const auto body = [id_json, finished](const ChoiceResult& result) {
       return finished(choice_line(result, id_json), result);
     };
-    return call.service->choose(std::move(asked.choice), respond_with<ChoiceResult>(call, body));
+    return call.service->choose(std::move(asked.choice),
+                                respond_with<ChoiceResult>(call, asked.fields.places, body));
   }
   asked.pair.control = control;
   const auto body = [id_json, finished, service = call.service](const PairResult& result) {
     return finished(class_line(service->labels(), result, id_json), result);
   };
-  call.service->classify(std::move(asked.pair), respond_with<PairResult>(call, body));
+  call.service->classify(std::move(asked.pair),
+                         respond_with<PairResult>(call, asked.fields.places, body));
 }
 
 }  // namespace deformer::serve

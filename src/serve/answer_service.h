@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "deformer/answer_queue.h"
+#include "deformer/answering.h"
 #include "deformer/multiple_choice.h"
 #include "deformer/pair_classifier.h"
 #include "deformer/span_qa.h"
@@ -85,8 +85,9 @@ class AnswerService {
   virtual void choose(ChoiceRequest request, Done<ChoiceResult> done) = 0;
 
   [[nodiscard]] virtual bool has_store() const = 0;
-  /// Encodes and stores. Passages of one call have ids of their own.
-  virtual void put_passages(std::vector<Passage> passages, const std::stop_token& cancel,
+  /// Encodes and stores. Passages of one call have ids of their own. Of those that are given up
+  /// (`control`) some may be stored.
+  virtual void put_passages(std::vector<Passage> passages, RequestControl control,
                             Done<PutReport> done) = 0;
   virtual void find_passage(std::string id, Done<std::optional<StoredPassage>> done) = 0;
   /// Looks at a bounded number of ids, so a list may be short, or empty, and still have a `next`.

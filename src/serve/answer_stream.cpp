@@ -1,6 +1,7 @@
 // POST /v1/answer with a question a line: a line out for each line in, in order, as answers come.
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/json_id.h"
 #include "serve/answer_json.h"
@@ -23,6 +24,7 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
 
   void ask_more() {
     if (ended_) return;
+    if (call_.exchange->gone().stop_requested()) return give_up();
     while (!retry_.empty() && asked_ == 0) {
       const std::size_t place = *retry_.begin();
       retry_.erase(retry_.begin());
@@ -35,6 +37,13 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
   }
 
  private:
+  // What becomes of a line, once there is an answer.
+  struct LineContext {
+    std::size_t place = 0;
+    LineFields fields;
+    QuestionPlaces places;
+  };
+
   void ask(std::size_t place) {
     const BodyLine& line = lines_[place];
     try {
@@ -44,28 +53,34 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
                               .question = "",
                               .no_answer_score = asked.request.options->allow_no_answer,
                               .timing = asked.fields.timing};
-      if (asked.request.passages.empty()) return take(place, result_line(QaResult{}, fields));
+      if (asked.request.passages.empty()) {
+        return take(place, result_line(result_without_passages(), fields));
+      }
       asked.request.control = control_of(call_, asked.fields.timeout);
+      const LineContext context{place, fields, asked.fields.places};
       ++asked_;
       call_.service->answer(
           std::move(asked.request),
-          then_in_connection<QaResult>(call_.exchange, [self = shared_from_this(), place,
-                                                        fields](Outcome<QaResult>&& reply) {
-            self->on_reply(place, fields, reply);
-          }));
+          then_in_connection<QaResult>(
+              call_.exchange, [self = shared_from_this(), context](Outcome<QaResult>&& reply) {
+                self->on_reply(context, reply);
+              }));
     } catch (const ApiFault& fault) {
-      take(place, fault_line(line.number, fault.error(), find_json_id(line.text)));
+      take(place, fault_of(place, fault.error()));
     }
   }
 
-  void on_reply(std::size_t place, const LineFields& fields, const Outcome<QaResult>& reply) {
+  void on_reply(const LineContext& line, const Outcome<QaResult>& reply) {
     --asked_;
+    // As a whole: there is nobody for its lines.
+    if (!begun_ && call_.exchange->gone().stop_requested()) return give_up();
     const Error* const error = reply.error();
-    if (error != nullptr && is_overloaded(*error)) return on_refused(place, *error);
+    if (error != nullptr && is_overloaded(*error)) return on_refused(line.place, *error);
     if (error != nullptr) {
-      take(place, fault_line(lines_[place].number, question_error(call_, *error), fields.id_json));
+      const ApiError told = question_error(call_, *error, line.places);
+      take(line.place, fault_line(lines_[line.place].number, told, line.fields.id_json));
     } else {
-      take(place, result_line(reply.value(), fields));
+      take(line.place, result_line(reply.value(), line.fields));
     }
     ask_more();
   }
@@ -74,16 +89,31 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
   // accepted work.
   void on_refused(std::size_t place, const Error& error) {
     if (ended_) return;
-    // A stream that has begun is cut off by being let go.
-    const bool gone = call_.exchange->gone().stop_requested();
-    if (gone && begun_) return;
-    if (gone || (!begun_ && asked_ == 0 && ready_.empty())) {
-      ended_ = true;
-      return respond_error(call_, gone ? Error(ErrorCode::kCancelled, "") : error, Work::kAnswer);
-    }
+    if (!begun_ && asked_ == 0 && ready_.empty()) return refuse(error);
     retry_.insert(place);
     if (asked_ > 0) return;
     call_.exchange->run_after(kAskRetryDelay, [self = shared_from_this()] { self->ask_more(); });
+  }
+
+  // Nothing more is asked. Of a stream that has begun every line still has its answer.
+  void give_up() {
+    if (ended_) return;
+    const Error error(ErrorCode::kCancelled, "cancelled");
+    if (!begun_) return refuse(error);
+    const ApiError told = error_of(call_, error, Work::kAnswer);
+    for (const std::size_t place : std::exchange(retry_, {})) take(place, fault_of(place, told));
+    while (next_ < lines_.size()) {
+      const std::size_t place = next_++;
+      take(place, fault_of(place, told));
+    }
+  }
+  void refuse(const Error& error) {
+    ended_ = true;
+    respond_error(call_, error, Work::kAnswer);
+  }
+  [[nodiscard]] std::string fault_of(std::size_t place, const ApiError& told) const {
+    const BodyLine& line = lines_[place];
+    return fault_line(line.number, told, find_json_id(line.text));
   }
 
   // Sends what is next in order.

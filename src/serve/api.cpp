@@ -1,6 +1,7 @@
 #include "serve/api.h"
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "serve/handlers.h"
@@ -155,12 +156,8 @@ void Api::handle(const std::shared_ptr<Exchange>& exchange) const {
     const std::string* const type = request.header("Content-Type");
     call.lines = type != nullptr && media_type(*type) == kLinesType;
     found.route->handle(call);
-  } catch (const ApiFault& fault) {
-    exchange->respond(to_response(fault.error()));
-  } catch (const Error& error) {
-    exchange->respond(to_response(to_api_error(error)));
-  } catch (const std::exception& error) {
-    exchange->respond(to_response({500, "internal", error.what()}));
+  } catch (const std::exception& thrown) {
+    exchange->respond(to_response(to_api_error(thrown)));
   }
 }
 
@@ -173,6 +170,7 @@ std::string_view Api::route_name(const Request& head) {
 }
 
 void Api::add_headers(const Request& request, Response& response) const {
+  response.headers.emplace_back("Date", http_date(std::time(nullptr)));
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   const std::string* const origin = request.header("Origin");
   if (options_.cors_origins.empty() || origin == nullptr) return;

@@ -1,5 +1,6 @@
 #include "serve/api_error.h"
 
+#include <new>
 #include <nlohmann/json.hpp>
 
 namespace deformer::serve {
@@ -28,6 +29,15 @@ ApiError to_api_error(const Error& error) {
       break;
   }
   return {500, "internal", error.what()};
+}
+
+ApiError to_api_error(const std::exception& thrown) {
+  if (const auto* const fault = dynamic_cast<const ApiFault*>(&thrown)) return fault->error();
+  if (const auto* const error = dynamic_cast<const Error*>(&thrown)) return to_api_error(*error);
+  if (dynamic_cast<const std::bad_alloc*>(&thrown) != nullptr) {
+    return {503, kOutOfMemory, "out of memory", "", 1};
+  }
+  return {500, "internal", thrown.what()};
 }
 
 std::string error_object(const ApiError& error) {

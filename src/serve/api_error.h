@@ -12,6 +12,8 @@ namespace deformer::serve {
 
 /// For log and metrics: no standard status says it (nginx's number).
 inline constexpr int kClientLeft = 499;
+/// What runs out where there is no store whose disk might.
+inline constexpr const char* kOutOfMemory = "out_of_memory";
 
 struct ApiError {
   int status = 500;
@@ -40,6 +42,8 @@ class ApiFault : public std::exception {
 
 /// What an outcome's error is to a client.
 [[nodiscard]] ApiError to_api_error(const Error& error);
+/// The same of anything that was thrown.
+[[nodiscard]] ApiError to_api_error(const std::exception& thrown);
 
 /// {"code": ..., "message": ..., "field": ...}; `field` only where there is one.
 [[nodiscard]] std::string error_object(const ApiError& error);

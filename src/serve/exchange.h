@@ -13,7 +13,9 @@ namespace deformer::serve {
 /// Made by a connection for each request. All but run() and gone() belong to the connection's
 /// thread: what calls back from another one goes through run(). Exactly one of respond() and
 /// begin_stream() is called. When all let go of an exchange without either, or before end_stream(),
-/// its connection is closed: log and metrics have it as cut off, without a response as 500.
+/// its connection is closed: log and metrics have it as cut off, without a response as 500. What
+/// a function given to run(), run_after() or write() throws becomes the response, where there was
+/// none yet.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -31,7 +33,8 @@ class Exchange {
   virtual void respond_within(std::chrono::milliseconds time) = 0;
 
   virtual void respond(Response response) = 0;
-  /// Sends status and headers; the body follows piece by piece.
+  /// Sends status and headers; the body follows piece by piece. Where it was answered already
+  /// nothing of the stream is sent.
   virtual void begin_stream(const Response& head) = 0;
   /// `written` is called when the system has taken the piece; never when the connection broke.
   virtual void write(std::string piece, std::function<void()> written) = 0;

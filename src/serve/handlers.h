@@ -39,6 +39,17 @@ void handle_page(const Call& call);
 [[nodiscard]] RequestControl control_of(const Call& call,
                                         std::optional<std::chrono::milliseconds> timeout);
 
+/// control_of() of a request of its own, no line of a stream: it is answered 504 when its time is
+/// over, whatever computes.
+[[nodiscard]] RequestControl timed_control(const Call& call,
+                                           std::optional<std::chrono::milliseconds> timeout);
+
+/// The same for what cannot be given up: it goes on, and may still be done.
+void limit_time(const Call& call);
+
+/// What a question is answered that has no passage with a text: nothing, in no time.
+[[nodiscard]] QaResult result_without_passages();
+
 /// What a request has the service do: each has a queue of its own.
 enum class Work : std::uint8_t { kAnswer, kRead, kWrite };
 
@@ -49,7 +60,8 @@ enum class Work : std::uint8_t { kAnswer, kRead, kWrite };
 void respond_error(const Call& call, const Error& error, Work work);
 
 /// error_of() of questions, with the field at fault.
-[[nodiscard]] ApiError question_error(const Call& call, const Error& error);
+[[nodiscard]] ApiError question_error(const Call& call, const Error& error,
+                                      const QuestionPlaces& places);
 
 /// Throws the 400 of a route that the model's task does not have.
 void require_task(const Call& call, bool spans);

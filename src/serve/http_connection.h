@@ -1,6 +1,9 @@
 // A connection: reads requests, hands each to an exchange, and minds the time.
 #pragma once
 
+#include <poll.h>
+
+#include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/dispatch.hpp>
@@ -16,6 +19,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -46,6 +50,8 @@ inline constexpr std::size_t kReadBytes = 16'384;
 inline constexpr std::size_t kBufferRoom = 131'072;
 // A read that has just ended leaves nothing to cancel, and the next one has begun by then.
 inline constexpr milliseconds kCancelAgain{10};
+// How often a client is looked for that the connection does not read from.
+inline constexpr milliseconds kClientWatch{100};
 // What a client that still sends is read for, so that it sees the response before the end.
 inline constexpr milliseconds kLingerTimeout{2'000};
 // An idle connection of a server that stops: a request may be on its way.
@@ -63,6 +69,12 @@ enum class Phase : std::uint8_t {
   kLingering,
   kClosed
 };
+
+/// Whether the peer has closed its side, or all of it, whatever is still to be read.
+[[nodiscard]] inline bool has_hung_up(int descriptor) noexcept {
+  pollfd query{.fd = descriptor, .events = POLLRDHUP, .revents = 0};
+  return ::poll(&query, 1, 0) > 0;
+}
 
 // Belongs to its strand: all but the functions of Connection are called there.
 template <typename Stream>
@@ -196,6 +208,7 @@ class HttpConnection final : public Connection,
   }
 
   void on_timeout() {
+    if (phase_ == Phase::kAnswering) return look_for_client();
     if (phase_ != Phase::kHead && phase_ != Phase::kBody) {
       // A client that keeps silent between requests has done nothing wrong.
       return phase_ == Phase::kIdle ? shut_down() : close_now();
@@ -213,8 +226,21 @@ class HttpConnection final : public Connection,
     request_stop_ = std::stop_source();
     const bool stopping = farewell_ || context_.closing;
     arm(Phase::kIdle, stopping ? kFarewellTimeout : context_.options.idle_timeout);
+    begin_request();
+  }
+
+  void begin_request() {
+    skip_empty_lines();
     if (buffer_.size() > 0) return read_head();
     fill();
+  }
+
+  // Some clients end a body with one, and it is no part of the next request (RFC 9112, 2.2).
+  void skip_empty_lines() {
+    if (buffer_.size() == 0) return;
+    const auto* const text = static_cast<const char*>(buffer_.cdata().data());
+    const std::string_view there(text, buffer_.size());
+    buffer_.consume(std::min(there.find_first_not_of("\r\n"), there.size()));
   }
 
   // Reads what comes next: of an idle connection its request; while one is answered the next, or
@@ -235,16 +261,30 @@ class HttpConnection final : public Connection,
     // The end of TLS is under way, and reads by itself.
     if (kTls && phase_ == Phase::kLingering) return;
     if (error) {
+      if (phase_ == Phase::kAnswering) return on_client_gone();
       peer_gone_ = true;
-      if (phase_ != Phase::kAnswering) return close_now();
-      if (request_stop_.request_stop()) ++context_.metrics.clients_gone;
-      return;
+      return close_now();
     }
-    if (phase_ == Phase::kIdle) read_head();
+    if (phase_ == Phase::kAnswering) watch_client();
+    if (phase_ == Phase::kIdle) begin_request();
     if (phase_ == Phase::kLingering) {
       buffer_.consume(buffer_.size());
       fill();
     }
+  }
+
+  // For as long as a request is answered and the connection does not read, so that no end of it is
+  // read: the next request has begun to come.
+  void watch_client() { arm(Phase::kAnswering, kClientWatch); }
+
+  void look_for_client() {
+    if (has_hung_up(socket().native_handle())) return on_client_gone();
+    watch_client();
+  }
+
+  void on_client_gone() {
+    peer_gone_ = true;
+    if (request_stop_.request_stop()) ++context_.metrics.clients_gone;
   }
 
   void read_head() {
@@ -296,20 +336,26 @@ class HttpConnection final : public Connection,
 
   void on_head() {
     Request head = head_of(parser_->get(), remote_);
-    // Where the body ends is not known: what follows must not be taken for a request.
-    if (const auto fault = fault_of_encoding(parser_->get())) {
+    // Where the body ends, or whom it is for, is not known: what follows must not be taken for a
+    // request.
+    if (const auto fault = fault_of_framing(parser_->get())) {
       last_ = true;
       return answer_fault(std::move(head), *fault);
     }
     std::optional<std::uint64_t> length;
     if (const auto announced = parser_->content_length()) length = *announced;
     const auto fault = context_.api.fault_of_head(head, length, parser_->chunked());
+    // HTTP/1.0 has no "100 Continue", and no chunks: a proxy that goes by it may see the body end
+    // elsewhere (RFC 9112, 6.1).
+    const bool old = parser_->get().version() < 11;
     // A body that is not wanted is not read, and then nothing else can be.
-    last_ = fault && (length.value_or(0) > 0 || parser_->chunked());
+    last_ =
+        (old && parser_->chunked()) || (fault && (length.value_or(0) > 0 || parser_->chunked()));
     if (fault) return answer_fault(std::move(head), *fault);
     begin_reading(Phase::kBody, context_.options.body_timeout);
     const std::string* const expect = head.header("Expect");
-    if (expect != nullptr && equal_ignoring_case(*expect, "100-continue")) return send_continue();
+    const bool waits = expect != nullptr && equal_ignoring_case(*expect, "100-continue");
+    if (waits && !old) return send_continue();
     read_body();
   }
 
@@ -332,7 +378,9 @@ class HttpConnection final : public Connection,
   void on_body() {
     Request request = head_of(parser_->get(), remote_);
     request.body = std::move(parser_->get().body());
-    context_.api.handle(begin_exchange(std::move(request)));
+    const auto exchange = begin_exchange(std::move(request));
+    if (!filling_) watch_client();
+    context_.api.handle(exchange);
   }
 
   void on_read_failed(const error_code& error) {
@@ -367,6 +415,7 @@ class HttpConnection final : public Connection,
                                                  .keep_alive = keep_alive,
                                                  .http_10 = parser_->get().version() < 11});
     exchange_ = exchange;
+    skip_empty_lines();
     if (buffer_.size() == 0 && !last_) fill();
     return exchange;
   }

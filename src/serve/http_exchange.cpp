@@ -38,23 +38,42 @@ HttpExchange::HttpExchange(std::shared_ptr<ResponseSink> sink, RequestArrival ar
 }
 
 HttpExchange::~HttpExchange() {
-  --context().metrics.requests_under_way;
   if (finished_) return;
-  // Nobody answers it any more, or goes on with its stream. The connection's thread may be another
-  // one.
+  --context().metrics.requests_under_way;
   if (!answered_) status_ = 500;
-  record(false);
+  try {
+    let_go();
+  } catch (const std::exception&) {
+    // There is no memory left even to say so.
+  }
+}
+
+// Nobody answers it any more, or goes on with its stream. The connection's thread may be another
+// one.
+void HttpExchange::let_go() const {
   asio::post(sink_->executor(), [sink = sink_] { sink->close_now(); });
+  record(false);
 }
 
 void HttpExchange::run(std::function<void()> function) {
-  asio::post(sink_->executor(), std::move(function));
+  asio::post(sink_->executor(),
+             [self = shared_from_this(), function = std::move(function)] { self->call(function); });
+}
+
+// What a handler throws ends its own request: of a stream that has begun what was to go on with it
+// is gone, so that it is let go.
+void HttpExchange::call(const std::function<void()>& function) {
+  try {
+    function();
+  } catch (const std::exception& thrown) {
+    respond(to_response(to_api_error(thrown)));
+  }
 }
 
 void HttpExchange::run_after(std::chrono::milliseconds delay, std::function<void()> function) {
   const auto timer = std::make_shared<asio::steady_timer>(sink_->executor(), delay);
-  timer->async_wait(
-      [timer, function = std::move(function)](const boost::system::error_code&) { function(); });
+  timer->async_wait([self = shared_from_this(), timer, function = std::move(function)](
+                        const boost::system::error_code&) { self->call(function); });
 }
 
 void HttpExchange::respond_within(std::chrono::milliseconds time) {
@@ -70,19 +89,23 @@ void HttpExchange::respond(Response response) {
   if (answered_) return;
   answered_ = true;
   std::string body = std::exchange(response.body, {});
-  bytes_ = body.size();
   if (response.status != 204) {
-    response.headers.emplace_back("Content-Length", std::to_string(bytes_));
+    response.headers.emplace_back("Content-Length", std::to_string(body.size()));
   }
   if (request().method == "HEAD") body.clear();
+  const std::size_t bytes = body.size();
   std::vector<std::string> parts{head_text(std::move(response))};
   if (!body.empty()) parts.push_back(std::move(body));
-  sink_->write(std::move(parts), [self = shared_from_this()](bool whole) { self->finish(whole); });
+  sink_->write(std::move(parts), [self = shared_from_this(), bytes](bool whole) {
+    if (whole) self->bytes_ = bytes;
+    self->finish(whole);
+  });
 }
 
 void HttpExchange::begin_stream(const Response& head) {
   if (answered_) return;
   answered_ = true;
+  streaming_ = true;
   Response response = head;
   if (arrival_.http_10) {
     // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
@@ -90,24 +113,26 @@ void HttpExchange::begin_stream(const Response& head) {
   } else {
     response.headers.emplace_back("Transfer-Encoding", "chunked");
   }
-  pieces_.push_back({head_text(std::move(response)), nullptr});
+  pieces_.push_back({head_text(std::move(response)), 0, nullptr});
   write_next();
 }
 
 void HttpExchange::write(std::string piece, std::function<void()> written) {
-  bytes_ += piece.size();
+  if (!streaming_) return;
+  const std::size_t bytes = piece.size();
   if (!arrival_.http_10) {
     std::array<char, 24> size{};
-    std::snprintf(size.data(), size.size(), "%zx\r\n", piece.size());
+    std::snprintf(size.data(), size.size(), "%zx\r\n", bytes);
     piece = size.data() + piece + "\r\n";
   }
-  pieces_.push_back({std::move(piece), std::move(written)});
+  pieces_.push_back({std::move(piece), bytes, std::move(written)});
   write_next();
 }
 
 void HttpExchange::end_stream() {
+  if (!streaming_) return;
   ended_ = true;
-  if (!arrival_.http_10) pieces_.push_back({"0\r\n\r\n", nullptr});
+  if (!arrival_.http_10) pieces_.push_back({"0\r\n\r\n", 0, nullptr});
   write_next();
 }
 
@@ -133,7 +158,8 @@ void HttpExchange::write_next() {
   if (writing_ || finished_) return;
   if (!sink_->is_open()) return finish(false);
   if (pieces_.empty()) {
-    if (ended_) finish(true);
+    // The system takes what it is given for a client that has left, too.
+    if (ended_) finish(!sink_->client_left());
     return;
   }
   writing_ = true;
@@ -145,16 +171,18 @@ void HttpExchange::write_next() {
 void HttpExchange::on_written(bool whole) {
   writing_ = false;
   if (finished_) return;
-  const auto written = std::move(pieces_.front().written);
+  const Piece piece = std::move(pieces_.front());
   pieces_.pop_front();
   if (!whole) return finish(false);
-  if (written) written();
+  bytes_ += piece.body_bytes;
+  if (piece.written) call(piece.written);
   write_next();
 }
 
 void HttpExchange::finish(bool whole) {
   if (finished_) return;
   finished_ = true;
+  --context().metrics.requests_under_way;
   pieces_.clear();
   deadline_.reset();
   record(whole);

@@ -46,10 +46,13 @@ class HttpExchange final : public Exchange, public std::enable_shared_from_this<
  private:
   struct Piece {
     std::string text;
+    std::size_t body_bytes;
     std::function<void()> written;
   };
 
   [[nodiscard]] ServerContext& context() const { return sink_->context(); }
+  void call(const std::function<void()>& function);
+  void let_go() const;
   [[nodiscard]] std::string head_text(Response response);
   void write_next();
   void on_written(bool whole);
@@ -61,10 +64,11 @@ class HttpExchange final : public Exchange, public std::enable_shared_from_this<
   RequestArrival arrival_;
   std::string route_;
   std::deque<Piece> pieces_;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0;  // of the body that the system has taken
   int status_ = 0;
   std::optional<boost::asio::steady_timer> deadline_;
   bool answered_ = false;
+  bool streaming_ = false;  // so it was answered
   bool writing_ = false;
   bool ended_ = false;
   bool finished_ = false;

@@ -29,6 +29,14 @@ std::string take_host(std::string& target) {
   return {};
 }
 
+std::optional<ApiError> fault_of_encoding(const http::request<http::string_body>& message) {
+  const auto [begin, end] = message.equal_range(http::field::transfer_encoding);
+  if (begin == end) return std::nullopt;
+  const std::string found(begin->value());
+  if (std::next(begin) == end && equal_ignoring_case(found, "chunked")) return std::nullopt;
+  return ApiError{400, "invalid_http", "Transfer-Encoding: expected chunked alone, found another"};
+}
+
 }  // namespace
 
 Request head_of(const http::request<http::string_body>& message, const std::string& remote) {
@@ -51,12 +59,11 @@ Request head_of(const http::request<http::string_body>& message, const std::stri
   return request;
 }
 
-std::optional<ApiError> fault_of_encoding(const http::request<http::string_body>& message) {
-  const auto [begin, end] = message.equal_range(http::field::transfer_encoding);
-  if (begin == end) return std::nullopt;
-  const std::string found(begin->value());
-  if (std::next(begin) == end && equal_ignoring_case(found, "chunked")) return std::nullopt;
-  return ApiError{400, "invalid_http", "Transfer-Encoding: expected chunked alone, found another"};
+std::optional<ApiError> fault_of_framing(const http::request<http::string_body>& message) {
+  if (const std::size_t hosts = message.count(http::field::host); hosts > 1) {
+    return ApiError{400, "invalid_http", "Host: expected one, found " + std::to_string(hosts)};
+  }
+  return fault_of_encoding(message);
 }
 
 ApiError fault_of_read(const boost::system::error_code& error, const ServerOptions& options,

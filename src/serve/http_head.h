@@ -18,8 +18,9 @@ struct ServerOptions;
     const boost::beast::http::request<boost::beast::http::string_body>& message,
     const std::string& remote);
 
-/// A Transfer-Encoding other than "chunked" alone, which is all that is understood.
-[[nodiscard]] std::optional<ApiError> fault_of_encoding(
+/// Why nothing else of the connection can be trusted: a Transfer-Encoding other than "chunked"
+/// alone, which is all that is understood, or two names of the host.
+[[nodiscard]] std::optional<ApiError> fault_of_framing(
     const boost::beast::http::request<boost::beast::http::string_body>& message);
 
 /// What a client is told whose request could not be parsed.

@@ -83,7 +83,7 @@ class LibraryService final : public AnswerService {
 
   [[nodiscard]] bool has_store() const override { return store_ != nullptr; }
 
-  void put_passages(std::vector<Passage> passages, const std::stop_token& cancel,
+  void put_passages(std::vector<Passage> passages, RequestControl control,
                     Done<PutReport> done) override {
     std::size_t tokens = 0;
     for (Passage& passage : passages) {
@@ -91,9 +91,10 @@ class LibraryService final : public AnswerService {
       if (passage.id.empty()) passage.id = content_id(passage.text);
       tokens += passage.text.size() / kBytesPerToken + 1;
     }
-    in_turn<PutReport>(
-        writes_, tokens, std::move(done),
-        [this, passages = std::move(passages), cancel] { return put(passages, cancel); });
+    in_turn<PutReport>(writes_, tokens, std::move(done),
+                       [this, passages = std::move(passages), control = std::move(control)] {
+                         return put(passages, control);
+                       });
   }
 
   void find_passage(std::string id, Done<std::optional<StoredPassage>> done) override {
@@ -167,18 +168,19 @@ class LibraryService final : public AnswerService {
 
   static Error stopping() { return {ErrorCode::kCancelled, "the service is stopping"}; }
 
-  PutReport put(const std::vector<Passage>& passages, const std::stop_token& cancel) {
-    const auto check = [&cancel](std::size_t, std::size_t) {
-      if (cancel.stop_requested()) throw stopping();
+  PutReport put(const std::vector<Passage>& passages, const RequestControl& control) {
+    // Counted as the store takes them: what follows may fail.
+    std::optional<std::size_t> before;
+    const auto count = [&](std::size_t done, std::size_t) {
+      (before ? encoded_ : reused_) += done - before.value_or(0);
+      before = done;
     };
-    check(0, 0);
     const EncodeReport done =
         encoder_->encode(passages, {.batch_tokens = options_.encode_batch_tokens,
                                     .codec = options_.codec,
                                     .projections = options_.projections,
-                                    .progress = check});
-    encoded_ += done.encoded;
-    reused_ += done.reused;
+                                    .progress = count,
+                                    .control = control});
     PutReport report{.ids = {}, .encoded = done.encoded};
     for (const Passage& passage : passages) report.ids.push_back(passage.id);
     return report;

@@ -1,6 +1,8 @@
 #include "serve/message.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace deformer::serve {
 namespace {
@@ -60,6 +62,21 @@ bool parse_query(std::string_view text, Headers& fields) {
     if (!percent_decode(std::string_view(field).substr(equals + 1), value)) return false;
   }
   return true;
+}
+
+std::string http_date(std::time_t seconds) {
+  // Not by strftime(), whose names are the locale's.
+  static constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 96> text{};
+  std::snprintf(text.data(), text.size(), "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                kDays.at(static_cast<std::size_t>(parts.tm_wday)), parts.tm_mday,
+                kMonths.at(static_cast<std::size_t>(parts.tm_mon)), parts.tm_year + 1900,
+                parts.tm_hour, parts.tm_min, parts.tm_sec);
+  return text.data();
 }
 
 std::string media_type(std::string_view content_type) {

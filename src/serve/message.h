@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <ctime>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,6 +41,9 @@ struct Response {
 
 /// "a=b%20c&d=" -> {{"a", "b c"}, {"d", ""}}; "+" is a space. False for a broken escape.
 [[nodiscard]] bool parse_query(std::string_view text, Headers& fields);
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT", as the header Date has it.
+[[nodiscard]] std::string http_date(std::time_t seconds);
 
 /// "application/json; charset=utf-8" -> "application/json", in lower case.
 [[nodiscard]] std::string media_type(std::string_view content_type);

@@ -89,10 +89,12 @@ std::string Metrics::render(const ServiceStats* stats) const {
   page.family("deformer_info", "gauge", "The program.");
   page.sample("1", std::string("version=\"") + version() + "\"");
   page.single("deformer_ready", "gauge", "1 when the model is loaded.", stats == nullptr ? 0 : 1);
-  page.single("deformer_connections", "gauge", "Open connections.", connections.load());
+  page.single("deformer_connections", "gauge",
+              "Open connections, and closed ones whose request is still computed.",
+              connections.load());
   page.single("deformer_connections_total", "counter", "Connections accepted.",
               connections_total.load());
-  page.single("deformer_requests_under_way", "gauge", "Requests without their response.",
+  page.single("deformer_requests_under_way", "gauge", "Requests whose response has not ended.",
               requests_under_way.load());
   page.single("deformer_reads_timed_out_total", "counter", "Clients that sent too slowly.",
               reads_timed_out.load());

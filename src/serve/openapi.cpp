@@ -273,15 +273,15 @@ void add_passages(Json& paths) {
                 responses(content(kJsonType, reference("PutResult")), body_errors(Access::kWrite)));
   one["get"] = operation("A stored passage", nullptr,
                          responses(content(kJsonType, reference("StoredPassage")),
-                                   {400, 401, 404, 421, 429, 500, 503}));
-  Json erased = responses(Json::object(), {400, 401, 403, 404, 421, 429, 500, 503});
+                                   {400, 401, 404, 421, 429, 500, 503, 504}));
+  Json erased = responses(Json::object(), {400, 401, 403, 404, 421, 429, 500, 503, 504});
   erased.erase("200");
   erased["204"] = {{"description", "Removed."}};
   one["delete"] = operation("Remove a passage", nullptr, std::move(erased));
   paths["/v1/passages/{id}"] = std::move(one);
   Json listed = operation(
       "Ids of stored passages", nullptr,
-      responses(content(kJsonType, reference("PassageList")), {400, 401, 421, 429, 500, 503}));
+      responses(content(kJsonType, reference("PassageList")), {400, 401, 421, 429, 500, 503, 504}));
   const Json id{{"type", "string"}, {"maxLength", kMaxIdBytes}};
   listed["parameters"] = Json::array();
   listed["parameters"].push_back(query_parameter("prefix", "What ids begin with.", id));
@@ -319,7 +319,7 @@ Json all_paths() {
                                 responses(content("text/html", {{"type", "string"}}), {}));
   paths["/v1/info"]["get"] =
       operation("Model and store", nullptr,
-                responses(content(kJsonType, reference("Info")), {401, 421, 429, 500, 503}));
+                responses(content(kJsonType, reference("Info")), {401, 421, 429, 500, 503, 504}));
   const Json text = content("text/plain", {{"type", "string"}});
   paths["/livez"]["get"] = operation("The process serves", nullptr, responses(text, {}));
   paths["/readyz"]["get"] = operation("The model is loaded", nullptr, responses(text, {503}));

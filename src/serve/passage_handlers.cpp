@@ -14,7 +14,7 @@ void handle_put_passage(const Call& call) {
   std::vector<Passage> passages{
       parse_passage(call.exchange->request().body, call.argument, call.api.options().limits)};
   call.service->put_passages(
-      std::move(passages), call.exchange->gone(),
+      std::move(passages), timed_control(call, std::nullopt),
       then_in_connection<PutReport>(call.exchange, [call](Outcome<PutReport>&& reply) {
         if (const Error* const error = reply.error()) {
           return respond_error(call, *error, Work::kWrite);
@@ -25,8 +25,10 @@ void handle_put_passage(const Call& call) {
 }
 
 void handle_list_passages(const Call& call) {
+  PassageQuery query = parse_passage_query(call.exchange->request().query);
+  limit_time(call);
   call.service->list_passages(
-      parse_passage_query(call.exchange->request().query),
+      std::move(query),
       then_in_connection<PassageList>(call.exchange, [call](Outcome<PassageList>&& reply) {
         if (const Error* const error = reply.error())
           return respond_error(call, *error, Work::kRead);
@@ -36,6 +38,7 @@ void handle_list_passages(const Call& call) {
 
 void handle_get_passage(const Call& call) {
   using Found = std::optional<StoredPassage>;
+  limit_time(call);
   call.service->find_passage(
       call.argument, then_in_connection<Found>(call.exchange, [call](Outcome<Found>&& reply) {
         if (const Error* const error = reply.error()) {
@@ -48,6 +51,7 @@ void handle_get_passage(const Call& call) {
 }
 
 void handle_delete_passage(const Call& call) {
+  limit_time(call);
   call.service->erase_passage(
       call.argument,
       then_in_connection<std::size_t>(call.exchange, [call](Outcome<std::size_t>&& reply) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/json_id.h"
+#include "deformer/passage_store.h"
 #include "serve/handlers.h"
 #include "serve/response_json.h"
 
@@ -78,8 +79,10 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
   bool read_line(const BodyLine& line) {
     try {
       Passage passage = parse_passage(line.text, std::nullopt, call_.api.options().limits);
+      // Now, because another passage of the batch may have that very id.
+      if (passage.id.empty()) passage.id = content_id(passage.text);
       // An id may come again with another text: the later one is to win.
-      if (is_in_batch(passage)) return false;
+      if (is_in_batch(passage.id)) return false;
       batch_bytes_ += passage.text.size();
       batch_.push_back(std::move(passage));
       out_.emplace_back();
@@ -89,15 +92,14 @@ class PassageStream : public std::enable_shared_from_this<PassageStream> {
     return true;
   }
 
-  [[nodiscard]] bool is_in_batch(const Passage& passage) const {
-    return std::any_of(batch_.begin(), batch_.end(), [&](const Passage& other) {
-      return other.id == passage.id && (!passage.id.empty() || other.text == passage.text);
-    });
+  [[nodiscard]] bool is_in_batch(const std::string& id) const {
+    return std::any_of(batch_.begin(), batch_.end(),
+                       [&](const Passage& other) { return other.id == id; });
   }
 
   void put() {
     call_.service->put_passages(
-        batch_, call_.exchange->gone(),
+        batch_, {.cancel = call_.exchange->gone()},
         then_in_connection<PutReport>(
             call_.exchange,
             [self = shared_from_this()](Outcome<PutReport>&& reply) { self->on_put(reply); }));

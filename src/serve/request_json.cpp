@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "deformer/dataset.h"
+#include "deformer/error.h"
 #include "serve/api_error.h"
 #include "serve/message.h"
 
@@ -27,18 +29,11 @@ constexpr std::int64_t kMaxParameter = 1'000'000;
   fail(field, std::string("expected ") + expected + ", found " + found.type_name());
 }
 
-// What follows "[json.exception.parse_error.101] ".
-std::string reason_of(const nlohmann::json::exception& error) {
-  const std::string text = error.what();
-  const std::size_t end = text.find("] ");
-  return end == std::string::npos ? text : text.substr(end + 2);
-}
-
 nlohmann::json parse_document(std::string_view text) {
   try {
-    return nlohmann::json::parse(text.begin(), text.end());
-  } catch (const nlohmann::json::exception& error) {
-    throw ApiFault({400, "invalid_json", "broken JSON: " + reason_of(error)});
+    return parse_json(text, "request");
+  } catch (const Error& error) {
+    throw ApiFault({400, "invalid_json", error.what()});
   }
 }
 
@@ -160,6 +155,15 @@ std::string take_question(Fields& fields, const char* key, const RequestLimits& 
   return question;
 }
 
+// A question that must be one: of blanks alone there is nothing to look for.
+std::string take_words(Fields& fields, const char* key, const RequestLimits& limits) {
+  std::string question = take_question(fields, key, limits);
+  if (question.find_first_not_of(" \t\n\v\f\r") == std::string::npos) {
+    fail(fields.place(key), "expected at least one token, found none");
+  }
+  return question;
+}
+
 // Null where there is none.
 const std::string* find_passage_text(Fields& fields, const char* key, const RequestLimits& limits) {
   const std::string* const text = fields.find_string(key);
@@ -189,25 +193,31 @@ bool take_one_passage(Fields& fields, const RequestLimits& limits, std::vector<P
   return true;
 }
 
-void take_passage_list(const nlohmann::json& list, const RequestLimits& limits,
-                       std::vector<Passage>& passages) {
+// Gives the place to name when the store lacks one: which it is can be said where one alone is to
+// come from there.
+std::string take_passage_list(const nlohmann::json& list, const RequestLimits& limits,
+                              std::vector<Passage>& passages) {
   const std::size_t most = limits.passages;
   if (!list.is_array()) fail_type("passages", "an array", list);
   if (list.empty() || list.size() > most) {
     fail("passages", "expected 1 to " + std::to_string(most) + " passages, found " +
                          std::to_string(list.size()));
   }
+  std::vector<std::string> stored;
   for (std::size_t i = 0; i < list.size(); ++i) {
     Fields entry(list[i], "passages[" + std::to_string(i) + "]");
     const std::optional<std::string> id = entry.passage_id("id");
     const std::string* const text = find_passage_text(entry, "text", limits);
     if (!id && text == nullptr) fail(entry.place("text"), "expected a text or an id, found none");
     entry.finish();
+    if (text == nullptr) stored.push_back(entry.place("id"));
     add_passage(id, text, passages);
   }
+  return stored.size() == 1 ? stored.front() : "passages";
 }
 
-std::vector<Passage> take_passages(Fields& fields, const RequestLimits& limits) {
+std::vector<Passage> take_passages(Fields& fields, const RequestLimits& limits,
+                                   QuestionPlaces& places) {
   std::vector<Passage> passages;
   const bool one = take_one_passage(fields, limits, passages);
   const nlohmann::json* const list = fields.find("passages");
@@ -216,7 +226,7 @@ std::vector<Passage> take_passages(Fields& fields, const RequestLimits& limits) 
          R"(expected either "passages" or "passage" and "passage_id", found )" +
              std::string(one ? "both" : "neither"));
   }
-  if (list != nullptr) take_passage_list(*list, limits, passages);
+  if (list != nullptr) places.passages = take_passage_list(*list, limits, passages);
   return passages;
 }
 
@@ -275,8 +285,8 @@ AnswerCall parse_answer_call(std::string_view json, const AnswerOptions& default
   Fields fields(document, "");
   AnswerCall call;
   call.fields = take_call_fields(fields);
-  call.request.question = take_question(fields, "question", limits);
-  call.request.passages = take_passages(fields, limits);
+  call.request.question = take_words(fields, "question", limits);
+  call.request.passages = take_passages(fields, limits, call.fields.places);
   AnswerOptions options = defaults;
   if (const auto top_k = fields.whole("top_k", 1, kMaxTopK)) {
     options.top_k = static_cast<std::size_t>(*top_k);
@@ -332,7 +342,7 @@ HuggingFaceCall parse_hugging_face_call(std::string_view json, const AnswerOptio
   Fields fields(document, "");
   HuggingFaceCall call;
   Fields inputs(fields.require("inputs"), "inputs");
-  call.request.question = take_question(inputs, "question", limits);
+  call.request.question = take_words(inputs, "question", limits);
   add_passage(std::nullopt, &require_passage_text(inputs, "context", limits),
               call.request.passages);
   inputs.finish();

@@ -29,15 +29,22 @@ struct RequestLimits {
   std::size_t choices = 16;    ///< of one question (RACE)
 };
 
+/// Where a request has what the service may refuse, for ApiError::field.
+struct QuestionPlaces {
+  std::string question = "question";
+  std::string passages = "passage_id";
+};
+
 /// What requests of all kinds may have.
 struct CallFields {
   std::string id_json;  ///< as JSON text; empty: none
   std::optional<std::chrono::milliseconds> timeout;
   bool timing = false;  ///< the response says where the time went
+  QuestionPlaces places = {};
 };
 
 /// A question about passages. Passages whose text is empty are left out; a passage with a text and
-/// without an id has an empty one.
+/// without an id has an empty one. A blank question is refused, whatever there is to read.
 struct AnswerCall {
   CallFields fields;
   QaRequest request;
@@ -57,6 +64,7 @@ struct ClassifyCall {
 /// Hugging Face's question answering: {"inputs": {"question", "context"}, "parameters": {...}}.
 struct HuggingFaceCall {
   QaRequest request;
+  QuestionPlaces places = {.question = "inputs.question", .passages = "inputs.context"};
   bool as_list = false;  ///< top_k was more than 1
 };
 [[nodiscard]] HuggingFaceCall parse_hugging_face_call(std::string_view json,

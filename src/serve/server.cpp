@@ -12,8 +12,11 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
+#include <chrono>
 #include <csignal>
+#include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -37,6 +40,8 @@ using std::chrono::milliseconds;
 
 // After a failed accept (no file descriptor left), and while as many are connected as may be.
 constexpr milliseconds kAcceptPause{100};
+// Between two lines of the log about that.
+constexpr std::chrono::minutes kAcceptLogPause{1};
 // For responses to cancelled requests, once the grace is over.
 constexpr milliseconds kLastWords{2'000};
 constexpr milliseconds kStopPoll{20};
@@ -59,6 +64,27 @@ void raise_descriptor_limit() {
   static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
+// A key with a passphrase would have OpenSSL ask for it on the terminal, where nobody answers a
+// service.
+void load_private_key(asio::ssl::context& context, const std::string& file) {
+  const auto encrypted = std::make_shared<bool>(false);
+  error_code error;
+  context.set_password_callback(
+      [encrypted](std::size_t, asio::ssl::context::password_purpose) {
+        *encrypted = true;
+        return std::string();
+      },
+      error);
+  if (!error) context.use_private_key_file(file, asio::ssl::context::pem, error);
+  if (!error) return;
+  if (*encrypted) {
+    throw Error(ErrorCode::kUnsupported,
+                file + ": expected a private key without a passphrase, found one with it");
+  }
+  throw Error(ErrorCode::kCorrupt,
+              file + ": expected the certificate's private key in PEM: " + error.message());
+}
+
 std::shared_ptr<asio::ssl::context> load_tls(const ServerOptions& options) {
   if (options.certificate.empty()) return nullptr;
   auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
@@ -76,12 +102,7 @@ std::shared_ptr<asio::ssl::context> load_tls(const ServerOptions& options) {
     throw Error(ErrorCode::kCorrupt,
                 options.certificate + ": expected a certificate in PEM: " + error.message());
   }
-  context->use_private_key_file(options.private_key, asio::ssl::context::pem, error);
-  if (error) {
-    throw Error(ErrorCode::kCorrupt,
-                options.private_key +
-                    ": expected the certificate's private key in PEM: " + error.message());
-  }
+  load_private_key(*context, options.private_key);
   return context;
 }
 
@@ -130,15 +151,27 @@ struct Server::State {
   // ---- Accepting: on `control` ----
 
   void accept() {
-    acceptor.async_accept(
-        asio::make_strand(io), [this](const error_code& error, tcp::socket socket) {
-          if (!acceptor.is_open()) return;
-          if (!error) enter(std::move(socket));
-          const bool full = context.size() >= options.connections;
-          if (!full && (!error || error == asio::error::connection_aborted)) return accept();
-          if (error) log->error("cannot accept a connection", {{"reason", error.message()}});
-          pause_accepting();
-        });
+    accepting = true;
+    acceptor.async_accept(asio::make_strand(io),
+                          [this](const error_code& error, tcp::socket socket) {
+                            accepting = false;
+                            // Also one that came as the door was being closed.
+                            if (!error && !ended) enter(std::move(socket));
+                            if (!acceptor.is_open()) return;
+                            const bool full = context.size() >= options.connections;
+                            if (!full && (!error || error == asio::error::connection_aborted))
+                              return accept();
+                            if (error) log_accept_error(error);
+                            pause_accepting();
+                          });
+  }
+
+  // Without a descriptor left each try fails, ten times a second.
+  void log_accept_error(const error_code& error) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < accept_log_time) return;
+    accept_log_time = now + kAcceptLogPause;
+    log->error("cannot accept a connection", {{"reason", error.message()}});
   }
 
   void pause_accepting() {
@@ -150,13 +183,18 @@ struct Server::State {
     });
   }
 
+  // What is short for one connection must not keep others out.
   void enter(tcp::socket socket) {
     std::shared_ptr<asio::ssl::context> with;
     {
       const std::scoped_lock lock(mutex);
       with = tls;
     }
-    start_connection(context, std::move(socket), with);
+    try {
+      start_connection(context, std::move(socket), with);
+    } catch (const std::exception& error) {
+      log->error("cannot serve a connection", {{"reason", error.what()}});
+    }
   }
 
   // Who waits to be let in when the door is closed would be reset.
@@ -195,7 +233,7 @@ struct Server::State {
   }
 
   void await_end() {
-    if (context.size() == 0) return finish();
+    if (context.size() == 0 && !accepting) return finish();
     if (std::chrono::steady_clock::now() < deadline) {
       return after(kStopPoll, [this] { await_end(); });
     }
@@ -206,12 +244,35 @@ struct Server::State {
   }
 
   void stop_at_once() {
+    ended = true;
     overran = overran || context.size() > 0;
     context.closing = true;
     error_code ignored;
     acceptor.close(ignored);
     for (const auto& connection : context.all()) connection->close();
     finish();
+  }
+
+  // What a handler throws has ended its own connection alone, which it let go of.
+  void serve() {
+    while (true) {
+      try {
+        io.run();
+        return;
+      } catch (const std::exception& error) {
+        tell_of_fault(error.what());
+      } catch (...) {
+        tell_of_fault("an exception of a type of its own");
+      }
+    }
+  }
+
+  void tell_of_fault(const char* reason) const noexcept {
+    try {
+      log->error("internal error", {{"reason", reason}});
+    } catch (const std::exception&) {
+      // There is no memory left even to say so.
+    }
   }
 
   void finish() {
@@ -271,8 +332,11 @@ struct Server::State {
   std::mutex mutex;
   std::shared_ptr<asio::ssl::context> tls;
   std::chrono::steady_clock::time_point deadline;
+  std::chrono::steady_clock::time_point accept_log_time;
   std::uint16_t port = 0;
+  bool accepting = false;
   bool stop_begun = false;
+  bool ended = false;  // at once: nobody is let in any more
   std::function<void()> end_at_once;
   std::atomic<bool> overran{false};
 };
@@ -296,9 +360,9 @@ void Server::run() {
   asio::post(state_->control, [state = state_.get()] { state->accept(); });
   std::vector<std::thread> more;
   for (int i = 1; i < state_->options.io_threads; ++i) {
-    more.emplace_back([this] { state_->io.run(); });
+    more.emplace_back([this] { state_->serve(); });
   }
-  state_->io.run();
+  state_->serve();
   for (std::thread& thread : more) thread.join();
 }
 

@@ -34,6 +34,7 @@ void handle_openapi(const Call& call) {
 
 void handle_info(const Call& call) {
   using Description = ServiceDescription;
+  limit_time(call);
   call.service->describe(
       then_in_connection<Description>(call.exchange, [call](Outcome<Description>&& reply) {
         if (const Error* const error = reply.error())

@@ -7,13 +7,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <thread>
 #include <utility>
 
 #include "base/system_error.h"
 #include "deformer/error.h"
+#include "store/store_entry.h"
 #include "store/writer_lock.h"
 
 namespace deformer {
@@ -56,6 +56,11 @@ ErrorCode code_of(int code) {
     default:
       return error_code_of(code);
   }
+}
+
+// LMDB has no words of its own for the system's errors, which are above 0.
+std::string reason_of(int code) {
+  return code > 0 ? system_message(code) : ::mdb_strerror(code);
 }
 
 // A write. Ends on every way out but a commit.
@@ -170,7 +175,7 @@ std::shared_ptr<LmdbEnvironment> LmdbEnvironment::open(
     if (found == shared->open.end()) break;
     if (auto environment = found->second.environment.lock()) return environment;
     if (found->second.is_broken) {
-      throw broken_error("lmdb:" + directory.string(), "it was found so by this process");
+      throw broken_error(files.name(), "it was found so by this process");
     }
     // On its way out in another thread.
     shared->closed.wait(lock);
@@ -189,7 +194,7 @@ LmdbEnvironment::LmdbEnvironment(std::shared_ptr<Registry> registry, LmdbFiles f
                                  const LmdbOptions& options)
     : registry_(std::move(registry)),
       files_(std::move(files)),
-      name_("lmdb:" + files_.directory().string()),
+      name_(files_.name()),
       options_(options) {
   check_header();
   choose_access();
@@ -201,6 +206,7 @@ LmdbEnvironment::LmdbEnvironment(std::shared_ptr<Registry> registry, LmdbFiles f
     throw Error(ErrorCode::kNotFound, name_ + ": expected a passage store, found none");
   }
   make_tables(*first_entry);
+  files_.sync_names();
 }
 
 LmdbEnvironment::~LmdbEnvironment() {
@@ -255,7 +261,7 @@ void LmdbEnvironment::choose_access() {
   if (files_.can_lock()) return;
   flags_ |= MDB_NOLOCK;
   if (files_.has_writer_lock()) {
-    lock_ = std::make_unique<WriterLock>(files_.writer_lock(), WriterLock::Mode::kReader);
+    lock_ = std::make_unique<WriterLock>(files_.writer_lock(), name_, WriterLock::Mode::kReader);
   }
 }
 
@@ -332,8 +338,8 @@ bool LmdbEnvironment::open_tables() {
   LmdbReading reading = begin_reading();
   const std::uint64_t entries = reading.pages.state().main.entries;
   if (entries == 0) return false;
-  const bool has_meta = reading.pages.table("meta").has_value();
-  const bool has_passages = reading.pages.table("passages").has_value();
+  const bool has_meta = reading.pages.table(kMetaTable).has_value();
+  const bool has_passages = reading.pages.table(kPassagesTable).has_value();
   // One of two under another name is rather a damaged page than a coincidence.
   if (entries == 2 && has_meta != has_passages) throw broken_error(name_, "a table is missing");
   if (!has_meta || !has_passages) {
@@ -341,8 +347,8 @@ bool LmdbEnvironment::open_tables() {
                 name_ + ": expected a passage store, found an LMDB file of another program");
   }
   MDB_txn* const transaction = reading.transaction.get();
-  check(::mdb_dbi_open(transaction, "meta", 0, &meta_), "read");
-  check(::mdb_dbi_open(transaction, "passages", 0, &passages_), "read");
+  check(::mdb_dbi_open(transaction, kMetaTable, 0, &meta_), "read");
+  check(::mdb_dbi_open(transaction, kPassagesTable, 0, &passages_), "read");
   // Handles opened in a transaction live on only when it is committed.
   check(::mdb_txn_commit(reading.transaction.release()), "read");
   return true;
@@ -354,11 +360,13 @@ void LmdbEnvironment::make_tables(const std::string& first_entry) {
   }
   begin_reading().pages.check_all();
   Transaction transaction(begin(0), is_broken_);
-  check(::mdb_dbi_open(transaction.get(), "meta", MDB_CREATE, &meta_), "create");
-  check(::mdb_dbi_open(transaction.get(), "passages", MDB_CREATE, &passages_), "create");
+  check(::mdb_dbi_open(transaction.get(), kMetaTable, MDB_CREATE, &meta_), "create");
+  check(::mdb_dbi_open(transaction.get(), kPassagesTable, MDB_CREATE, &passages_), "create");
   LmdbWriter writer(*this, transaction.get());
   // Another process may have been here first; its entry stays, and the caller compares.
-  if (!writer.find(LmdbTable::kMeta, "store")) writer.put(LmdbTable::kMeta, "store", first_entry);
+  if (!writer.find(LmdbTable::kMeta, kEntryKey)) {
+    writer.put(LmdbTable::kMeta, kEntryKey, first_entry);
+  }
   check(transaction.commit(), "create");
 }
 
@@ -419,7 +427,7 @@ void LmdbEnvironment::grow() {
   if (!can_reserve_addresses(map_bytes)) {
     throw Error(ErrorCode::kResourceExhausted, name_ + ": cannot enlarge the map to " +
                                                    std::to_string(map_bytes) +
-                                                   " bytes: " + std::strerror(errno));
+                                                   " bytes: " + system_message(errno));
   }
   resize(map_bytes);
 }
@@ -429,7 +437,7 @@ void LmdbEnvironment::become_writer() {
     throw Error(ErrorCode::kIo, name_ + ": cannot write: " + why_read_only_);
   }
   if (!lock_) {
-    lock_ = std::make_unique<WriterLock>(files_.writer_lock(), WriterLock::Mode::kWriter);
+    lock_ = std::make_unique<WriterLock>(files_.writer_lock(), name_, WriterLock::Mode::kWriter);
   }
 }
 
@@ -517,12 +525,12 @@ unsigned LmdbEnvironment::handle(LmdbTable table) const noexcept {
 void LmdbEnvironment::fail(int code, const char* action) const {
   // LMDB reports a write that was cut short, for want of room, as EIO.
   if (const int reason = code == EIO ? files_.why_no_room() : 0; reason != 0) code = reason;
-  throw Error(code_of(code), name_ + ": cannot " + action + " the store: " + ::mdb_strerror(code));
+  throw Error(code_of(code), name_ + ": cannot " + action + " the store: " + reason_of(code));
 }
 
 void LmdbEnvironment::check(int code, const char* action) const {
   if (code == MDB_SUCCESS) return;
-  const std::string message = name_ + ": cannot " + action + " the store: " + ::mdb_strerror(code);
+  const std::string message = name_ + ": cannot " + action + " the store: " + reason_of(code);
   if (code == MDB_MAP_FULL) throw MapFull(ErrorCode::kResourceExhausted, message);
   if (code == MDB_MAP_RESIZED) throw MapResized(ErrorCode::kCorrupt, message);
   fail(code, action);

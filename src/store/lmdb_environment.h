@@ -30,6 +30,8 @@ class WriterLock;
 
 /// The named databases of docs/store_format.md, section 3.
 enum class LmdbTable { kMeta, kPassages };
+inline constexpr const char* kMetaTable = "meta";
+inline constexpr const char* kPassagesTable = "passages";
 
 struct LmdbAbort {
   void operator()(MDB_txn* transaction) const noexcept;
@@ -102,6 +104,7 @@ struct LmdbOptions {
   std::size_t map_bytes = std::size_t{1} << 40;  ///< address range reserved at first
   unsigned max_readers = 4096;                   ///< states in use at once, in all processes
   std::chrono::milliseconds grow_wait{5000};  ///< how long a writer waits for results to be let go
+  std::uint64_t max_record_bytes = 0xffffffff;  ///< LMDB takes no longer value
 };
 
 /// A store's directory, open. One object per directory and process (LMDB demands that), shared by

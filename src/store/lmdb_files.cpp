@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <exception>
 
 #include "base/file.h"
@@ -24,14 +23,11 @@ bool is_accessible(const fs::path& path, int mode) {
   return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
 }
 
-[[noreturn]] void fail(ErrorCode code, const fs::path& path, const std::string& message) {
-  throw Error(code, "lmdb:" + path.string() + ": " + message);
-}
-
-void make_directory(const fs::path& directory) {
-  if (::mkdir(directory.c_str(), 0777) == 0 || errno == EEXIST) return;
-  fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo, directory,
-       std::string("cannot create the directory: ") + std::strerror(errno));
+// Where the working directory is gone, the path as it is: opening it will say so.
+fs::path absolute_or_same(const fs::path& path) {
+  std::error_code error;
+  fs::path absolute = fs::absolute(path, error);
+  return error ? path : absolute;
 }
 
 // Makes a file when it is absent; room for `bytes` without a change of its length.
@@ -50,20 +46,31 @@ void make_file(const fs::path& path, std::size_t bytes) {
 
 }  // namespace
 
-LmdbFiles::LmdbFiles(fs::path directory, bool create) : directory_(std::move(directory)) {
+LmdbFiles::LmdbFiles(const fs::path& directory, bool create)
+    : name_("lmdb:" + directory.string()), directory_(absolute_or_same(directory)) {
   struct stat status {};
   const bool found = ::stat(directory_.c_str(), &status) == 0;
-  if (!found && errno != ENOENT) fail(ErrorCode::kIo, directory_, std::strerror(errno));
+  if (!found && errno != ENOENT) fail(ErrorCode::kIo, system_message(errno));
   if (found && !S_ISDIR(status.st_mode)) {
-    fail(ErrorCode::kIncompatible, directory_, "expected a directory, found another file");
+    fail(ErrorCode::kIncompatible, "expected a directory, found another file");
   }
   if (found && is_there(data())) return;
-  if (!create) fail(ErrorCode::kNotFound, directory_, "expected a passage store, found none");
+  if (!create) fail(ErrorCode::kNotFound, "expected a passage store, found none");
   if (found) {
     require_no_other_files();
   } else {
-    make_directory(directory_);
+    make_directory();
   }
+}
+
+void LmdbFiles::fail(ErrorCode code, const std::string& message) const {
+  throw Error(code, name_ + ": " + message);
+}
+
+void LmdbFiles::make_directory() const {
+  if (::mkdir(directory_.c_str(), 0777) == 0 || errno == EEXIST) return;
+  fail(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
+       "cannot create the directory: " + system_message(errno));
 }
 
 void LmdbFiles::require_no_other_files() const {
@@ -72,10 +79,10 @@ void LmdbFiles::require_no_other_files() const {
        at.increment(error)) {
     const fs::path& path = at->path();
     if (path == lock() || path == writer_lock() || path == data()) continue;
-    fail(ErrorCode::kIncompatible, directory_,
+    fail(ErrorCode::kIncompatible,
          "expected a passage store or an empty directory, found " + path.filename().string());
   }
-  if (error) fail(ErrorCode::kIo, directory_, error.message());
+  if (error) fail(ErrorCode::kIo, error.message());
 }
 
 std::optional<std::pair<std::uint64_t, std::uint64_t>> LmdbFiles::key() const {
@@ -85,8 +92,8 @@ std::optional<std::pair<std::uint64_t, std::uint64_t>> LmdbFiles::key() const {
 }
 
 std::string LmdbFiles::why_read_only() const {
-  if (!is_accessible(directory_, W_OK | X_OK)) return std::strerror(errno);
-  if (is_there(data()) && !is_accessible(data(), R_OK | W_OK)) return std::strerror(errno);
+  if (!is_accessible(directory_, W_OK | X_OK)) return system_message(errno);
+  if (is_there(data()) && !is_accessible(data(), R_OK | W_OK)) return system_message(errno);
   return {};
 }
 
@@ -102,6 +109,12 @@ bool LmdbFiles::has_writer_lock() const {
 void LmdbFiles::make_lock_files(std::size_t bytes) const {
   make_file(lock(), bytes);
   make_file(writer_lock(), 0);
+}
+
+void LmdbFiles::sync_names() const {
+  for (const fs::path& directory : {directory_, directory_ / ".."}) {
+    if (!sync_directory(directory)) throw_system_error(name_, "sync the directory", errno);
+  }
 }
 
 bool LmdbFiles::is_new() const {

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "deformer/error.h"
+
 namespace deformer {
 
 /// Names inside a store's directory, and what may be done there.
@@ -15,8 +17,11 @@ class LmdbFiles {
  public:
   /// Makes the directory when `create` is set and it is absent. Throws kNotFound when there is no
   /// store and none is to be made, kIncompatible when other files are in its place, kIo.
-  LmdbFiles(std::filesystem::path directory, bool create);
+  LmdbFiles(const std::filesystem::path& directory, bool create);
 
+  /// "lmdb:PATH" as it was given, for messages.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Absolute, as all files are: the process may change its working directory.
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
   [[nodiscard]] std::filesystem::path data() const { return directory_ / "data.mdb"; }
   [[nodiscard]] std::filesystem::path lock() const { return directory_ / "lock.mdb"; }
@@ -32,6 +37,9 @@ class LmdbFiles {
   /// Makes lock files that are absent, with room on the disk for `bytes` of lock.mdb: LMDB writes
   /// there through a map, where a full disk would be a SIGBUS. Throws kResourceExhausted, kIo.
   void make_lock_files(std::size_t bytes) const;
+  /// Makes the names of new files durable, and that of a new directory. Throws kResourceExhausted,
+  /// kIo.
+  void sync_names() const;
   /// Whether there is no data file, or one without a byte: what LMDB begins with.
   [[nodiscard]] bool is_new() const;
   /// Empties a data file that LMDB could not begin whole: it would be taken for damage ever after.
@@ -42,7 +50,10 @@ class LmdbFiles {
 
  private:
   void require_no_other_files() const;
+  void make_directory() const;
+  [[noreturn]] void fail(ErrorCode code, const std::string& message) const;
 
+  std::string name_;
   std::filesystem::path directory_;
 };
 

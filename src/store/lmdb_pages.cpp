@@ -490,7 +490,7 @@ void LmdbPages::Audit::check_order(const Page& page, const Range& range) const {
   std::optional<std::string_view> last;
   for (std::size_t i = page.is_leaf() ? 0 : 1; i < page.size(); ++i) {
     const std::string_view key = page.key(i);
-    if (integer_keys_ && key.size() != sizeof(std::uint64_t)) {
+    if (key.empty() || (integer_keys_ && key.size() != sizeof(std::uint64_t))) {
       pages_.fail(page.number(), "size of a key");
     }
     const bool is_first = !last;

@@ -29,8 +29,9 @@ std::optional<std::string> first_entry(const std::optional<Fingerprint>& fingerp
 LmdbPassageStore::LmdbPassageStore(const std::filesystem::path& directory,
                                    const std::optional<Fingerprint>& fingerprint,
                                    const LmdbOptions& options)
-    : environment_(LmdbEnvironment::open(directory, first_entry(fingerprint), options)) {
-  const std::string entry = text_of(*environment_->snapshot(), "store", environment_->name());
+    : environment_(LmdbEnvironment::open(directory, first_entry(fingerprint), options)),
+      max_record_bytes_(options.max_record_bytes) {
+  const std::string entry = text_of(*environment_->snapshot(), kEntryKey, environment_->name());
   fingerprint_ = parse_store_entry(entry, environment_->name());
   require_fingerprint(fingerprint_, fingerprint, environment_->name());
 }
@@ -65,7 +66,10 @@ void LmdbPassageStore::put(std::span<const EncodedPassage> passages) {
   validate_batch(passages);
   std::vector<RecordWriter> records;
   records.reserve(passages.size());
-  for (const EncodedPassage& passage : passages) records.emplace_back(passage);
+  for (const EncodedPassage& passage : passages) {
+    records.emplace_back(passage);
+    require_record_fits(passage.id, records.back().size(), max_record_bytes_, "LMDB's limit");
+  }
   environment_->write([&](LmdbWriter& writer) {
     for (std::size_t i = 0; i < passages.size(); ++i) {
       records[i].write(writer.reserve(LmdbTable::kPassages, passages[i].id, records[i].size()));
@@ -102,7 +106,16 @@ std::vector<std::optional<PassageHashes>> LmdbPassageStore::hashes(
 
 std::vector<std::string> LmdbPassageStore::list_ids(std::string_view after,
                                                     std::size_t limit) const {
-  return environment_->snapshot()->keys_after(LmdbTable::kPassages, after, limit);
+  std::vector<std::string> ids =
+      environment_->snapshot()->keys_after(LmdbTable::kPassages, after, limit);
+  for (const std::string& id : ids) {
+    // LMDB takes keys that are no ids. Whoever reads or erases by id would pass over them for ever.
+    if (is_valid_id(id)) continue;
+    throw Error(ErrorCode::kCorrupt, where(id) + ": expected an id of 1 to " +
+                                         std::to_string(kMaxIdBytes) + " bytes, found " +
+                                         std::to_string(id.size()));
+  }
+  return ids;
 }
 
 StoreInfo LmdbPassageStore::info() const {
@@ -114,7 +127,7 @@ StoreInfo LmdbPassageStore::info() const {
   info.fingerprint = fingerprint_;
   info.passages = snapshot->count(LmdbTable::kPassages);
   info.file_bytes = environment_->file_bytes();
-  info.note = text_of(*snapshot, "note", environment_->name());
+  info.note = text_of(*snapshot, kNoteKey, environment_->name());
   return info;
 }
 
@@ -124,7 +137,7 @@ void LmdbPassageStore::check() const {
 
 void LmdbPassageStore::set_note(std::string_view note) {
   validate_note(note);
-  environment_->write([&](LmdbWriter& writer) { writer.put(LmdbTable::kMeta, "note", note); });
+  environment_->write([&](LmdbWriter& writer) { writer.put(LmdbTable::kMeta, kNoteKey, note); });
 }
 
 }  // namespace deformer

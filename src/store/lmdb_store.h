@@ -1,6 +1,7 @@
 // Encoded passages in an LMDB directory (docs/store_format.md, 3).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -39,6 +40,7 @@ class LmdbPassageStore final : public PassageStore {
                                                                const std::string& id) const;
 
   std::shared_ptr<LmdbEnvironment> environment_;
+  std::uint64_t max_record_bytes_;
   Fingerprint fingerprint_;
 };
 

@@ -21,8 +21,8 @@ std::string_view to_view(const MDB_val& value) {
 LmdbSnapshot::LmdbSnapshot(std::shared_ptr<LmdbEnvironment> environment)
     : environment_(std::move(environment)),
       reading_(environment_->begin_reading()),
-      meta_(open_table("meta")),
-      passages_(open_table("passages")) {}
+      meta_(open_table(kMetaTable)),
+      passages_(open_table(kPassagesTable)) {}
 
 LmdbSnapshot::~LmdbSnapshot() {
   reading_.transaction.reset();
@@ -68,8 +68,8 @@ LmdbWriter::LmdbWriter(const LmdbEnvironment& environment, MDB_txn* transaction)
     : environment_(&environment),
       transaction_(transaction),
       before_(environment.pages_of(::mdb_txn_id(transaction) - 1)),
-      meta_(before_.table("meta")),
-      passages_(before_.table("passages")) {}
+      meta_(before_.table(kMetaTable)),
+      passages_(before_.table(kPassagesTable)) {}
 
 // LMDB frees or reuses as many pages as the old value's first one says.
 void LmdbWriter::check_old_value(LmdbTable table, std::string_view key) const {

@@ -53,10 +53,6 @@ void add(StoreScan& scan, const EncodedPassage& passage) {
   if (passage.projection_hash != 0) ++scan.passages_with_projections;
 }
 
-bool is_fault_of_record(const Error& error) {
-  return error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kIncompatible;
-}
-
 // A store of the caller's own may return anything.
 Passages get_checked(const PassageStore& store, std::span<const std::string> ids) {
   Passages passages = store.get(ids);

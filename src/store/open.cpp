@@ -34,6 +34,10 @@ std::unique_ptr<PassageStore> open_lmdb(std::string_view rest,
   if (rest.empty() || rest.find('\0') != std::string_view::npos) {
     fail_uri("expected a directory after lmdb:");
   }
+  // As in other URIs: it would be /PATH.
+  if (rest.starts_with("//") && !rest.starts_with("///")) {
+    fail_uri("expected lmdb:PATH, found lmdb:// and what would be a path from the root");
+  }
   return std::make_unique<LmdbPassageStore>(std::filesystem::path(rest), fingerprint);
 }
 

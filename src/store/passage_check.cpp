@@ -6,6 +6,7 @@
 #include "base/quote.h"
 #include "deformer/error.h"
 #include "store/hidden_codec.h"
+#include "store/store_entry.h"
 
 namespace deformer {
 namespace {
@@ -138,6 +139,21 @@ void validate_batch(std::span<const EncodedPassage> passages) {
     validate_matrix(passage, passage.projections, "projections: ", validate_values);
     if (!ids.insert(passage.id).second) fail(passage, "expected each id once a batch, found twice");
   }
+}
+
+void require_record_fits(std::string_view id, std::uint64_t record_bytes, std::uint64_t most,
+                         std::string_view limit) {
+  if (record_bytes <= most) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              "passage " + in_quotes(id) + ": expected a record of at most " +
+                  std::to_string(most) + " bytes (" + std::string(limit) + "), found " +
+                  std::to_string(record_bytes));
+}
+
+bool is_fault_of_record(const Error& error) noexcept {
+  const bool is_fault =
+      error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kIncompatible;
+  return is_fault && dynamic_cast<const StoreError*>(&error) == nullptr;
 }
 
 void check_found(std::span<const std::string> ids,

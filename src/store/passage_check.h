@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "deformer/error.h"
 #include "deformer/passage_store.h"
 
 namespace deformer {
@@ -37,6 +38,15 @@ void validate_passage(const EncodedPassage& passage);
 
 /// validate_passage() for each, all values finite, and each id once.
 void validate_batch(std::span<const EncodedPassage> passages);
+
+/// Throws kInvalidArgument naming the id when the record of a passage is larger than `most` bytes.
+/// `limit` says whose limit that is.
+void require_record_fits(std::string_view id, std::uint64_t record_bytes, std::uint64_t most,
+                         std::string_view limit);
+
+/// Whether what get() of a store threw concerns a single record, so that others may be read: a
+/// damaged one, or one of a newer version.
+[[nodiscard]] bool is_fault_of_record(const Error& error) noexcept;
 
 /// What get() of a store returned for these ids: as many, each of its id, each valid but for its
 /// values, which decoding checks. The library's own stores see to that; a caller's may return

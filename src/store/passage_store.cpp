@@ -1,14 +1,12 @@
 #include "deformer/passage_store.h"
 
-#include <array>
-#include <charconv>
-
 #include "base/hash.h"
 #include "base/quote.h"
 #include "deformer/error.h"
 #include "store/passage_check.h"
 
 namespace deformer {
+
 std::string to_string(HiddenCodec codec) {
   switch (codec) {
     case HiddenCodec::kFp32:

@@ -366,11 +366,14 @@ void RecordWriter::write(std::span<std::byte> out) const {
   writer.put(places->checksum, &checksum, sizeof checksum);
 }
 
-std::string encode_record(const EncodedPassage& passage) {
-  const RecordWriter writer(passage);
+std::string encode_record(const RecordWriter& writer) {
   std::string record(writer.size(), '\0');
   writer.write(std::as_writable_bytes(std::span(record)));
   return record;
+}
+
+std::string encode_record(const EncodedPassage& passage) {
+  return encode_record(RecordWriter(passage));
 }
 
 EncodedPassage decode_record(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,

@@ -34,6 +34,7 @@ class RecordWriter {
   std::size_t size_ = 0;
 };
 
+[[nodiscard]] std::string encode_record(const RecordWriter& writer);
 [[nodiscard]] std::string encode_record(const EncodedPassage& passage);
 
 /// Reads and checks a whole record. States and projections are views of `bytes`, kept alive by

@@ -1,5 +1,7 @@
 #include "store/redis_cluster.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -291,6 +293,7 @@ std::unique_ptr<RedisConnection> RedisCluster::borrow(const RedisEndpoint& endpo
   std::unique_ptr<RedisConnection> connection;
   {
     const std::lock_guard lock(mutex_);
+    drop_inherited();
     auto& idle = idle_[endpoint];
     if (!idle.empty()) {
       connection = std::move(idle.back());
@@ -313,6 +316,15 @@ void RedisCluster::give_back(const RedisEndpoint& endpoint,
                              std::unique_ptr<RedisConnection> connection) {
   const std::lock_guard lock(mutex_);
   idle_[endpoint].push_back(std::move(connection));
+}
+
+// Two processes on one connection would read each other's replies. Closing it here says nothing to
+// the server, and the parent keeps it. The mutex is held.
+void RedisCluster::drop_inherited() {
+  const pid_t process = ::getpid();
+  if (process == process_) return;
+  idle_.clear();
+  process_ = process;
 }
 
 void RedisCluster::drop_idle(const RedisEndpoint& endpoint) {

@@ -1,6 +1,8 @@
 // Commands to the server that owns their key: a single server or a Redis Cluster.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -33,7 +35,7 @@ enum class RedisRepeat {
   kNever,
 };
 
-/// Safe for concurrent calls: each borrows connections from a pool.
+/// Safe for concurrent calls: each borrows connections from a pool. A forked process makes its own.
 class RedisCluster {
  public:
   /// Connects at the first command.
@@ -66,11 +68,13 @@ class RedisCluster {
                                                         RedisRepeat repeat);
   void give_back(const RedisEndpoint& endpoint, std::unique_ptr<RedisConnection> connection);
   void drop_idle(const RedisEndpoint& endpoint);
+  void drop_inherited();
 
   const RedisEndpoint seed_;
   const RedisOptions options_;
   mutable std::mutex mutex_;  // guards what follows
   std::map<RedisEndpoint, std::vector<std::unique_ptr<RedisConnection>>> idle_;
+  pid_t process_ = 0;                  // which made those that are idle
   std::vector<std::uint16_t> owners_;  // by slot, into nodes_; empty: no cluster, all at the seed
   std::vector<RedisEndpoint> nodes_;
 };

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <utility>
 
 namespace deformer {
 namespace {
@@ -41,17 +40,20 @@ class SigpipeGuard {
 // hiredis takes memory for as many elements as a server announces; a bucket's keys and a cluster's
 // slots are fewer.
 constexpr std::size_t kMostElements = std::size_t{1} << 22;
-void* (*create_any_array)(const redisReadTask*, int) = nullptr;
+decltype(redisReplyObjectFunctions::createArray) create_any_array = nullptr;
 
-void* create_array(const redisReadTask* task, int elements) {
-  if (elements < 0 || static_cast<std::size_t>(elements) > kMostElements) return nullptr;
+// An int up to hiredis 0.14, a size_t since 1.0; what is below 0 is very large in the latter.
+template <typename Count>
+void* create_array(const redisReadTask* task, Count elements) {
+  if (static_cast<std::size_t>(elements) > kMostElements) return nullptr;
   return create_any_array(task, elements);
 }
 
 redisReplyObjectFunctions* limited_functions(const redisReplyObjectFunctions& functions) {
   static redisReplyObjectFunctions limited = [&] {
     redisReplyObjectFunctions copy = functions;
-    create_any_array = std::exchange(copy.createArray, create_array);
+    create_any_array = copy.createArray;
+    copy.createArray = create_array;
     return copy;
   }();
   return &limited;
@@ -117,7 +119,7 @@ RedisConnection::RedisConnection(const RedisEndpoint& endpoint, const RedisOptio
                                            to_timeval(options.connect_timeout)));
   if (!context_ || context_->err != 0) {
     throw RedisConnectionError(
-        RedisConnectionError::Kind::kRefused,
+        RedisConnectionError::Kind::kLost,
         name_ + ": cannot connect: " + (context_ ? context_->errstr : "out of memory"));
   }
   if (::redisSetTimeout(context_.get(), to_timeval(options.timeout)) != REDIS_OK) {

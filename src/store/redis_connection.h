@@ -49,7 +49,7 @@ class RedisReply {
 /// The connection could not be made or was lost: kIo, naming the server.
 class RedisConnectionError : public Error {
  public:
-  enum class Kind { kRefused, kLost, kTimeout };
+  enum class Kind { kLost, kTimeout };
 
   RedisConnectionError(Kind kind, const std::string& message)
       : Error(ErrorCode::kIo, message), kind_(kind) {}
@@ -71,9 +71,6 @@ class RedisConnection {
   [[nodiscard]] std::vector<RedisReply> run(std::span<const RedisWords> commands);
   [[nodiscard]] RedisReply run(const RedisWords& command);
 
-  /// "redis://host:port".
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
-
  private:
   struct Close {
     void operator()(redisContext* context) const noexcept;
@@ -82,7 +79,7 @@ class RedisConnection {
   void select(int database);
   [[noreturn]] void fail(const char* action) const;
 
-  const std::string name_;
+  const std::string name_;  // "redis://host:port"
   const std::chrono::milliseconds timeout_;
   std::unique_ptr<redisContext, Close> context_;
 };

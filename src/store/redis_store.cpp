@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <iterator>
 
 #include "base/hash.h"
@@ -16,6 +17,10 @@ namespace {
 
 constexpr std::size_t kBuckets = 16384;
 constexpr std::size_t kPutBytes = std::size_t{8} << 20;
+// What a server takes in one string (proto-max-bulk-len) unless its owner says otherwise.
+constexpr std::uint64_t kUsualBulkBytes = std::uint64_t{512} << 20;
+// hiredis counts the bytes of a command in an int; the other words take less than 4096.
+constexpr std::uint64_t kMostCommandBytes = (std::uint64_t{1} << 31) - 4096;
 
 // A passage is two fields of its bucket, written and removed by one command: the record, and its
 // hashes for those who need no more.
@@ -66,22 +71,35 @@ RedisPassageStore::RedisPassageStore(const RedisUrl& url,
   require_fingerprint(fingerprint_, fingerprint, name_);
 }
 
+RedisCommand RedisPassageStore::ask_entry() const {
+  return {{"HGET", meta_key_, kEntryKey}, meta_key_};
+}
+
+// Of several that create the store at once one wins; all compare with what it wrote.
+RedisReply RedisPassageStore::make_entry(const Fingerprint& fingerprint) const {
+  const std::string entry = format_store_entry(fingerprint);
+  static_cast<void>(servers_.run({{"HSETNX", meta_key_, kEntryKey, entry}, meta_key_}));
+  return servers_.run(ask_entry());
+}
+
 Fingerprint RedisPassageStore::read_entry(const RedisUrl& url,
                                           const std::optional<Fingerprint>& expected) const {
-  const RedisCommand ask{{"HGET", meta_key_, "store"}, meta_key_};
-  RedisReply reply = servers_.run(ask);
+  RedisReply reply = servers_.run(ask_entry());
   if (reply.is_null()) {
     refuse_old_meaning(url);
     if (!expected) {
       throw Error(ErrorCode::kNotFound, name_ + ": expected a passage store, found none");
     }
-    // Of several that create the store at once one wins; all compare with what it wrote.
-    const std::string entry = format_store_entry(*expected);
-    const RedisWords words{"HSETNX", meta_key_, "store", entry};
-    static_cast<void>(servers_.run(RedisCommand{words, meta_key_}));
-    reply = servers_.run(ask);
+    reply = make_entry(*expected);
   }
   return parse_store_entry(reply.text(), name_);
+}
+
+// Without an entry the store was emptied and is nobody's: its passages are absent.
+void RedisPassageStore::require_own(const RedisReply& entry) const {
+  if (entry.is_null()) return;
+  require_fingerprint(parse_store_entry(entry.text(), name_), fingerprint_,
+                      name_ + ": the store was replaced while it was open");
 }
 
 // A number alone was a prefix in database 0 before it was a database.
@@ -92,7 +110,7 @@ void RedisPassageStore::refuse_old_meaning(const RedisUrl& url) const {
   RedisCluster servers(url.endpoint, options);
   const std::string key = url.lone_number + ":meta";
   try {
-    const RedisReply reply = servers.run({{"HGET", key, "store"}, key});
+    const RedisReply reply = servers.run({{"HGET", key, kEntryKey}, key});
     if (reply.is_null()) return;
   } catch (const Error&) {
     // Not a store, or nothing that this user may see.
@@ -117,18 +135,24 @@ std::string RedisPassageStore::bucket_key(std::size_t bucket) const {
   return key;
 }
 
+// The entry comes last: where it is ours, what was read before it was ours as well.
 std::vector<RedisReply> RedisPassageStore::ask_field(std::span<const std::string> ids,
                                                      char kind) const {
+  if (ids.empty()) return {};
   std::vector<std::string> words;
   words.reserve(2 * ids.size());
   std::vector<RedisCommand> commands;
-  commands.reserve(ids.size());
+  commands.reserve(ids.size() + 1);
   for (const std::string& id : ids) {
     const std::string& key = words.emplace_back(bucket_key(bucket_of(id)));
     const std::string& field = words.emplace_back(field_of(kind, id));
     commands.push_back({{"HGET", key, field}, key});
   }
-  return servers_.run(commands);
+  commands.push_back(ask_entry());
+  std::vector<RedisReply> replies = servers_.run(commands);
+  require_own(replies.back());
+  replies.pop_back();
+  return replies;
 }
 
 std::vector<std::shared_ptr<const EncodedPassage>> RedisPassageStore::get(
@@ -147,31 +171,69 @@ std::vector<std::shared_ptr<const EncodedPassage>> RedisPassageStore::get(
   return passages;
 }
 
+// Beyond what every server takes, this one is asked: its owner may have set another limit.
+void RedisPassageStore::require_fits(const EncodedPassage& passage,
+                                     std::uint64_t record_bytes) const {
+  if (record_bytes <= kUsualBulkBytes) return;
+  constexpr const char* kSetting = "proto-max-bulk-len";
+  std::uint64_t most = kUsualBulkBytes;
+  try {
+    const std::string key = bucket_key(bucket_of(passage.id));
+    const RedisReply reply = servers_.run({{"CONFIG", "GET", kSetting}, key});
+    const std::string value(reply[1].text());
+    std::from_chars(value.data(), value.data() + value.size(), most);
+  } catch (const Error& error) {
+    throw Error(error.code(), "passage " + in_quotes(passage.id) +
+                                  ": expected a record of at most " + std::to_string(most) +
+                                  " bytes or a server that tells its own limit, found " +
+                                  std::to_string(record_bytes) + ": " + error.what());
+  }
+  require_record_fits(passage.id, record_bytes, std::min(most, kMostCommandBytes),
+                      std::string(kSetting) + " of the server");
+}
+
 void RedisPassageStore::put(std::span<const EncodedPassage> passages) {
   validate_batch(passages);
+  std::vector<RecordWriter> records;
+  records.reserve(passages.size());
+  for (const EncodedPassage& passage : passages) {
+    records.emplace_back(passage);
+    require_fits(passage, records.back().size());
+  }
   // In parts: the batch is in memory once already.
-  while (!passages.empty()) {
-    std::vector<std::array<std::string, 5>> words;
-    for (std::size_t bytes = 0; words.size() < passages.size() && bytes < kPutBytes;) {
-      const EncodedPassage& passage = passages[words.size()];
-      words.push_back({bucket_key(bucket_of(passage.id)), field_of(kRecordField, passage.id),
-                       encode_record(passage), field_of(kHashesField, passage.id),
-                       format_hashes(passage)});
-      bytes += words.back()[2].size();
-    }
-    std::vector<RedisCommand> commands;
-    commands.reserve(words.size());
-    for (const auto& [key, record_field, record, hashes_field, hashes] : words) {
-      commands.push_back({{"HSET", key, record_field, record, hashes_field, hashes}, key});
-    }
-    for (const RedisReply& reply : servers_.run(commands)) {
-      if (!reply.is_integer()) fail_unexpected("HSET");
-    }
-    passages = passages.subspan(words.size());
+  for (std::size_t done = 0; done < passages.size();) {
+    done += put_part(passages.subspan(done), std::span(records).subspan(done));
   }
 }
 
+// Returns how many were put. The entry is asked for by itself: what is written cannot be taken
+// back.
+std::size_t RedisPassageStore::put_part(std::span<const EncodedPassage> passages,
+                                        std::span<const RecordWriter> records) {
+  const RedisReply entry = servers_.run(ask_entry());
+  require_own(entry.is_null() ? make_entry(fingerprint_) : entry);
+  std::vector<std::array<std::string, 5>> words;
+  for (std::size_t bytes = 0; words.size() < passages.size() && bytes < kPutBytes;) {
+    const EncodedPassage& passage = passages[words.size()];
+    words.push_back({bucket_key(bucket_of(passage.id)), field_of(kRecordField, passage.id),
+                     encode_record(records[words.size()]), field_of(kHashesField, passage.id),
+                     format_hashes(passage)});
+    bytes += words.back()[2].size();
+  }
+  std::vector<RedisCommand> commands;
+  commands.reserve(words.size());
+  for (const auto& [key, record_field, record, hashes_field, hashes] : words) {
+    commands.push_back({{"HSET", key, record_field, record, hashes_field, hashes}, key});
+  }
+  for (const RedisReply& reply : servers_.run(commands)) {
+    if (!reply.is_integer()) fail_unexpected("HSET");
+  }
+  return words.size();
+}
+
 std::size_t RedisPassageStore::erase(std::span<const std::string> ids) {
+  if (ids.empty()) return 0;
+  require_own(servers_.run(ask_entry()));
   std::vector<std::array<std::string, 3>> words;
   words.reserve(ids.size());
   for (const std::string& id : ids) {
@@ -271,7 +333,7 @@ StoreInfo RedisPassageStore::info() const {
   info.version = kStoreVersion;
   info.fingerprint = fingerprint_;
   info.passages = size();
-  const RedisReply note = servers_.run({{"HGET", meta_key_, "note"}, meta_key_});
+  const RedisReply note = servers_.run({{"HGET", meta_key_, kNoteKey}, meta_key_});
   if (!note.is_null() && (!note.is_text() || note.text().size() > kMaxNoteBytes)) {
     throw Error(ErrorCode::kCorrupt, name_ + ": its entry \"note\" is damaged");
   }
@@ -281,7 +343,8 @@ StoreInfo RedisPassageStore::info() const {
 
 void RedisPassageStore::set_note(std::string_view note) {
   validate_note(note);
-  static_cast<void>(servers_.run({{"HSET", meta_key_, "note", note}, meta_key_}));
+  require_own(servers_.run(ask_entry()));
+  static_cast<void>(servers_.run({{"HSET", meta_key_, kNoteKey, note}, meta_key_}));
 }
 
 }  // namespace deformer

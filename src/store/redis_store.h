@@ -1,11 +1,13 @@
 // Encoded passages on a server that speaks the Redis protocol (docs/store_format.md, 4).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "deformer/passage_store.h"
+#include "store/record.h"
 #include "store/redis_cluster.h"
 #include "store/redis_url.h"
 
@@ -38,8 +40,17 @@ class RedisPassageStore final : public PassageStore {
                                                     std::size_t count) const;
   [[nodiscard]] std::vector<RedisReply> ask_field(std::span<const std::string> ids,
                                                   char kind) const;
+  [[nodiscard]] std::size_t put_part(std::span<const EncodedPassage> passages,
+                                     std::span<const RecordWriter> records);
+  void require_fits(const EncodedPassage& passage, std::uint64_t record_bytes) const;
+
+  // The entry, which another program may remove or replace at any time.
+  [[nodiscard]] RedisCommand ask_entry() const;
+  [[nodiscard]] RedisReply make_entry(const Fingerprint& fingerprint) const;
   [[nodiscard]] Fingerprint read_entry(const RedisUrl& url,
                                        const std::optional<Fingerprint>& expected) const;
+  void require_own(const RedisReply& entry) const;
+
   void refuse_old_meaning(const RedisUrl& url) const;
   [[noreturn]] void fail_unexpected(const char* command) const;
 

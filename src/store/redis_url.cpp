@@ -99,8 +99,24 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// A URL, and the prefix that it states.
+struct StatedUrl {
+  RedisUrl url;
+  std::optional<std::string> prefix;
+};
+
+void state_prefix(std::string_view text, StatedUrl& stated) {
+  const std::string prefix = percent_decoded(text, "prefix");
+  if (stated.prefix.value_or(prefix) != prefix) {
+    fail_url("expected one prefix, found " + in_quotes(*stated.prefix) + " and " +
+             in_quotes(prefix));
+  }
+  stated.prefix = prefix;
+}
+
 // What follows the first slash: database, database/prefix, or prefix.
-void read_path(std::string_view path, RedisUrl& url) {
+void read_path(std::string_view path, StatedUrl& stated) {
+  RedisUrl& url = stated.url;
   const std::size_t slash = std::min(path.find('/'), path.size());
   const std::string_view first = path.substr(0, slash);
   if (is_number(first)) {
@@ -109,22 +125,12 @@ void read_path(std::string_view path, RedisUrl& url) {
     path.remove_prefix(std::min(slash + 1, path.size()));
     if (path.empty()) url.lone_number = first;
   }
-  if (!path.empty()) url.prefix = percent_decoded(path, "prefix");
+  if (!path.empty()) state_prefix(path, stated);
 }
 
-void read_prefix(std::string_view value, RedisUrl& url) {
-  const std::string prefix = percent_decoded(value, "prefix");
-  if (prefix.empty()) fail_url("expected a prefix after prefix=");
-  if (url.prefix != RedisUrl().prefix && url.prefix != prefix) {
-    fail_url("expected one prefix, found " + in_quotes(url.prefix) + " and " + in_quotes(prefix));
-  }
-  url.prefix = prefix;
-  url.lone_number.clear();
-}
-
-void read_option(std::string_view option, RedisUrl& url) {
+void read_option(std::string_view option, StatedUrl& stated) {
   constexpr int kDay = 24 * 60 * 60 * 1000;
-  RedisOptions& options = url.options;
+  RedisOptions& options = stated.url.options;
   const std::string_view value = option.substr(std::min(option.find('=') + 1, option.size()));
   if (option.starts_with("timeout_ms=")) {
     options.timeout = std::chrono::milliseconds(parse_number(value, 1, kDay, "timeout_ms"));
@@ -134,7 +140,9 @@ void read_option(std::string_view option, RedisUrl& url) {
   } else if (option.starts_with("retries=")) {
     options.retries = parse_number(value, 0, 100, "retries");
   } else if (option.starts_with("prefix=")) {
-    read_prefix(value, url);
+    if (value.empty()) fail_url("expected a prefix after prefix=");
+    state_prefix(value, stated);
+    stated.url.lone_number.clear();
   } else {
     // The name alone: what is behind it may be a password.
     const std::string_view name = option.substr(0, std::min(option.find('='), option.find('@')));
@@ -181,7 +189,8 @@ std::string to_string(const RedisUrl& url) {
 RedisUrl parse_redis_url(std::string_view rest) {
   if (!rest.starts_with("//")) fail_url("expected //host after redis:");
   rest.remove_prefix(2);
-  RedisUrl url;
+  StatedUrl stated;
+  RedisUrl& url = stated.url;
   std::string_view options;
   if (const auto before = take_until(rest, '?')) {
     options = rest;
@@ -194,7 +203,7 @@ RedisUrl parse_redis_url(std::string_view rest) {
     rest.remove_prefix(credentials_end + 1);
   }
   if (const auto before = take_until(rest, '/')) {
-    read_path(rest, url);
+    read_path(rest, stated);
     rest = *before;
   }
   // An @ behind the ? may end a password, of which `rest` then has the beginning.
@@ -202,9 +211,10 @@ RedisUrl parse_redis_url(std::string_view rest) {
     require_endpoint(rest);
   }
   url.endpoint = parse_endpoint(rest);
-  while (const auto option = take_until(options, '&')) read_option(*option, url);
-  if (!options.empty()) read_option(options, url);
-  return url;
+  while (const auto option = take_until(options, '&')) read_option(*option, stated);
+  if (!options.empty()) read_option(options, stated);
+  if (stated.prefix) url.prefix = *std::move(stated.prefix);
+  return std::move(stated.url);
 }
 
 }  // namespace deformer

@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kName = "deformer-passage-store ";
 
 [[noreturn]] void fail(std::string_view where, const std::string& message) {
-  throw Error(ErrorCode::kIncompatible, std::string(where) + ": " + message);
+  throw StoreError(ErrorCode::kIncompatible, std::string(where) + ": " + message);
 }
 
 }  // namespace
@@ -34,8 +34,8 @@ Fingerprint parse_store_entry(std::string_view entry, std::string_view where) {
   try {
     return parse_fingerprint(rest.substr(version_text.size()));
   } catch (const Error& error) {
-    throw Error(ErrorCode::kCorrupt,
-                std::string(where) + ": its entry is damaged: " + error.what());
+    throw StoreError(ErrorCode::kCorrupt,
+                     std::string(where) + ": its entry is damaged: " + error.what());
   }
 }
 

@@ -7,20 +7,14 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string>
 
 #include "base/system_error.h"
 #include "deformer/error.h"
 
 namespace deformer {
-namespace {
 
-std::string directory_of(const std::filesystem::path& path) {
-  return path.parent_path().string();
-}
-
-}  // namespace
-
-WriterLock::WriterLock(const std::filesystem::path& path, Mode mode) {
+WriterLock::WriterLock(const std::filesystem::path& path, std::string_view store, Mode mode) {
   const int flags = mode == Mode::kWriter ? O_RDWR | O_CREAT : O_RDONLY;
   descriptor_ = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
@@ -33,7 +27,7 @@ WriterLock::WriterLock(const std::filesystem::path& path, Mode mode) {
   } while (result != 0 && errno == EINTR);
   if (result != 0) {
     const int error = errno;
-    if (error == EWOULDBLOCK) fail_busy(path, mode);
+    if (error == EWOULDBLOCK) fail_busy(store, mode);
     ::close(descriptor_);
     throw_system_error(path.string(), "lock", error);
   }
@@ -44,23 +38,23 @@ WriterLock::~WriterLock() {
   ::close(descriptor_);
 }
 
-void WriterLock::fail_busy(const std::filesystem::path& path, Mode mode) const {
+void WriterLock::fail_busy(std::string_view store, Mode mode) const {
   std::array<char, 32> number{};
   const ssize_t size = ::pread(descriptor_, number.data(), number.size() - 1, 0);
   // Whoever can share the lock proves that its holder only reads.
   const bool held_by_readers =
       mode == Mode::kWriter && ::flock(descriptor_, LOCK_SH | LOCK_NB) == 0;
   ::close(descriptor_);
-  const std::string store = "lmdb:" + directory_of(path) + ": ";
+  const std::string where = std::string(store) + ": ";
   if (held_by_readers) {
-    throw Error(ErrorCode::kIo, store + "cannot write while another process reads the store " +
+    throw Error(ErrorCode::kIo, where + "cannot write while another process reads the store " +
                                     "without write access to its directory");
   }
   // Anyone may have written there.
   const std::string digits(number.data(), std::strspn(number.data(), "0123456789"));
   const bool is_number = size > 0 && !digits.empty();
   const std::string holder = is_number ? "process " + digits : "another process";
-  throw Error(ErrorCode::kIo, store + (mode == Mode::kWriter
+  throw Error(ErrorCode::kIo, where + (mode == Mode::kWriter
                                            ? "cannot write: " + holder + " is writing to the store"
                                            : "cannot read without write access to lock.mdb while " +
                                                  holder + " is writing to the store"));

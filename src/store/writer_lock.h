@@ -2,8 +2,7 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
-#include <string>
+#include <string_view>
 
 namespace deformer {
 
@@ -15,14 +14,14 @@ class WriterLock {
 
   /// Takes the lock at once or throws kIo. A writer makes the file when it is absent, excludes
   /// everyone and leaves its process number in the file; its error says who is there. A reader
-  /// excludes writers only.
-  WriterLock(const std::filesystem::path& path, Mode mode);
+  /// excludes writers only. `store` is the name of the store in errors.
+  WriterLock(const std::filesystem::path& path, std::string_view store, Mode mode);
   ~WriterLock();
   WriterLock(const WriterLock&) = delete;
   WriterLock& operator=(const WriterLock&) = delete;
 
  private:
-  [[noreturn]] void fail_busy(const std::filesystem::path& path, Mode mode) const;
+  [[noreturn]] void fail_busy(std::string_view store, Mode mode) const;
   void leave_process_number() const;
 
   int descriptor_ = -1;

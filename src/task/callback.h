@@ -1,6 +1,8 @@
 // Functions of a caller that an entry point calls: what they throw leaves as it was thrown.
 #pragma once
 
+#include <c10/core/InferenceMode.h>
+
 #include <exception>
 #include <utility>
 
@@ -14,9 +16,11 @@ struct CallbackException {
   std::exception_ptr thrown;
 };
 
-/// Calls a function of the caller's.
+/// Calls a function of the caller's. What it makes with LibTorch are ordinary tensors, though the
+/// library is at inference.
 template <typename Function, typename... Arguments>
 void call_back(const Function& function, Arguments&&... arguments) {
+  const c10::InferenceMode callers_own(false);
   try {
     function(std::forward<Arguments>(arguments)...);
   } catch (...) {

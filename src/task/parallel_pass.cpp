@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "model/joint.h"
+#include "nn/inference_scope.h"
 
 namespace deformer {
 namespace {
@@ -27,7 +28,7 @@ template <typename Function>
 Encoding compute_parts(std::span<const std::size_t> boundaries, const Function& compute) {
   std::vector<Encoding> parts(boundaries.size() - 1);
   at::parallel_for(0, std::ssize(parts), 1, [&](std::int64_t begin, std::int64_t end) {
-    const c10::InferenceMode inference;  // is a thread's own
+    const nn::InferenceScope inference;  // is a thread's own
     for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
       parts[i] = compute(boundaries[i], boundaries[i + 1]);
     }

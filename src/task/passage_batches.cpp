@@ -10,6 +10,7 @@
 #include "architecture/segment_layout.h"
 #include "deformer/encoder.h"
 #include "model/model_access.h"
+#include "nn/inference_scope.h"
 #include "store/hidden_codec.h"
 #include "task/not_finite.h"
 #include "task/parallel_pass.h"
@@ -176,7 +177,7 @@ class BatchRunner {
 
 std::size_t encode_in_batches(const Model& model, std::span<const Passage* const> passages,
                               const PassageBatchOptions& options, const EncodedSink& sink) {
-  const c10::InferenceMode inference;
+  const nn::InferenceScope inference;
   BatchRunner runner(model, options, sink);
   for (std::size_t i = 0; i < passages.size(); ++i) runner.add(i, *passages[i]);
   return runner.finish();

@@ -11,6 +11,7 @@
 #include "architecture/segment_layout.h"
 #include "base/hash.h"
 #include "deformer/error.h"
+#include "task/abandonment.h"
 #include "task/callback.h"
 #include "task/passage_batches.h"
 
@@ -77,10 +78,20 @@ std::vector<const Passage*> missing_passages(const PassageStore& store,
   return missing;
 }
 
+void require_wanted(const RequestControl& control) {
+  if (const auto error = abandonment_of(control, [] { return "encoding"; })) throw *error;
+}
+
+// Refers to `options`.
 PassageBatchOptions batch_options(const EncodeOptions& options) {
   return {.batch_tokens = options.batch_tokens,
           .codec = options.codec,
-          .projections = options.projections};
+          .projections = options.projections,
+          // All passages are given up with the one whose turn it is.
+          .is_wanted = [&control = options.control](std::size_t) {
+            require_wanted(control);
+            return true;
+          }};
 }
 
 // Encoded passages to where the caller expects them.
@@ -106,6 +117,7 @@ EncodeReport PassageEncoder::encode(std::span<const Passage> passages,
   return guarded_with_callbacks([&] {
     require_reusable(*model_);
     require_batch(options);
+    require_wanted(options.control);
     const auto unique = unique_passages(passages);
     std::optional<std::uint64_t> projection_hash;
     if (options.projections) projection_hash = model_->projection_hash();
@@ -113,6 +125,7 @@ EncodeReport PassageEncoder::encode(std::span<const Passage> passages,
     EncodeReport report;
     report.reused = unique.size() - missing.size();
     std::size_t done = report.reused;
+    if (options.progress) call_back(options.progress, done, unique.size());
     report.tokens = encode_in_batches(*model_, missing, batch_options(options),
                                       [&](std::span<const std::size_t>, auto&& encoded) {
                                         store_->put(encoded);
@@ -130,6 +143,7 @@ std::vector<EncodedPassage> encode_passages(const Model& model, std::span<const 
   return guarded_with_callbacks([&] {
     require_reusable(model);
     require_batch(options);
+    require_wanted(options.control);
     std::vector<const Passage*> pointers;
     for (const Passage& passage : passages) pointers.push_back(&passage);
     std::vector<EncodedPassage> results(passages.size());

@@ -185,8 +185,8 @@ void PassageSource::look_up(std::span<const Passage* const> passages,
     try {
       fetch(passages, ready);
     } catch (const Error& error) {
-      // A damaged record concerns those alone who ask about it.
-      if (error.code() != ErrorCode::kCorrupt) throw;
+      // It concerns those alone who ask about it.
+      if (!is_fault_of_record(error)) throw;
       for (std::size_t i = 0; i < passages.size(); ++i) fetch_alone(*passages[i], ready[i]);
     }
     expect_more_of(ready);
@@ -214,7 +214,7 @@ void PassageSource::fetch_alone(const Passage& passage, ReadyPassage& ready) con
   try {
     fetch({&one, 1}, {&ready, 1});
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::kCorrupt) throw;
+    if (!is_fault_of_record(error)) throw;
     ready.error = error;
   }
 }

@@ -1,7 +1,6 @@
 #include "task/reading_engine.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +12,8 @@
 #include "model/head.h"
 #include "model/joint.h"
 #include "model/model_access.h"
+#include "nn/inference_scope.h"
+#include "task/abandonment.h"
 #include "task/attempt.h"
 #include "task/parallel_pass.h"
 #include "task/stage_timer.h"
@@ -30,14 +31,7 @@ constexpr std::size_t kMostPassagesAtOnce = 64;
 constexpr std::size_t kBatchesOfQuestions = 4;
 
 std::optional<Error> abandonment(const Reading& reading) {
-  const RequestControl& control = reading.control();
-  if (control.cancel.stop_requested()) {
-    return Error(ErrorCode::kCancelled, reading.name() + ": cancelled");
-  }
-  if (control.deadline && *control.deadline <= std::chrono::steady_clock::now()) {
-    return Error(ErrorCode::kTimedOut, reading.name() + ": its deadline has passed");
-  }
-  return std::nullopt;
+  return abandonment_of(reading.control(), [&] { return reading.name(); });
 }
 
 bool is_waiting(const Asker& asker) {
@@ -154,7 +148,7 @@ bool ReadingEngine::is_full() const noexcept {
 }
 
 bool ReadingEngine::run_batch() {
-  const c10::InferenceMode inference;
+  const nn::InferenceScope inference;
   drop_abandoned();
   while (ready_tokens_ <= options_.batch_tokens && !waiting_.empty()) look_up_portion();
   RunningBatch batch{take_batch(), {}};

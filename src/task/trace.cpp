@@ -12,6 +12,7 @@
 #include "model/head.h"
 #include "model/model_access.h"
 #include "nn/guard.h"
+#include "nn/inference_scope.h"
 #include "task/preparation.h"
 
 namespace deformer {
@@ -58,7 +59,7 @@ Trace trace_segments(const Model& model, const Segment& question, const Segment&
                     (head == nullptr ? std::string("weights without one")
                                      : "one for " + to_string(model.config().task)));
   }
-  const c10::InferenceMode inference;
+  const nn::InferenceScope inference;
   Trace trace;
   trace.question_ids = question.ids;
   trace.passage_ids = passage.ids;

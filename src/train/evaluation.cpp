@@ -43,7 +43,8 @@ SquadDataset to_squad(const Dataset& dataset) {
   return squad;
 }
 
-TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset) {
+TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset,
+                             const ProgressCallback& progress) {
   const SquadDataset gold = to_squad(dataset);
   const SpanQa qa(model);
   const AnswerOptions options{.allow_no_answer = gold.has_unanswerable()};
@@ -51,6 +52,13 @@ TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset) {
   std::span<const Example> rest(dataset.examples);
   while (!rest.empty()) {
     const auto chunk = rest.first(std::min(kChunkExamples, rest.size()));
+    const std::size_t before = dataset.examples.size() - rest.size();
+    BatchOptions batches;
+    if (progress) {
+      batches.progress = [&, before](std::size_t done, std::size_t) {
+        progress(before + done, dataset.examples.size());
+      };
+    }
     rest = rest.subspan(chunk.size());
     std::vector<QaRequest> requests;
     for (const Example& example : chunk) {
@@ -58,7 +66,7 @@ TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset) {
       if (dataset.passage_of(example).empty()) continue;
       requests.push_back({example.id, example.questions.front(), {passage_of(dataset, example)}});
     }
-    for (const QaResult& result : qa.answer(requests, options)) {
+    for (const QaResult& result : qa.answer(requests, options, batches)) {
       if (!result.answers.empty()) predictions[result.id] = result.answers.front().text;
     }
   }
@@ -66,34 +74,38 @@ TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset) {
   return {.exact = score.exact, .f1 = score.f1};
 }
 
-std::vector<int> predict_classes(const SharedModel& model, const Dataset& dataset) {
+std::vector<int> predict_classes(const SharedModel& model, const Dataset& dataset,
+                                 const BatchOptions& batches) {
   std::vector<PairRequest> requests;
   for (const Example& example : dataset.examples) {
     requests.push_back({example.id, example.questions.front(), passage_of(dataset, example)});
   }
   std::vector<int> predicted;
-  for (const PairResult& result : PairClassifier(model).classify(requests)) {
+  for (const PairResult& result : PairClassifier(model).classify(requests, batches)) {
     predicted.push_back(result.label);
   }
   return predicted;
 }
 
-std::vector<int> predict_choices(const SharedModel& model, const Dataset& dataset) {
+std::vector<int> predict_choices(const SharedModel& model, const Dataset& dataset,
+                                 const BatchOptions& batches) {
   std::vector<ChoiceRequest> requests;
   for (const Example& example : dataset.examples) {
     requests.push_back({example.id, example.questions, passage_of(dataset, example)});
   }
   std::vector<int> predicted;
-  for (const ChoiceResult& result : MultipleChoice(model).choose(requests)) {
+  for (const ChoiceResult& result : MultipleChoice(model).choose(requests, batches)) {
     predicted.push_back(result.choice);
   }
   return predicted;
 }
 
-TrainingScore evaluate_labels(const SharedModel& model, const Dataset& dataset) {
+TrainingScore evaluate_labels(const SharedModel& model, const Dataset& dataset,
+                              const ProgressCallback& progress) {
   const bool classes = dataset.kind == TaskKind::kClasses;
+  const BatchOptions batches{.progress = progress};
   const std::vector<int> predicted =
-      classes ? predict_classes(model, dataset) : predict_choices(model, dataset);
+      classes ? predict_classes(model, dataset, batches) : predict_choices(model, dataset, batches);
   std::vector<int> gold;
   for (const Example& example : dataset.examples) gold.push_back(*example.label());
   const ClassScore score = score_classes(predicted, gold, dataset.positive_label);
@@ -102,9 +114,11 @@ TrainingScore evaluate_labels(const SharedModel& model, const Dataset& dataset) 
 
 }  // namespace
 
-TrainingScore evaluate_reader(const SharedModel& model, const Dataset& held_out) {
-  TrainingScore score = held_out.kind == TaskKind::kSpan ? evaluate_spans(model, held_out)
-                                                         : evaluate_labels(model, held_out);
+TrainingScore evaluate_reader(const SharedModel& model, const Dataset& held_out,
+                              const ProgressCallback& progress) {
+  TrainingScore score = held_out.kind == TaskKind::kSpan
+                            ? evaluate_spans(model, held_out, progress)
+                            : evaluate_labels(model, held_out, progress);
   score.split_layer = model->config().split.split_layer;
   return score;
 }

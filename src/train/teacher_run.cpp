@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/stopwatch.h"
+#include "task/callback.h"
 #include "train/reduced_precision.h"
 #include "train/speedometer.h"
 #include "train/training_pass.h"
@@ -75,7 +76,8 @@ bool ask(TeacherAnswers& answers, const TeacherRun& run, const TrainingHooks& ho
     const std::size_t rows = answer_next(answers, run);
     speed.add(watch.seconds(), rows);
     if (hooks.on_teacher) {
-      hooks.on_teacher({answers.size(), run.set.num_examples(), speed.tokens_per_second()});
+      call_back(hooks.on_teacher,
+                TeacherProgress{answers.size(), run.set.num_examples(), speed.tokens_per_second()});
     }
     if (answers.complete() || hooks.stop_wanted() ||
         since_saved.seconds() > run.options.checkpoint_minutes * 60) {

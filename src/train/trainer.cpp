@@ -13,6 +13,7 @@
 #include "deformer/error.h"
 #include "deformer/model.h"
 #include "nn/guard.h"
+#include "task/callback.h"
 #include "train/data_order.h"
 #include "train/evaluation.h"
 #include "train/gradient_sum.h"
@@ -30,6 +31,9 @@
 
 namespace deformer {
 namespace {
+
+// Thrown out of a score under way.
+struct ScoringStopped {};
 
 // Losses of all ranks, added up with their gradients, and whether any of them is to stop.
 struct Shared {
@@ -121,7 +125,8 @@ struct Trainer::State {
   TrainingResult finish(const TrainingHooks& hooks);
 
   void run_step(const TrainingHooks& hooks);
-  void evaluate(const TrainingHooks& hooks);
+  bool evaluate(const TrainingHooks& hooks);
+  std::vector<TrainingScore> score_all(const TrainingHooks& hooks);
   void keep_best(const TrainingScore& score);
   [[nodiscard]] bool is_due() const;
   void checkpoint();
@@ -245,7 +250,7 @@ void Trainer::State::prepare(std::vector<Dataset> files, std::vector<Dataset> va
   make_directories(output_dir / "training");
   set.report.held_out = held_out.examples.size();
   (validation_hash.empty() ? set.report.questions : set.report.in_validation) += left_out;
-  if (leads() && hooks.on_data) hooks.on_data(set.report);
+  if (leads() && hooks.on_data) call_back(hooks.on_data, set.report);
 }
 
 bool Trainer::State::ask_teacher(const TrainingHooks& hooks) {
@@ -354,13 +359,14 @@ void Trainer::State::report_step(const TrainingHooks& hooks, const StepPlan& pla
              .split_layer = outcome.split_layer,
              .losses = outcome.losses});
   if (!hooks.on_step) return;
-  hooks.on_step({.step = step,
-                 .steps = steps,
-                 .epoch = epoch,
-                 .losses = outcome.losses,
-                 .learning_rate = rate,
-                 .tokens_per_second = speed.tokens_per_second(),
-                 .seconds_left = speed.seconds_per_step() * static_cast<double>(steps - step)});
+  const double seconds_left = speed.seconds_per_step() * static_cast<double>(steps - step);
+  call_back(hooks.on_step, TrainingProgress{.step = step,
+                                            .steps = steps,
+                                            .epoch = epoch,
+                                            .losses = outcome.losses,
+                                            .learning_rate = rate,
+                                            .tokens_per_second = speed.tokens_per_second(),
+                                            .seconds_left = seconds_left});
 }
 
 void Trainer::State::train(const TrainingHooks& hooks) {
@@ -388,20 +394,40 @@ void Trainer::State::checkpoint() {
   since_checkpoint = Stopwatch();
 }
 
-void Trainer::State::evaluate(const TrainingHooks& hooks) {
+// False: stopped before it was whole.
+bool Trainer::State::evaluate(const TrainingHooks& hooks) {
   save_training_model(student, base_dir, output_dir / "last", options.save_format);
-  position.evaluated_step = position.step;
-  if (held_out.examples.empty()) return;
   std::vector<TrainingScore> scores;
-  for (const int split_layer : options.split_layers) {
-    TrainingScore score = evaluate_reader(student.model(split_layer), held_out);
-    score.step = position.step;
+  try {
+    scores = score_all(hooks);
+  } catch (const ScoringStopped&) {
+    stopping = true;
+    return false;
+  }
+  position.evaluated_step = position.step;
+  if (scores.empty()) return true;
+  for (const TrainingScore& score : scores) {
     log->score(score, seconds(), held_out.examples.size());
-    if (hooks.on_score) hooks.on_score(score);
-    scores.push_back(score);
+    if (hooks.on_score) call_back(hooks.on_score, score);
   }
   result.scores.insert(result.scores.end(), scores.begin(), scores.end());
   keep_best(mean_score(scores));
+  return true;
+}
+
+// At each split layer; none without examples. Throws ScoringStopped.
+std::vector<TrainingScore> Trainer::State::score_all(const TrainingHooks& hooks) {
+  std::vector<TrainingScore> scores;
+  if (held_out.examples.empty()) return scores;
+  const auto look_up = [&](std::size_t examples, std::size_t of) {
+    if (hooks.on_scoring) call_back(hooks.on_scoring, ScoringProgress{examples, of});
+    if (!group && hooks.stop_wanted()) throw ScoringStopped();
+  };
+  for (const int split_layer : options.split_layers) {
+    scores.push_back(evaluate_reader(student.model(split_layer), held_out, look_up));
+    scores.back().step = position.step;
+  }
+  return scores;
 }
 
 void Trainer::State::keep_best(const TrainingScore& score) {
@@ -423,8 +449,8 @@ TrainingResult Trainer::State::finish(const TrainingHooks& hooks) {
   if (checkpointed_step != position.step) checkpoint();
   const bool unscored = position.evaluated_step != position.step || !position.best;
   if (result.finished && unscored) {
-    evaluate(hooks);
-    checkpoint();
+    result.finished = evaluate(hooks);
+    if (result.finished) checkpoint();
   }
   if (result.finished && !position.best) {
     save_training_model(student, base_dir, output_dir, options.save_format);
@@ -451,7 +477,8 @@ TrainingResult Trainer::run(std::vector<Dataset> files, const TrainingHooks& hoo
 
 TrainingResult Trainer::run(std::vector<Dataset> files, std::vector<Dataset> validation,
                             const TrainingHooks& hooks) {
-  return nn::guarded([&] { return state_->run(std::move(files), std::move(validation), hooks); });
+  return guarded_with_callbacks(
+      [&] { return state_->run(std::move(files), std::move(validation), hooks); });
 }
 
 TaskKind Trainer::task() const noexcept {

@@ -99,8 +99,8 @@ class NewLayers {
         device_(nn::to_torch_device(options.device)) {}
 
   [[nodiscard]] nn::Linear make(std::int64_t in, std::int64_t out) {
-    const at::Tensor weight = at::normal(0.0, deviation_, {out, in}, generator_);
-    return {weight.to(device_), at::zeros({out}, at::device(device_))};
+    const at::Tensor weight = at::normal(0.0, deviation_, {out, in}, generator_, at::kFloat);
+    return {weight.to(device_), at::zeros({out}, at::device(device_).dtype(at::kFloat))};
   }
 
  private:

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "format/int8_tensor.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 
@@ -233,6 +234,21 @@ TEST(Checkpoint, HashesDependOnNameDtypeShapeAndBytes) {
   EXPECT_NE(hash("a", Dtype::kI32, {2}, bytes), base);
   EXPECT_NE(hash("a", Dtype::kF32, {2, 1}, bytes), base);
   EXPECT_NE(hash("a", Dtype::kF32, {2}, other), base);
+}
+
+// A buffer may be of this type as well.
+TEST(Checkpoint, IsKeptInEightBitsOnlyWithScales) {
+  const TempDir dir;
+  const std::vector<std::byte> bytes(8);
+  std::vector<TensorView> tensors{{"a", Dtype::kI8, {2, 2}, std::span(bytes).first(4)},
+                                  {"b", Dtype::kF32, {2}, bytes}};
+  const auto is_in_int8 = [&] {
+    write_safetensors(dir / "model.safetensors", tensors);
+    return Checkpoint::open(dir.path(), architecture("bert")).is_stored_in_int8();
+  };
+  EXPECT_FALSE(is_in_int8());
+  tensors.push_back({int8_scale_name("a"), Dtype::kF32, {2}, bytes});
+  EXPECT_TRUE(is_in_int8());
 }
 
 TEST(Checkpoint, HashingAnAbsentTensorIsIncompatible) {

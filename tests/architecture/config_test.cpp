@@ -1,13 +1,17 @@
 #include "architecture/config.h"
 #include "architecture/architecture.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "deformer/known_datasets.h"
@@ -77,11 +81,17 @@ void expect_equal(const ModelConfig& a, const ModelConfig& b) {
   EXPECT_EQ(a.architecture, b.architecture);
   EXPECT_EQ(a.vocab_size, b.vocab_size);
   EXPECT_EQ(a.hidden_size, b.hidden_size);
+  EXPECT_EQ(a.embedding_size, b.embedding_size);
   EXPECT_EQ(a.num_hidden_layers, b.num_hidden_layers);
   EXPECT_EQ(a.num_attention_heads, b.num_attention_heads);
   EXPECT_EQ(a.intermediate_size, b.intermediate_size);
   EXPECT_EQ(a.max_position_embeddings, b.max_position_embeddings);
   EXPECT_EQ(a.type_vocab_size, b.type_vocab_size);
+  EXPECT_EQ(a.distances.longest, b.distances.longest);
+  EXPECT_EQ(a.distances.buckets, b.distances.buckets);
+  EXPECT_EQ(a.distances.shares_projections, b.distances.shares_projections);
+  EXPECT_EQ(a.distances.normalised, b.distances.normalised);
+  EXPECT_EQ(a.distances.convolution_rows, b.distances.convolution_rows);
   EXPECT_EQ(a.hidden_act, b.hidden_act);
   EXPECT_EQ(a.layer_norm_eps, b.layer_norm_eps);
   EXPECT_EQ(a.initializer_range, b.initializer_range);
@@ -253,6 +263,81 @@ TEST(ModelConfig, ContradictorySizesAreIncompatible) {
                  with("/initializer_range", -0.02));
 }
 
+// A few lines of text must not ask for gigabytes.
+TEST(ModelConfig, SizesBeyondAnyModelAreIncompatible) {
+  struct Bound {
+    const char* key;
+    std::int64_t most;
+  };
+  for (const Bound& bound : std::initializer_list<Bound>{{"vocab_size", 1 << 24},
+                                                         {"hidden_size", 8192},
+                                                         {"num_hidden_layers", 512},
+                                                         {"intermediate_size", 32768},
+                                                         {"max_position_embeddings", 1 << 20},
+                                                         {"type_vocab_size", 1 << 20}}) {
+    const std::string pointer = std::string("/") + bound.key;
+    nlohmann::json document = with(pointer, bound.most);
+    document["num_attention_heads"] = 1;
+    EXPECT_NO_THROW(static_cast<void>(load(document))) << bound.key;
+    document[bound.key] = bound.most + 1;
+    expect_refused(ErrorCode::kIncompatible, std::string(bound.key) + ": expected a value from ",
+                   document);
+    document[bound.key] = 2147483647;
+    expect_refused(ErrorCode::kIncompatible, std::to_string(bound.most) + ", found 2147483647",
+                   document);
+  }
+}
+
+TEST(ModelConfig, NarrowEmbeddingsNeedAProjection) {
+  ModelConfig config = small_config();
+  config.embedding_size = 32;
+  EXPECT_NO_THROW(validate(config));
+  config.embedding_size = 16;
+  expect_error(ErrorCode::kIncompatible,
+               "embedding_size: expected hidden_size (32) with model_type bert, found 16",
+               [&] { validate(config); });
+  for (const char* architecture : {"albert", "electra"}) {
+    config.architecture = architecture;
+    config.embedding_size = 16;
+    EXPECT_NO_THROW(validate(config)) << architecture;
+    config.embedding_size = -16;
+    expect_error(ErrorCode::kIncompatible, "embedding_size: expected a value from 0",
+                 [&] { validate(config); });
+    nlohmann::json document = with("/embedding_size", -16);
+    document["model_type"] = architecture;
+    expect_refused(ErrorCode::kIncompatible, "embedding_size: expected a value from 0", document);
+  }
+  EXPECT_EQ(ModelConfig().head_size(), 0);
+}
+
+std::string message_of(const nlohmann::json& document) {
+  try {
+    static_cast<void>(load(document));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(ModelConfig, QuotesNoMoreThanAMessageHolds) {
+  const std::string much(std::size_t{10} << 20, 'x');
+  std::vector<nlohmann::json> documents{with("/deformer/" + much, 1)};
+  for (const char* pointer : {"/model_type", "/hidden_act", "/position_embedding_type",
+                              "/deformer/layout", "/deformer/task", "/deformer/passage_place"}) {
+    documents.push_back(with(pointer, much));
+  }
+  for (const char* key : {"pos_att_type", "norm_rel_ebd"}) {
+    documents.push_back(
+        nlohmann::json::parse(config_to_json(published_model_config("deberta-v3-base"))));
+    documents.back()[key] = much;
+  }
+  for (const nlohmann::json& document : documents) {
+    const std::string message = message_of(document);
+    EXPECT_LT(message.size(), 1024U);
+    EXPECT_THAT(message.substr(0, 1024), testing::HasSubstr("found \"xxx"));
+  }
+}
+
 TEST(ModelConfig, ASplitThatCannotBeIsIncompatible) {
   expect_refused(ErrorCode::kIncompatible,
                  "deformer.split_layer: expected a value from 0 to 11, found 12",
@@ -309,6 +394,37 @@ TEST(ModelConfig, SavedConfigurationsLoadAsTheSame) {
     config.initializer_range = 0.3;
     save_model_config(config, dir.path());
     expect_equal(config, load_model_config(dir.path()));
+  }
+}
+
+TEST(ModelConfig, PublishedConfigurationsLoadAsTheSame) {
+  const TempDir dir;
+  for (const std::string& name : published_model_names()) {
+    SCOPED_TRACE(name);
+    const ModelConfig config = published_model_config(name);
+    save_model_config(config, dir.path());
+    expect_equal(config, load_model_config(dir.path()));
+  }
+}
+
+// Hugging Face's code does not read it: it would come back as another number.
+TEST(ModelConfig, DistilbertHasOneEpsilon) {
+  ModelConfig config = published_model_config("distilbert-base");
+  config.layer_norm_eps = 1e-5;
+  expect_error(ErrorCode::kIncompatible, "layer_norm_eps: expected 1e-12 with model_type",
+               [&] { validate(config); });
+}
+
+TEST(ModelConfig, DebertasConvolutionHasAMiddle) {
+  ModelConfig config = published_model_config("deberta-v3-small");
+  for (const int rows : {0, 1, 3, 255}) {
+    config.distances.convolution_rows = rows;
+    EXPECT_NO_THROW(validate(config)) << rows;
+  }
+  for (const int rows : {-1, 2, 4, 257, 1 << 30}) {
+    config.distances.convolution_rows = rows;
+    expect_error(ErrorCode::kIncompatible, "conv_kernel_size: expected ",
+                 [&] { validate(config); });
   }
 }
 
@@ -401,6 +517,31 @@ TEST(MpnetConfig, RefusesBucketsThatHuggingFaceWouldNotCount) {
                [&] { static_cast<void>(load(document)); });
 }
 
+// As Hugging Face's classes do.
+TEST(ModelConfig, SizesHaveOtherNamesToo) {
+  const auto renamed = [](nlohmann::json document, const char* from, const char* to) {
+    document[to] = document.at(from);
+    document.erase(from);
+    return document;
+  };
+  nlohmann::json xlnet = renamed(xlnet_config(), "vocab_size", "n_token");
+  xlnet = renamed(xlnet, "d_model", "hidden_size");
+  xlnet = renamed(xlnet, "n_layer", "num_hidden_layers");
+  xlnet = renamed(xlnet, "n_head", "num_attention_heads");
+  expect_equal(load(xlnet), load(xlnet_config()));
+  const nlohmann::json distilbert =
+      nlohmann::json::parse(config_to_json(published_model_config("distilbert-base")));
+  expect_equal(load(renamed(distilbert, "dim", "hidden_size")), load(distilbert));
+  EXPECT_EQ(load(xlnet_with("/n_token", 32000)).vocab_size, 32000) << "both, the same";
+  expect_refused(ErrorCode::kIncompatible, "hidden_size: expected d_model, 768, found 512",
+                 xlnet_with("/hidden_size", 512));
+  expect_refused(ErrorCode::kCorrupt, "expected a key \"d_model\", found none", [] {
+    nlohmann::json document = xlnet_config();
+    document.erase("d_model");
+    return document;
+  }());
+}
+
 TEST(XlnetConfig, ReadsTheDeformerObject) {
   const ModelConfig packed = load(xlnet_with("/deformer/split_layer", 8));
   EXPECT_EQ(packed.split.layout, Layout::kPacked);
@@ -412,6 +553,21 @@ TEST(XlnetConfig, ReadsTheDeformerObject) {
   EXPECT_EQ(
       load(xlnet_with("/deformer", {{"layout", "continue"}, {"split_layer", 8}})).split.split_layer,
       8);
+}
+
+TEST(XlnetConfig, LengthsHaveBoundsWithoutAPositionTable) {
+  constexpr int kMost = 1 << 20;
+  for (const char* key : {"max_question_tokens", "window_tokens", "max_answer_tokens"}) {
+    const std::string pointer = std::string("/deformer/") + key;
+    EXPECT_NO_THROW(static_cast<void>(load(xlnet_with(pointer, kMost)))) << key;
+    expect_refused(ErrorCode::kIncompatible, std::string("deformer.") + key + ": expected a value",
+                   xlnet_with(pointer, kMost + 1));
+  }
+  ModelConfig config = load(xlnet_config());
+  config.split.window_tokens = kMost + 1;
+  expect_error(ErrorCode::kIncompatible,
+               "deformer.window_tokens: expected a value from 1 to 1048576, found 1048577",
+               [&] { validate(config); });
 }
 
 TEST(XlnetConfig, OtherVariantsAreUnsupported) {
@@ -548,6 +704,66 @@ TEST(TaskConfig, LabelsOfOnesOwnAreTakenAsTheyAre) {
             (Labels{"LABEL_0", "LABEL_1", "LABEL_2"}));
   EXPECT_EQ(load(base_config(), "classes").labels, (Labels{"LABEL_0", "LABEL_1"}))
       << "Hugging Face's default";
+}
+
+TEST(TaskConfig, NumbersNameLabelsByTheirDigits) {
+  EXPECT_EQ(load(with("/id2label", {{"0", 0}, {"1", 1}, {"2", "2+"}}), "classes").labels,
+            (Labels{"0", "1", "2+"}));
+  expect_error(ErrorCode::kCorrupt, "id2label.1: expected a string or an integer", [] {
+    static_cast<void>(load(with("/id2label", {{"0", "a"}, {"1", 1.5}}), "classes"));
+  });
+}
+
+TEST(TaskConfig, LabelsAreUtf8) {
+  ModelConfig config = small_config();
+  config.task = TaskKind::kClasses;
+  config.labels = {"caf\u00e9", "caf\xe9"};
+  const TempDir dir;
+  expect_error(ErrorCode::kIncompatible, "id2label: expected UTF-8, found \"caf",
+               [&] { save_model_config(config, dir.path()); });
+}
+
+TEST(TaskConfig, ClassesAreOneOfSeveralLabels) {
+  for (const nlohmann::json& fine :
+       {nlohmann::json(), nlohmann::json("single_label_classification")}) {
+    EXPECT_NO_THROW(static_cast<void>(load(with("/problem_type", fine), "classes"))) << fine;
+  }
+  for (const char* other : {"multi_label_classification", "regression"}) {
+    nlohmann::json document = with("/problem_type", other);
+    EXPECT_NO_THROW(static_cast<void>(load(document))) << "no classes are read";
+    document["architectures"] = {"BertForSequenceClassification"};
+    expect_refused(
+        ErrorCode::kUnsupported,
+        std::string("problem_type: expected single_label_classification, found \"") + other + "\"",
+        document);
+  }
+}
+
+// It does nothing where one window is read, but it is a part of the fingerprint, and a saved
+// configuration does not have it.
+TEST(TaskConfig, AStepOfKindsThatReadOneWindowIsCheckedAndLeftAside) {
+  const TempDir dir;
+  for (const char* task : {"classes", "choice"}) {
+    for (const int window : {40, 300}) {
+      nlohmann::json document = with("/deformer", {{"task", task}, {"window_tokens", window}});
+      const ModelConfig config = load(document);
+      EXPECT_EQ(config.split.window_step, std::min(128, window));
+      document["deformer"]["window_step"] = 17;
+      expect_equal(load(document), config);
+      save_model_config(config, dir.path());
+      ModelConfig read = load_model_config(dir.path());
+      EXPECT_EQ(read.split.window_step, config.split.window_step);
+      for (const int step : {0, -1, window + 1}) {
+        document["deformer"]["window_step"] = step;
+        expect_refused(ErrorCode::kIncompatible, "deformer.window_step: expected a value from 1",
+                       document);
+      }
+      read.split.window_step = 0;
+      expect_error(ErrorCode::kIncompatible, "deformer.window_step", [&] { validate(read); });
+      read.split.window_step = 128;
+      EXPECT_NO_THROW(validate(read)) << "the default, whatever the window";
+    }
+  }
 }
 
 TEST(TaskConfig, LabelsMustBeTwoDifferentOnes) {

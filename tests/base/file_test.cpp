@@ -265,6 +265,19 @@ TEST(AtomicFile, AFailedCallLeavesAWholeFileAndNothingElse) {
   EXPECT_GT(errors, 12);
 }
 
+TEST(SyncDirectory, TellsThatTheDiskFailsAndNothingElse) {
+  const test::TempDir directory;
+  EXPECT_TRUE(sync_directory(directory.path()));
+  EXPECT_TRUE(sync_directory(""));
+  EXPECT_TRUE(sync_directory(directory / "absent"));
+  arm_fault(1, EIO);
+  const bool synced = sync_directory(directory.path());
+  const int error = errno;
+  disarm_fault();
+  EXPECT_FALSE(synced);
+  EXPECT_EQ(error, EIO);
+}
+
 TEST(AtomicFile, FullDiskLeavesTheOldFile) {
   const test::TempDir directory;
   write_file(directory / "data", "old");

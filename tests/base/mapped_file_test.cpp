@@ -1,6 +1,7 @@
 #include "base/mapped_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <string>
@@ -50,6 +51,13 @@ TEST(MappedFile, RefusesWhatIsNoRegularFile) {
                      [&] { (void)MappedFile::open(directory.path()); });
   test::expect_error(ErrorCode::kIo, "expected a regular file",
                      [] { (void)MappedFile::open("/dev/null"); });
+}
+
+TEST(MappedFile, DoesNotWaitForAPipe) {
+  const test::TempDir directory;
+  ASSERT_EQ(::mkfifo((directory / "pipe").c_str(), 0600), 0);
+  test::expect_error(ErrorCode::kIo, "expected a regular file",
+                     [&] { (void)MappedFile::open(directory / "pipe"); });
 }
 
 }  // namespace

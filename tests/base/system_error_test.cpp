@@ -20,6 +20,7 @@ TEST(SystemError, TellsWhatIsAbsentAndWhatThereIsTooLittleOf) {
 }
 
 TEST(SystemError, SaysWhereAndWhy) {
+  EXPECT_EQ(system_message(EACCES), "Permission denied");
   test::expect_error(ErrorCode::kIo, "a.json: cannot open: Permission denied",
                      [] { throw_system_error("a.json", "open", EACCES); });
 }

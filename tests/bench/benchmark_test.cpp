@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <span>
 #include <string>
+#include <vector>
 
 #include "bench/process.h"
 #include "deformer/inspect.h"
@@ -130,6 +132,67 @@ TEST(Benchmark, KeepsPassagesWithProjectionsApart) {
                [&] { run({warm}); });
 }
 
+// Other passages would be measured than the report says.
+TEST(Benchmark, RefusesPassagesOfAnotherCodec) {
+  const TempDir dir;
+  const auto model = make_model();
+  const auto questions = make_synthetic_questions(*model, {8, 20}, 2, 1);
+  BenchOptions options{.store = "lmdb:" + (dir / "store").string(), .min_seconds = 0};
+  const auto run = [&](BenchMode mode, HiddenCodec codec) {
+    options.codec = codec;
+    const std::vector<BenchColumn> columns{{"column", mode, model}};
+    return run_benchmark(columns, questions, options).filled_passages;
+  };
+  EXPECT_EQ(run(BenchMode::kWarm, HiddenCodec::kFp32), 2u);
+  expect_error(ErrorCode::kInvalidArgument,
+               "--codec: expected passages of int8 in " + options.store + ", found some of fp32",
+               [&] { run(BenchMode::kWarm, HiddenCodec::kInt8); });
+  EXPECT_EQ(run(BenchMode::kWarm, HiddenCodec::kFp32), 0u);
+  // Passages without projections are put there anew, whatever their codec was.
+  EXPECT_EQ(run(BenchMode::kProjected, HiddenCodec::kInt8), 2u);
+  expect_error(ErrorCode::kInvalidArgument, "expected passages of fp32",
+               [&] { run(BenchMode::kProjected, HiddenCodec::kFp32); });
+}
+
+TEST(Benchmark, LeavesAStoreThatItRefusesAsItWas) {
+  const TempDir dir;
+  const auto model = make_model();
+  const auto questions = make_synthetic_questions(*model, {8, 20}, 4, 1);
+  const BenchOptions options{.store = "lmdb:" + (dir / "store").string(), .min_seconds = 0};
+  const auto run = [&](BenchMode mode, std::size_t count) {
+    const std::vector<BenchColumn> columns{{"column", mode, model}};
+    static_cast<void>(run_benchmark(columns, std::span(questions).first(count), options));
+  };
+  run(BenchMode::kProjected, 2);
+  expect_error(ErrorCode::kInvalidArgument, "expected passages without projections",
+               [&] { run(BenchMode::kWarm, 4); });
+  EXPECT_EQ(open_passage_store(options.store, model->fingerprint())->size(), 2u);
+}
+
+TEST(Benchmark, AveragesOverTheQuestionsThatItAsked) {
+  const auto model = make_model();
+  auto questions = make_synthetic_questions(*model, {8, 20}, 1, 1);
+  questions.push_back(make_synthetic_questions(*model, {8, 40}, 1, 2).front());
+  const double few = estimate_flops(model->config(), {6, 19}).full;
+  const double many = estimate_flops(model->config(), {6, 39}).full;
+  const auto run = [&](std::size_t rounds) {
+    // A question a round: 28 and 48 rows are 38 on average.
+    return run_benchmark(all_modes(model), questions,
+                         {.batch_tokens = 38, .min_seconds = 0, .min_rounds = rounds});
+  };
+  const BenchReport one = run(1);
+  EXPECT_EQ(one.work.questions, 2u);
+  EXPECT_EQ(one.work.asked, 1u);
+  EXPECT_EQ(one.work.passage_rows, 20);
+  EXPECT_NEAR(one.columns[0].flops, few, 1);
+  EXPECT_LE(one.columns[0].computed_flops, few);
+  EXPECT_EQ(one.columns[2].encode->rows, 20);
+  const BenchReport three = run(3);
+  EXPECT_EQ(three.work.asked, 2u);
+  EXPECT_NEAR(three.work.passage_rows, (2 * 20 + 40) / 3.0, 1e-9);
+  EXPECT_NEAR(three.columns[0].flops, (2 * few + many) / 3, 1);
+}
+
 TEST(Benchmark, MeasuresModelsSideBySide) {
   const auto model = make_model();
   const std::vector<BenchColumn> columns{
@@ -146,6 +209,21 @@ TEST(Benchmark, KnowsThePeakOfItsMemory) {
   const BenchReport report = measure(make_model(), {.min_seconds = 0});
   if (peak_memory_bytes() == 0) GTEST_SKIP() << "this system does not tell the peak of the memory";
   for (const BenchColumnReport& column : report.columns) EXPECT_GT(column.peak_bytes, 1U << 20U);
+}
+
+// 400 passages of 41 rows of 512 values: 32 MiB in the store.
+TEST(Benchmark, CountsNoStoreInThePeakOfColumnsThatReadNone) {
+  if (peak_memory_bytes() == 0) GTEST_SKIP() << "this system does not tell the peak of the memory";
+  const auto model =
+      Model::random(test::tiny_model_config({.layers = 2, .hidden = 512, .split_layer = 1}),
+                    {.runtime = {.threads = 1}});
+  const auto questions = make_synthetic_questions(*model, {8, 41}, 400, 1);
+  const std::vector<BenchColumn> columns{{"full", BenchMode::kFull, model},
+                                         {"warm", BenchMode::kWarm, model}};
+  const BenchReport report =
+      run_benchmark(columns, questions, {.batch_tokens = 256, .min_seconds = 0});
+  EXPECT_EQ(report.columns[0].name, "full");
+  EXPECT_GT(report.columns[1].peak_bytes, report.columns[0].peak_bytes + (16U << 20U));
 }
 
 TEST(Benchmark, TellsHowFarItIs) {

@@ -1,5 +1,6 @@
 #include "bench/products.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -8,6 +9,8 @@
 
 namespace deformer {
 namespace {
+
+using testing::ElementsAre;
 
 // Width 2, inner width 3; one lower and two upper layers.
 ModelConfig small(int split_layer) {
@@ -65,6 +68,32 @@ TEST(AnswerProducts, OfTwoWindowsProjectTheQuestionOnceInTheFirstLayer) {
   const double last = projection(20) + rest(8 + 6) + attention(8, 11) + attention(6, 9);
   EXPECT_DOUBLE_EQ(answer_products(small(0), BenchMode::kFull, questions).flops(),
                    first + middle + last);
+}
+
+// Rows of the question's lower layer, of the windows' (cold), and of the upper ones: projections of
+// the first, all of the middle one, those that the head reads of the last.
+TEST(FirstPassRows, AreThoseOfTheWholePassWhereItIsNotDealtOut) {
+  const std::vector<QuestionRows> questions(4, {27, {293}});
+  const auto rows = [&](BenchMode mode, std::size_t threads) {
+    return first_pass_rows(small(1), mode, questions, {.batch_tokens = 4096, .threads = threads});
+  };
+  EXPECT_THAT(rows(BenchMode::kWarm, 1), ElementsAre(4 * 27, 4 * 294, 4 * 320));
+  // A part of four questions cannot be a third, and 27 rows are too few for a part.
+  EXPECT_THAT(rows(BenchMode::kWarm, 3), ElementsAre(4 * 27, 4 * 294, 4 * 320));
+  EXPECT_THAT(rows(BenchMode::kWarm, 2), ElementsAre(4 * 27, 2 * 294, 2 * 320));
+  EXPECT_THAT(rows(BenchMode::kCold, 2), ElementsAre(4 * 27, 2 * 293, 2 * 294, 2 * 320));
+  EXPECT_THAT(rows(BenchMode::kProjected, 2), ElementsAre(2 * 27, 4 * 27, 2 * 294, 2 * 320));
+}
+
+TEST(FirstPassRows, AreOfTheWindowsThatFitIntoAPass) {
+  const std::vector<QuestionRows> questions{{27, {293, 100}}, {27, {293}}};
+  const auto rows = [&](std::size_t batch_tokens, std::size_t threads) {
+    return first_pass_rows(small(1), BenchMode::kWarm, questions,
+                           {.batch_tokens = batch_tokens, .threads = threads});
+  };
+  EXPECT_THAT(rows(800, 1), ElementsAre(2 * 27, 294 + 101 + 294, 27 + 393 + 320, 320 + 127 + 320));
+  EXPECT_THAT(rows(700, 1), ElementsAre(27, 294 + 101, 27 + 393, 320 + 127));
+  EXPECT_THAT(rows(100, 1), ElementsAre(27, 294, 320));
 }
 
 // estimate_flops() is the paper's count; what is computed is less only by the last layer's rows.

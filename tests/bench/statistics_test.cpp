@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <stdexcept>
 #include <vector>
+
+#include "../../bench/measuring.h"
 
 namespace deformer {
 namespace {
@@ -26,6 +30,31 @@ TEST(Statistics, ASingleSampleIsEveryQuantile) {
   EXPECT_EQ(quantile(one, 0.99), 0.25);
   EXPECT_EQ(quantile({}, 0.5), 0);
   EXPECT_EQ(mean({}), 0);
+}
+
+// Of the programs in bench/, which do not link the library's insides.
+TEST(Percentile, IsNumPysToo) {
+  EXPECT_DOUBLE_EQ(bench::median(kFull), 0.403);
+  EXPECT_DOUBLE_EQ(bench::median({4, 1, 3}), 3);
+  std::vector<double> sorted = kFull;
+  std::sort(sorted.begin(), sorted.end());
+  EXPECT_DOUBLE_EQ(bench::percentile(sorted, 0.9), 0.5438);
+  EXPECT_DOUBLE_EQ(bench::percentile(sorted, 0.99), 0.71228);
+  EXPECT_DOUBLE_EQ(bench::percentile(sorted, 1), 0.731);
+  EXPECT_EQ(bench::percentile({}, 0.5), 0);
+}
+
+TEST(RequireMoreThan, LeavesQuestionsToMeasure) {
+  EXPECT_NO_THROW(bench::require_more_than(10, 11));
+  EXPECT_THROW(bench::require_more_than(10, 10), std::invalid_argument);
+}
+
+TEST(Statistics, SpreadsAreMedianAndEnds) {
+  const Spread spread = spread_of(kFull);
+  EXPECT_DOUBLE_EQ(spread.median, 0.403);
+  EXPECT_EQ(spread.low, 0.397);
+  EXPECT_EQ(spread.high, 0.731);
+  EXPECT_EQ(spread_of({}).high, 0);
 }
 
 TEST(Statistics, LatencyNamesItsQuantiles) {

@@ -24,6 +24,13 @@ TEST(EscapeXml, LeavesNothingThatXmlReads) {
   EXPECT_EQ(escape_xml("a<b & \"c\">\n"), "a&lt;b &amp; &quot;c&quot;&gt; ");
 }
 
+TEST(EscapeXml, LetsNoByteThroughThatIsNotUtf8) {
+  EXPECT_EQ(escape_xml("m\xFF"), "m\uFFFD");
+  EXPECT_EQ(escape_xml("\xC3<\xED\xA0\x80"), "\uFFFD&lt;\uFFFD\uFFFD\uFFFD");
+  EXPECT_EQ(escape_xml("\xEF\xBF\xBF"), "\uFFFD");  // U+FFFF, which XML has no place for
+  EXPECT_EQ(escape_xml("\u00e9\U0001F600"), "\u00e9\U0001F600");
+}
+
 TEST(HtmlPage, IsWellFormedWhateverItsTexts) {
   Svg svg(100, 50, "a & b");
   svg.rect({0, 0, -1, 5}, color_class("stage", 0), "<wide>");

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "deformer/model_config.h"
 #include "support/expect_error.h"
@@ -42,6 +45,19 @@ TEST(SyntheticQuestions, HaveExactlyTheRowsAskedForWhateverTheTokenizer) {
   expect_exact_rows(*tiny_model("bert"));
   expect_exact_rows(*tiny_model("xlnet"));
   expect_exact_rows(*Model::random(test::tiny_model_config()));
+}
+
+// A word is another token behind a space.
+TEST(SyntheticQuestions, HaveExactlyTheRowsAskedForOfByteLevelBpe) {
+  const std::filesystem::path source = DEFORMER_SOURCE_DIR "/tests/golden/models/roberta-split";
+  expect_exact_rows(*Model::load(source));
+  const TempDir dir;
+  for (const char* name : {"config.json", "model.safetensors", "vocab.json", "merges.txt"}) {
+    std::filesystem::copy_file(source / name, dir / name);
+  }
+  std::ofstream(dir / "tokenizer_config.json")
+      << R"({"tokenizer_class": "RobertaTokenizer", "add_prefix_space": true})";
+  expect_exact_rows(*Model::load(dir.path()));
 }
 
 TEST(SyntheticQuestions, DependOnTheSeed) {
@@ -106,6 +122,38 @@ TEST(SampleQuestions, PassOverParagraphsWithNothingToAsk) {
   for (SquadParagraph& paragraph : empty.articles.front().paragraphs) paragraph.context = " \n";
   expect_error(ErrorCode::kInvalidArgument, "expected at least one paragraph",
                [&] { static_cast<void>(sample_questions(empty, 3, 1)); });
+}
+
+// U+00A0, U+3000 and U+200B are blanks too; the last has no width.
+TEST(SampleQuestions, PassOverBlankQuestions) {
+  SquadDataset some = dataset();
+  std::vector<SquadParagraph>& paragraphs = some.articles.front().paragraphs;
+  for (SquadParagraph& paragraph : paragraphs) {
+    paragraph.questions[0].question = " \u00a0\t";
+    paragraph.questions[2].question = "";
+  }
+  paragraphs[3].questions[1].question = "\u3000";
+  paragraphs[4].context = "\u00a0\u200b";
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto questions = sample_questions(some, 10, seed);
+    EXPECT_EQ(questions.size(), 8u);
+    for (const BenchQuestion& each : questions) EXPECT_EQ(each.question.back(), 'b');
+  }
+}
+
+TEST(NewShapes, AreThoseOfOtherNumbersOfRows) {
+  const std::vector<QuestionRows> rows{{5, {20}}, {9, {20}}, {5, {20}}, {5, {20, 8}}};
+  std::set<QuestionRows> seen;
+  EXPECT_THAT(new_shapes(rows, std::vector<std::size_t>{0, 1, 2}, seen), ElementsAre(0, 1));
+  EXPECT_THAT(new_shapes(rows, std::vector<std::size_t>{2, 3, 0}, seen), ElementsAre(3));
+}
+
+TEST(CountRows, QuotesATextWithoutATokenWhereverItStands) {
+  const auto model = tiny_model("bert");
+  const std::vector<BenchQuestion> questions{{"the", {"id", "the"}}, {" \t", {"id", "the"}}};
+  expect_error(ErrorCode::kInvalidArgument,
+               "question \" \\t\": expected at least one token, found none",
+               [&] { static_cast<void>(count_rows(*model, questions)); });
 }
 
 TEST(CountRows, CutsLongQuestionsAndPassagesAsAReaderDoes) {

@@ -265,6 +265,19 @@ TEST_F(BadInput, ADiskThatFillsUpLeavesTheOldFile) {
   EXPECT_EQ(listing(), names) << "nothing is left behind";
 }
 
+// A model took minutes for each of them.
+TEST_F(BadInput, AFullDiskForOneResultLeavesTheOthers) {
+  const std::string model = write_model();
+  const ProcessResult scored =
+      run({"evaluate", "--model", model, "--squad", squad, "--output", "/dev/full"});
+  EXPECT_EQ(scored.status, 7);
+  EXPECT_THAT(scored.err, testing::HasSubstr("/dev/full: cannot write"));
+  EXPECT_THAT(scored.out, testing::HasSubstr("\nall "));
+  expect_failure(answer(model, squad, {"--output", path("p.json"), "--nbest", "/dev/full"}), 7,
+                 "/dev/full: cannot write");
+  EXPECT_THAT(read(path("p.json")), testing::HasSubstr("q1"));
+}
+
 TEST_F(BadInput, AFullDiskBehindStandardOutput) {
   const std::vector<std::string> arguments{"evaluate", "--squad", squad, "--predictions",
                                            write("p.json", "{}")};

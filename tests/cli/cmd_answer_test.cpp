@@ -238,7 +238,8 @@ TEST_F(Answer, ShowsProgressOnATerminalOnly) {
 }
 
 TEST_F(Answer, TimingSaysWhereTheTimeWent) {
-  const ProcessResult result = run({"answer", "--model", model, "--squad", squad, "--timing"});
+  const ProcessResult result =
+      run({"answer", "--model", model, "--squad", squad, "--timing", "--quiet"});
   EXPECT_EQ(result.status, 0);
   for (const char* stage : {"tokenise", "read", "lower", "upper", "decode"}) {
     EXPECT_THAT(result.err, HasSubstr(std::string(", ") + stage + " "));

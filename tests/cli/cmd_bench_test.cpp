@@ -101,6 +101,7 @@ TEST_F(CmdBench, MeasuresASampleOfAFileAndReadsFromAStore) {
   EXPECT_EQ(report["columns"].size(), 2);
   EXPECT_GT(report["columns"][1]["batch"]["stages"]["read"], 0);
   EXPECT_EQ(measure(more)["store"]["filled_passages"], 0);
+  EXPECT_THAT(run_ok(arguments(more)), HasSubstr("fp16: the passages were there"));
   EXPECT_THAT(run_ok({"inspect", store}), HasSubstr("fp16"));
 }
 
@@ -155,6 +156,16 @@ TEST_F(CmdBench, NeedsNoFilesForRandomWeights) {
   EXPECT_EQ(report["model"]["parameters"], 22566146);
   EXPECT_EQ(report["model"]["split_layer"], 3);
   EXPECT_EQ(report["work"]["passage_rows"], 12);
+}
+
+// 500 of its 512 positions, neither part of them by default.
+TEST_F(CmdBench, GivesRandomWeightsTheLengthsAskedFor) {
+  const Json report = measure({"--random", "minilm-l6", "--split-layer", "0", "--layout",
+                               "continue", "--lengths", "300,200", "--passages", "1"});
+  EXPECT_EQ(report["work"]["question_rows"], 300);
+  EXPECT_EQ(report["work"]["passage_rows"], 200);
+  expect_failure(run({"bench", "--random", "minilm-l6", "--lengths", "2,200"}), 2,
+                 "expected 3 to 27 rows of a question, found 2");
 }
 
 TEST_F(CmdBench, MeasuresThePapersTasks) {

@@ -208,7 +208,7 @@ TEST_F(Evaluate, RefusesToTuneWhereThereIsNothingToTune) {
 // Each says how a model runs or answers, and none does.
 TEST_F(Evaluate, RefusesWithPredictionsWhatItWouldIgnore) {
   const std::vector<std::vector<std::string>> ignored{{"--device", "cuda"},
-                                                      {"--precision", "nonsense"},
+                                                      {"--precision", "int8"},
                                                       {"--weights", "fp16"},
                                                       {"--threads", "1"},
                                                       {"--split-layer", "1"},

@@ -1,5 +1,5 @@
 // Which model a verb takes that is not told one.
-#include "tools/default_model.h"
+#include "tools/model_options.h"
 
 #include <cstdlib>
 

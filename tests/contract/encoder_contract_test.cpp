@@ -113,6 +113,12 @@ TEST_P(EncoderContract, APairAloneEqualsThePairInABatch) {
   }
 }
 
+TEST_P(EncoderContract, WithoutPairsThereAreNoRows) {
+  const Encoding none = joint({}, JointRows::kAll);
+  EXPECT_EQ(none.hidden.size(0), 0);
+  EXPECT_EQ(none.offsets, (std::vector<std::int64_t>{0}));
+}
+
 TEST_P(EncoderContract, SelectedRowsAreRowsOfTheWhole) {
   const Encoding all = joint(pairs_, JointRows::kAll);
   const Encoding passage = joint(pairs_, JointRows::kPassage);

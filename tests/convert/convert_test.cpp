@@ -292,7 +292,11 @@ TEST_F(Convert, LeavesPretrainingHeadsOut) {
       {"deberta-v3-split",
        {"lm_predictions.lm_head.bias", "mask_predictions.dense.bias",
         "deberta.embeddings.position_embeddings.weight"}},
-      {"electra-split", {"discriminator_predictions.dense.bias"}},
+      {"electra-split",
+       {"discriminator_predictions.dense.bias", "generator_lm_head.bias",
+        "generator_predictions.dense.bias"}},
+      {"roberta-split", {"lm_head.bias"}},
+      {"xlnet-packed", {"lm_loss.bias"}},
       {"distilbert-split",
        {"vocab_transform.bias", "vocab_layer_norm.bias", "vocab_projector.bias"}}};
   const std::vector<float> values{1, 2};
@@ -306,6 +310,9 @@ TEST_F(Convert, LeavesPretrainingHeadsOut) {
     write_safetensors(path(model) / "model.safetensors", tensors, {{"format", "pt"}});
     const ConvertReport report = convert(path(model), {.force = true});
     EXPECT_EQ(report.skipped.size(), names.size()) << model;
+    EXPECT_THAT(report.unused, IsEmpty()) << model;
+    const std::size_t tables = model == "deberta-v3-split" ? 1 : 0;
+    EXPECT_EQ(reasons(report)["buffer"], tables) << model;
     EXPECT_EQ(report.mapped.size(), plain.tensors().size()) << model;
   }
 }

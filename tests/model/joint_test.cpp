@@ -125,6 +125,25 @@ TEST_F(Joint, NamesAnIndexOutOfRange) {
   test::expect_error(
       ErrorCode::kInvalidArgument, "expected a passage index below 2, found -1",
       [&] { static_cast<void>(plan_joint(questions, passages, negative, kQuestionFirst)); });
+  test::expect_error(
+      ErrorCode::kInvalidArgument, "expected a passage index below 2, found -1", [&] {
+        static_cast<void>(
+            select_rows(questions, passages, negative, kQuestionFirst, JointRows::kPassage));
+      });
+}
+
+TEST_F(Joint, RefusesSegmentsThatAreNotTheRowsThere) {
+  const std::vector<SegmentPair> pair{{.question = 0, .passage = 0}};
+  const auto refuses = [&](const Encoding& bad, const std::string& message) {
+    test::expect_error(ErrorCode::kInvalidArgument, message,
+                       [&] { static_cast<void>(plan_joint(bad, passages, pair, kQuestionFirst)); });
+  };
+  const Encoding first_only{questions.hidden, {0, questions.offsets[1]}, {}};
+  refuses(first_only, "questions: expected 2 rows, as the offsets say, found 3");
+  refuses({}, "questions: expected offsets that begin with 0 and rise");
+  test::expect_error(ErrorCode::kInvalidArgument, "passages: expected offsets", [&] {
+    static_cast<void>(select_rows(questions, {}, pair, kQuestionFirst, JointRows::kAll));
+  });
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "architecture/architecture.h"
 #include "architecture/checkpoint.h"
+#include "base/file.h"
 #include "deformer/encoder.h"
 #include "deformer/inspect.h"
 #include "deformer/model.h"
@@ -161,6 +162,22 @@ TEST(RandomModel, PrecisionAutoIsDecidedWhenTheModelIsMade) {
   }
 }
 
+TEST(RandomModel, PrecisionAutoIsTheOneThatFp16WeightsHave) {
+  if (!nn::has_fp16_weights()) GTEST_SKIP() << "this LibTorch has no such product";
+  const auto model =
+      Model::random(test::tiny_model_config(),
+                    {.runtime = {.precision = Precision::kAuto, .weights = WeightType::kFp16}});
+  EXPECT_EQ(model->runtime().precision, Precision::kFp32);
+}
+
+// An architecture without positions of its own may read texts of any length.
+TEST(RandomModel, PrecisionAutoIsMeasuredOnTextsOfUsualLength) {
+  ModelConfig config = test::tiny_model_config({.architecture = "xlnet"});
+  config.split.window_tokens = 60000;  // attention over all of them: 14 GB
+  const auto model = Model::random(config, {.runtime = {.precision = Precision::kAuto}});
+  EXPECT_NE(model->runtime().precision, Precision::kAuto);
+}
+
 TEST(RandomModel, HasNoVocabulary) {
   const auto model = Model::random(test::tiny_model_config());
   expect_error(ErrorCode::kUnsupported, "has no vocabulary",
@@ -197,6 +214,18 @@ TEST(WithSplitLayer, RefusesWhatTheLayoutForbids) {
                [&] { static_cast<void>(Model::load(dir.path())->with_split_layer(1)); });
 }
 
+// One window is read: a step that a file states does nothing, and a saved one does not state it.
+TEST(WithLengths, AStepOfClassesIsNoPartOfTheFingerprint) {
+  const TempDir dir;
+  test::write_tiny_model(dir.path(), {.task = "mnli"});
+  const Fingerprint without = Model::load(dir.path())->fingerprint();
+  std::string text = read_file(dir / "config.json");
+  const std::string place = "\"deformer\": {";
+  text.insert(text.find(place) + place.size(), "\"window_step\": 7,");
+  write_file(dir / "config.json", text);
+  EXPECT_EQ(Model::load(dir.path())->fingerprint(), without);
+}
+
 TEST(WithLengths, IsTheModelLoadedWithThoseLengths) {
   const TempDir first;
   const TempDir second;
@@ -213,6 +242,21 @@ TEST(WithLengths, IsTheModelLoadedWithThoseLengths) {
   EXPECT_EQ(model->with_lengths({})->fingerprint(), model->fingerprint());
   expect_error(ErrorCode::kIncompatible, "window_step",
                [&] { static_cast<void>(model->with_lengths({.window_step = 41})); });
+}
+
+// XLNet's second segment stands behind the longest first one.
+TEST(WithLengths, MoveTheSlotsToo) {
+  const TempDir first;
+  const TempDir second;
+  test::TinyModelOptions options{.architecture = "xlnet", .layout = Layout::kSlots};
+  test::write_tiny_model(first.path(), options);
+  const auto model = Model::load(first.path());
+  options.window_tokens = 50;
+  test::write_tiny_model(second.path(), options);
+  const auto loaded = Model::load(second.path());
+  const auto changed = model->with_lengths({.window_tokens = 50});
+  EXPECT_EQ(score(changed, "Who?", "The king."), score(loaded, "Who?", "The king."));
+  EXPECT_NE(score(changed, "Who?", "The king."), score(model, "Who?", "The king."));
 }
 
 std::int64_t count_weights(const ModelConfig& config) {

@@ -69,6 +69,32 @@ TEST_F(Weights, GivesTensorsOfTheExpectedShape) {
   EXPECT_TRUE(at::equal(loader.take("b", {3}), at::tensor(vector_)));
 }
 
+TEST(WeightTypes, AValueThatFp16CannotHoldIsNotTakenForDamage) {
+  const TempDir dir;
+  const std::vector<float> values{1, -70000};
+  const std::vector<TensorView> tensors{{"w", Dtype::kF32, {2}, std::as_bytes(std::span(values))}};
+  write_safetensors(dir / "model.safetensors", tensors);
+  const Checkpoint checkpoint = Checkpoint::open(dir.path(), architecture("bert"));
+  WeightLoader loader(checkpoint);
+  loader.place({.weights = WeightType::kFp16});
+  expect_error(ErrorCode::kUnsupported,
+               "tensor \"w\": expected values that fp16 can hold, at most 65504, found up to 70000",
+               [&] { static_cast<void>(loader.take_linear("w", {2})); });
+}
+
+// Of tensors that no model reads, too: all are looked at when an answer is not finite.
+TEST(WeightTypes, ANumberInEightBitsIsNoMatrix) {
+  const TempDir dir;
+  const std::vector<std::int8_t> number{1};
+  const std::vector<TensorView> tensors{{"w", Dtype::kI8, {}, std::as_bytes(std::span(number))},
+                                        {"w_scale", Dtype::kF32, {0}, {}}};
+  write_safetensors(dir / "model.safetensors", tensors);
+  const Checkpoint checkpoint = Checkpoint::open(dir.path(), architecture("bert"));
+  WeightLoader loader(checkpoint);
+  EXPECT_FALSE(loader.find_values("w"));
+  EXPECT_FALSE(loader.find_values("absent"));
+}
+
 TEST_F(Weights, Fp32IsAViewOfTheMappedFile) {
   WeightLoader loader(*checkpoint_);
   const at::Tensor a = loader.take("a", {2, 2});

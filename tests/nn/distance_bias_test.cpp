@@ -67,5 +67,15 @@ TEST(DistanceBias, FollowsAWeightThatIsTrained) {
   }
 }
 
+// A step of training comes after a score.
+TEST(DistanceBias, ScoresMadeAtInferenceCanTakePartInTraining) {
+  const DistanceBias bias(numbered_weight());
+  {
+    const c10::InferenceMode scoring;
+    static_cast<void>(bias.scores(8));
+  }
+  EXPECT_FALSE(bias.scores(8).is_inference());
+}
+
 }  // namespace
 }  // namespace deformer::nn

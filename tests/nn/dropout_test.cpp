@@ -3,6 +3,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+
+#include "support/expect_error.h"
+
 namespace deformer::nn {
 namespace {
 
@@ -41,6 +45,14 @@ TEST(Dropout, PassesTheGradientOfKeptValues) {
   const at::Tensor output = dropout(input, 0.5, generator(3));
   output.sum().backward();
   EXPECT_TRUE(at::equal(input.grad(), output.detach()));
+}
+
+TEST(Dropout, RefusesWhatLeavesNothing) {
+  for (const double probability : {-0.1, 0.999, 1.0}) {
+    test::expect_error(ErrorCode::kInvalidArgument, "dropout: expected 0 to 0.99", [&] {
+      static_cast<void>(dropout(at::ones({2, 2}), probability, std::nullopt));
+    });
+  }
 }
 
 }  // namespace

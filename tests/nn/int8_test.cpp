@@ -45,8 +45,8 @@ TEST(Int8Rows, ARowIsKeptWithinHalfAStep) {
 
 TEST(Int8Rows, ExtremeRows) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const std::vector<float> input{0, 0, 0,   1, -2,        2, 1e-38F, 0, 0,
-                                 1, 2, NAN, 1, kInfinity, 0, -3e38F, 1, 3e38F};
+  const std::vector<float> input{0, 0, 0,   1, -2,        2, 1e-38F,   0, 0,
+                                 1, 2, NAN, 1, kInfinity, 0, -3.3e38F, 1, 3.3e38F};
   const QuantizedRows rows = quantize(input, 6, 3, 3);
   EXPECT_EQ(rows.scales[0], 0);
   EXPECT_EQ(std::vector<std::uint8_t>(rows.values.begin() + 3, rows.values.begin() + 6),

@@ -1,4 +1,9 @@
 // What clients do to connections: slow, half-open, pipelined, malformed, gone.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -11,6 +16,8 @@ namespace deformer::test {
 namespace {
 
 using testing::HasSubstr;
+
+constexpr const char* kStreamOfLines = "application/x-ndjson";
 
 class ConnectionTest : public ServerTest {
  protected:
@@ -46,6 +53,21 @@ TEST_F(ConnectionTest, AnswersPipelinedRequestsInOrder) {
     EXPECT_EQ(Json::parse(response->body)["answers"][0]["text"], name);
   }
   EXPECT_EQ(client.read_response()->body, "live\n");
+}
+
+// Some clients end a body with one.
+TEST_F(ConnectionTest, AnEmptyLineBeforeARequestIsNoPartOfIt) {
+  start();
+  HttpClient client(port_);
+  for (const char* const empty : {"\r\n", "\r\n\r\n", "\n"}) {
+    client.send(http_request("POST", "/v1/answer", kQuestion) + empty);
+    ASSERT_EQ(client.read_response().value_or(HttpResponse{}).status, 200);
+    client.send("\r");
+    client.send("\n");
+    const auto next = client.exchange(http_request("GET", "/livez"));
+    ASSERT_TRUE(next);
+    EXPECT_EQ(next->status, 200);
+  }
 }
 
 TEST_F(ConnectionTest, EndsWhenTheClientSaysSo) {
@@ -98,6 +120,26 @@ TEST_F(ConnectionTest, SaysContinueToClientsThatAsk) {
   EXPECT_EQ(client.read_line(), "HTTP/1.1 100 Continue\r\n");
   EXPECT_EQ(client.read_line(), "\r\n");
   EXPECT_EQ(client.exchange(kQuestion)->status, 200);
+}
+
+// HTTP/1.0 knows neither that nor chunks.
+TEST_F(ConnectionTest, KeepsToWhatOldClientsKnow) {
+  start();
+  HttpClient waiting(port_);
+  waiting.send(
+      "POST /v1/answer HTTP/1.0\r\nContent-Type: application/json\r\n"
+      "Expect: 100-continue\r\nContent-Length: " +
+      std::to_string(kQuestion.size()) + "\r\n\r\n" + kQuestion);
+  EXPECT_EQ(waiting.read_response().value_or(HttpResponse{}).status, 200);
+  HttpClient chunked(port_);
+  std::ostringstream size;
+  size << std::hex << kQuestion.size();
+  chunked.send(
+      "POST /v1/answer HTTP/1.0\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n" +
+      size.str() + "\r\n" + kQuestion + "\r\n0\r\n\r\n");
+  EXPECT_EQ(chunked.read_response().value_or(HttpResponse{}).status, 200);
+  EXPECT_TRUE(chunked.at_end());
 }
 
 TEST_F(ConnectionTest, RefusesBeforeTheBodyAndTheClientCanReadWhy) {
@@ -233,6 +275,22 @@ TEST_F(ConnectionTest, EndsConnectionsThatDoNotRead) {
   EXPECT_FALSE(client.read_response());
 }
 
+TEST_F(ConnectionTest, OfAStreamThatIsCutOffOnlyWhatWasSentCounts) {
+  server_.write_timeout = milliseconds(300);
+  api_.limits.question_bytes = std::size_t{1} << 22;
+  start();
+  HttpClient client(port_);
+  const std::string question(100'000, 'q');
+  client.send(http_request("POST", "/v1/answer",
+                           R"({"question":")" + question + R"(","passage":"t","top_k":300})",
+                           kStreamOfLines));
+  EXPECT_TRUE(eventually([&] {
+    return get("/metrics").body.find("deformer_writes_timed_out_total 1") != std::string::npos;
+  }));
+  stop_at_once();
+  EXPECT_THAT(log(), testing::ContainsRegex("\"bytes_out\":0,[^\n]*\"cut\":true"));
+}
+
 TEST_F(ConnectionTest, HalfOpenOnesDoNotDelayOthers) {
   server_.header_timeout = milliseconds(5000);
   start();
@@ -260,6 +318,30 @@ TEST_F(ConnectionTest, AreLimitedInNumberAndOthersWait) {
   EXPECT_EQ(late.read_response()->status, 200);
 }
 
+// One line of the log says so, not ten a second.
+TEST_F(ConnectionTest, WaitWithoutDescriptorsAndOneLineSaysWhy) {
+  start();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(next, 0);
+  ::close(next);
+  rlimit one_left = before;
+  one_left.rlim_cur = static_cast<rlim_t>(next) + 1;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_left), 0);
+  {
+    HttpClient client(port_);  // takes it
+    std::this_thread::sleep_for(milliseconds(500));
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(client.exchange(http_request("GET", "/livez")).value_or(HttpResponse{}).status, 200);
+  }
+  stop_at_once();
+  const std::string text = log();
+  const std::size_t told = text.find("cannot accept a connection");
+  ASSERT_NE(told, std::string::npos);
+  EXPECT_EQ(text.find("cannot accept a connection", told + 1), std::string::npos) << text;
+}
+
 TEST_F(ConnectionTest, AClientThatLeavesCancelsItsRequest) {
   start();
   service_->hold();
@@ -282,6 +364,75 @@ TEST_F(ConnectionTest, AClientThatLeavesCancelsItsRequest) {
   EXPECT_EQ(Json::parse(stays.read_response()->body)["answers"][0]["text"], "stays");
   EXPECT_EQ(left(), 2);
   EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_clients_gone_total 2"));
+}
+
+// The next request hides its end.
+TEST_F(ConnectionTest, AClientThatLeavesBehindFurtherBytesIsNoticedToo) {
+  start();
+  service_->hold();
+  const std::string asked = http_request("POST", "/v1/answer", kQuestion);
+  HttpClient at_once(port_);
+  at_once.send(asked + http_request("GET", "/livez"));
+  service_->wait_for_questions(1);
+  HttpClient later(port_);
+  later.send(asked);
+  service_->wait_for_questions(2);
+  later.send("GET /li");
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_FALSE(service_->client(0).stop_requested());
+  at_once.close();
+  later.close();
+  EXPECT_TRUE(eventually([&] {
+    return service_->client(0).stop_requested() && service_->client(1).stop_requested();
+  }));
+}
+
+TEST_F(ConnectionTest, AClientThatLeavesGivesItsPutUp) {
+  start();
+  service_->hold_store();
+  HttpClient client(port_);
+  client.send(http_request("PUT", "/v1/passages/a", R"({"text":"t"})"));
+  service_->wait_for_puts(1);
+  client.close();
+  EXPECT_TRUE(eventually([&] { return service_->last_put().cancel.stop_requested(); }));
+}
+
+// Its lines are answered without being asked, and it is no whole stream.
+TEST_F(ConnectionTest, AStreamOfAClientThatLeftAsksNoMore) {
+  start();
+  service_->hold();
+  HttpClient client(port_);
+  std::string body = "broken\n";
+  for (int i = 0; i < 200; ++i) body.append(kQuestion).append("\n");
+  client.send(http_request("POST", "/v1/answer", body, kStreamOfLines));
+  service_->wait_for_questions(64);
+  client.half_close();
+  EXPECT_TRUE(eventually([&] { return service_->client(0).stop_requested(); }));
+  service_->release();
+  const auto response = client.read_response();
+  ASSERT_TRUE(response);
+  EXPECT_EQ(std::count(response->body.begin(), response->body.end(), '\n'), 201);
+  EXPECT_THAT(response->body, testing::Not(HasSubstr("answers")));
+  EXPECT_LE(service_->asked(), 64U);
+  stop_at_once();
+  EXPECT_THAT(log(), testing::ContainsRegex("\"route\":\"/v1/answer\"[^\n]*\"cut\":true"));
+}
+
+TEST_F(ConnectionTest, AStreamThatHasNotBegunIsGivenUpAsAWhole) {
+  start();
+  service_->hold();
+  HttpClient client(port_);
+  std::string body;
+  for (int i = 0; i < 200; ++i) body.append(kQuestion).append("\n");
+  client.send(http_request("POST", "/v1/answer", body, kStreamOfLines));
+  service_->wait_for_questions(64);
+  client.half_close();
+  EXPECT_TRUE(eventually([&] { return service_->client(0).stop_requested(); }));
+  service_->release();
+  const auto response = client.read_response();
+  ASSERT_TRUE(response);
+  expect_error(*response, 499, "client_left");
+  EXPECT_EQ(service_->asked(), 64U);
 }
 
 // The service is well, and says so.
@@ -332,6 +483,17 @@ TEST_F(ConnectionTest, AnUnknownTransferEncodingEndsTheConnection) {
   }
 }
 
+// Whom the request is for is not known: a proxy may go by the other one.
+TEST_F(ConnectionTest, TwoHostsEndTheConnection) {
+  start();
+  HttpClient client(port_);
+  const auto response =
+      client.exchange("GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n");
+  ASSERT_TRUE(response);
+  expect_error(*response, 400, "invalid_http");
+  EXPECT_TRUE(client.at_end());
+}
+
 TEST_F(ConnectionTest, ALongMethodIsNotRepeatedWhole) {
   start();
   const HttpResponse response =
@@ -355,6 +517,9 @@ TEST_F(ConnectionTest, HeadGetsNoBody) {
   while (client.read_line() != "\r\n") {
   }
   EXPECT_EQ(client.exchange(http_request("GET", "/livez"))->body, "live\n");
+  stop_at_once();
+  EXPECT_THAT(log(), testing::ContainsRegex("\"method\":\"HEAD\"[^\n]*\"bytes_out\":0,"));
+  EXPECT_THAT(log(), testing::ContainsRegex("\"method\":\"GET\"[^\n]*\"bytes_out\":5,"));
 }
 
 }  // namespace

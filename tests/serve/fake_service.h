@@ -1,12 +1,14 @@
 // A service without a model: it says what a test wants, when the test wants it.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -49,6 +51,8 @@ class FakeService : public serve::AnswerService {
   void classify(PairRequest request, serve::Done<PairResult> done) override {
     PairResult result;
     result.label = request.question == "true" ? 1 : 0;
+    // No label has this number: what makes a response of it throws.
+    if (request.question == "neither") result.label = 7;
     result.probabilities = {0.25, 0.75};
     done(result);
   }
@@ -60,20 +64,27 @@ class FakeService : public serve::AnswerService {
   }
 
   [[nodiscard]] bool has_store() const override { return has_store_; }
-  void put_passages(std::vector<Passage> passages, const std::stop_token&,
+  void put_passages(std::vector<Passage> passages, RequestControl control,
                     serve::Done<serve::PutReport> done) override {
     const std::scoped_lock lock(mutex_);
+    last_put_ = std::move(control);
+    ++puts_;
+    asked_changed_.notify_all();
     if (store_fault_) return done(*store_fault_);
     if (room_ == 0) return done(Error(ErrorCode::kOverloaded, "the queue is full"));
     --room_;
     serve::PutReport report;
-    for (Passage& passage : passages) {
-      if (passage.id.empty()) passage.id = "content";
+    std::set<std::string> ids;
+    for (const Passage& passage : passages) {
+      if (!ids.insert(passage.id).second) {
+        return done(
+            Error(ErrorCode::kInvalidArgument, "expected ids of their own, found one twice"));
+      }
       report.ids.push_back(passage.id);
       report.encoded += store_[passage.id] == passage.text ? 0 : 1;
       store_[passage.id] = passage.text;
     }
-    done(report);
+    reply_of_store([done = std::move(done), report] { done(report); });
   }
   void find_passage(std::string id,
                     serve::Done<std::optional<serve::StoredPassage>> done) override {
@@ -81,7 +92,8 @@ class FakeService : public serve::AnswerService {
     using Found = std::optional<serve::StoredPassage>;
     if (store_fault_) return done(*store_fault_);
     const auto found = store_.find(id);
-    done(found == store_.end() ? Found() : Found({id, found->second, 3, 1}));
+    const Found passage = found == store_.end() ? Found() : Found({id, found->second, 3, 1});
+    reply_of_store([done = std::move(done), passage] { done(passage); });
   }
   void list_passages(serve::PassageQuery query, serve::Done<serve::PassageList> done) override {
     const std::scoped_lock lock(mutex_);
@@ -95,17 +107,19 @@ class FakeService : public serve::AnswerService {
       }
       list.ids.push_back(id);
     }
-    done(list);
+    reply_of_store([done = std::move(done), list] { done(list); });
   }
   void describe(serve::Done<serve::ServiceDescription> done) override {
     const std::scoped_lock lock(mutex_);
     if (store_fault_) return done(*store_fault_);
-    done(serve::ServiceDescription{
-        6, 3, serve::StoreDescription{.engine = "fake", .passages = store_.size(), .bytes = 42}});
+    const serve::ServiceDescription description{
+        6, 3, serve::StoreDescription{.engine = "fake", .passages = store_.size(), .bytes = 42}};
+    reply_of_store([done = std::move(done), description] { done(description); });
   }
   void erase_passage(std::string id, serve::Done<std::size_t> done) override {
     const std::scoped_lock lock(mutex_);
-    done(store_.erase(id));
+    const std::size_t erased = store_.erase(id);
+    reply_of_store([done = std::move(done), erased] { done(erased); });
   }
   void close() override {}
   [[nodiscard]] serve::ServiceStats stats() const override {
@@ -138,11 +152,17 @@ class FakeService : public serve::AnswerService {
     const std::scoped_lock lock(mutex_);
     held_ = true;
   }
+  /// What concerns passages is done at once, and its replies wait for release().
+  void hold_store() {
+    const std::scoped_lock lock(mutex_);
+    store_held_ = true;
+  }
   void release() {
     std::vector<std::function<void()>> waiting;
     {
       const std::scoped_lock lock(mutex_);
       held_ = false;
+      store_held_ = false;
       waiting.swap(waiting_);
     }
     for (const auto& reply : waiting) reply();
@@ -150,6 +170,18 @@ class FakeService : public serve::AnswerService {
   void wait_for_questions(std::size_t count) {
     std::unique_lock lock(mutex_);
     asked_changed_.wait_for(lock, std::chrono::seconds(10), [&] { return asked_ >= count; });
+  }
+  void wait_for_puts(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    asked_changed_.wait_for(lock, std::chrono::seconds(10), [&] { return puts_ >= count; });
+  }
+  [[nodiscard]] RequestControl last_put() const {
+    const std::scoped_lock lock(mutex_);
+    return last_put_;
+  }
+  [[nodiscard]] bool has_passage(const std::string& id) const {
+    const std::scoped_lock lock(mutex_);
+    return store_.contains(id);
   }
   [[nodiscard]] QaRequest last() const {
     const std::scoped_lock lock(mutex_);
@@ -165,6 +197,12 @@ class FakeService : public serve::AnswerService {
   }
 
  private:
+  // Under the lock.
+  void reply_of_store(std::function<void()> reply) {
+    if (!store_held_) return reply();
+    waiting_.push_back(std::move(reply));
+  }
+
   TaskKind kind_ = TaskKind::kSpan;
   std::vector<std::string> labels_{"false", "true"};
   mutable std::mutex mutex_;
@@ -172,14 +210,17 @@ class FakeService : public serve::AnswerService {
   std::size_t asked_ = 0;
   QaRequest last_;
   std::vector<std::stop_token> tokens_of_clients_;
+  RequestControl last_put_;
+  std::size_t puts_ = 0;
   std::map<std::string, std::string> store_;
   std::vector<std::function<void()>> waiting_;
   std::optional<Error> fault_;
   std::optional<Error> store_fault_;
   std::size_t room_ = std::numeric_limits<std::size_t>::max();
-  bool has_store_ = true;
+  std::atomic<bool> has_store_ = true;
   bool overloaded_ = false;
   bool held_ = false;
+  bool store_held_ = false;
 };
 
 }  // namespace deformer::test

@@ -33,6 +33,12 @@ TEST(Metrics, DurationsAreAPrometheusHistogram) {
   EXPECT_THAT(page, HasSubstr("deformer_request_seconds_count{route=\"/\"} 4\n"));
 }
 
+// A closed connection whose request computes is one of those that --max-connections counts.
+TEST(Metrics, SayWhichConnectionsCount) {
+  EXPECT_THAT(Metrics().render(nullptr),
+              HasSubstr("# HELP deformer_connections Open connections, and closed ones"));
+}
+
 TEST(Metrics, ShowWhatTheQueueDid) {
   ServiceStats stats;
   stats.answers.answered = 5;

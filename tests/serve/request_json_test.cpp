@@ -81,12 +81,43 @@ TEST(AnswerCall, IsLimited) {
 }
 
 TEST(AnswerCall, SaysWhereJsonIsBroken) {
-  EXPECT_THAT(fault_of("{\"question\":"), testing::HasSubstr("broken JSON: parse error at line 1"));
+  EXPECT_THAT(fault_of("{\"question\":"), testing::HasSubstr("request: line 1, column 1"));
+  EXPECT_THAT(fault_of("{\"question\":"), testing::HasSubstr("broken JSON: "));
   EXPECT_THAT(fault_of("\xff"), testing::HasSubstr("broken JSON"));
   EXPECT_THAT(fault_of("[]"), testing::HasSubstr("expected an object, found array"));
   EXPECT_THAT(fault_of(R"({"question":"q","passage":"t","no_answer_threshold":1e999})"),
               testing::HasSubstr("broken JSON"));
-  EXPECT_THAT(fault_of(std::string(100'000, '[')), testing::HasSubstr("broken JSON"));
+}
+
+// Whatever stands there: what is not looked at is held all the same.
+TEST(AnswerCall, IsNotNestedWithoutEnd) {
+  const std::string begin(100'000, '[');
+  const std::string end(100'000, ']');
+  EXPECT_THAT(fault_of(begin), testing::HasSubstr("levels of nesting"));
+  const std::string call =
+      R"({"inputs":{"question":"q","context":"t"},"options":)" + begin + end + "}";
+  EXPECT_THAT(fault([&] { return parse_hugging_face_call(call, {}, {}); }),
+              testing::HasSubstr("levels of nesting"));
+}
+
+// Whatever there is to read; and where it is asked in vain, it says so at once.
+TEST(AnswerCall, HasAQuestion) {
+  EXPECT_EQ(fault_of(R"({"question":" \t\n","passage":""})"), "question");
+  EXPECT_EQ(fault_of(R"({"question":"","passage":"t"})"), "question");
+  EXPECT_EQ(fault([] {
+              return parse_hugging_face_call(R"({"inputs":{"question":" ","context":""}})", {}, {});
+            }),
+            "inputs.question");
+  EXPECT_EQ(
+      parse_classify_call(R"({"question":"","passage":"t"})", TaskKind::kClasses, {}).pair.question,
+      "");
+}
+
+TEST(AnswerCall, KnowsWhereThePassagesStandThatAStoreMayLack) {
+  const auto place = [](const std::string& json) { return parse(json).fields.places.passages; };
+  EXPECT_EQ(place(R"({"question":"q","passage_id":"a"})"), "passage_id");
+  EXPECT_EQ(place(R"({"question":"q","passages":[{"text":""},{"id":"a"}]})"), "passages[1].id");
+  EXPECT_EQ(place(R"({"question":"q","passages":[{"id":"a"},{"id":"b"}]})"), "passages");
 }
 
 TEST(ClassifyCall, TakesWhatTheTaskHas) {

@@ -3,6 +3,8 @@
 #include <cctype>
 #include <sstream>
 
+#include "deformer/passage_store.h"
+#include "serve/message.h"
 #include "serve/server_fixture.h"
 
 namespace deformer::test {
@@ -34,7 +36,23 @@ TEST_F(Routes, APassageWithoutTextHasNoAnswers) {
   EXPECT_EQ(post("/v1/answer", R"({"question":"x","passage":""})").body,
             "{\"answers\":[],\"question_cut\":false}\n");
   EXPECT_EQ(post("/", R"({"inputs":{"question":"x","context":""}})").status, 200);
+  // It took no time.
+  const std::string timed = R"({"question":"x","passage":"","timing":true})";
+  for (const char* const type : {"application/json", kLines}) {
+    const Json line = Json::parse(post("/v1/answer", timed, type).body);
+    EXPECT_EQ(line["timing"].value("total_ms", -1.0), 0.0) << line.dump();
+  }
   EXPECT_EQ(service_->asked(), 0U);
+}
+
+TEST_F(Routes, ABlankQuestionHasNoAnswersToNothingEither) {
+  start();
+  const std::string blank = R"({"id":1,"question":" ","passage":""})";
+  expect_error(post("/v1/answer", blank), 400, "invalid_request", "question");
+  expect_error(post("/", R"({"inputs":{"question":"","context":""}})"), 400, "invalid_request",
+               "inputs.question");
+  const HttpResponse stream = post("/v1/answer", blank, kLines);
+  EXPECT_EQ(Json::parse(stream.body)["error"]["field"], "question");
 }
 
 TEST_F(Routes, SpeakHuggingFacesForm) {
@@ -62,6 +80,21 @@ TEST_F(Routes, ClassifyAndChoose) {
   const Json chosen = Json::parse(
       post("/v1/classify", R"({"question":"q","passage":"t","choices":["a","b"]})").body);
   EXPECT_EQ(chosen["label"], "B");
+}
+
+// Of a handler that the service called back, too: the process and the connection go on.
+TEST_F(Routes, AnExceptionIsAnAnswerToo) {
+  service_->set_kind(TaskKind::kClasses);
+  start();
+  HttpClient client(port_);
+  const auto failed = client.exchange(
+      http_request("POST", "/v1/classify", R"({"question":"neither","passage":"t"})"));
+  ASSERT_TRUE(failed);
+  expect_error(*failed, 500, "internal");
+  const auto after =
+      client.exchange(http_request("POST", "/v1/classify", R"({"question":"true","passage":"t"})"));
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->status, 200);
 }
 
 TEST_F(Routes, KeepPassages) {
@@ -148,9 +181,22 @@ TEST_F(Routes, TakePassagesALine) {
             "{\"id\":\"a\",\"stored\":true}\n"
             "{\"line\":3,\"error\":{\"code\":\"invalid_request\",\"message\":"
             "\"text: expected a string, found number\",\"field\":\"text\"}}\n"
-            "{\"id\":\"content\",\"stored\":true}\n"
-            "{\"id\":\"a\",\"stored\":true}\n");
+            "{\"id\":\"" +
+                content_id("two") +
+                "\",\"stored\":true}\n"
+                "{\"id\":\"a\",\"stored\":true}\n");
   EXPECT_EQ(Json::parse(get("/v1/passages/a").body)["text"], "three");
+}
+
+// A passage may have the very id that the text of another one gives that one.
+TEST_F(Routes, PutNoIdTwiceInOneBatch) {
+  start();
+  const std::string id = content_id("one");
+  const HttpResponse response = post(
+      "/v1/passages", R"({"id":")" + id + "\",\"text\":\"two\"}\n{\"text\":\"one\"}\n", kLines);
+  const std::string stored = R"({"id":")" + id + "\",\"stored\":true}\n";
+  EXPECT_EQ(response.body, stored + stored);
+  EXPECT_EQ(Json::parse(get("/v1/passages/" + id).body)["text"], "one");
 }
 
 TEST_F(Routes, TakeNoPassagesWithoutAStore) {
@@ -267,7 +313,7 @@ TEST_F(Routes, SayWhatWentWrong) {
     return post("/v1/answer", kQuestion);
   };
   expect_error(fault(ErrorCode::kInvalidArgument), 400, "invalid_request", "question");
-  expect_error(fault(ErrorCode::kNotFound), 404, "not_found", "passages");
+  expect_error(fault(ErrorCode::kNotFound), 404, "not_found", "passage_id");
   expect_error(fault(ErrorCode::kTimedOut), 504, "timed_out");
   expect_error(fault(ErrorCode::kCancelled), 503, "stopping");
   expect_error(fault(ErrorCode::kCorrupt), 500, "corrupt");
@@ -280,6 +326,29 @@ TEST_F(Routes, SayWhatWentWrong) {
   service_->set_store_fault(Error(ErrorCode::kResourceExhausted, "disk full"));
   expect_error(get("/v1/passages/a"), 503, "store_unavailable");
   EXPECT_THAT(post("/v1/passages", "{\"text\":\"t\"}", kLines).body, HasSubstr("disk full"));
+}
+
+TEST_F(Routes, NameTheFieldAtFault) {
+  start();
+  const std::string hugging_face = R"({"inputs":{"question":"x","context":"t"}})";
+  service_->set_fault(Error(ErrorCode::kInvalidArgument, "reason"));
+  expect_error(post("/", hugging_face), 400, "invalid_request", "inputs.question");
+  service_->set_fault(Error(ErrorCode::kNotFound, "reason"));
+  const std::string list = R"({"question":"q","passages":[{"text":"t"},{"id":"a"}]})";
+  expect_error(post("/v1/answer", list), 404, "not_found", "passages[1].id");
+  const HttpResponse stream = post("/v1/answer", R"({"question":"q","passage_id":"a"})", kLines);
+  EXPECT_EQ(Json::parse(stream.body)["error"]["field"], "passage_id");
+}
+
+// Without a store it is no store that is full.
+TEST_F(Routes, TellMemoryFromAStore) {
+  start();
+  service_->set_fault(Error(ErrorCode::kResourceExhausted, "out of memory"));
+  expect_error(post("/v1/answer", kQuestion), 503, "store_unavailable");
+  service_->take_store_away();
+  const HttpResponse response = post("/v1/answer", kQuestion);
+  expect_error(response, 503, "out_of_memory");
+  EXPECT_EQ(response.headers.count("retry-after"), 1U);
 }
 
 TEST_F(Routes, NameWhatTheyDoNotHave) {
@@ -309,7 +378,9 @@ TEST_F(Routes, AreLimited) {
                     "Content-Type: application/json\r\n\r\n3e9\r\n" +
                         std::string(1001, ' ') + "\r\n0\r\n\r\n"),
                413, "too_large");
-  expect_error(post("/v1/answer", "{}\n{}\n{}\n", kLines), 413, "too_large");
+  const HttpResponse lines = post("/v1/answer", "{}\n\n{}\n{}\n{}\n", kLines);
+  expect_error(lines, 413, "too_large");
+  EXPECT_THAT(lines.body, HasSubstr("at most 2 lines, found more"));
   expect_error(post("/v1/answer", R"({"question":"01234567890","passage":"t"})"), 400,
                "invalid_request", "question");
 }
@@ -335,6 +406,48 @@ TEST_F(Routes, KeepDeadlinesWhileSomethingElseComputes) {
                "timed_out");
   service_->release();
   EXPECT_EQ(post("/v1/answer", kQuestion).status, 200);
+}
+
+// What cannot be given up goes on, and may be done all the same.
+TEST_F(Routes, KeepDeadlinesOfWhatTheStoreDoes) {
+  api_.timeout = milliseconds(50);
+  start();
+  service_->hold_store();
+  expect_error(http(port_, http_request("PUT", "/v1/passages/a", R"({"text":"t"})")), 504,
+               "timed_out");
+  EXPECT_TRUE(service_->has_passage("a"));
+  for (const char* const path : {"/v1/passages/a", "/v1/passages", "/v1/info"}) {
+    expect_error(get(path), 504, "timed_out");
+  }
+  expect_error(http(port_, http_request("DELETE", "/v1/passages/a")), 504, "timed_out");
+  EXPECT_FALSE(service_->has_passage("a"));
+}
+
+// A put of one passage has a time; a stream ends with its client.
+TEST_F(Routes, PutWhatCanBeGivenUp) {
+  start();
+  static_cast<void>(http(port_, http_request("PUT", "/v1/passages/a", R"({"text":"t"})")));
+  EXPECT_TRUE(service_->last_put().deadline);
+  EXPECT_TRUE(service_->last_put().cancel.stop_possible());
+  static_cast<void>(post("/v1/passages", R"({"text":"t"})", kLines));
+  EXPECT_FALSE(service_->last_put().deadline);
+  EXPECT_TRUE(service_->last_put().cancel.stop_possible());
+}
+
+// However long the service keeps what it computes for them.
+TEST_F(Routes, AreUnderWayUntilTheirResponse) {
+  start();
+  service_->hold();
+  expect_error(post("/v1/answer", R"({"question":"q","passage":"t","timeout_ms":50})"), 504,
+               "timed_out");
+  // That of the metrics alone.
+  EXPECT_THAT(get("/metrics").body, HasSubstr("deformer_requests_under_way 1\n"));
+}
+
+TEST_F(Routes, SayWhenTheyAnswered) {
+  start();
+  EXPECT_THAT(get("/livez").headers.at("date"), testing::EndsWith(" GMT"));
+  EXPECT_EQ(serve::http_date(784'111'777), "Sun, 06 Nov 1994 08:49:37 GMT");
 }
 
 // A page whose name was made to lead to the loopback interface is of no other origin.

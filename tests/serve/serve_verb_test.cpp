@@ -347,6 +347,11 @@ TEST_F(ServeVerb, LetsNoOtherNameInWithoutKeys) {
   EXPECT_EQ(ask("localhost"), 200);
   EXPECT_EQ(ask("answers.example:8080"), 200);
   EXPECT_EQ(ask("attacker.example"), 421);
+  // That others may come does not let pages of other origins in.
+  Service insecure({"--model", write_model("other"), "--insecure"});
+  insecure.wait_until_ready();
+  EXPECT_EQ(http(insecure.port(), "GET /v1/info HTTP/1.1\r\nHost: attacker.example\r\n\r\n").status,
+            421);
 }
 
 TEST_F(ServeVerb, AFailingStoreConcernsWhoNeedsItAndRecovers) {
@@ -374,7 +379,7 @@ TEST_F(ServeVerb, TakesOptionsFromFileAndEnvironment) {
       write("serve.toml", "# a service\nmodel = \"" + model +
                               "\"\nmax-question-bytes = 10\nlog-level = \"error\"\n"
                               "cors-origin = [\"https://a.example\", \"https://b.example\"]\n"
-                              "projections = true\n");
+                              "store = \"memory:\"\nprojections = true\n");
   Service service({"--config", config});
   service.wait_until_ready();
   EXPECT_EQ(service.post("/v1/answer", question(1)).status, 200);
@@ -403,6 +408,11 @@ TEST_F(ServeVerb, RefusesWhatItCannotServe) {
                  "expected ADDRESS:PORT");
   expect_failure(run({"serve", "--model", model, "--tls-cert", "c"}), 2, "expected both or none");
   expect_failure(run({"serve", "--model", model, "--queue-tokens", "0"}), 2, "--queue-tokens");
+  for (const char* name :
+       {"--timeout", "--header-timeout", "--body-timeout", "--write-timeout", "--idle-timeout"}) {
+    expect_failure(run({"serve", "--model", model, name, "0"}), 2,
+                   "expected a number of 0.001 or more, found \"0\"");
+  }
   // Of a variable that is not set: no service without what was asked for.
   for (const char* name : {"--api-keys", "--config", "--store", "--tls-cert"}) {
     expect_failure(run({"serve", "--model", model, name, ""}), 2, "expected a value, found");
@@ -412,6 +422,28 @@ TEST_F(ServeVerb, RefusesWhatItCannotServe) {
   expect_failure(run({"serve", "--config", write("d", "queue-tokens = -1\n")}), 2,
                  "--queue-tokens: expected a whole number");
   expect_failure(run({"serve", "--config", path("none")}), 3, "none");
+}
+
+// On the command line, in the environment and in a file.
+TEST_F(ServeVerb, RefusesOptionsWithoutEffect) {
+  const std::string model = write_model();
+  expect_failure(run({"serve", "--model", model, "--codec", "fp16"}), 2,
+                 "--codec: expected with --store URI");
+  expect_failure(run({"serve", "--model", model, "--projections"}), 2,
+                 "--projections: expected with --store URI");
+  expect_failure(run({"serve", "--model", model, "--config", write("c", "projections = true\n")}),
+                 2, "--projections: expected with --store URI");
+  // Switched off it is none: what is refused comes after it.
+  expect_failure(run({"serve", "--model", model, "--config", write("d", "projections = false\n"),
+                      "--listen", "8080"}),
+                 2, "expected ADDRESS:PORT");
+  expect_failure(
+      run({"serve", "--model", model, "--allow-host", "a.example", "--api-keys", path("keys")}), 2,
+      "that only this machine can reach, found --api-keys");
+  ::setenv("DEFORMER_SERVE_ALLOW_HOST", "a.example", 1);
+  expect_failure(run({"serve", "--model", model, "--insecure", "--listen", "0.0.0.0:0"}), 2,
+                 "that only this machine can reach, found --listen 0.0.0.0:0");
+  ::unsetenv("DEFORMER_SERVE_ALLOW_HOST");
 }
 
 // It listens before the model is loaded, so the end is that of a program that has begun.

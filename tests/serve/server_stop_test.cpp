@@ -1,5 +1,7 @@
 // How a server begins and ends.
 #include <atomic>
+#include <memory>
+#include <thread>
 #include <vector>
 
 #include "deformer/error.h"
@@ -9,6 +11,8 @@
 
 namespace deformer::test {
 namespace {
+
+using testing::HasSubstr;
 
 class ServerStop : public ServerTest {
  protected:
@@ -151,6 +155,27 @@ TEST_F(ServerStop, LosesNoRequestUnderLoad) {
   for (std::thread& client : clients) client.join();
   join();
   EXPECT_EQ(lost, 0);
+}
+
+// Many times, because the door has to close at the very moment.
+TEST_F(ServerStop, ServesWhoCameAsTheDoorClosed) {
+  const auto quiet =
+      std::make_shared<const serve::Log>(serve::LogFormat::kPlain, serve::LogLevel::kError);
+  for (int round = 0; round < 50; ++round) {
+    serve::Server server({.port = 0, .io_threads = 2}, {}, quiet);
+    std::thread thread([&] { server.run(); });
+    std::vector<std::unique_ptr<HttpClient>> clients;
+    for (int i = 0; i < 8; ++i) {
+      clients.push_back(std::make_unique<HttpClient>(server.port()));
+      clients.back()->send(http_request("GET", "/livez"));
+    }
+    server.stop();
+    for (const auto& client : clients) {
+      EXPECT_EQ(client->read_response().value_or(HttpResponse{}).status, 200) << round;
+    }
+    clients.clear();
+    thread.join();
+  }
 }
 
 TEST_F(ServerStop, SeveralThreadsServeToo) {

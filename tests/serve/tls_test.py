@@ -34,6 +34,20 @@ def subject(service):
                           capture_output=True).stdout
 
 
+def asks_for_no_passphrase(tool, model, folder):
+    """A service has nobody at its terminal: it says what is wrong, at once, in either form of an encrypted key."""
+    for command in ("pkey", "ec"):
+        encrypted = f"{folder}/encrypted-{command}.pem"
+        subprocess.run(["openssl", command, "-aes256", "-passout", "pass:secret", "-in", f"{folder}/key.pem",
+                        "-out", encrypted], check=True, capture_output=True)
+        ended = subprocess.run([tool, "serve", "--model", model, "--listen", "127.0.0.1:0",
+                                "--tls-cert", f"{folder}/certificate.pem", "--tls-key", encrypted],
+                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        assert ended.returncode != 0 and ended.stdout == "", ended
+        assert "expected a private key without a passphrase" in ended.stderr, ended.stderr
+        assert ended.stderr.count("\n") == 1, ended.stderr
+
+
 def refuses(service, context):
     try:
         service.request("GET", "/livez", context=context)
@@ -59,6 +73,7 @@ def main(tool, model):
         skip("there is no openssl")
     with tempfile.TemporaryDirectory() as folder:
         make_certificate(folder, "first")
+        asks_for_no_passphrase(tool, model, folder)
         with Service(tool, "--model", model, "--tls-cert", f"{folder}/certificate.pem",
                      "--tls-key", f"{folder}/key.pem") as service:
             assert service.url.startswith("https://"), service.url

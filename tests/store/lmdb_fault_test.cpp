@@ -159,6 +159,27 @@ TEST(LmdbFaults, AFailedCallLosesNothingWhilePassagesArePut) {
       60);
 }
 
+// The names of new files are there after a power cut only once their directories are synced.
+TEST(LmdbFaults, AStoreIsMadeOnlyWhenItsDirectoriesAreDurable) {
+  int unsynced = 0;
+  bool has_fired = true;
+  for (long call = 1; has_fired; ++call) {
+    const ScratchDir directory;
+    const std::string uri = "lmdb:" + (directory / "store").string();
+    std::string message;
+    arm_fault(call, EIO);
+    try {
+      static_cast<void>(open_passage_store(uri, kModel));
+    } catch (const Error& error) {
+      message = error.what();
+    }
+    has_fired = disarm_fault() >= call;
+    unsynced += message == uri + ": cannot sync the directory: Input/output error" ? 1 : 0;
+    open_passage_store(uri, kModel)->put(versions({"a"}, 1));
+  }
+  EXPECT_EQ(unsynced, 2) << "its own and the one above";
+}
+
 // As a program would that goes on after an error.
 TEST(LmdbFaults, ASecondTryOfTheSameObjectIsSafe) {
   const auto put_twice = [](PassageStore& store, Record& record, std::uint64_t seed) {

@@ -305,6 +305,43 @@ TEST_F(LmdbStore, RefusesAStoreOfANewerVersion) {
   refuse(ErrorCode::kIncompatible, "version 1 or older, found version 2");
 }
 
+// A listing that a program erases, reads or copies by would otherwise pass over it for ever.
+TEST_F(LmdbStore, RefusesAKeyThatIsNoId) {
+  put_one(*open(), large("p"));
+  write_with_lmdb(path(), "passages", std::string(505, 'k'), "value");
+  const auto store = open();
+  const auto refuse = [](auto&& call) {
+    expect_error(ErrorCode::kCorrupt, "expected an id of 1 to 500 bytes, found 505", call);
+  };
+  refuse([&] { static_cast<void>(store->list_ids("", 10)); });
+  refuse([&] { static_cast<void>(scan_passage_store(*store)); });
+  refuse([&] { copy_passages(*store, *open_passage_store("memory:", kModel)); });
+  expect_holds(*store, large("p"));
+}
+
+TEST_F(LmdbStore, RefusesARecordThatIsTooLongForLmdb) {
+  EXPECT_EQ(LmdbOptions().max_record_bytes, 0xffffffffU);
+  LmdbPassageStore store(path(), kModel, {.max_record_bytes = 1000});
+  const std::vector<EncodedPassage> batch{make_empty_passage("short", "text"), large("long")};
+  expect_error(ErrorCode::kInvalidArgument,
+               "passage \"long\": expected a record of at most 1000 bytes (LMDB's limit), found ",
+               [&] { store.put(batch); });
+  EXPECT_EQ(store.size(), 0U);
+}
+
+TEST_F(LmdbStore, StaysWhereItIsWhenTheWorkingDirectoryChanges) {
+  EXPECT_EQ(run_in_child([&] {
+              fs::current_path(path().parent_path());
+              const auto store = open_passage_store("lmdb:store", kModel);
+              fs::current_path("/");
+              put_one(*store, large("p"));
+              require(store->info().uri == "lmdb:store", "another name");
+              require(is_same(*get_one(*store, "p"), large("p")), "wrong passage");
+            }),
+            "");
+  expect_holds(*open(), large("p"));
+}
+
 TEST_F(LmdbStore, RefusesACutFile) {
   {
     const auto store = open();

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "deformer/passage_store.h"
+#include "store/passage_check.h"
 #include "store/passages.h"
+#include "store/store_entry.h"
 #include "support/expect_error.h"
 
 namespace deformer::test {
@@ -115,6 +117,18 @@ TEST(PassageStores, TakeNoValuesThatAreNotFinite) {
   passage.hidden.values = std::as_bytes(std::span(values));
   expect_error(ErrorCode::kInvalidArgument, "passage \"p\": hidden states: row 0, column 0",
                [&] { make_store(0)->put(std::span(&passage, 1)); });
+}
+
+TEST(PassageStores, FaultsOfARecordAreToldFromThoseOfTheWholeStore) {
+  EXPECT_TRUE(is_fault_of_record(Error(ErrorCode::kCorrupt, "damaged")));
+  EXPECT_TRUE(is_fault_of_record(Error(ErrorCode::kIncompatible, "a newer version")));
+  EXPECT_FALSE(is_fault_of_record(Error(ErrorCode::kIo, "no server")));
+  try {
+    require_fingerprint(kOtherModel, kModel, "x");
+    ADD_FAILURE() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_FALSE(is_fault_of_record(error));
+  }
 }
 
 TEST(ScanPassageStore, ReadsMoreThanAPageOfIds) {

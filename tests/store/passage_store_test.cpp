@@ -60,6 +60,8 @@ TEST(OpenPassageStore, RefusesWhatIsMissingOrTooMuch) {
     expect_error(code, text, [&] { static_cast<void>(open_passage_store(uri, kModel)); });
   };
   refuse(ErrorCode::kInvalidArgument, "lmdb:", "expected a directory after lmdb:");
+  refuse(ErrorCode::kInvalidArgument, "lmdb://deformer-no-store", "expected lmdb:PATH");
+  refuse(ErrorCode::kNotFound, "lmdb:///deformer-no-store/s", "cannot create the directory");
   refuse(ErrorCode::kInvalidArgument, "memory:x", "expected nothing after memory:");
   refuse(ErrorCode::kInvalidArgument, "redis:localhost", "expected //host");
   refuse(ErrorCode::kUnsupported, "rediss://localhost", "TLS");

@@ -2,16 +2,20 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <future>
+#include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "contract/passage_store_contract.h"
 #include "deformer/passage_store.h"
+#include "store/child_process.h"
 #include "store/fake_server.h"
 #include "store/passages.h"
 #include "store/record.h"
@@ -138,6 +142,103 @@ TEST_F(RedisStore, DoesNotMistakeAnOldPrefixForADatabase) {
   EXPECT_EQ(open_passage_store(server.uri("1/deformer"), kModel)->size(), 0U);
   EXPECT_EQ(open_passage_store(server.uri("1"), kModel)->info().uri, server.uri("1/deformer"));
   EXPECT_EQ(open_passage_store(server.uri("2"), kModel)->size(), 0U);
+}
+
+// By a program that empties the server, and another one that fills it for its own model.
+TEST_F(RedisStore, DoesNotUseAStoreThatHasTakenItsPlace) {
+  const RedisServer server;
+  const auto store = open_passage_store(server.uri("x"), kModel);
+  const auto passages = passages_named(3);
+  const auto ids = ids_of(passages);
+  store->put(passages);
+  static_cast<void>(server.run({"FLUSHDB"}));
+  EXPECT_EQ(get_one(*store, "p0"), nullptr) << "emptied: absent, not an error";
+  store->put(passages);
+  EXPECT_EQ(open_existing_passage_store(server.uri("x"))->fingerprint(), kModel)
+      << "the entry is made anew";
+  static_cast<void>(server.run({"FLUSHDB"}));
+  const auto other = open_passage_store(server.uri("x"), kOtherModel);
+  other->put(passages);
+  const auto refuse = [](auto&& call) {
+    expect_error(ErrorCode::kIncompatible, "the store was replaced while it was open", call);
+  };
+  refuse([&] { static_cast<void>(store->get(ids)); });
+  refuse([&] { static_cast<void>(store->hashes(ids)); });
+  refuse([&] { store->put(std::span(passages).first(1)); });
+  refuse([&] { static_cast<void>(store->erase(ids)); });
+  refuse([&] { store->set_note("mine"); });
+  refuse([&] { static_cast<void>(scan_passage_store(*store)); });
+  expect_all(*other, passages);
+  EXPECT_EQ(other->info().note, "");
+}
+
+// A passage of half a gigabyte that takes no memory: pages of zeros.
+class HugePassage {
+ public:
+  HugePassage() : zeros_(::mmap(nullptr, kBytes, PROT_READ, kFlags, -1, 0)) {
+    if (zeros_ == MAP_FAILED) throw std::runtime_error("mmap");
+    passage_.id = "p";
+    passage_.text = "a";
+    passage_.spans = {{0, 1}};
+    passage_.windows = {{0, 1}};
+    passage_.hidden = {.codec = HiddenCodec::kFp32,
+                       .rows = kRows,
+                       .hidden_size = kWidth,
+                       .values = {static_cast<const std::byte*>(zeros_), kBytes},
+                       .scales = {},
+                       .owner = nullptr};
+  }
+  ~HugePassage() { ::munmap(zeros_, kBytes); }
+  HugePassage(const HugePassage&) = delete;
+  HugePassage& operator=(const HugePassage&) = delete;
+
+  [[nodiscard]] std::span<const EncodedPassage> batch() const { return {&passage_, 1}; }
+
+ private:
+  static constexpr std::size_t kRows = 130;
+  static constexpr std::size_t kWidth = std::size_t{1} << 20;
+  static constexpr std::size_t kBytes = kRows * kWidth * sizeof(float);
+  static constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+  void* zeros_;
+  EncodedPassage passage_;
+};
+
+TEST_F(RedisStore, RefusesARecordThatTheServerDoesNotTake) {
+  const RedisServer server;
+  static_cast<void>(server.run({"ACL", "SETUSER", "writer", "on", ">p", "~*", "+@all", "-config"}));
+  const HugePassage passage;
+  const auto store = open_passage_store(server.uri("x"), kModel);
+  expect_error(ErrorCode::kInvalidArgument,
+               "passage \"p\": expected a record of at most 536870912 bytes (proto-max-bulk-len of "
+               "the server), found 5452",
+               [&] { store->put(passage.batch()); });
+  const auto secretive = open_passage_store("redis://writer:p@" + server.address() + "/x", kModel);
+  expect_error(ErrorCode::kIo, "or a server that tells its own limit, found 5452",
+               [&] { secretive->put(passage.batch()); });
+  EXPECT_EQ(store->size(), 0U);
+}
+
+void read_again_and_again(const PassageStore& store, const std::vector<EncodedPassage>& passages) {
+  for (int round = 0; round < 100; ++round) {
+    for (const EncodedPassage& passage : passages) {
+      const auto found = get_one(store, passage.id);
+      if (!found || !is_same(*found, passage)) throw std::runtime_error("not " + passage.id);
+    }
+  }
+}
+
+// Two processes on one connection would read each other's replies.
+TEST_F(RedisStore, AForkedProcessMakesConnectionsOfItsOwn) {
+  const auto store = open_passage_store(single().uri(new_prefix()) + "?timeout_ms=2000", kModel);
+  const auto passages = passages_named(20);
+  store->put(passages);
+  ChildProcess child([&](const ChildProcess::Pipe&) {
+    read_again_and_again(*store, {passages.rbegin(), passages.rend()});
+  });
+  EXPECT_NO_THROW(read_again_and_again(*store, passages));
+  EXPECT_EQ(child.wait(), "");
+  expect_all(*store, passages);
 }
 
 TEST_F(RedisStore, LeavesNothingBehindWhenAllIsErased) {
@@ -313,8 +414,8 @@ TEST_F(RedisStore, RefusesRepliesThatBreakOff) {
         std::string("?what\r\n"), std::string(), bulk(record.substr(0, record.size() / 2)),
         bulk(encode_record(make_passage("other"))), std::string(":7\r\n"),
         std::string("-ERR no\r\n"), std::string("*1\r\n:1\r\n")}) {
-    // HGET of the entry, then HGET of the passage, each on a connection of its own.
-    const FakeServer server({bulk(entry), answer});
+    // HGET of the entry, then HGET of the passage and again of the entry, on a new connection.
+    const FakeServer server({bulk(entry), answer + bulk(entry)});
     const auto store = open_existing_passage_store(server.uri());
     try {
       static_cast<void>(get_one(*store, "p"));
@@ -333,6 +434,8 @@ std::string repeated(const std::string& text, std::size_t times) {
   for (std::size_t i = 0; i < times; ++i) all += text;
   return all;
 }
+
+using Call = std::function<void(PassageStore&)>;
 
 // Whatever a server says: one Error of one line, soon, and neither much memory nor a crash.
 TEST_F(RedisStore, RefusesHostileReplies) {
@@ -359,15 +462,20 @@ TEST_F(RedisStore, RefusesHostileReplies) {
                                     std::string("-\r\n"),
                                     std::string(100000, 'x')}) {
     const std::string shown = answer.substr(0, 30);
-    const FakeServer server({bulk(entry), answer});
-    const auto store = open_existing_passage_store(server.uri());
     const auto begin = std::chrono::steady_clock::now();
-    for (const auto& call : std::initializer_list<std::function<void()>>{
-             [&] { static_cast<void>(store->get(ids)); },
-             [&] { static_cast<void>(store->list_ids("", 10)); },
-             [&] { store->put(passages_named(1)); }}) {
+    using Answers = std::vector<std::string>;
+    // Of each connection; the first one is that of opening. A put asks for the entry before all
+    // else.
+    const std::string own = bulk(entry);
+    for (const auto& [answers, call] : std::initializer_list<std::pair<Answers, Call>>{
+             {{own, answer + own}, [&](auto& store) { static_cast<void>(store.get(ids)); }},
+             {{own, answer}, [&](auto& store) { static_cast<void>(store.list_ids("", 10)); }},
+             {{own, answer}, [&](auto& store) { store.put(passages_named(1)); }},
+             {{own, own, answer}, [&](auto& store) { store.put(passages_named(1)); }}}) {
+      const FakeServer server(answers);
+      const auto store = open_existing_passage_store(server.uri());
       try {
-        call();
+        call(*store);
         ADD_FAILURE() << "expected an error of " << shown;
       } catch (const Error& error) {
         const std::string text = error.what();
@@ -408,7 +516,7 @@ TEST_F(RedisStore, RefusesHashesOfAnotherLength) {
   const std::string entry = "deformer-passage-store 1 " + to_string(kModel);
   const std::vector<std::string> ids{"p"};
   for (const std::size_t size : {0U, 7U, 9U, 24U}) {
-    const FakeServer server({bulk(entry), bulk(std::string(size, 'x'))});
+    const FakeServer server({bulk(entry), bulk(std::string(size, 'x')) + bulk(entry)});
     const auto store = open_existing_passage_store(server.uri());
     expect_error(ErrorCode::kIo, "unexpected reply to HGET",
                  [&] { static_cast<void>(store->hashes(ids)); });
@@ -417,7 +525,7 @@ TEST_F(RedisStore, RefusesHashesOfAnotherLength) {
 
 TEST_F(RedisStore, DoesNotFollowRedirectsWithoutEnd) {
   const std::string entry = "deformer-passage-store 1 " + to_string(kModel);
-  const FakeServer server({bulk(entry), "-MOVED 1 :0\r\n"});
+  const FakeServer server({bulk(entry), "-MOVED 1 :0\r\n" + bulk(entry)});
   const auto store = open_existing_passage_store(server.uri());
   expect_error(ErrorCode::kIo, "", [&] { static_cast<void>(get_one(*store, "p")); });
 }
@@ -425,9 +533,12 @@ TEST_F(RedisStore, DoesNotFollowRedirectsWithoutEnd) {
 TEST_F(RedisStore, LeavesSigpipeAsItWas) {
   RedisServer server;
   const auto store = open_passage_store(server.uri("x") + "?retries=0", kModel);
+  RedisConnection connection({"127.0.0.1", server.port()}, {});
   server.kill();
   // The default action would end this process.
   ASSERT_EQ(::signal(SIGPIPE, SIG_DFL), SIG_DFL);
+  const std::string much(std::size_t{16} << 20, 'x');
+  EXPECT_THROW(static_cast<void>(connection.run({"SET", "x", much})), Error);
   const std::vector<EncodedPassage> large{
       make_passage("large", 0, {.tokens = 4000, .hidden_size = 512})};
   for (int i = 0; i < 3; ++i) EXPECT_THROW(store->put(large), Error);

@@ -132,7 +132,10 @@ TEST(RedisUrl, RefusesWhatIsNotOne) {
                            "//host?a\nb",
                            "//host/99999999999",
                            "//host?prefix=",
-                           "//host/a?prefix=b"}) {
+                           "//host/a?prefix=b",
+                           "//host/deformer?prefix=wiki",
+                           "//host/2/deformer?prefix=wiki",
+                           "//host?prefix=deformer&prefix=b"}) {
     expect_error(ErrorCode::kInvalidArgument, "the form is redis://",
                  [&] { static_cast<void>(parse_redis_url(rest)); });
   }

@@ -12,6 +12,7 @@
 #include "deformer/model.h"
 #include "deformer/passage_encoder.h"
 #include "deformer/span_qa.h"
+#include "model/model_access.h"
 #include "model/weights.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -69,6 +70,21 @@ TEST(NotFinite, UseNamesAWeightOfTheEmbeddings) {
       static_cast<void>(PassageEncoder(model, store).encode({&passage, 1}));
     });
   }
+}
+
+TEST(NotFinite, ATensorThatNoModelReadsIsNotBlamed) {
+  const test::TempDir dir;
+  test::write_tiny_model(dir.path());
+  const Checkpoint checkpoint = Checkpoint::open(dir.path(), architecture("bert"));
+  WeightLoader weights(checkpoint, WeightMemory::kOwned);
+  NamedTensors tensors;
+  for (const auto& [name, stored] : checkpoint.tensors()) {
+    tensors.emplace_back(name, weights.take(name, stored.view.shape));
+  }
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  tensors.emplace_back("cls.predictions.bias", at::full({4}, nan));
+  write_checkpoint(dir.path(), tensors);
+  EXPECT_FALSE(ModelAccess::find_non_finite_weight(*Model::load(dir.path())));
 }
 
 // A word whose weights are no numbers: the passage that has it, and no other.

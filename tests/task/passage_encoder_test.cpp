@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <array>
-
+#include <chrono>
 #include <cstring>
 #include <limits>
+#include <stop_token>
 
 #include "architecture/architecture.h"
 #include "base/file.h"
@@ -223,6 +224,64 @@ TEST_F(PassageEncoderTest, LeavesOutTheRestOfWhatIsNoLongerWanted) {
   EXPECT_LT(encode_in_batches(*model, passages, options, sink), all);
   EXPECT_EQ(asked, 3U);
   EXPECT_EQ(done, (std::vector<std::size_t>{0, 1, 3}));
+}
+
+TEST_F(PassageEncoderTest, SaysFirstWhatTheStoreHadAlready) {
+  const auto model = Model::load(dir_.path());
+  const auto store = open_passage_store("memory:", model->fingerprint());
+  const PassageEncoder encoder(model, store);
+  std::vector<std::size_t> told;
+  const EncodeOptions options{.batch_tokens = 1,
+                              .progress = [&](std::size_t done, std::size_t total) {
+                                EXPECT_EQ(total, 4U);
+                                EXPECT_EQ(done, store->size());
+                                told.push_back(done);
+                              }};
+  encoder.encode(std::span(passages_).first(2));
+  encoder.encode(passages_, options);
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.front(), 2U);
+  EXPECT_EQ(told.back(), 4U);
+  told.clear();
+  encoder.encode(passages_, options);
+  EXPECT_EQ(told, std::vector<std::size_t>{4});
+}
+
+TEST_F(PassageEncoderTest, IsGivenUpWhenAsked) {
+  const auto model = Model::load(dir_.path());
+  const auto store = open_passage_store("memory:", model->fingerprint());
+  const PassageEncoder encoder(model, store);
+  std::stop_source stop;
+  EncodeOptions options{.batch_tokens = 1, .control = {.cancel = stop.get_token()}};
+  // Once the first one is stored: what is there stays.
+  options.progress = [&](std::size_t done, std::size_t) {
+    if (done > 0) stop.request_stop();
+  };
+  test::expect_error(ErrorCode::kCancelled, "encoding: cancelled",
+                     [&] { encoder.encode(passages_, options); });
+  const std::size_t stored = store->size();
+  EXPECT_GT(stored, 0U);
+  EXPECT_LT(stored, 4U);
+  options.progress = nullptr;
+  test::expect_error(ErrorCode::kCancelled, "encoding: cancelled",
+                     [&] { encoder.encode(passages_, options); });
+  EXPECT_EQ(store->size(), stored);
+  test::expect_error(ErrorCode::kCancelled, "encoding: cancelled",
+                     [&] { static_cast<void>(encode_passages(*model, passages_, options)); });
+}
+
+// In the middle of its only passage, where there is no progress to tell of.
+TEST_F(PassageEncoderTest, GivesALongPassageUp) {
+  const auto model = Model::load(dir_.path());
+  const auto store = open_passage_store("memory:", model->fingerprint());
+  Passage longest{"longest", ""};
+  while (longest.text.size() < 200'000) longest.text += "the river rose ";
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+  test::expect_error(ErrorCode::kTimedOut, "encoding: its deadline has passed", [&] {
+    PassageEncoder(model, store)
+        .encode({&longest, 1}, {.batch_tokens = 1, .control = {.deadline = deadline}});
+  });
+  EXPECT_EQ(store->size(), 0U);
 }
 
 TEST_F(PassageEncoderTest, RefusesOneIdWithTwoTexts) {

@@ -64,11 +64,13 @@ class TrainerTest : public testing::Test {
 
   // Small weights, so that training has a start to go from.
   [[nodiscard]] fs::path base(const std::string& name = "base", std::uint64_t seed = 1,
-                              bool head = true) const {
+                              bool head = true, const std::string& architecture = "bert") const {
     fs::create_directories(directory_ / name);
-    test::write_tiny_model(
-        directory_ / name,
-        {.split_layer = 0, .span_head = head, .seed = seed, .weight_scale = 0.08f});
+    test::write_tiny_model(directory_ / name, {.architecture = architecture,
+                                               .split_layer = 0,
+                                               .span_head = head,
+                                               .seed = seed,
+                                               .weight_scale = 0.08f});
     return directory_ / name;
   }
 
@@ -231,6 +233,63 @@ TEST_F(TrainerTest, AStoppedRunIsScoredWhenItGoesOn) {
   const TrainingResult resumed = train("out", training);
   ASSERT_EQ(resumed.scores.size(), 2U);
   EXPECT_EQ(resumed.scores.front().step, 2U);
+}
+
+// MPNet keeps its scores of distances; those of a score come before those of the next step.
+TEST_F(TrainerTest, AnMpnetThatIsScoredFirstTrainsOn) {
+  TrainingOptions training = options();
+  training.max_steps = 3;
+  training.held_out_questions = 4;
+  training.evaluate_every = 2;
+  std::atomic<bool> stop{false};
+  TrainingHooks hooks;
+  hooks.stop = &stop;
+  hooks.on_step = [&](const TrainingProgress& progress) { stop = progress.step == 2; };
+  const auto run = [&](const TrainingHooks& with) {
+    Trainer trainer(base("mpnet", 1, true, "mpnet"), {}, directory_ / "out", training);
+    return trainer.run({to_dataset(toy_dataset())}, with);
+  };
+  EXPECT_FALSE(run(hooks).finished);
+  training.resume = true;
+  EXPECT_TRUE(run({}).finished);
+}
+
+TEST_F(TrainerTest, AScoreUnderWayEndsWithTheRunAndIsMadeWhenItGoesOn) {
+  TrainingOptions training = options();
+  training.max_steps = 4;
+  training.held_out_questions = 4;
+  training.evaluate_every = 2;
+  for (const std::uint64_t at : {2, 4}) {  // between two steps, and at the end
+    std::atomic<bool> stop{false};
+    std::uint64_t step = 0;
+    TrainingHooks hooks;
+    hooks.stop = &stop;
+    hooks.on_step = [&](const TrainingProgress& progress) { step = progress.step; };
+    hooks.on_scoring = [&](const ScoringProgress& progress) {
+      EXPECT_EQ(progress.of, 4U);
+      stop = step == at;
+    };
+    training.resume = at == 4;
+    const TrainingResult stopped = train("out", training, hooks);
+    EXPECT_FALSE(stopped.finished);
+    EXPECT_EQ(stopped.steps, at);
+    training.resume = true;
+  }
+  const TrainingResult whole = train("out", training);
+  EXPECT_TRUE(whole.finished);
+  ASSERT_EQ(whole.scores.size(), 1U);
+  EXPECT_EQ(whole.scores.front().step, 4U);
+}
+
+TEST_F(TrainerTest, WhatAHookThrowsLeavesAsItWasThrown) {
+  TrainingHooks hooks;
+  hooks.on_step = [](const TrainingProgress&) { throw std::invalid_argument("the caller's"); };
+  EXPECT_THROW(train("out", options(), hooks), std::invalid_argument);
+  TrainingOptions scored = options();
+  scored.held_out_questions = 4;
+  scored.evaluate_every = 1;
+  hooks = {.on_scoring = [](const ScoringProgress&) { throw std::invalid_argument("too"); }};
+  EXPECT_THROW(train("scored", scored, hooks), std::invalid_argument);
 }
 
 TEST_F(TrainerTest, RefusesAnOutputThatWouldBecomeAnotherModel) {

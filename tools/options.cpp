@@ -1,4 +1,4 @@
-#include "tools/number.h"
+#include "tools/options.h"
 
 #include <charconv>
 #include <cmath>
@@ -12,6 +12,10 @@
 
 namespace deformer::tools {
 namespace {
+
+// CPU threads. Of a number far above the machine's the process would die: threads that cannot be
+// made are no error that could be caught.
+constexpr std::uint64_t kMostThreads = 1024;
 
 // False unless all of `text` is one number of the type.
 template <typename Number>
@@ -51,11 +55,6 @@ CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
           ""};
 }
 
-int default_threads() {
-  static const int threads = find_default_threads();
-  return threads;
-}
-
 CLI::Validator real_number(double least) {
   std::string expected = "a number";
   if (least > std::numeric_limits<double>::lowest()) {
@@ -75,6 +74,32 @@ CLI::Validator not_empty() {
   return {
       [](const std::string& value) { return value.empty() ? "expected a value, found \"\"" : ""; },
       ""};
+}
+
+void exclusive(std::initializer_list<CLI::Option*> options) {
+  for (CLI::Option* const option : options) {
+    for (CLI::Option* const other : options) {
+      if (option != other) option->excludes(other);
+    }
+  }
+}
+
+CLI::Option* OptionGroup::layout(std::optional<Layout>& value, const std::string& otherwise) {
+  const auto parse = [](const std::string& name) {
+    return name.empty() ? std::nullopt : std::optional(parse_layout(name));
+  };
+  return parsed("--layout", value, "NAME",
+                "Where question and passage stand: restart, continue, packed or slots, as the "
+                "encoder allows; " +
+                    otherwise,
+                parse);
+}
+
+CLI::Option* OptionGroup::threads(int& value) {
+  static const int by_default = find_default_threads();
+  value = by_default;
+  return number("--threads", value, "N", "CPU threads; 0 = LibTorch's own choice",
+                whole_number(0, kMostThreads));
 }
 
 }  // namespace deformer::tools

@@ -1,0 +1,114 @@
+// The service of a loaded model, without HTTP.
+#include "serve/library_service.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "deformer/error.h"
+#include "deformer/model.h"
+#include "deformer/passage_encoder.h"
+#include "support/temp_dir.h"
+#include "support/tiny_model.h"
+
+namespace deformer::serve {
+namespace {
+
+// A store that does what a test wants before it is asked.
+class WatchedStore final : public PassageStore {
+ public:
+  explicit WatchedStore(std::shared_ptr<PassageStore> store) : store_(std::move(store)) {}
+  std::vector<std::shared_ptr<const EncodedPassage>> get(
+      std::span<const std::string> ids) const override {
+    return store_->get(ids);
+  }
+  void put(std::span<const EncodedPassage> passages) override {
+    if (before_put) before_put();
+    store_->put(passages);
+  }
+  std::size_t erase(std::span<const std::string> ids) override { return store_->erase(ids); }
+  std::size_t size() const override { return store_->size(); }
+  const Fingerprint& fingerprint() const noexcept override { return store_->fingerprint(); }
+  std::vector<std::optional<PassageHashes>> hashes(
+      std::span<const std::string> ids) const override {
+    if (before_look_up) before_look_up();
+    return store_->hashes(ids);
+  }
+
+  std::function<void()> before_put;
+  std::function<void()> before_look_up;
+
+ private:
+  std::shared_ptr<PassageStore> store_;
+};
+
+class LibraryServiceTest : public testing::Test {
+ protected:
+  LibraryServiceTest() {
+    test::write_tiny_model(directory_.path());
+    const auto model = Model::load(directory_.path());
+    store_ = std::make_shared<WatchedStore>(open_passage_store("memory:", *model));
+    service_ = make_library_service(model, store_, {.encode_batch_tokens = 1});
+  }
+
+  // What became of it.
+  [[nodiscard]] Outcome<PutReport> put(RequestControl control = {}) const {
+    std::promise<Outcome<PutReport>> promise;
+    service_->put_passages(passages_, std::move(control), [&](Outcome<PutReport>&& outcome) {
+      promise.set_value(std::move(outcome));
+    });
+    return promise.get_future().get();
+  }
+
+  test::TempDir directory_;
+  const std::vector<Passage> passages_{{"first", "The river rose."},
+                                       {"second", "The people moved to the hill."}};
+  std::shared_ptr<WatchedStore> store_;
+  std::shared_ptr<AnswerService> service_;
+};
+
+TEST_F(LibraryServiceTest, CountsWhatWasStoredBeforeAPutFailed) {
+  int puts = 0;
+  store_->before_put = [&] {
+    if (++puts == 2) throw Error(ErrorCode::kIo, "the store is gone");
+  };
+  const auto failed = put();
+  ASSERT_NE(failed.error(), nullptr);
+  EXPECT_EQ(failed.error()->code(), ErrorCode::kIo);
+  EXPECT_EQ(service_->stats().passages_encoded, 1U);
+  EXPECT_EQ(service_->stats().passages_reused, 0U);
+  const auto whole = put();
+  ASSERT_TRUE(whole.ok());
+  EXPECT_EQ(whole.value().encoded, 1U);
+  EXPECT_EQ(service_->stats().passages_encoded, 2U);
+  EXPECT_EQ(service_->stats().passages_reused, 1U);
+}
+
+// Before anything is stored, though the client left when the put had begun.
+TEST_F(LibraryServiceTest, GivesAPutUp) {
+  std::stop_source client;
+  store_->before_look_up = [&] { client.request_stop(); };
+  const auto outcome = put({.cancel = client.get_token()});
+  ASSERT_NE(outcome.error(), nullptr);
+  EXPECT_EQ(outcome.error()->code(), ErrorCode::kCancelled);
+  EXPECT_EQ(store_->size(), 0U);
+}
+
+TEST_F(LibraryServiceTest, PutsNothingBehindItsDeadline) {
+  const auto outcome = put({.deadline = std::chrono::steady_clock::now()});
+  ASSERT_NE(outcome.error(), nullptr);
+  EXPECT_EQ(outcome.error()->code(), ErrorCode::kTimedOut);
+  EXPECT_EQ(store_->size(), 0U);
+}
+
+}  // namespace
+}  // namespace deformer::serve
