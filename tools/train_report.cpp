@@ -47,6 +47,7 @@ TrainingHooks TrainingDisplay::hooks() {
   return {.on_data = [this](const TrainingDataReport& data) { show_data(data); },
           .on_teacher = [this](const TeacherProgress& progress) { show_teacher(progress); },
           .on_step = [this](const TrainingProgress& progress) { show_step(progress); },
+          .on_scoring = [this](const ScoringProgress& progress) { show_scoring(progress); },
           .on_score = [this](const TrainingScore& score) { show_score(score); }};
 }
 
@@ -81,8 +82,16 @@ void TrainingDisplay::show_step(const TrainingProgress& progress) {
                         " tokens/s, " + duration(progress.seconds_left) + " left");
 }
 
+void TrainingDisplay::show_scoring(const ScoringProgress& progress) {
+  progress_.reset();
+  if (!scoring_) scoring_.emplace(talk_, "score", "examples", progress.of);
+  scoring_->update(progress.examples);
+  if (progress.examples == progress.of) scoring_.reset();
+}
+
 void TrainingDisplay::show_score(const TrainingScore& score) {
   progress_.reset();
+  scoring_.reset();
   talk_.note("scored: " + score_text(score));
 }
 

@@ -20,10 +20,12 @@ class TrainingDisplay {
   void show_data(const TrainingDataReport& data);
   void show_teacher(const TeacherProgress& progress);
   void show_step(const TrainingProgress& progress);
+  void show_scoring(const ScoringProgress& progress);
   void show_score(const TrainingScore& score);
 
   const Talk& talk_;
-  std::optional<Progress> progress_;
+  std::optional<Progress> progress_;  // of the teacher or of the steps
+  std::optional<Progress> scoring_;
 };
 
 /// One line.
