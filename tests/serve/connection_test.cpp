@@ -26,6 +26,16 @@ class ConnectionTest : public ServerTest {
     server_.body_timeout = milliseconds(300);
     server_.idle_timeout = milliseconds(5000);
   }
+
+  // A stream of questions behind `first_lines`, whose client is gone when the first have answers.
+  void ask_200_and_leave(HttpClient& client, std::string first_lines) {
+    for (int i = 0; i < 200; ++i) first_lines.append(kQuestion).append("\n");
+    client.send(http_request("POST", "/v1/answer", first_lines, kStreamOfLines));
+    service_->wait_for_questions(64);
+    client.half_close();
+    EXPECT_TRUE(eventually([&] { return service_->client(0).stop_requested(); }));
+    service_->release();
+  }
 };
 
 TEST_F(ConnectionTest, ServesManyRequestsOneAfterTheOther) {
@@ -402,13 +412,7 @@ TEST_F(ConnectionTest, AStreamOfAClientThatLeftAsksNoMore) {
   start();
   service_->hold();
   HttpClient client(port_);
-  std::string body = "broken\n";
-  for (int i = 0; i < 200; ++i) body.append(kQuestion).append("\n");
-  client.send(http_request("POST", "/v1/answer", body, kStreamOfLines));
-  service_->wait_for_questions(64);
-  client.half_close();
-  EXPECT_TRUE(eventually([&] { return service_->client(0).stop_requested(); }));
-  service_->release();
+  ask_200_and_leave(client, "broken\n");
   const auto response = client.read_response();
   ASSERT_TRUE(response);
   EXPECT_EQ(std::count(response->body.begin(), response->body.end(), '\n'), 201);
@@ -422,13 +426,7 @@ TEST_F(ConnectionTest, AStreamThatHasNotBegunIsGivenUpAsAWhole) {
   start();
   service_->hold();
   HttpClient client(port_);
-  std::string body;
-  for (int i = 0; i < 200; ++i) body.append(kQuestion).append("\n");
-  client.send(http_request("POST", "/v1/answer", body, kStreamOfLines));
-  service_->wait_for_questions(64);
-  client.half_close();
-  EXPECT_TRUE(eventually([&] { return service_->client(0).stop_requested(); }));
-  service_->release();
+  ask_200_and_leave(client, "");
   const auto response = client.read_response();
   ASSERT_TRUE(response);
   expect_error(*response, 499, "client_left");

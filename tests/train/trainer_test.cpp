@@ -58,6 +58,21 @@ SquadDataset paragraph_of_its_own() {
   return data;
 }
 
+// Ends a run after a step.
+struct StopAfter {
+  explicit StopAfter(std::uint64_t step) {
+    hooks.stop = &stop;
+    hooks.on_step = [this, step](const TrainingProgress& progress) {
+      stop = progress.step == step;
+    };
+  }
+  StopAfter(const StopAfter&) = delete;
+  StopAfter& operator=(const StopAfter&) = delete;
+
+  std::atomic<bool> stop{false};
+  TrainingHooks hooks;
+};
+
 class TrainerTest : public testing::Test {
  protected:
   TrainerTest() { at::set_num_threads(1); }
@@ -83,6 +98,15 @@ class TrainerTest : public testing::Test {
     options.learning_rate = 3e-3;
     options.warmup = 0.1;
     return options;
+  }
+
+  // Four steps, scored after every second.
+  [[nodiscard]] static TrainingOptions scored_options() {
+    TrainingOptions scored = options();
+    scored.max_steps = 4;
+    scored.held_out_questions = 4;
+    scored.evaluate_every = 2;
+    return scored;
   }
 
   TrainingResult train(const std::string& output, const TrainingOptions& options,
@@ -220,15 +244,9 @@ TEST_F(TrainerTest, AResumedRunScoresTheLastStepThatWasNotScored) {
 
 // The grace that a stopped run has is for its checkpoint.
 TEST_F(TrainerTest, AStoppedRunIsScoredWhenItGoesOn) {
-  TrainingOptions training = options();
-  training.max_steps = 4;
-  training.held_out_questions = 4;
-  training.evaluate_every = 2;
-  std::atomic<bool> stop{false};
-  TrainingHooks hooks;
-  hooks.stop = &stop;
-  hooks.on_step = [&](const TrainingProgress& progress) { stop = progress.step == 2; };
-  EXPECT_TRUE(train("out", training, hooks).scores.empty());
+  TrainingOptions training = scored_options();
+  const StopAfter stop(2);
+  EXPECT_TRUE(train("out", training, stop.hooks).scores.empty());
   training.resume = true;
   const TrainingResult resumed = train("out", training);
   ASSERT_EQ(resumed.scores.size(), 2U);
@@ -237,28 +255,19 @@ TEST_F(TrainerTest, AStoppedRunIsScoredWhenItGoesOn) {
 
 // MPNet keeps its scores of distances; those of a score come before those of the next step.
 TEST_F(TrainerTest, AnMpnetThatIsScoredFirstTrainsOn) {
-  TrainingOptions training = options();
-  training.max_steps = 3;
-  training.held_out_questions = 4;
-  training.evaluate_every = 2;
-  std::atomic<bool> stop{false};
-  TrainingHooks hooks;
-  hooks.stop = &stop;
-  hooks.on_step = [&](const TrainingProgress& progress) { stop = progress.step == 2; };
+  TrainingOptions training = scored_options();
+  const StopAfter stop(2);
   const auto run = [&](const TrainingHooks& with) {
     Trainer trainer(base("mpnet", 1, true, "mpnet"), {}, directory_ / "out", training);
     return trainer.run({to_dataset(toy_dataset())}, with);
   };
-  EXPECT_FALSE(run(hooks).finished);
+  EXPECT_FALSE(run(stop.hooks).finished);
   training.resume = true;
   EXPECT_TRUE(run({}).finished);
 }
 
 TEST_F(TrainerTest, AScoreUnderWayEndsWithTheRunAndIsMadeWhenItGoesOn) {
-  TrainingOptions training = options();
-  training.max_steps = 4;
-  training.held_out_questions = 4;
-  training.evaluate_every = 2;
+  TrainingOptions training = scored_options();
   for (const std::uint64_t at : {2, 4}) {  // between two steps, and at the end
     std::atomic<bool> stop{false};
     std::uint64_t step = 0;
