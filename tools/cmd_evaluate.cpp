@@ -153,7 +153,7 @@ Evaluated evaluate_model(const EvaluateVerbOptions& options, const SquadDataset&
   if (report.tuned_threshold) answers = answers_at(margins, spans, *report.tuned_threshold);
   report.cost = run_cost(answerer.answered(), answerer.seconds());
   answerer.report(talk);
-  return {std::move(report), std::move(answers)};
+  return {report, std::move(answers)};
 }
 
 // Accuracy of classes or choices: what classify says, but that there has to be a score.
@@ -236,16 +236,16 @@ void evaluate_questions(const EvaluateVerbOptions& options) {
   if (options.limit) keep_first_questions(dataset, *options.limit);
   require_gold(dataset, options.squad);
   if (options.tune_threshold) require_unanswerable(dataset, options.squad);
-  const auto [report, answers] = is_answered ? Evaluated{evaluate_file(options, dataset), {}}
-                                             : evaluate_model(options, dataset);
+  const Evaluated evaluated = is_answered ? Evaluated{evaluate_file(options, dataset), {}}
+                                          : evaluate_model(options, dataset);
   do_all({[&] {
             if (!predictions) return;
-            predictions->write(format_predictions(answers));
+            predictions->write(format_predictions(evaluated.answers));
             predictions->commit();
           },
           [&] {
-            if (stdout_taken) return Talk(options.quiet).note(to_note(report));
-            score.write(options.json ? to_json(report) : to_table(report));
+            if (stdout_taken) return Talk(options.quiet).note(to_note(evaluated.report));
+            score.write(options.json ? to_json(evaluated.report) : to_table(evaluated.report));
             score.commit();
           }});
 }
