@@ -97,13 +97,14 @@ PassageReader read_jsonl_passages(const std::string& path, Shard shard) {
   const auto lines = std::make_shared<LineReader>(path);
   const auto next = [lines, shard, number = std::size_t{0}](std::size_t most) mutable {
     std::vector<Passage> batch;
+    const auto add = [&](const LineReader::Line& line) {
+      if (is_blank_line(line.text) && !line.too_long) return;
+      if (shard.has(number++)) batch.push_back(parse_line(*lines, line));
+    };
     while (batch.empty()) {
       const auto read = lines->next_batch(most);
       if (read.empty()) break;
-      for (const LineReader::Line& line : read) {
-        if (is_blank_line(line.text) && !line.too_long) continue;
-        if (shard.has(number++)) batch.push_back(parse_line(*lines, line));
-      }
+      std::for_each(read.begin(), read.end(), add);
     }
     return batch;
   };

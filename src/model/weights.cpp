@@ -145,14 +145,16 @@ at::Tensor WeightLoader::take_as(at::ScalarType wanted, const std::string& name,
   at::Tensor values = view->to(placement_.device, wanted, /*non_blocking=*/false, copy);
   // Embeddings are large, and rows that no text has do no harm; in fp16 a finite value may be lost.
   const bool narrowed = wanted == at::kHalf && view->scalar_type() != at::kHalf;
-  if (narrowed) require_in_fp16(name, *view, values);
-  if (!is_embedding(name, checkpoint_->architecture())) require_finite(name, values);
+  const bool embedding = is_embedding(name, checkpoint_->architecture());
+  if (embedding && !narrowed) return values;
+  const auto fault = find_non_finite(values);
+  if (fault && narrowed) require_in_fp16(name, *view);
+  if (fault && !embedding) refuse(name, *fault);
   return values;
 }
 
-void WeightLoader::require_in_fp16(const std::string& name, const at::Tensor& stored,
-                                   const at::Tensor& converted) const {
-  if (!find_non_finite(converted)) return;
+// Of a tensor that is not finite in fp16.
+void WeightLoader::require_in_fp16(const std::string& name, const at::Tensor& stored) const {
   const at::Tensor largest = stored.abs().max();
   if (!std::isfinite(largest.item<float>())) return;  // the file's own fault
   throw Error(ErrorCode::kUnsupported,
@@ -206,10 +208,12 @@ std::optional<at::Tensor> WeightLoader::int8_values(const StoredTensor& stored,
 }
 
 void WeightLoader::require_finite(const std::string& name, const at::Tensor& values) const {
-  const auto fault = find_non_finite(values);
-  if (!fault) return;
+  if (const auto fault = find_non_finite(values)) refuse(name, *fault);
+}
+
+void WeightLoader::refuse(const std::string& name, const std::string& fault) const {
   throw Error(ErrorCode::kCorrupt,
-              checkpoint_->path().string() + ": tensor " + in_quotes(name) + ": " + *fault);
+              checkpoint_->path().string() + ": tensor " + in_quotes(name) + ": " + fault);
 }
 
 std::optional<std::string> find_non_finite(const at::Tensor& values) {

@@ -103,8 +103,8 @@ class WeightLoader {
                                                       const std::string& name,
                                                       at::IntArrayRef shape);
   void require_finite(const std::string& name, const at::Tensor& values) const;
-  void require_in_fp16(const std::string& name, const at::Tensor& stored,
-                       const at::Tensor& converted) const;
+  void require_in_fp16(const std::string& name, const at::Tensor& stored) const;
+  [[noreturn]] void refuse(const std::string& name, const std::string& fault) const;
   [[nodiscard]] NameList unexpected(const std::vector<std::string>& ignorable_prefixes) const;
   [[noreturn]] void fail(const NameList& unexpected) const;
 
