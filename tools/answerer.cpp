@@ -37,10 +37,9 @@ void add_answerer_options(CLI::App& verb, AnswererOptions& options) {
               real_number())
       ->needs("--no-answer");
   add_batch_tokens(group, options.reading);
-  group
-      .text("--long-questions", options.long_questions, "cut|error",
-            "For a question longer than the model reads")
-      ->check(CLI::IsMember({"cut", "error"}));
+  group.choice("--long-questions", options.long_questions,
+               "For a question longer than the model reads: cut it, or error",
+               Choices<std::string>{{"cut", "cut"}, {"error", "error"}});
   add_store_and_timing(verb, group, options.reading);
 }
 

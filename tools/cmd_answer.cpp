@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,7 +54,8 @@ struct AnswerVerbOptions {
 
 constexpr std::size_t kNbestTopK = 20;  // as the official BERT code writes
 
-// The files of one run. All are opened before the work starts and committed after it.
+// The files of one run. All are opened before the work starts and committed after it. One whose
+// place is full leaves the others, also where that shows before the end: commit() throws it then.
 class SquadOutputs {
  public:
   explicit SquadOutputs(const AnswerVerbOptions& options) : predictions_(options.output) {
@@ -71,10 +73,14 @@ class SquadOutputs {
     scores_.emplace_back(question.id, no_answer_margin(result));
     if (result.answers.size() > top_k) result.answers.resize(top_k);
     texts_.emplace_back(question.id, best_text(result));
-    if (!nbest_) return;
+    if (!nbest_ || nbest_failure_) return;
     const char* separator = texts_.size() == 1 ? "\n" : ",\n";
-    nbest_->write(separator + serve::json_string(question.id) + ": " +
-                  serve::answers_array(result));
+    try {
+      nbest_->write(separator + serve::json_string(question.id) + ": " +
+                    serve::answers_array(result));
+    } catch (const std::exception&) {
+      nbest_failure_ = std::current_exception();
+    }
   }
 
   void commit() {
@@ -86,6 +92,7 @@ class SquadOutputs {
               if (na_scores_) end(*na_scores_, format_no_answer_scores(scores_));
             },
             [&] {
+              if (nbest_failure_) std::rethrow_exception(nbest_failure_);
               if (nbest_) end(*nbest_, "\n}\n");
             },
             [&] { end(predictions_, format_predictions(texts_)); }});
@@ -95,6 +102,7 @@ class SquadOutputs {
   Output predictions_;
   std::optional<Output> nbest_;
   std::optional<Output> na_scores_;
+  std::exception_ptr nbest_failure_;
   PredictionList texts_;
   NoAnswerScores scores_;
 };

@@ -27,7 +27,7 @@ namespace {
 constexpr const char* kBenchFooter = R"(Examples:
   deformer bench --model DIR --squad dev-v1.1.json --html bench.html
   deformer bench --random bert-base --lengths 27,293 --threads 2 --json
-  deformer bench --model DIR --store lmdb:bench --codec fp16 --mode full,warm
+  deformer bench --model DIR --store lmdb:bench-fp16 --codec fp16 --mode full,warm
   deformer bench --paper --tasks squad,boolq
 
 full: all layers over question and passage together; cold: decomposed, the passage encoded for its
@@ -79,10 +79,11 @@ RowLengths row_lengths(const BenchVerbOptions& options) {
   return {options.lengths[0], options.lengths[1]};
 }
 
-// Room for so many rows, no more and no less. Lengths without room for a token are refused with the
-// published ones in the message, when the texts are made.
-int tokens_of(int rows, int special, int published) {
-  return rows > special ? rows - special : published;
+// Room for so many rows, no more and no less.
+int tokens_of(const char* name, int rows, int special) {
+  if (rows > special) return rows - special;
+  throw invalid("--lengths: expected " + std::to_string(special + 1) + " rows or more of a " +
+                name + ", found " + std::to_string(rows));
 }
 
 // A published model reads whatever lengths are asked for, as far as its positions go.
@@ -94,9 +95,8 @@ ModelConfig random_config(const BenchVerbOptions& options) {
   const RowLengths lengths = row_lengths(options);
   const FlopsEstimate one = estimate_flops(config, {1, 1});
   SplitConfig& split = config.split;
-  split.max_question_tokens =
-      tokens_of(lengths.question, one.question_rows - 1, split.max_question_tokens);
-  split.window_tokens = tokens_of(lengths.passage, one.passage_rows - 1, split.window_tokens);
+  split.max_question_tokens = tokens_of("question", lengths.question, one.question_rows - 1);
+  split.window_tokens = tokens_of("passage", lengths.passage, one.passage_rows - 1);
   split.window_step = std::min(split.window_step, split.window_tokens);
   return config;
 }
@@ -205,11 +205,14 @@ PaperSummary measure_paper(const BenchVerbOptions& options) {
 
 template <typename Summary>
 void print(const BenchVerbOptions& options, const Summary& summary, HtmlFile& html) {
-  Output output("-");
-  // The page has stdout for itself where it goes there.
-  if (options.html != "-") output.write(options.json ? to_json(summary) : to_table(summary));
-  output.commit();  // measured for minutes: said before a page that may fail
-  html.write(summary);
+  do_all({[&] {
+            // The page has stdout for itself where it goes there.
+            if (options.html == "-") return;
+            Output output("-");
+            output.write(options.json ? to_json(summary) : to_table(summary));
+            output.commit();
+          },
+          [&] { html.write(summary); }});
 }
 
 void add_measured(CLI::App& verb, BenchVerbOptions& options) {

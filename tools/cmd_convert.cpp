@@ -166,9 +166,9 @@ void add_model_written(CLI::App& verb, ConvertVerbOptions& options) {
 
 void add_vocabulary(CLI::App& verb, ConvertVerbOptions& options) {
   OptionGroup group(verb, "Vocabulary");
-  group.text(
-      "--vocabulary", options.convert.vocabulary, "FILE",
-      "vocab.txt, spiece.model or tokenizer.json; by default beside the checkpoint or above it");
+  group.text("--vocabulary", options.convert.vocabulary, "FILE",
+             "The vocabulary; by default the architecture's own file or bert.vocab, else "
+             "tokenizer.json, beside the checkpoint or in the directory above");
   group.flag("--lower-case", options.lower_case,
              "The tokenizer lower-cases; by default as the source says, else BERT does and XLNet "
              "does not");

@@ -78,8 +78,8 @@ struct ServeVerbOptions {
 
   double drain = 0;
   double grace = 30;
-  std::string log_format = "plain";
-  std::string log_level = "info";
+  serve::LogFormat log_format = serve::LogFormat::kPlain;
+  serve::LogLevel log_level = serve::LogLevel::kInfo;
 };
 
 constexpr std::size_t kMost = std::size_t{1} << 40;
@@ -119,7 +119,8 @@ void add_limits(CLI::App& verb, ServeVerbOptions& options) {
   size("--queue-tokens", options.queue_tokens, "Most tokens of questions that wait; beyond: 429");
   size("--write-queue-tokens", options.write_queue_tokens,
        "Most tokens of passages that wait; beyond: 429");
-  seconds("--timeout", options.timeout, "Longest time for an answer; beyond: 504");
+  seconds("--timeout", options.timeout,
+          "Longest time for an answer, or for one passage; beyond: 504");
   size("--max-body-bytes", options.max_body_bytes, "Longest body; beyond: 413");
   size("--max-header-bytes", options.max_header_bytes, "Longest headers; beyond: 431",
        kMostHeaderBytes);
@@ -142,11 +143,12 @@ void add_operation(CLI::App& verb, ServeVerbOptions& options) {
                "Go on serving for so long after SIGTERM, with /readyz saying no", real_number(0));
   group.number("--grace", options.grace, "SECONDS",
                "Then finish work that has begun for at most so long", real_number(0));
-  group.text("--log-format", options.log_format, "NAME", "plain or json")
-      ->check(CLI::IsMember({"plain", "json"}));
-  group
-      .text("--log-level", options.log_level, "NAME", "info: a line a request; error: faults alone")
-      ->check(CLI::IsMember({"info", "error"}));
+  group.choice("--log-format", options.log_format, "plain or json",
+               Choices<serve::LogFormat>{{"plain", serve::LogFormat::kPlain},
+                                         {"json", serve::LogFormat::kJson}});
+  group.choice("--log-level", options.log_level, "info: a line a request; error: faults alone",
+               Choices<serve::LogLevel>{{"info", serve::LogLevel::kInfo},
+                                        {"error", serve::LogLevel::kError}});
 }
 
 void add_environment(CLI::App& verb) {
@@ -285,9 +287,7 @@ void run_serve(CLI::App& verb, ServeVerbOptions& options) {
   // The line "ready" of the log names the model.
   choose_model(options.model, Talk(/*quiet=*/true));
   const serve::ServerOptions listening = server_options(options);
-  const auto log = std::make_shared<const serve::Log>(
-      options.log_format == "json" ? serve::LogFormat::kJson : serve::LogFormat::kPlain,
-      options.log_level == "info" ? serve::LogLevel::kInfo : serve::LogLevel::kError);
+  const auto log = std::make_shared<const serve::Log>(options.log_format, options.log_level);
   serve::Server server(listening, api_options(options, listening), log);
   // What computes cannot be interrupted; nothing is lost, since a store's writes are whole.
   const auto end_at_once = [log] {

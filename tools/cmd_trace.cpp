@@ -1,4 +1,8 @@
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <memory>
@@ -7,6 +11,8 @@
 #include <system_error>
 #include <vector>
 
+#include "base/file.h"
+#include "base/system_error.h"
 #include "deformer/inspect.h"
 #include "tools/failure.h"
 #include "tools/model_options.h"
@@ -93,6 +99,32 @@ void add_trace_inputs(CLI::App& verb, TraceVerbOptions& options) {
   verb.get_option("--passage-ids")->needs("--question-ids");
 }
 
+// A file without a place, for as long as the object lives.
+class MemoryFile {
+ public:
+  MemoryFile() : descriptor_(::memfd_create("trace", MFD_CLOEXEC)) {
+    if (descriptor_ < 0) throw_system_error("trace", "make a file in memory", errno);
+  }
+  ~MemoryFile() { ::close(descriptor_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+
+ private:
+  int descriptor_;
+};
+
+// The library writes files. Standard output by a name is another one than Output's: a reader that
+// has gone would be an error there, not the quiet end.
+void write_trace(const Trace& trace, const std::string& place) {
+  if (place != "-") return save_trace(trace, place);
+  const MemoryFile memory;
+  save_trace(trace, memory.path());
+  Output output(place);
+  output.write(read_file(memory.path()));
+  output.commit();
+}
+
 int run_trace(const TraceVerbOptions& options) {
   if (!options.question && options.question_ids.empty()) {
     throw invalid("trace: expected --question and --passage, or --question-ids and --passage-ids");
@@ -100,11 +132,10 @@ int run_trace(const TraceVerbOptions& options) {
   // Says early when the place is not writable; the library writes the file itself. Whoever reads a
   // pipe would take the check for the end.
   if (!is_pipe(options.output)) const Output check(options.output);
-  if (options.output == "-") require_standard_output();
   const Talk talk(options.quiet);
   const auto model = load_model(options.model, talk);
   const Trace trace = make_trace(options, *model);
-  save_trace(trace, options.output == "-" ? "/dev/stdout" : options.output);
+  write_trace(trace, options.output);
   say_what_is_missing(trace, options, talk);
   return kExitOk;
 }

@@ -102,6 +102,11 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
               "Several, for one set of weights; the last one is written to config.json",
               whole_int(0))
       ->delimiter(',');
+  group
+      .number("--layers", training.layers, "N,N,...",
+              "Layers of the base to begin with, some left out, some several times; by default all",
+              whole_int(0))
+      ->delimiter(',');
   group.choice("--split-schedule", training.split_schedule,
                "Several splits: alternate from step to step, or sum in every step",
                Choices<SplitSchedule>{{"alternate", SplitSchedule::kAlternate},
@@ -196,6 +201,16 @@ std::vector<Dataset> load_files(const TrainVerbOptions& options, const KnownData
   return files;
 }
 
+// None where they are no choice of one: such a head is replaced.
+std::vector<std::string> labels_of(const std::string& model_dir) {
+  try {
+    return load_model_config(model_dir).labels;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    return {};
+  }
+}
+
 // What was asked for; your own labels are those of the data, unless the model has them all.
 std::optional<Task> task_of(const TrainVerbOptions& options, const KnownDataset& form,
                             const std::vector<Dataset>& files) {
@@ -204,17 +219,24 @@ std::optional<Task> task_of(const TrainVerbOptions& options, const KnownDataset&
     return parse_task(form.task.kind == TaskKind::kSpan ? "span" : form.task.name);
   }
   const std::vector<std::string> labels = join(files).labels;
-  const ModelConfig config = load_model_config(options.model);
-  const auto has = [&](const std::string& label) {
-    return find_label(config.labels, label).has_value();
-  };
-  if (!config.labels.empty() && std::all_of(labels.begin(), labels.end(), has)) return std::nullopt;
+  const std::vector<std::string> own = labels_of(options.model);
+  const auto has = [&](const std::string& label) { return find_label(own, label).has_value(); };
+  if (!own.empty() && std::all_of(labels.begin(), labels.end(), has)) return std::nullopt;
   if (labels.size() < 2) {
     throw invalid("training data: expected at least two labels, found " + label_list(labels));
   }
   Task task = form.task;
   task.labels = labels;
   return task;
+}
+
+// The display's lines end with it: what is said next begins at the left edge.
+TrainingResult train_shown(Trainer& trainer, std::vector<Dataset> files,
+                           std::vector<Dataset> validation, const Talk& talk) {
+  TrainingDisplay display(talk);
+  TrainingHooks hooks = display.hooks();
+  hooks.stop = &stop_requested;
+  return trainer.run(std::move(files), std::move(validation), hooks);
 }
 
 int run_train(const TrainVerbOptions& options) {
@@ -234,10 +256,7 @@ int run_train(const TrainVerbOptions& options) {
   Trainer trainer(options.model, options.teacher, options.output, std::move(training));
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
-  TrainingDisplay display(talk);
-  TrainingHooks hooks = display.hooks();
-  hooks.stop = &stop_requested;
-  const TrainingResult result = trainer.run(std::move(files), std::move(validation), hooks);
+  const TrainingResult result = train_shown(trainer, std::move(files), std::move(validation), talk);
   talk.note(to_text(result));
   if (options.json) output.write(to_json(result));
   output.commit();

@@ -40,6 +40,8 @@ void apply_config_file(CLI::App& verb, const std::string& path) {
       set_option(verb, option, item);
     } catch (const CLI::ParseError& error) {
       throw invalid(path + ": " + error.what());
+    } catch (const Error& error) {  // of an option that has a parser of its own
+      throw Error(error.code(), path + ": " + error.what());
     }
   }
 }

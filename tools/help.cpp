@@ -28,9 +28,9 @@ std::string HelpFormatter::make_group(std::string group, bool is_positional,
 
 std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
   if (option->get_type_size() == 0) return "";
-  // What follows the colon describes the validator.
+  // The checks of options.h have no names of their own, which the parser would add behind a colon.
   const std::string type = option->get_type_name();
-  std::string text = type.empty() ? "" : " " + type.substr(0, type.find(':'));
+  std::string text = type.empty() ? "" : " " + type;
   if (option->get_required() && option->nonpositional()) text += " (required)";
   return text;
 }

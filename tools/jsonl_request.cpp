@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "base/json_id.h"
 #include "deformer/error.h"
@@ -152,8 +153,11 @@ Passage parse_jsonl_passage(std::string_view line, const std::string& where) {
   Passage passage;
   passage.text = require_string(object, "text", where);
   if (const nlohmann::json* const id = find_id(object, "id", where)) {
-    passage.id = require_passage_id(id->is_string() ? id->get<std::string>() : find_json_id(line),
-                                    where + ": id");
+    std::string text = id->is_string() ? id->get<std::string>() : find_json_id(line);
+    if (!id->is_string() && text.find_first_not_of("-0123456789") != std::string::npos) {
+      fail_type(where + ": id", "a string or an integer", *id);
+    }
+    passage.id = require_passage_id(std::move(text), where + ": id");
   } else {
     passage.id = content_id(passage.text);
   }

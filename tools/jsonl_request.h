@@ -21,8 +21,8 @@ struct JsonlRequest {
 /// other and for a passage's id that is empty or longer than stores take.
 [[nodiscard]] JsonlRequest parse_jsonl_request(std::string_view line, const std::string& where);
 
-/// {"id", "text"}: a passage to be encoded. The id may be a string or a number, which is taken by
-/// its spelling; without one it is the text's content id. Throws as above.
+/// {"id", "text"}: a passage to be encoded. The id may be a string or an integer, which is taken
+/// by its digits; without one it is the text's content id. Throws as above.
 [[nodiscard]] Passage parse_jsonl_passage(std::string_view line, const std::string& where);
 
 /// A line of white space, which streams of JSON Lines may hold.

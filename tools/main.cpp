@@ -7,6 +7,7 @@
 #include <CLI/App.hpp>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <string>
@@ -47,7 +48,7 @@ void occupy_standard_streams() {
 // Answering and training allocate and free the same big blocks for every batch. Those above 32 MB
 // (4,096 rows of BERT-base's feed-forward layer are 50) glibc would give back to the system each
 // time, and taking them anew costs a page fault per 4 KiB: a tenth of the time and more
-// (docs/performance.md).
+// (docs/design_measurements.md).
 void keep_freed_memory() {
 #ifdef __GLIBC__
   ::mallopt(M_MMAP_MAX, 0);
@@ -57,7 +58,7 @@ void keep_freed_memory() {
 
 // A verb has closed and written what was its own when it returns. What would be left to do, taking
 // apart LibTorch's table of operators, takes a tenth of a second and more, and frees memory that
-// the system takes back anyway (docs/performance.md).
+// the system takes back anyway (docs/results/2026-11-30-start.md).
 int end_process(int status) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   std::_Exit(status);
@@ -99,6 +100,15 @@ const CLI::App* innermost(const CLI::App* app) {
   return app;
 }
 
+// Whether the tool, or one of the verbs that were named, was asked for its help.
+bool is_asked_for_help(const CLI::App* app) {
+  while (app->get_help_ptr()->count() == 0) {
+    if (app->get_subcommands().empty()) return false;
+    app = app->get_subcommands().front();
+  }
+  return true;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Answers questions from passages that were encoded once.", "deformer");
   app.formatter(std::make_shared<HelpFormatter>());
@@ -112,7 +122,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::CallForVersion& call) {
     print(std::string(call.what()) + "\n");
     return kExitOk;
-  } catch (const CLI::CallForHelp&) {
+  } catch (const std::exception&) {
+    // CLI::CallForHelp, or what is wrong with another option: whoever asks for help may need it.
+    if (!is_asked_for_help(&app)) throw;
     print(innermost(&app)->help());
     return kExitOk;
   }

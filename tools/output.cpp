@@ -1,6 +1,5 @@
 #include "tools/output.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -85,26 +84,24 @@ bool is_same_place(const std::string& a, const std::string& b) {
 
 void do_all(std::initializer_list<std::function<void()>> writes) {
   std::exception_ptr failure;
+  std::exception_ptr closed;  // quiet, so it must not stand for what has to be told
   for (const std::function<void()>& write : writes) {
     try {
       write();
+    } catch (const ClosedPipe&) {
+      closed = std::current_exception();
     } catch (const std::exception&) {
       if (!failure) failure = std::current_exception();
     }
   }
   if (failure) std::rethrow_exception(failure);
+  if (closed) std::rethrow_exception(closed);
 }
 
 void refuse_beside_json(const std::string& report, const std::string& found,
                         const std::string& option) {
   throw invalid("--json: expected stdout for " + report + ", found " + found +
                 " there (name a file with " + option + ")");
-}
-
-void require_standard_output() {
-  const int flags = ::fcntl(STDOUT_FILENO, F_GETFL);
-  if (flags >= 0 && (flags & O_ACCMODE) != O_RDONLY) return;
-  throw_system_error("standard output", "write", EBADF);
 }
 
 }  // namespace deformer::tools

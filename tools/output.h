@@ -43,12 +43,9 @@ class Output {
 /// A pipe by name. What opens and closes it is the end for whoever reads it.
 [[nodiscard]] bool is_pipe(const std::string& path);
 
-/// Throws kIo where standard output was closed by whoever started the program. For what is written
-/// to it by name, which would open another file in its place.
-void require_standard_output();
-
-/// Runs all of `writes`, also those behind one that throws; then throws the first failure. What a
-/// model took minutes for is not lost where one of several places is full.
+/// Runs all of `writes`, also those behind one that throws; then throws the first failure, a
+/// ClosedPipe only where there is no other. What a model took minutes for is not lost where one of
+/// several places is full.
 void do_all(std::initializer_list<std::function<void()>> writes);
 
 /// Throws kInvalidArgument: standard output holds one document. `found` goes there, where --json

@@ -15,8 +15,8 @@
 namespace deformer {
 
 struct ConvertOptions {
-  /// vocab.txt, spiece.model or tokenizer.json. Empty: spiece.model, or the first of vocab.txt,
-  /// bert.vocab and tokenizer.json, beside the checkpoint or in the directory above.
+  /// The vocabulary. Empty: the architecture's own file (docs/model_format.md) or bert.vocab, else
+  /// tokenizer.json, beside the checkpoint or in the directory above.
   std::filesystem::path vocabulary = {};
   /// Lower-casing of the tokenizer. Absent: what tokenizer_config.json, the configuration or the
   /// name of the directory ("uncased", "cased") says; else BERT's is lower-case, XLNet's is not.

@@ -53,8 +53,8 @@ struct ArchitectureFacts {
 [[nodiscard]] DEFORMER_EXPORT ArchitectureFacts describe_architecture(const ModelConfig& config);
 
 /// Which matrix products the layers of a model that runs so use (Model::runtime()): "fp16",
-/// "packed up to 192 rows, plain above". docs/performance.md, "Products", says what they are. In
-/// fp32 the machine is measured, where that has not been done yet.
+/// "packed up to 192 rows, plain above". docs/design_measurements.md, "Products", says what they
+/// are. In fp32 the machine is measured, where that has not been done yet.
 [[nodiscard]] DEFORMER_EXPORT std::string describe_products(const Runtime& runtime);
 
 /// The tensors of one element type in the weight files.

@@ -124,8 +124,9 @@ struct ModelConfig {
 /// has must be the task's in any order, where it has some. Without either, a class
 /// ...ForMultipleChoice means kChoice, ...ForSequenceClassification with at least two labels
 /// kClasses, any other one kSpan. Throws kNotFound, kCorrupt (broken JSON: line and column; missing
-/// key; wrong type), kUnsupported (another architecture, activation or task), kIncompatible (sizes
-/// that contradict each other, another task or other labels than the file's).
+/// key; wrong type), kUnsupported (another architecture, activation or task; classes that answer
+/// with a number or with several labels at once), kIncompatible (sizes that contradict each other,
+/// another task or other labels than the file's).
 [[nodiscard]] DEFORMER_EXPORT ModelConfig load_model_config(const std::filesystem::path& model_dir,
                                                             const std::optional<Task>& task = {});
 

@@ -69,6 +69,10 @@ struct TrainingOptions {
   /// Empty: the base model's own (load_model_config()). Labels of kClasses are those of a new head;
   /// a base that has the same ones keeps its head and its order. Empty labels: the base's own.
   std::optional<Task> task = {};
+  /// The layers of the base, from 0, that the model begins with: some left out, some taken several
+  /// times. {0, 1, 2, 3, 4, 4, 5, 5, 5, 6, 7, 8} moves a split from 6 to 9: the layers that have
+  /// learnt to read question and passage together stay above it (docs/training.md). Empty: all.
+  std::vector<int> layers = {};
   /// Split layers that the weights are trained for; the last one is written to config.json. Empty:
   /// the base model's own.
   std::vector<int> split_layers = {};

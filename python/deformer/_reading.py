@@ -21,7 +21,7 @@ from ._native import (
     open_existing_store,
     open_store,
 )
-from .errors import InvalidArgumentError
+from .errors import Error, InvalidArgumentError, IoError, ResourceExhaustedError
 
 ModelFiles = tuple[tuple[str, int, int], ...]
 """Name, size and time of change of each file of a model's directory."""
@@ -130,7 +130,7 @@ class TextReader:
             requests.append(QaRequest(whole_question, [passages[identity] for identity in place]))
             places[asked] = place
         if encoder is not None:
-            encoder.encode(list(passages.values()), batch_tokens=self._batch_tokens)
+            self._store(encoder, list(passages.values()))
         results = qa.answer(requests, options, batch_tokens=self._batch_tokens, return_errors=True)
         found: list[list[Found] | Exception] = [[] for _ in questions]
         for (asked, place), result in zip(places.items(), results):
@@ -138,6 +138,18 @@ class TextReader:
             if not isinstance(result, InvalidArgumentError):
                 found[asked] = _found(result, place)
         return found
+
+    def _store(self, encoder: PassageEncoder, passages: list[Passage]) -> None:
+        """Encodes texts into the store. One that it does not take leaves the others alone: the answer step reads it on
+        the fly, or says what is wrong with it, to the questions that ask for it."""
+        try:
+            encoder.encode(passages, batch_tokens=self._batch_tokens)
+        except (IoError, ResourceExhaustedError):  # one text cannot be blamed for these
+            raise
+        except Error:
+            if len(passages) > 1:
+                for passage in passages:
+                    self._store(encoder, [passage])
 
 
 def _found(result: QaResult | Exception, place: Mapping[str, int]) -> list[Found] | Exception:

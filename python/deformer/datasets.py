@@ -1,4 +1,4 @@
-"""A function for `datasets.Dataset.map` (pip install 'deformer[datasets]').
+"""A function for `datasets.Dataset.map` (from the checkout: pip install '.[datasets]').
 
     answered = dataset.map(AnswerColumns("model-directory", store="lmdb:passages"), batched=True, batch_size=256)
 """

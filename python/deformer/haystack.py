@@ -1,4 +1,4 @@
-"""A reader for Haystack 2 and 3 (pip install 'deformer[haystack]'), where ExtractiveReader was.
+"""A reader for Haystack 2 and 3 (from the checkout: pip install '.[haystack]'), where ExtractiveReader was.
 
     reader = DeformerReader(model="model-directory", store="lmdb:passages")
     reader.run(query="When did the river rise?", documents=documents)["answers"]
@@ -8,6 +8,7 @@ import puts this one there.
 """
 
 # Annotations stay types here: older Haystack takes those of run() as they are.
+import re
 from typing import Any
 
 try:
@@ -15,7 +16,7 @@ try:
     from haystack.core import serialization
     from haystack.utils import Secret, deserialize_secrets_inplace
 except ImportError as error:
-    raise ImportError("deformer.haystack needs Haystack: pip install 'deformer[haystack]'") from error
+    raise ImportError("deformer.haystack needs Haystack: pip install haystack-ai") from error
 
 from ._native import Answer, AnswerOptions
 from ._reading import TextReader
@@ -115,11 +116,27 @@ if _allow_module is not None:
     _allow_module(__name__)
 
 
+# What stands before the ? of a Redis URI without a password: host, port, database and prefix.
+_PLACE = re.compile(r"rediss?://([^\s:/\[\]]+|\[[^\s\]]+\])(:\d+)?(/.*)?")
+
+
+def _has_password(uri: str) -> bool:
+    """As the library reads a URI: all that is before the last @ of the first part is user and password, as a slash may be
+    part of these. Behind the ? a prefix may have an @, or it ends a password whose own ? is not written as %3F."""
+    if not uri.startswith(("redis:", "rediss:")):
+        return False
+    place, _, options = uri.partition("?")
+    if "@" in place:
+        return True
+    with_at = [option for option in options.split("&") if "@" in option]
+    are_prefixes = all(option.startswith("prefix=") for option in with_at)
+    return bool(with_at) and not (are_prefixes and _PLACE.fullmatch(place))
+
+
 def _saved(store: str | Secret | None) -> str | dict[str, Any] | None:
     if isinstance(store, Secret):
         return store.to_dict()
-    # The library takes all that is before an @ for user and password, as a slash may be part of these.
-    if store is not None and store.startswith(("redis:", "rediss:")) and "@" in store:
+    if store is not None and _has_password(store):
         raise InvalidArgumentError(
             "store: expected a URI without a password, or a Secret.from_env_var(), in a pipeline that is saved; found "
             "one with a password"

@@ -1,4 +1,4 @@
-"""A Runnable for LangChain (pip install 'deformer[langchain]').
+"""A Runnable for LangChain (from the checkout: pip install '.[langchain]').
 
     reader = DeformerRunnable(model="model-directory", store="lmdb:passages")
     reader.invoke({"question": "When did the river rise?", "context": documents})["answer"]
@@ -16,7 +16,7 @@ try:
     from langchain_core.runnables import Runnable, RunnableConfig
     from langchain_core.runnables.config import run_in_executor
 except ImportError as error:
-    raise ImportError("deformer.langchain needs LangChain: pip install 'deformer[langchain]'") from error
+    raise ImportError("deformer.langchain needs LangChain: pip install langchain-core") from error
 
 from ._native import AnswerOptions, Model, PassageStore
 from ._reading import Found, TextReader

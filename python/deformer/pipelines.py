@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
+from torch.utils.data import Dataset  # which torch has imported already
 
 from ._native import (
     Answer,
@@ -151,8 +152,8 @@ class QuestionAnsweringPipeline:
         """Answers questions.
 
         question, context: each a string or a list; one context serves a list of questions. In place of them `inputs`: a
-        mapping with the keys `question` and `context`, a SquadExample, a list of these, or an iterator or a data set of
-        them (torch's or Hugging Face's), which makes the call a generator of results.
+        mapping with the keys `question` and `context`, a SquadExample, a list of these (or an array, a Series), or an
+        iterator or a data set of them (torch's or Hugging Face's), which makes the call a generator of results.
 
         top_k: answers a question. max_answer_len: longest answer, in tokens. doc_stride: tokens that two windows of a
         long context share; max_seq_len: tokens of question and window; max_question_len: longer questions are cut, None:
@@ -366,10 +367,12 @@ def _taken(inputs: Iterator[Any], count: int) -> tuple[list[tuple[str, str]], Ex
 
 
 def _is_dataset(inputs: Any) -> bool:
-    """Whether it has rows by number, and may make them as they are asked for."""
+    """Whether it is torch's or Hugging Face's, and may make its rows as they are asked for, without an end too."""
     if isinstance(inputs, (Sequence, Mapping)) or hasattr(inputs, "question_text"):
         return False
-    return hasattr(inputs, "__getitem__") and hasattr(inputs, "__len__")
+    # By name, as `datasets` need not be installed.
+    is_hugging_face = any(kind.__module__.partition(".")[0] == "datasets" for kind in type(inputs).__mro__)
+    return is_hugging_face or isinstance(inputs, Dataset)
 
 
 def _rows(dataset: Any) -> Iterator[Any]:

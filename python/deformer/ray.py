@@ -1,4 +1,4 @@
-"""Many machines, by Ray Data (pip install 'deformer[ray]').
+"""Many machines, by Ray Data (from the checkout: pip install '.[ray]').
 
     deformer.ray.encode(glob("texts/*.jsonl"), "model-directory", "lmdb:/data/stores/{stem}", workers=8)
     answered = deformer.ray.answer(ray.data.read_parquet("questions"), "model-directory", workers=8)
@@ -19,7 +19,7 @@ from typing import Any
 
 from ._native import Model, exact_match, token_f1
 from .datasets import AnswerColumns
-from .errors import Error, InvalidArgumentError, from_code
+from .errors import Error, InvalidArgumentError, first_line, from_code
 from .progress import progress_bar
 from .shards import (
     LMDB_SCHEME,
@@ -36,7 +36,7 @@ try:
     import ray
     import ray.data
 except ImportError as error:
-    raise ImportError("deformer.ray needs Ray Data: pip install 'deformer[ray]'") from error
+    raise ImportError("deformer.ray needs Ray Data: pip install 'ray[data]'") from error
 
 Path = str | os.PathLike[str]
 
@@ -96,7 +96,7 @@ class _ShardActor:
         try:
             self._encoder.encode(shard)
         except Error as error:  # of this shard: the others go on
-            return {"record": shard.record, "code": error.code, "message": str(error)}
+            return {"record": shard.record, "code": error.code, "message": first_line(error)}
         return {"record": shard.record, "code": "", "message": ""}
 
 

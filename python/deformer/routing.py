@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 from ._native import Passage
 from .errors import CorruptError, Error, InvalidArgumentError, IoError, first_line, from_code
-from .shards import ReadPassages, read_passages, write_whole
+from .shards import ReadPassages, passages_of, read_passages, write_whole
 
 # Questions to one shard that are under way at once; the others wait.
 _ASKED_AT_ONCE = 16
@@ -42,6 +42,7 @@ _CODES = {
     "corrupt": "corrupt data",
     "loading": "input/output error",
     "not_found": "not found",
+    "out_of_memory": "resource exhausted",
     "overloaded": "overloaded",
     "stopping": "input/output error",
     "store_unavailable": "input/output error",
@@ -79,7 +80,8 @@ def split_by_id(
         target.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             written = [stack.enter_context(write_whole(file)) for file in files]
-            _spread((passage for path in paths for passage in read(os.fspath(path))), written)
+            for path in paths:
+                _spread(passages_of(os.fspath(path), read), written)
     except Error:  # some of which are an OSError too
         raise
     except OSError as error:
@@ -189,8 +191,12 @@ class Router:
     def _submitted(self, shard: int, ids: list[str], options: dict[str, Any]) -> Future[list[RoutedAnswer]]:
         if not self._closed:
             ties = self._own_ties()
-            with suppress(RuntimeError):  # another thread closes it meanwhile
+            try:
                 return ties.threads[shard].submit(_ask, shard, ties.shards[shard], ids, options)
+            except RuntimeError as error:
+                if not self._closed:  # else another thread closes it meanwhile
+                    reason = first_line(error)
+                    raise IoError(f"shard {shard}: expected a thread to ask in, found none: {reason}") from error
         raise InvalidArgumentError("Router: expected an open one, found one after close()")
 
     def _own_ties(self) -> _Ties:
@@ -260,7 +266,14 @@ def _ask(shard: int, replicas: Sequence[_Service], ids: list[str], options: dict
 
 def _is_absence(error: Error) -> bool:
     """Whether another replica may answer."""
-    return error.code in ("input/output error", "overloaded", "timed out", "corrupt data", "internal error")
+    return error.code in (
+        "corrupt data",
+        "input/output error",
+        "internal error",
+        "overloaded",
+        "resource exhausted",
+        "timed out",
+    )
 
 
 def _ids(passage_ids: Iterable[str]) -> list[str]:

@@ -181,6 +181,18 @@ def _passage_of(line: bytes, place: str) -> Passage:
         raise CorruptError(f'{place}: expected an object with "id" and "text", found {first_line(error)}') from error
 
 
+def passages_of(path: str, read: ReadPassages) -> Iterator[Passage]:
+    """What `read` gives of an input; what the system refuses it is NotFoundError or IoError of that input."""
+    try:
+        yield from read(path)
+    except Error:  # some of which are an OSError too
+        raise
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path}: {first_line(error)}") from error
+    except OSError as error:
+        raise IoError(f"{path}: {first_line(error)}") from error
+
+
 def read_record(shard: Shard) -> ShardRecord | None:
     """None where the shard is not finished. Raises CorruptError and IoError."""
     try:
@@ -331,7 +343,7 @@ class ShardEncoder:
 
     def _portions(self, shard: Shard, contents: dict[str, str]) -> Iterator[list[Passage]]:
         """The passages, each id once; fills `contents`."""
-        passages = iter(self._read(shard.input))
+        passages = passages_of(shard.input, self._read)
         while portion := list(islice(passages, _PORTION)):
             fresh = []
             for passage in portion:

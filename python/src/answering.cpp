@@ -91,8 +91,12 @@ void bind_options(nb::module_& module) {
 
 void bind_results(nb::module_& module) {
   nb::class_<Answer>(module, "Answer", "A span of a passage, or \"no answer\".")
-      .def_ro("text", &Answer::text, "Cut from the passage; empty for no answer")
-      .def_ro("passage_id", &Answer::passage_id)
+      .def_prop_ro(
+          "text", [](const Answer& answer) { return from_text(answer.text); },
+          "Cut from the passage; empty for no answer")
+      .def_prop_ro(
+          "passage_id", [](const Answer& answer) { return from_id(answer.passage_id); },
+          "As Passage.id; empty for no answer")
       .def_ro("start", &Answer::start, "First character, as Python indexes strings")
       .def_ro("end", &Answer::end, "Character after the last one")
       .def_prop_ro(
@@ -104,8 +108,8 @@ void bind_results(nb::module_& module) {
       .def_ro("no_answer", &Answer::no_answer)
       .def("__repr__", [](const Answer& answer) {
         const nb::str form("<deformer.Answer {!r} start={} end={} probability={:.4g}>");
-        return nb::str(
-            form.attr("format")(answer.text, answer.start, answer.end, answer.probability));
+        return nb::str(form.attr("format")(from_text(answer.text), answer.start, answer.end,
+                                           answer.probability));
       });
   nb::class_<QaResult>(module, "QaResult", "The answers of a request.")
       .def_ro("id", &QaResult::id)

@@ -24,7 +24,7 @@ auto without_gil(Function&& function) {
 /// progress(done, total), or None.
 using Progress = std::optional<nb::typed<nb::callable, nb::object(std::size_t, std::size_t)>>;
 
-/// Called after each batch from the thread of the call: raises KeyboardInterrupt there when Ctrl-C
+/// Called between batches from the thread of the call: raises KeyboardInterrupt there when Ctrl-C
 /// was pressed, then calls `progress(done, total)` unless it is None. The callable is borrowed: it
 /// outlives the call whose argument it is, and copies of the callback touch no reference count.
 inline ProgressCallback progress_callback(const Progress& progress) {

@@ -63,7 +63,9 @@ void bind_encoding(nb::module_& module) {
           "or\n"
           "\"int8\". projections: keep more, for faster answers. progress: called with (done, "
           "total)\n"
-          "passages after each batch. Ctrl-C stops it there; what is stored stays.");
+          "passages: first with what the store had already, then after each batch; not at all for "
+          "an\n"
+          "empty list. Ctrl-C stops it there; what is stored stays.");
   module.def(
       "encode_passages",
       [](const Model& model, const std::vector<Passage>& passages, std::size_t batch_tokens,
@@ -73,7 +75,8 @@ void bind_encoding(nb::module_& module) {
       },
       nb::arg("model"), nb::arg("passages"), nb::kw_only(), nb::arg("batch_tokens") = 4096,
       nb::arg("codec") = "fp32", nb::arg("projections") = false, nb::arg("progress") = nb::none(),
-      "The same without a store: one EncodedPassage a passage, in order.");
+      "The same without a store: one EncodedPassage a passage, in order. progress: after each "
+      "batch.");
 }
 
 }  // namespace deformer::python

@@ -57,18 +57,19 @@ void bind_passages(nb::module_& module) {
       .def(
           "__init__",
           [](Passage* self, const nb::str& id, const nb::str& text) {
-            new (self) Passage{to_utf8("id", id), to_utf8("text", text)};
+            new (self) Passage{to_id("id", id), to_utf8("text", text)};
           },
           nb::arg("id"), nb::arg("text") = "")
       .def_prop_rw(
-          "id", [](const Passage& passage) { return passage.id; },
-          [](Passage& passage, const nb::str& id) { passage.id = to_utf8("id", id); })
+          "id", [](const Passage& passage) { return from_id(passage.id); },
+          [](Passage& passage, const nb::str& id) { passage.id = to_id("id", id); },
+          "Bytes that are no UTF-8 are single surrogates, as in os.fsdecode()")
       .def_prop_rw(
           "text", [](const Passage& passage) { return passage.text; },
           [](Passage& passage, const nb::str& text) { passage.text = to_utf8("text", text); })
       .def("__repr__", [](const Passage& passage) {
-        return "<deformer.Passage " + passage.id + ", " + std::to_string(passage.text.size()) +
-               " bytes>";
+        const nb::str form("<deformer.Passage {}, {} bytes>");
+        return nb::str(form.attr("format")(from_text(passage.id), passage.text.size()));
       });
 }
 
@@ -81,7 +82,9 @@ void bind_encoded_passages(nb::module_& module) {
       .def_prop_ro(
           "id", [](const EncodedPassage& passage) { return from_id(passage.id); },
           "Bytes that are no UTF-8 are single surrogates, as in os.fsdecode()")
-      .def_ro("text", &EncodedPassage::text)
+      .def_prop_ro(
+          "text", [](const EncodedPassage& passage) { return from_text(passage.text); },
+          "A byte that is no UTF-8 is U+FFFD")
       .def_prop_ro(
           "spans",
           [](const EncodedPassage& passage) {
@@ -124,7 +127,7 @@ void bind_info(nb::module_& module) {
       .def_prop_ro("fingerprint", [](const StoreInfo& info) { return to_string(info.fingerprint); })
       .def_ro("passages", &StoreInfo::passages)
       .def_ro("file_bytes", &StoreInfo::file_bytes, "On disk; None where the engine does not know")
-      .def_ro("note", &StoreInfo::note);
+      .def_prop_ro("note", [](const StoreInfo& info) { return from_text(info.note); });
 }
 
 std::vector<std::optional<EncodedPassage>> get(const PassageStore& store,
@@ -177,7 +180,8 @@ void bind_store(nb::module_& module) {
       .def("list_ids", &list_ids, nb::arg("after") = "", nb::arg("limit") = 1000,
            "At most `limit` ids that follow `after` in the store's own order. Bytes that are no "
            "UTF-8\n"
-           "are single surrogates, as in os.fsdecode(); get(), erase() and `in` take them so.")
+           "are single surrogates, as in os.fsdecode(); get(), erase(), `in` and Passage take them "
+           "so.")
       .def_prop_ro("fingerprint",
                    [](const PassageStore& store) { return to_string(store.fingerprint()); })
       .def("info",

@@ -1,4 +1,4 @@
-// Python's texts as the library's, which are UTF-8, and the ids of stored passages, which any
+// Python's texts as the library's, which are UTF-8, and ids and texts of stored passages, which any
 // program wrote: they need not be.
 #pragma once
 
@@ -41,6 +41,19 @@ inline nb::str from_id(std::string_view id) {
       PyUnicode_DecodeUTF8(id.data(), static_cast<Py_ssize_t>(id.size()), "surrogateescape");
   if (text == nullptr) throw nb::python_error();
   return nb::steal<nb::str>(text);
+}
+
+/// The text of a stored passage. Each byte that is no UTF-8 is one U+FFFD, as the library counts
+/// characters: Python's own "replace" takes several for one, and offsets would not fit.
+inline nb::str from_text(std::string_view text) {
+  PyObject* const decoded =
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), nullptr);
+  if (decoded != nullptr) return nb::steal<nb::str>(decoded);
+  if (PyErr_ExceptionMatches(PyExc_UnicodeDecodeError) == 0) throw nb::python_error();
+  PyErr_Clear();
+  nb::dict shown;  // what from_id() has for a byte that is no UTF-8
+  for (int byte = 0x80; byte <= 0xFF; ++byte) shown[nb::int_(0xDC00 + byte)] = nb::int_(0xFFFD);
+  return nb::str(from_id(text).attr("translate")(shown));
 }
 
 /// What from_id() gave, or an id of the caller's own.

@@ -90,6 +90,7 @@ void bind_goal(nb::class_<TrainingOptions>& options) {
             options.task = name ? std::optional(parse_task(*name)) : std::nullopt;
           },
           nb::arg("value").none())
+      .def_rw("layers", &TrainingOptions::layers)
       .def_rw("split_layers", &TrainingOptions::split_layers)
       .def_prop_rw(
           "layout",

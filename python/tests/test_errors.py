@@ -80,6 +80,7 @@ PASSAGE = deformer.Passage("p", "the king")
     ("name", "make"),
     [
         ("id", lambda: deformer.Passage(HALF)),
+        ("id", lambda: setattr(deformer.Passage("p"), "id", HALF)),
         ("text", lambda: deformer.Passage("p", HALF)),
         ("text", lambda: setattr(deformer.Passage("p"), "text", HALF)),
         ("question", lambda: deformer.QaRequest(HALF, [PASSAGE])),

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -120,6 +121,32 @@ def test_ids_of_a_store_need_not_be_utf8(split_model: deformer.Model, tmp_path: 
         store.get(["\ud83d"])
 
 
+def test_ids_and_texts_that_are_no_utf8_are_read(split_model: deformer.Model, tmp_path: Path) -> None:
+    # A byte of Latin-1 and the beginning of another character, inside a word that all the same is one token.
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / os.fsdecode(b"b\xe9\xff.txt")).write_bytes(b"ki\xe9\xe2\x82ng")
+    uri = f"lmdb:{tmp_path / 'store'}"
+    command = [sys.executable, "-m", "deformer", "encode", "--model", str(GOLDEN / "models" / "bert-split")]
+    command += ["--split-layer", "2", "--store", uri, "--text-dir", str(texts)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    store = deformer.open_existing_store(uri)
+    (identity,) = store.list_ids()
+    assert identity == "b\udce9\udcff.txt"
+    (encoded,) = store.get([identity])
+    assert (encoded.id, encoded.text) == (identity, "ki\ufffd\ufffd\ufffdng")
+    passage = deformer.Passage(identity)
+    other = deformer.Passage("p")
+    other.id = identity
+    assert passage.id == other.id == identity
+    assert repr(passage) == "<deformer.Passage b\ufffd\ufffd.txt, 0 bytes>"
+    (result,) = deformer.SpanQa(split_model, store).answer([deformer.QaRequest("who is the king ?", [passage])])
+    (answer,) = result.answers
+    assert (answer.passage_id, answer.text) == (identity, encoded.text)
+    assert (answer.start, answer.end) == (0, len(answer.text))
+    assert "ki\ufffd\ufffd\ufffdng" in repr(answer)
+
+
 @pytest.mark.parametrize(("codec", "dtype"), [("fp32", torch.float32), ("fp16", torch.float16), ("int8", torch.int8)])
 def test_hidden_states_are_tensors_on_the_stores_memory(
     split_model: deformer.Model, codec: str, dtype: torch.dtype
@@ -163,12 +190,21 @@ def test_trace_has_the_logits_of_the_golden_model(joint_model: deformer.Model) -
 
 def test_progress_counts_to_the_end(split_model: deformer.Model, store: deformer.PassageStore) -> None:
     seen: list[tuple[int, int]] = []
-    deformer.PassageEncoder(split_model, store).encode(
-        passages(20), batch_tokens=64, progress=lambda done, total: seen.append((done, total))
-    )
+
+    def encode(count: int) -> None:
+        seen.clear()
+        deformer.PassageEncoder(split_model, store).encode(
+            passages(count), batch_tokens=64, progress=lambda done, total: seen.append((done, total))
+        )
+
+    encode(20)
     assert len(seen) > 3
-    assert seen[-1] == (20, 20)
+    assert (seen[0], seen[-1]) == ((0, 20), (20, 20))
     assert seen == sorted(seen)
+    encode(20)  # all are there
+    assert seen == [(20, 20)]
+    encode(0)  # a callback may divide by the total
+    assert seen == []
 
 
 def test_what_a_callback_raises_ends_the_call(split_model: deformer.Model, store: deformer.PassageStore) -> None:

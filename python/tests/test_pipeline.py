@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset
 
 import deformer
 from conftest import GOLDEN, ROOT
@@ -236,6 +237,54 @@ def test_a_data_set_of_hugging_face_does_too(split: deformer.QuestionAnsweringPi
     stream = split(datasets.Dataset.from_list(list(Rows())))
     assert isinstance(stream, Iterator)
     assert len(list(stream)) == 2
+    stream = split(datasets.Dataset.from_list(list(Rows())).to_iterable_dataset())
+    assert isinstance(stream, Iterator)
+    assert len(list(stream)) == 2
+
+
+def endless_rows(_: object) -> Iterator[dict[str, str]]:
+    return cycle([Rows()[0], Rows()[1]])
+
+
+class Stream(IterableDataset):
+    """As torch has data sets without numbers and length."""
+
+    __iter__ = endless_rows
+
+
+# And as Hugging Face has them.
+HuggingFaceStream = type("IterableDataset", (), {"__iter__": endless_rows, "__module__": "datasets.iterable_dataset"})
+
+
+@pytest.mark.parametrize("kind", [Stream, HuggingFaceStream])
+def test_a_data_set_without_an_end_is_read_as_far_as_is_asked_for(
+    split: deformer.QuestionAnsweringPipeline, kind: type[Any]
+) -> None:
+    stream = split(kind(), batch_size=2)
+    assert isinstance(stream, Iterator)
+    found = list(islice(stream, 4))
+    for one, other in zip(found, [*found[:2], *found[:2]], strict=True):
+        expect_same(one, other, tolerance=1e-6)
+
+
+class Array:
+    """As numpy's arrays and pandas' Series of mappings: with numbers and a length, and no Sequence."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, number: int) -> dict[str, str]:
+        return Rows()[number]
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        return iter([self[0], self[1]])
+
+
+def test_an_array_gives_a_list(split: deformer.QuestionAnsweringPipeline) -> None:
+    found = split(Array())
+    assert isinstance(found, list)
+    for one, row in zip(found, Array(), strict=True):
+        expect_same(one, split(row), tolerance=1e-6)
 
 
 def test_batch_size_is_what_is_taken_at_once(split: deformer.QuestionAnsweringPipeline) -> None:

@@ -160,6 +160,24 @@ def test_a_cut_keeps_every_passage_once(tmp_path: Path) -> None:
     assert all(shard_of(passage, 3) == number for passage, number in found.items())
 
 
+def test_what_is_wrong_with_an_input_is_said_of_the_input(tmp_path: Path) -> None:
+    folder = tmp_path / "folder.jsonl"
+    folder.mkdir()
+
+    def read(path: str) -> Iterator[deformer.Passage]:
+        raise FileNotFoundError(2, "No such file or directory", "beside it")
+        yield  # a generator, as a reader is
+
+    cut = tmp_path / "cut"
+    with pytest.raises(deformer.IoError, match=f"^{folder}: .*directory"):
+        split_by_id([SAMPLE, folder], cut, 2)
+    with pytest.raises(deformer.NotFoundError, match=f"^{SAMPLE}: .*'beside it'"):
+        split_by_id([SAMPLE], cut, 2, read)
+    with pytest.raises(deformer.InvalidArgumentError, match="passage_id: expected text"):  # JSON cannot hold it
+        split_by_id([SAMPLE], cut, 2, lambda path: [deformer.Passage("b\udce9", "the king")])
+    assert list(cut.iterdir()) == []
+
+
 def test_a_cut_into_more_files_than_may_be_open(tmp_path: Path) -> None:
     code = f"""
 import resource
@@ -282,6 +300,28 @@ def test_a_shard_that_hangs_holds_up_no_other() -> None:
             assert len(callers.submit(router.answer, "Who?", ["p2"]).result(timeout=15).answers) == 1
         finally:
             gate.opened.set()
+
+
+def test_a_service_without_memory_is_replaced_by_another() -> None:
+    said = b'{"error": {"code": "out_of_memory", "message": "out of memory"}}'
+    with saying(503, said) as full, saying(200, answers(ANSWER)) as good:
+        with Router([[full]]) as router, pytest.raises(deformer.ResourceExhaustedError, match=f"{full}: out of memory"):
+            router.answer("Who?", ["p1"])
+        for _ in range(4):  # whichever is asked first
+            with Router([[full, good]]) as router:
+                assert router.answer("Who?", ["p1"]).answers[0].text == "x"
+
+
+def test_a_thread_that_cannot_be_started_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with saying(200, answers(ANSWER)) as address, Router([[address]]) as router:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", start)
+            with pytest.raises(deformer.IoError, match="^shard 0: expected a thread .*: can't start new thread$"):
+                router.answer("Who?", ["p1"])
+        assert router.answer("Who?", ["p1"]).answers[0].text == "x"
 
 
 def test_a_process_that_was_forked_asks_by_itself() -> None:

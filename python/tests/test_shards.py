@@ -137,13 +137,18 @@ def test_another_model_or_input_is_refused(encoder: ShardEncoder, split_model: d
         encoder.encode(shard)
 
 
-def test_an_id_may_be_a_number(encoder: ShardEncoder, split_model: deformer.Model, tmp_path: Path) -> None:
-    (path,) = write_inputs(tmp_path, files=1)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write('{"id": 262, "text": "the king"}\n')
+def test_an_id_may_be_an_integer(encoder: ShardEncoder, split_model: deformer.Model, tmp_path: Path) -> None:
+    (path,) = write_inputs(tmp_path, files=1, passages=0)
+    rows = [f'{{"id": {digits}, "text": "the king"}}\n' for digits in ("262", "-0", "9" * 30)]
+    path.write_text("".join(rows), encoding="utf-8")
     (shard,) = plan_shards([path], template(tmp_path))
     encoder.encode(shard)
-    assert "262" in deformer.open_store(shard.store, split_model)
+    ids = sorted(deformer.open_store(shard.store, split_model).list_ids())
+    assert ids == ["0", "262", "9" * 30]
+    tool = f"lmdb:{tmp_path / 'by-the-tool'}"
+    command = [sys.executable, "-m", "deformer", "encode", "--model", str(MODEL), "--store", tool, "--jsonl", str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    assert sorted(deformer.open_store(tool, split_model).list_ids()) == ids
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,8 @@ def test_a_broken_input_leaves_nothing(encoder: ShardEncoder, tmp_path: Path, li
     [
         (ZeroDivisionError("no\nlines"), deformer.InternalError, "part-0.jsonl: ZeroDivisionError: no$"),
         (RecursionError(), deformer.InternalError, "part-0.jsonl: RecursionError: RecursionError$"),
-        (PermissionError(13, "denied"), deformer.IoError, "denied"),
+        (PermissionError(13, "denied"), deformer.IoError, "part-0.jsonl: .*denied$"),
+        (FileNotFoundError(2, "gone"), deformer.NotFoundError, "part-0.jsonl: .*gone$"),
     ],
     ids=str,
 )

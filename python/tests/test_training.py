@@ -54,8 +54,12 @@ def test_options_have_the_names_and_values_of_the_tool() -> None:
     assert (options.precision, options.save_format, options.negatives) == ("fp32", "fp32", "drop")
     options.save_format = "int8"
     options.lrs_scale = "teacher"
-    options.split_schedule = "sum"
-    assert (options.save_format, options.lrs_scale, options.split_schedule) == ("int8", "teacher", "sum")
+    assert (options.save_format, options.lrs_scale) == ("int8", "teacher")
+    for schedule in ("alternate", "sum"):
+        options.split_schedule = schedule
+        assert options.split_schedule == schedule
+    with pytest.raises(deformer.InvalidArgumentError, match="expected one of alternate, sum, found turns"):
+        options.split_schedule = "turns"
     with pytest.raises(deformer.InvalidArgumentError, match="save_format: expected one of fp32, fp16, bf16, int8, found f8"):
         options.save_format = "f8"
 

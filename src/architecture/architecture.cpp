@@ -111,6 +111,15 @@ std::string describe_positions(const ModelConfig& config) {
                                                     : describe_position_table(config);
 }
 
+std::optional<LayerName> find_layer_name(const Architecture& architecture, std::string_view name) {
+  const auto inside = inside_root(architecture.weights, name);
+  if (!inside) return std::nullopt;
+  const auto found = find_layer(architecture.weights, *inside);
+  if (!found) return std::nullopt;
+  const std::size_t before = name.size() - inside->size() + architecture.weights.layers.size();
+  return LayerName{name.substr(0, before), found->layer, found->rest};
+}
+
 std::int64_t layer_of_weight(const ModelConfig& config, std::string_view name) {
   constexpr std::int64_t kBeforeLayers = -1;
   const WeightPlaces& places = architecture_of(config).weights;

@@ -171,6 +171,16 @@ void register_architecture(const Architecture& added);
 /// "absolute, a table of 514, of which 512 are used": without an architecture's own words.
 [[nodiscard]] std::string describe_position_table(const ModelConfig& config);
 
+/// A weight's name around the number of its layer: "bert.encoder.layer.", 3, ".output.dense.bias".
+struct LayerName {
+  std::string_view before;
+  int layer = 0;
+  std::string_view rest;
+};
+/// Nothing for a weight of no layer, or of what all layers share. Views of `name`.
+[[nodiscard]] std::optional<LayerName> find_layer_name(const Architecture& architecture,
+                                                       std::string_view name);
+
 /// The layer that a weight belongs to: -1 for the embeddings and what all layers share,
 /// num_hidden_layers for what follows the layers (poolers, heads).
 [[nodiscard]] std::int64_t layer_of_weight(const ModelConfig& config, std::string_view name);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -127,6 +128,20 @@ const StoredTensor* Checkpoint::find(std::string_view name) const {
 
 const StoredTensor* Checkpoint::scale_of(const StoredTensor& tensor, std::string_view name) const {
   return tensor.view.dtype == Dtype::kI8 ? find(int8_scale_name(name)) : nullptr;
+}
+
+Checkpoint Checkpoint::with_layers(std::span<const int> layers) const {
+  Checkpoint chosen(path_, architecture_);
+  for (const auto& [name, tensor] : tensors_) {
+    const std::optional<LayerName> place = find_layer_name(*architecture_, name);
+    if (!place) chosen.tensors_.emplace(name, tensor);
+    for (std::size_t i = 0; place && i < layers.size(); ++i) {
+      if (layers[i] != place->layer) continue;
+      chosen.tensors_.emplace(
+          std::string(place->before) + std::to_string(i) + std::string(place->rest), tensor);
+    }
+  }
+  return chosen;
 }
 
 bool Checkpoint::is_stored_in(Dtype dtype) const {

@@ -49,6 +49,10 @@ class Checkpoint {
   /// The same under the names that are stored: for what does not depend on the model.
   [[nodiscard]] static Checkpoint open_as_stored(const std::filesystem::path& model_dir);
 
+  /// The same tensors as those of a model whose layer n is this one's layer `layers[n]`: some left
+  /// out, some there several times. No bytes are copied.
+  [[nodiscard]] Checkpoint with_layers(std::span<const int> layers) const;
+
   /// model.safetensors or the index: what messages name.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   /// Whose names these are; not for names as they are stored.

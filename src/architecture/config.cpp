@@ -99,7 +99,7 @@ int length_or(const JsonPlace& object, const char* key, std::int64_t fallback) {
 // config_to_json() leaves it out: what a file states is checked and left aside.
 int read_window_step(const JsonPlace& deformer, const ModelConfig& config) {
   const int window_tokens = config.split.window_tokens;
-  const int usual = std::min(SplitConfig().window_step, window_tokens);
+  const int usual = usual_window_step(window_tokens);
   const int step = length_or(deformer, "window_step", usual);
   if (config.task == TaskKind::kSpan) return step;
   if (deformer.has("window_step") && window_tokens >= 1) {
@@ -176,6 +176,10 @@ void read_split(const JsonPlace& root, Task task, ModelConfig& config) {
 
 }  // namespace
 
+int usual_window_step(int window_tokens) {
+  return std::min(SplitConfig().window_step, window_tokens);
+}
+
 void unsupported(const JsonPlace& place, const std::string& expected, const std::string& found) {
   throw Error(ErrorCode::kUnsupported,
               place.where() + ": expected " + expected + ", found " + found);
@@ -209,12 +213,21 @@ ReadConfig read_model_config(const std::filesystem::path& model_dir,
   require_none(check_task(config), path.string() + ": ");
   require_none(check_split(config), path.string() + ": ");
   const std::optional<JsonPlace> deformer = root.find("deformer");
-  return {config, task, deformer && deformer->has("task")};
+  return {config, task, deformer && deformer->has("task"), find_other_problem(root)};
+}
+
+void require_single_label(const ReadConfig& read, TaskKind used_for) {
+  if (used_for != TaskKind::kClasses || !read.other_problem) return;
+  throw Error(ErrorCode::kUnsupported, *read.other_problem);
 }
 
 ModelConfig load_model_config(const std::filesystem::path& model_dir,
                               const std::optional<Task>& task) {
-  return guard_entry(model_dir.native(), [&] { return read_model_config(model_dir, task).config; });
+  return guard_entry(model_dir.native(), [&] {
+    const ReadConfig read = read_model_config(model_dir, task);
+    require_single_label(read, read.config.task);
+    return read.config;
+  });
 }
 
 SplitConfig default_split(const ModelConfig& config, const Task& task, Layout layout) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "architecture/architecture.h"
@@ -29,6 +30,9 @@ void refuse_other(const JsonPlace& root, const char* key, const char* expected);
 /// Hugging Face's class that loads a model of this task, e.g. "BertForQuestionAnswering".
 [[nodiscard]] std::string class_name(const Architecture& architecture, TaskKind task);
 
+/// What SplitConfig::window_step is where no file states it, and always where one window is read.
+[[nodiscard]] int usual_window_step(int window_tokens);
+
 /// The first choice for decomposed models: BERT restart, XLNet packed.
 [[nodiscard]] Layout default_layout(const ModelConfig& config);
 
@@ -37,10 +41,14 @@ struct ReadConfig {
   ModelConfig config;
   Task task;
   bool stated = false;  ///< the file names the task itself
+  /// find_other_problem(): no fault of a directory whose head for classes is not used.
+  std::optional<std::string> other_problem = {};
 };
-/// load_model_config() with the task that it took.
+/// load_model_config() with the task that it took, and without require_single_label().
 [[nodiscard]] ReadConfig read_model_config(const std::filesystem::path& model_dir,
                                            const std::optional<Task>& asked = {});
+/// Throws kUnsupported where the head for classes is to be used and has another problem.
+void require_single_label(const ReadConfig& read, TaskKind used_for);
 
 /// The task's lengths with this layout, as far as the position table allows: what training makes of
 /// an ordinary checkpoint. The passage stays where it stands.

@@ -63,8 +63,6 @@ bool reads_norm(const JsonPlace& root) {
 std::int64_t read_convolution(const JsonPlace& root) {
   const std::int64_t rows = integer_or(root, "conv_kernel_size", 0);
   if (rows <= 0) return 0;
-  if (rows % 2 == 0)
-    unsupported(root.at("conv_kernel_size"), "an odd number", std::to_string(rows));
   if (!root.has("conv_act")) unsupported(root, "conv_act gelu", "none, which stands for tanh");
   refuse_other(root, "conv_act", "gelu");
   require_integer(root, "conv_groups", 1);

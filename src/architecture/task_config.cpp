@@ -5,7 +5,6 @@
 #include <set>
 #include <string_view>
 
-#include "architecture/config.h"
 #include "base/json.h"
 #include "base/quote.h"
 #include "deformer/error.h"
@@ -65,11 +64,6 @@ Task task_of_class(const JsonPlace& root) {
               place.where() + ": expected " + asked.name + " as asked for, found " + stated.name);
 }
 
-// The other heads of these classes answer with a number, or with several labels at once.
-void refuse_other_problems(const JsonPlace& root) {
-  if (root.find("problem_type")) refuse_other(root, "problem_type", "single_label_classification");
-}
-
 void require_count(const JsonPlace& place, std::size_t expected, std::int64_t found) {
   if (found == static_cast<std::int64_t>(expected)) return;
   throw Error(ErrorCode::kIncompatible, place.where() + ": expected the task's " +
@@ -110,7 +104,6 @@ bool are_unnamed(const std::vector<std::string>& labels) {
 
 std::vector<std::string> read_labels(const JsonPlace& root, const Task& task) {
   if (task.kind != TaskKind::kClasses) return {};
-  refuse_other_problems(root);
   std::vector<std::string> stated = stated_labels(root);
   if (task.labels.empty()) {
     if (!stated.empty()) return stated;
@@ -133,6 +126,13 @@ std::vector<std::string> read_labels(const JsonPlace& root, const Task& task) {
   }
   for (std::string& label : stated) label = task.labels[*find_label(task.labels, label)];
   return stated;
+}
+
+std::optional<std::string> find_other_problem(const JsonPlace& root) {
+  constexpr const char* kExpected = "single_label_classification";
+  const std::optional<JsonPlace> place = root.find("problem_type");
+  if (!place || place->as_string() == kExpected) return std::nullopt;
+  return place->where() + ": expected " + kExpected + ", found " + in_quotes(place->as_string());
 }
 
 std::optional<std::string> find_label_fault(const ModelConfig& config) {

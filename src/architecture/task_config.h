@@ -23,12 +23,16 @@ class JsonPlace;
 
 /// Labels by number, as `id2label` gives them; in the task's own spelling where it has labels, and
 /// the task's where the file has only LABEL_0, LABEL_1, ... or nothing. Empty for kinds without.
-/// Throws kIncompatible for other labels than the task's, kUnsupported where several labels or a
-/// number are the answer (`problem_type`). What else is wrong is find_label_fault()'s.
+/// Throws kIncompatible for other labels than the task's. What else is wrong is
+/// find_label_fault()'s.
 [[nodiscard]] std::vector<std::string> read_labels(const JsonPlace& root, const Task& task);
 
 /// True for Hugging Face's names of classes that nobody named: LABEL_0, LABEL_1, ...
 [[nodiscard]] bool are_unnamed(const std::vector<std::string>& labels);
+
+/// What a file says (`problem_type`) whose classes answer with a number or with several labels at
+/// once, as a message; absent where one label is the answer.
+[[nodiscard]] std::optional<std::string> find_other_problem(const JsonPlace& root);
 
 /// What is wrong with the labels of a configuration; absent when nothing is.
 [[nodiscard]] std::optional<std::string> find_label_fault(const ModelConfig& config);

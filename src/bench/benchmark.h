@@ -144,8 +144,9 @@ struct BenchColumnReport {
   BenchSeries batch;
   double questions_per_second = 0;  ///< of batch
   double tokens_per_second = 0;     ///< of batch: joint rows, special tokens included
-  /// Of the first question alone and of the first batch, with the rows of each thread's part where
-  /// a pass is dealt out to threads.
+  /// Of the first question alone and of the first batch (kCold: of questions, and of the passages
+  /// that are encoded for them), with the rows of each thread's part where a pass is dealt out to
+  /// threads.
   std::vector<BenchProduct> products;
   std::uint64_t peak_bytes = 0;            ///< VmHWM of this column's warm-up; 0 = not known
   std::optional<BenchEncode> encode = {};  ///< kWarm and kProjected

@@ -120,7 +120,12 @@ void ColumnRun::note_rows(std::span<const std::size_t> indices) {
   const bool cpu = asked_->runtime().device == Device::kCpu;
   const PassLimits limits{batch_tokens_,
                           cpu ? static_cast<std::size_t>(ThreadsGuard::current()) : 1};
-  product_rows_.merge(first_pass_rows(asked_->config(), column_.mode, rows_of(indices), limits));
+  std::vector<std::size_t> text_bytes;
+  for (const std::size_t index : indices) {
+    text_bytes.push_back(requests_[index].passages.front().text.size());
+  }
+  product_rows_.merge(
+      first_pass_rows(asked_->config(), column_.mode, rows_of(indices), text_bytes, limits));
 }
 
 void ColumnRun::run_batch(std::span<const std::size_t> indices, Roof& roof) {

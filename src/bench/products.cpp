@@ -1,12 +1,17 @@
 #include "bench/products.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "architecture/architecture.h"
 #include "task/parallel_pass.h"
+#include "task/preparation.h"
 
 namespace deformer {
 namespace {
+
+// As ReadingEngine has it.
+constexpr std::size_t kMostPassagesAtOnce = 64;
 
 // Adds to a PassProducts what layers compute.
 class ProductCounter {
@@ -101,6 +106,26 @@ struct RowPair {
   std::int64_t window = 0;
 };
 
+// Windows of the first lower pass over passages that are not stored: ReadingEngine has those
+// encoded that it looks up at once, in batches of their own (encode_in_batches()).
+std::vector<std::int64_t> first_windows(std::span<const QuestionRows> questions,
+                                        std::span<const std::size_t> text_bytes,
+                                        std::size_t batch_tokens) {
+  std::vector<std::int64_t> windows;
+  std::size_t bytes = 0;
+  std::size_t rows = 0;
+  for (std::size_t i = 0; i < std::min(questions.size(), kMostPassagesAtOnce); ++i) {
+    bytes += text_bytes[i];
+    if (i > 0 && bytes > kBytesPerToken * batch_tokens) break;
+    for (const std::int64_t window : questions[i].windows) {
+      rows += static_cast<std::size_t>(window);
+      if (!windows.empty() && rows > batch_tokens) return windows;
+      windows.push_back(window);
+    }
+  }
+  return windows;
+}
+
 // As ReadingEngine forms its first batch.
 std::vector<RowPair> first_pass(std::span<const QuestionRows> questions, std::size_t batch_tokens) {
   std::vector<RowPair> pairs;
@@ -186,11 +211,14 @@ PassProducts answer_products(const ModelConfig& config, BenchMode mode,
 
 std::set<std::int64_t> first_pass_rows(const ModelConfig& config, BenchMode mode,
                                        std::span<const QuestionRows> questions,
+                                       std::span<const std::size_t> text_bytes,
                                        const PassLimits& limits) {
   const std::vector<RowPair> pairs = first_pass(questions, limits.batch_tokens);
   const std::vector<QuestionRows> taken = questions_of(pairs);
   PartRows parts(config, limits.threads);
-  if (mode == BenchMode::kCold) parts.add_lower(window_lengths(taken));
+  if (mode == BenchMode::kCold) {
+    parts.add_lower(first_windows(questions, text_bytes, limits.batch_tokens));
+  }
   parts.add_lower(question_lengths(taken));
   parts.add_upper(pairs, mode == BenchMode::kProjected);
   return parts.take();

@@ -43,9 +43,13 @@ struct PassLimits {
 };
 
 /// Row counts of the linear products of the first pass over these questions: the first windows that
-/// fit into batch_tokens, in the parts that task/parallel_pass makes of them.
+/// fit into batch_tokens with their questions; for kCold also of the first pass that encodes
+/// passages, which takes as many windows as fit without questions, of the passages that are looked
+/// up at once. In the parts that task/parallel_pass makes of them. `text_bytes`: of each question's
+/// passage; read for kCold alone.
 [[nodiscard]] std::set<std::int64_t> first_pass_rows(const ModelConfig& config, BenchMode mode,
                                                      std::span<const QuestionRows> questions,
+                                                     std::span<const std::size_t> text_bytes,
                                                      const PassLimits& limits);
 
 }  // namespace deformer

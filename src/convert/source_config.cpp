@@ -135,6 +135,8 @@ SourceConfig load_hugging_face_config(const CheckpointSource& source) {
   }
   SourceConfig found;
   ReadConfig read = read_model_config(directory);
+  // What is written is to answer: its user would be refused later.
+  require_single_label(read, read.config.task);
   found.config = std::move(read.config);
   found.task = std::move(read.task);
   found.file = directory / "config.json";

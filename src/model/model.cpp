@@ -276,6 +276,10 @@ std::shared_ptr<const Model> Model::with_lengths(const ReadingLengths& lengths) 
   split.max_question_tokens = lengths.max_question_tokens.value_or(split.max_question_tokens);
   split.window_tokens = lengths.window_tokens.value_or(split.window_tokens);
   split.window_step = lengths.window_step.value_or(split.window_step);
+  // As the same lengths in a file would be read.
+  if (state_->config.task != TaskKind::kSpan) {
+    split.window_step = usual_window_step(split.window_tokens);
+  }
   return with_split(split);
 }
 

@@ -4,9 +4,12 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,6 +49,12 @@ bool is_embedding(std::string_view name, const Architecture& architecture) {
   const WeightPlaces& places = architecture.weights;
   if (!name.starts_with(places.root) || name.size() <= places.root.size()) return false;
   return name.substr(places.root.size() + 1).starts_with(places.embeddings);
+}
+
+// "70000", "1e+300".
+std::string shortest_text(double value) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
 bool is_aligned(const void* data, std::size_t bytes) {
@@ -155,12 +164,15 @@ at::Tensor WeightLoader::take_as(at::ScalarType wanted, const std::string& name,
 
 // Of a tensor that is not finite in fp16.
 void WeightLoader::require_in_fp16(const std::string& name, const at::Tensor& stored) const {
-  const at::Tensor largest = stored.abs().max();
-  if (!std::isfinite(largest.item<float>())) return;  // the file's own fault
+  // A file of F64 may hold more than fp32 does.
+  const auto largest = stored.abs().max().item<double>();
+  if (!std::isfinite(largest)) return;  // the file's own fault
+  const bool in_fp32 = largest <= std::numeric_limits<float>::max();
   throw Error(ErrorCode::kUnsupported,
               checkpoint_->path().string() + ": tensor " + in_quotes(name) +
                   ": expected values that fp16 can hold, at most 65504, found up to " +
-                  std::to_string(largest.item<float>()) + " (fp32 weights and precision hold it)");
+                  shortest_text(largest) +
+                  (in_fp32 ? " (fp32 weights and precision hold it)" : ""));
 }
 
 std::optional<at::Tensor> WeightLoader::find_values(const std::string& name) {

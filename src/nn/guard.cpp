@@ -2,8 +2,14 @@
 
 #include <c10/util/Logging.h>
 
+#include <string_view>
+#include <typeinfo>
+
 namespace deformer::nn {
 namespace {
+
+// dnnl::error, as the Itanium ABI spells it.
+constexpr std::string_view kOnednnError = "N4dnnl5errorE";
 
 // "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: ..." without what comes
 // before the allocator's own words.
@@ -30,6 +36,11 @@ Error to_error(const c10::Error& error) {
                       text.find("can't allocate memory") != std::string::npos;
   if (memory) return {ErrorCode::kResourceExhausted, "out of memory: " + text};
   return {ErrorCode::kInternal, "LibTorch: " + text};
+}
+
+std::optional<Error> onednn_error(const std::exception& error) {
+  if (typeid(error).name() != kOnednnError) return std::nullopt;
+  return Error(ErrorCode::kInternal, "oneDNN: " + first_line(error.what()));
 }
 
 }  // namespace deformer::nn

@@ -3,6 +3,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,7 +25,12 @@ void have_allocator_throw();
 /// One of LibTorch's exceptions as ours: kResourceExhausted where memory was short, else kInternal.
 [[nodiscard]] Error to_error(const c10::Error& error);
 
-/// Runs `function`; LibTorch's exceptions and those of rethrow_as_error() leave as deformer::Error.
+/// The same of oneDNN, whose exceptions LibTorch passes on and whose headers it need not have:
+/// kInternal, since they do not tell the cause. Absent for any other exception.
+[[nodiscard]] std::optional<Error> onednn_error(const std::exception& error);
+
+/// Runs `function`; LibTorch's and oneDNN's exceptions and those of rethrow_as_error() leave as
+/// deformer::Error.
 template <typename Function>
 decltype(auto) guarded(Function&& function) {
   have_allocator_throw();
@@ -33,6 +40,9 @@ decltype(auto) guarded(Function&& function) {
     throw;
   } catch (const c10::Error& error) {
     throw to_error(error);
+  } catch (const std::exception& error) {
+    if (const auto translated = onednn_error(error)) throw *translated;
+    rethrow_as_error({});
   } catch (...) {
     rethrow_as_error({});
   }

@@ -18,10 +18,10 @@ namespace deformer::nn {
 
 /// The ordinary product lays out the weight again in every call. In fp32 that is much of its time
 /// with few rows: a question's 15 or 27 take 1.3 to 2 times as long; how far it goes depends on the
-/// machine (docs/performance.md, "Products"). In bf16 and fp16 the product itself is so fast that
-/// any number of rows gains. The laid out weight is made by the first product. In fp32 it is kept
-/// beside the other one: a model that is never asked with few rows holds its weights once. Safe for
-/// concurrent calls.
+/// machine (docs/design_measurements.md, "Products"). In bf16 and fp16 the product itself is so
+/// fast that any number of rows gains. The laid out weight is made by the first product. In fp32 it
+/// is kept beside the other one: a model that is never asked with few rows holds its weights once.
+/// Safe for concurrent calls.
 class PackedWeight final : public Product {
  public:
   /// `weight` [out, in] on the CPU, any strides, as a view: it must not change any more. Takes as

@@ -40,7 +40,13 @@ void limit_time(const Call& call) {
   call.exchange->respond_within(call.api.options().timeout);
 }
 
-QaResult result_without_passages() {
+QaResult result_without_passages(const Call& call, const std::string& question,
+                                 const QuestionPlaces& places) {
+  if (!call.service->has_token(question)) {
+    throw ApiFault({400, "invalid_request",
+                    places.question + ": expected at least one token, found none",
+                    places.question});
+  }
   QaResult result;
   result.times = RequestTimes{};
   return result;
@@ -116,7 +122,8 @@ void handle_answer(const Call& call) {
                           .timing = asked.fields.timing};
   const auto body = [fields](const QaResult& result) { return result_line(result, fields); };
   if (asked.request.passages.empty()) {
-    return call.exchange->respond({.body = body(result_without_passages())});
+    return call.exchange->respond(
+        {.body = body(result_without_passages(call, asked.request.question, asked.fields.places))});
   }
   asked.request.control = timed_control(call, asked.fields.timeout);
   call.service->answer(std::move(asked.request),
@@ -131,7 +138,8 @@ void handle_hugging_face(const Call& call) {
     return hugging_face_body(result, as_list);
   };
   if (asked.request.passages.empty()) {
-    return call.exchange->respond({.body = body(result_without_passages())});
+    return call.exchange->respond(
+        {.body = body(result_without_passages(call, asked.request.question, asked.places))});
   }
   asked.request.control = timed_control(call, std::nullopt);
   call.service->answer(std::move(asked.request), respond_with<QaResult>(call, asked.places, body));

@@ -80,6 +80,8 @@ class AnswerService {
   [[nodiscard]] virtual TaskKind kind() const = 0;
   /// Of kClasses: PairClassifier::labels().
   [[nodiscard]] virtual const std::vector<std::string>& labels() const = 0;
+  /// Whether the model's tokenizer finds a token in it: answer() refuses a question without one.
+  [[nodiscard]] virtual bool has_token(const std::string& question) const = 0;
   virtual void answer(QaRequest request, Done<QaResult> done) = 0;
   virtual void classify(PairRequest request, Done<PairResult> done) = 0;
   virtual void choose(ChoiceRequest request, Done<ChoiceResult> done) = 0;

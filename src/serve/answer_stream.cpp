@@ -48,13 +48,15 @@ class AnswerStream : public std::enable_shared_from_this<AnswerStream> {
     const BodyLine& line = lines_[place];
     try {
       AnswerCall asked =
-          parse_answer_call(line.text, call_.api.options().answers, call_.api.options().limits);
+          parse_answer_line(line.text, call_.api.options().answers, call_.api.options().limits);
       const LineFields fields{.id_json = asked.fields.id_json,
                               .question = "",
                               .no_answer_score = asked.request.options->allow_no_answer,
                               .timing = asked.fields.timing};
       if (asked.request.passages.empty()) {
-        return take(place, result_line(result_without_passages(), fields));
+        return take(place, result_line(result_without_passages(call_, asked.request.question,
+                                                               asked.fields.places),
+                                       fields));
       }
       asked.request.control = control_of(call_, asked.fields.timeout);
       const LineContext context{place, fields, asked.fields.places};

@@ -12,7 +12,7 @@ namespace deformer::serve {
 
 /// For log and metrics: no standard status says it (nginx's number).
 inline constexpr int kClientLeft = 499;
-/// What runs out where there is no store whose disk might.
+/// Memory that ran out, where it cannot have been the disk of a store.
 inline constexpr const char* kOutOfMemory = "out_of_memory";
 
 struct ApiError {

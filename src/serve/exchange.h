@@ -36,7 +36,8 @@ class Exchange {
   /// Sends status and headers; the body follows piece by piece. Where it was answered already
   /// nothing of the stream is sent.
   virtual void begin_stream(const Response& head) = 0;
-  /// `written` is called when the system has taken the piece; never when the connection broke.
+  /// `written` is called when the system has taken the piece; never when the connection broke: then
+  /// pieces and what they hold are let go of.
   virtual void write(std::string piece, std::function<void()> written) = 0;
   virtual void end_stream() = 0;
 

@@ -47,8 +47,10 @@ void handle_page(const Call& call);
 /// The same for what cannot be given up: it goes on, and may still be done.
 void limit_time(const Call& call);
 
-/// What a question is answered that has no passage with a text: nothing, in no time.
-[[nodiscard]] QaResult result_without_passages();
+/// What a question is answered that has no passage with a text: nothing, in no time. Throws the 400
+/// of one without a token: it is no question, whatever there is to read.
+[[nodiscard]] QaResult result_without_passages(const Call& call, const std::string& question,
+                                               const QuestionPlaces& places);
 
 /// What a request has the service do: each has a queue of its own.
 enum class Work : std::uint8_t { kAnswer, kRead, kWrite };

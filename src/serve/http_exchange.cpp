@@ -117,8 +117,9 @@ void HttpExchange::begin_stream(const Response& head) {
   write_next();
 }
 
+// Once it has finished nothing is sent, and a piece must not stay: its callback holds the exchange.
 void HttpExchange::write(std::string piece, std::function<void()> written) {
-  if (!streaming_) return;
+  if (!streaming_ || finished_) return;
   const std::size_t bytes = piece.size();
   if (!arrival_.http_10) {
     std::array<char, 24> size{};
@@ -130,7 +131,7 @@ void HttpExchange::write(std::string piece, std::function<void()> written) {
 }
 
 void HttpExchange::end_stream() {
-  if (!streaming_) return;
+  if (!streaming_ || finished_) return;
   ended_ = true;
   if (!arrival_.http_10) pieces_.push_back({"0\r\n\r\n", 0, nullptr});
   write_next();

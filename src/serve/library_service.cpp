@@ -68,6 +68,9 @@ class LibraryService final : public AnswerService {
     return model_->config().labels;
   }
 
+  [[nodiscard]] bool has_token(const std::string& question) const override {
+    return !model_->tokenizer().tokenize(question).ids.empty();
+  }
   void answer(QaRequest request, Done<QaResult> done) override {
     for (Passage& passage : request.passages) name_by_content(passage);
     queue_.submit(std::move(request), std::move(done));

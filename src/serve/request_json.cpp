@@ -37,6 +37,18 @@ nlohmann::json parse_document(std::string_view text) {
   }
 }
 
+// A line of a stream: its number is told beside its fault, which has the column alone.
+nlohmann::json parse_line(std::string_view text) {
+  try {
+    return parse_document(text);
+  } catch (const ApiFault& fault) {
+    ApiError told = fault.error();
+    const std::size_t column = told.message.find("column ");
+    if (column != std::string::npos) told.message.erase(0, column);
+    throw ApiFault(std::move(told));
+  }
+}
+
 // An object's fields, taken one by one; finish() refuses what was not asked for, so that a
 // misspelt option is no default in silence. Null counts as absent.
 class Fields {
@@ -155,15 +167,6 @@ std::string take_question(Fields& fields, const char* key, const RequestLimits& 
   return question;
 }
 
-// A question that must be one: of blanks alone there is nothing to look for.
-std::string take_words(Fields& fields, const char* key, const RequestLimits& limits) {
-  std::string question = take_question(fields, key, limits);
-  if (question.find_first_not_of(" \t\n\v\f\r") == std::string::npos) {
-    fail(fields.place(key), "expected at least one token, found none");
-  }
-  return question;
-}
-
 // Null where there is none.
 const std::string* find_passage_text(Fields& fields, const char* key, const RequestLimits& limits) {
   const std::string* const text = fields.find_string(key);
@@ -261,6 +264,28 @@ AnswerOptions take_parameters(Fields& fields, AnswerOptions options) {
   return options;
 }
 
+AnswerCall answer_call_of(const nlohmann::json& document, const AnswerOptions& defaults,
+                          const RequestLimits& limits) {
+  Fields fields(document, "");
+  AnswerCall call;
+  call.fields = take_call_fields(fields);
+  call.request.question = take_question(fields, "question", limits);
+  call.request.passages = take_passages(fields, limits, call.fields.places);
+  AnswerOptions options = defaults;
+  if (const auto top_k = fields.whole("top_k", 1, kMaxTopK)) {
+    options.top_k = static_cast<std::size_t>(*top_k);
+  }
+  if (const auto tokens = fields.whole("max_answer_tokens", 0, std::numeric_limits<int>::max())) {
+    options.max_answer_tokens = static_cast<int>(*tokens);
+  }
+  options.align_to_words = fields.flag("align_to_words", options.align_to_words);
+  options.allow_no_answer = fields.flag("no_answer", options.allow_no_answer);
+  options.no_answer_threshold = fields.number("no_answer_threshold", options.no_answer_threshold);
+  fields.finish();
+  call.request.options = options;
+  return call;
+}
+
 const std::string& part_of_id(const std::string& value, const std::string& field) {
   require_length(value, kMaxIdBytes, field);
   return value;
@@ -281,25 +306,12 @@ std::size_t list_limit(const std::string& value) {
 
 AnswerCall parse_answer_call(std::string_view json, const AnswerOptions& defaults,
                              const RequestLimits& limits) {
-  const nlohmann::json document = parse_document(json);
-  Fields fields(document, "");
-  AnswerCall call;
-  call.fields = take_call_fields(fields);
-  call.request.question = take_words(fields, "question", limits);
-  call.request.passages = take_passages(fields, limits, call.fields.places);
-  AnswerOptions options = defaults;
-  if (const auto top_k = fields.whole("top_k", 1, kMaxTopK)) {
-    options.top_k = static_cast<std::size_t>(*top_k);
-  }
-  if (const auto tokens = fields.whole("max_answer_tokens", 0, std::numeric_limits<int>::max())) {
-    options.max_answer_tokens = static_cast<int>(*tokens);
-  }
-  options.align_to_words = fields.flag("align_to_words", options.align_to_words);
-  options.allow_no_answer = fields.flag("no_answer", options.allow_no_answer);
-  options.no_answer_threshold = fields.number("no_answer_threshold", options.no_answer_threshold);
-  fields.finish();
-  call.request.options = options;
-  return call;
+  return answer_call_of(parse_document(json), defaults, limits);
+}
+
+AnswerCall parse_answer_line(std::string_view line, const AnswerOptions& defaults,
+                             const RequestLimits& limits) {
+  return answer_call_of(parse_line(line), defaults, limits);
 }
 
 ClassifyCall parse_classify_call(std::string_view json, TaskKind kind,
@@ -342,7 +354,7 @@ HuggingFaceCall parse_hugging_face_call(std::string_view json, const AnswerOptio
   Fields fields(document, "");
   HuggingFaceCall call;
   Fields inputs(fields.require("inputs"), "inputs");
-  call.request.question = take_words(inputs, "question", limits);
+  call.request.question = take_question(inputs, "question", limits);
   add_passage(std::nullopt, &require_passage_text(inputs, "context", limits),
               call.request.passages);
   inputs.finish();
@@ -356,7 +368,7 @@ HuggingFaceCall parse_hugging_face_call(std::string_view json, const AnswerOptio
 
 Passage parse_passage(std::string_view json, const std::optional<std::string>& id,
                       const RequestLimits& limits) {
-  const nlohmann::json document = parse_document(json);
+  const nlohmann::json document = id ? parse_document(json) : parse_line(json);
   Fields fields(document, "");
   Passage passage;
   if (id) {

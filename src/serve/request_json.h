@@ -44,12 +44,17 @@ struct CallFields {
 };
 
 /// A question about passages. Passages whose text is empty are left out; a passage with a text and
-/// without an id has an empty one. A blank question is refused, whatever there is to read.
+/// without an id has an empty one. Whether the question is blank is for the tokenizer to say
+/// (AnswerService::has_token()).
 struct AnswerCall {
   CallFields fields;
   QaRequest request;
 };
 [[nodiscard]] AnswerCall parse_answer_call(std::string_view json, const AnswerOptions& defaults,
+                                           const RequestLimits& limits);
+/// The same of one line of a stream: whoever tells its fault tells its number, so that of broken
+/// JSON the column alone is said.
+[[nodiscard]] AnswerCall parse_answer_line(std::string_view line, const AnswerOptions& defaults,
                                            const RequestLimits& limits);
 
 /// Of the two requests the one that the task has.
@@ -71,7 +76,7 @@ struct HuggingFaceCall {
                                                       const AnswerOptions& defaults,
                                                       const RequestLimits& limits);
 
-/// {"text"} of the passage `id`; or, without one, {"id", "text"}.
+/// {"text"} of the passage `id`; or, without one, a line {"id", "text"} of a stream.
 [[nodiscard]] Passage parse_passage(std::string_view json, const std::optional<std::string>& id,
                                     const RequestLimits& limits);
 

@@ -206,7 +206,6 @@ LmdbEnvironment::LmdbEnvironment(std::shared_ptr<Registry> registry, LmdbFiles f
     throw Error(ErrorCode::kNotFound, name_ + ": expected a passage store, found none");
   }
   make_tables(*first_entry);
-  files_.sync_names();
 }
 
 LmdbEnvironment::~LmdbEnvironment() {
@@ -359,6 +358,8 @@ void LmdbEnvironment::make_tables(const std::string& first_entry) {
     throw Error(ErrorCode::kIo, name_ + ": cannot create a store: " + why_read_only_);
   }
   begin_reading().pages.check_all();
+  // Before the tables: where they are, nobody looks after the names again.
+  files_.sync_names();
   Transaction transaction(begin(0), is_broken_);
   check(::mdb_dbi_open(transaction.get(), kMetaTable, MDB_CREATE, &meta_), "create");
   check(::mdb_dbi_open(transaction.get(), kPassagesTable, MDB_CREATE, &passages_), "create");

@@ -137,6 +137,15 @@ struct RedisCluster::Batch {
   std::optional<Error> trouble = {};                // this round; may pass
   int redirects = 0;
   int attempts = 0;
+
+  [[nodiscard]] bool is_done() const { return waiting.empty() && asked.empty(); }
+  [[nodiscard]] std::size_t last() const { return commands.size() - 1; }
+  // Answered or not; where it waits already, it comes last as well.
+  void let_last_wait() {
+    const bool waits = asked.contains(last()) ||
+                       std::find(waiting.begin(), waiting.end(), last()) != waiting.end();
+    if (!waits) waiting.push_back(last());
+  }
 };
 
 RedisCluster::RedisCluster(RedisEndpoint seed, RedisOptions options)
@@ -151,19 +160,31 @@ std::vector<RedisReply> RedisCluster::run(std::span<const RedisCommand> commands
   Batch batch{.commands = commands, .repeat = repeat};
   batch.replies.resize(commands.size());
   for (std::size_t i = 0; i < commands.size(); ++i) batch.waiting.push_back(i);
-  while (!batch.waiting.empty() || !batch.asked.empty()) {
-    std::map<Target, std::vector<std::size_t>> groups;
-    for (const std::size_t index : std::exchange(batch.waiting, {})) {
-      groups[{owner_of(redis_slot(commands[index].key)), false}].push_back(index);
-    }
-    for (const auto& [index, endpoint] : std::exchange(batch.asked, {})) {
-      groups[{endpoint, true}].push_back(index);
-    }
-    for (const auto& [target, indices] : groups) send(batch, target, indices);
+  while (!batch.is_done()) {
+    send_round(batch);
     if (batch.moved_to) learn_slots(*std::exchange(batch.moved_to, std::nullopt));
     if (batch.trouble) pause_or_throw(batch);
+    if (repeat == RedisRepeat::kWithLast && !batch.is_done()) batch.let_last_wait();
   }
   return std::move(batch.replies);
+}
+
+// One server after the other; that of the last command comes last.
+void RedisCluster::send_round(Batch& batch) {
+  std::map<Target, std::vector<std::size_t>> groups;
+  for (const std::size_t index : std::exchange(batch.waiting, {})) {
+    groups[{owner_of(redis_slot(batch.commands[index].key)), false}].push_back(index);
+  }
+  for (const auto& [index, endpoint] : std::exchange(batch.asked, {})) {
+    groups[{endpoint, true}].push_back(index);
+  }
+  const auto end = std::find_if(groups.begin(), groups.end(), [&](const auto& group) {
+    return group.second.back() == batch.last();
+  });
+  for (auto group = groups.begin(); group != groups.end(); ++group) {
+    if (group != end) send(batch, group->first, group->second);
+  }
+  if (end != groups.end()) send(batch, end->first, end->second);
 }
 
 void RedisCluster::send(Batch& batch, const Target& target, std::span<const std::size_t> indices) {
@@ -180,7 +201,7 @@ void RedisCluster::send(Batch& batch, const Target& target, std::span<const std:
     give_back(target.endpoint, std::move(connection));
   } catch (const RedisConnectionError& error) {
     drop_idle(target.endpoint);
-    const bool repeatable = batch.repeat == RedisRepeat::kAllowed || !sent;
+    const bool repeatable = batch.repeat != RedisRepeat::kNever || !sent;
     if (!repeatable || error.kind() == RedisConnectionError::Kind::kTimeout) throw;
     batch.trouble = error;
     batch.waiting.insert(batch.waiting.end(), indices.begin(), indices.end());

@@ -33,6 +33,8 @@ struct RedisCommand {
 enum class RedisRepeat {
   kAllowed,  ///< running it twice leaves the same state and gives the same reply
   kNever,
+  kWithLast,  ///< as kAllowed; the last command is answered after all others, for which it is
+              ///< repeated after those that had to be
 };
 
 /// Safe for concurrent calls: each borrows connections from a pool. A forked process makes its own.
@@ -53,6 +55,7 @@ class RedisCluster {
   struct Batch;
   struct Target;
 
+  void send_round(Batch& batch);
   void send(Batch& batch, const Target& target, std::span<const std::size_t> indices);
   void sort_replies(Batch& batch, const RedisEndpoint& from, std::span<const std::size_t> indices,
                     std::span<const RedisReply> replies);

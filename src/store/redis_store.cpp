@@ -95,7 +95,7 @@ Fingerprint RedisPassageStore::read_entry(const RedisUrl& url,
   return parse_store_entry(reply.text(), name_);
 }
 
-// Without an entry the store was emptied and is nobody's: its passages are absent.
+// Without an entry the store was emptied and is nobody's: no other's passages are changed.
 void RedisPassageStore::require_own(const RedisReply& entry) const {
   if (entry.is_null()) return;
   require_fingerprint(parse_store_entry(entry.text(), name_), fingerprint_,
@@ -135,7 +135,9 @@ std::string RedisPassageStore::bucket_key(std::size_t bucket) const {
   return key;
 }
 
-// The entry comes last: where it is ours, what was read before it was ours as well.
+// The entry is answered last: where it is ours, what was read before it was ours as well. Without
+// an entry the passages are absent: those that are still there may be another model's, which is
+// being emptied.
 std::vector<RedisReply> RedisPassageStore::ask_field(std::span<const std::string> ids,
                                                      char kind) const {
   if (ids.empty()) return {};
@@ -149,9 +151,11 @@ std::vector<RedisReply> RedisPassageStore::ask_field(std::span<const std::string
     commands.push_back({{"HGET", key, field}, key});
   }
   commands.push_back(ask_entry());
-  std::vector<RedisReply> replies = servers_.run(commands);
-  require_own(replies.back());
+  std::vector<RedisReply> replies = servers_.run(commands, RedisRepeat::kWithLast);
+  const RedisReply entry = replies.back();
   replies.pop_back();
+  if (entry.is_null()) return std::vector<RedisReply>(ids.size());
+  require_own(entry);
   return replies;
 }
 
@@ -188,8 +192,11 @@ void RedisPassageStore::require_fits(const EncodedPassage& passage,
                                   " bytes or a server that tells its own limit, found " +
                                   std::to_string(record_bytes) + ": " + error.what());
   }
-  require_record_fits(passage.id, record_bytes, std::min(most, kMostCommandBytes),
-                      std::string(kSetting) + " of the server");
+  if (most <= kMostCommandBytes) {
+    require_record_fits(passage.id, record_bytes, most, std::string(kSetting) + " of the server");
+  } else {
+    require_record_fits(passage.id, record_bytes, kMostCommandBytes, "hiredis's limit");
+  }
 }
 
 void RedisPassageStore::put(std::span<const EncodedPassage> passages) {

@@ -1,11 +1,12 @@
 // Functions of a caller that an entry point calls: what they throw leaves as it was thrown.
 #pragma once
 
-#include <c10/core/InferenceMode.h>
+#include <ATen/ThreadLocalState.h>
 
 #include <exception>
 #include <utility>
 
+#include "base/check.h"
 #include "nn/guard.h"
 
 namespace deformer {
@@ -16,11 +17,40 @@ struct CallbackException {
   std::exception_ptr thrown;
 };
 
-/// Calls a function of the caller's. What it makes with LibTorch are ordinary tensors, though the
-/// library is at inference.
+/// LibTorch as the caller of an entry point has set it: inference mode, gradients, autocast.
+struct CallersSettings {
+  const CallersSettings* outer = nullptr;  ///< of the entry point that this one was called in
+  at::ThreadLocalState settings = {};
+};
+
+/// Those that count on this thread for the next call_back(), for the life of the object.
+class CallersScope {
+ public:
+  explicit CallersScope(const CallersSettings* caller)
+      : before_(std::exchange(current(), caller)) {}
+  ~CallersScope() { current() = before_; }
+  CallersScope(const CallersScope&) = delete;
+  CallersScope& operator=(const CallersScope&) = delete;
+
+  /// Null outside of guarded_with_callbacks().
+  [[nodiscard]] static const CallersSettings*& current() {
+    thread_local const CallersSettings* innermost = nullptr;
+    return innermost;
+  }
+
+ private:
+  const CallersSettings* before_;
+};
+
+/// Calls a function of the caller's, within guarded_with_callbacks() and on its thread. The
+/// function finds LibTorch as its caller had set it, whatever the library works with.
 template <typename Function, typename... Arguments>
 void call_back(const Function& function, Arguments&&... arguments) {
-  const c10::InferenceMode callers_own(false);
+  const CallersSettings* const caller = CallersScope::current();
+  DEFORMER_CHECK(caller != nullptr);
+  // The function may be the library's own, with one of an outer caller in it.
+  const CallersScope outer(caller->outer);
+  const at::ThreadLocalStateGuard settings(caller->settings);
   try {
     function(std::forward<Arguments>(arguments)...);
   } catch (...) {
@@ -32,7 +62,11 @@ void call_back(const Function& function, Arguments&&... arguments) {
 template <typename Function>
 decltype(auto) guarded_with_callbacks(Function&& function) {
   try {
-    return nn::guarded(std::forward<Function>(function));
+    return nn::guarded([&]() -> decltype(auto) {
+      const CallersSettings caller{.outer = CallersScope::current()};
+      const CallersScope scope(&caller);
+      return std::forward<Function>(function)();
+    });
   } catch (const CallbackException& exception) {
     std::rethrow_exception(exception.thrown);
   }

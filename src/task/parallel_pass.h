@@ -28,7 +28,7 @@ struct UpperInputs {
 /// Encoder::lower() and Encoder::upper() in inference mode on a CPU. Each of `threads` threads
 /// takes a part of the segments or pairs through all layers by itself, where plan_parts() finds
 /// such parts: no thread waits for the others after every operation, and each reads what it has
-/// just written itself (docs/performance.md, "Threads"). Throws what they throw.
+/// just written itself (docs/design_measurements.md, "Threads"). Throws what they throw.
 [[nodiscard]] Encoding lower_in_parts(const Encoder& encoder, std::size_t threads,
                                       std::span<const Segment> segments);
 [[nodiscard]] Encoding upper_in_parts(const Encoder& encoder, std::size_t threads,

@@ -109,7 +109,8 @@ class BatchRunner {
     const at::Tensor hidden = on_host(encoding.hidden);
     // One value that is no number is enough for that of the sum.
     if (!std::isfinite(hidden.sum().item<float>())) {
-      refuse_not_finite(model_, first_not_finite(encoding, hidden).passage.id);
+      refuse_not_finite(model_, first_not_finite(encoding, hidden).passage.id,
+                        StatesOrigin::kComputed);
     }
     at::Tensor projections;
     if (options_.projections) projections = on_host(model_.encoder().project(encoding.hidden));

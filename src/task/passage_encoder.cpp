@@ -125,7 +125,7 @@ EncodeReport PassageEncoder::encode(std::span<const Passage> passages,
     EncodeReport report;
     report.reused = unique.size() - missing.size();
     std::size_t done = report.reused;
-    if (options.progress) call_back(options.progress, done, unique.size());
+    if (options.progress && !unique.empty()) call_back(options.progress, done, unique.size());
     report.tokens = encode_in_batches(*model_, missing, batch_options(options),
                                       [&](std::span<const std::size_t>, auto&& encoded) {
                                         store_->put(encoded);

@@ -205,7 +205,9 @@ void PassageSource::fetch(std::span<const Passage* const> passages,
   auto found = store_->get(ids);
   check_found(ids, found);
   for (std::size_t i = 0; i < passages.size(); ++i) {
-    if (is_fresh(found[i].get(), *passages[i])) ready[i].encoded = std::move(found[i]);
+    if (!is_fresh(found[i].get(), *passages[i])) continue;
+    ready[i].encoded = std::move(found[i]);
+    ready[i].origin = StatesOrigin::kStored;
   }
 }
 

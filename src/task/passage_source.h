@@ -12,6 +12,7 @@
 #include "deformer/error.h"
 #include "deformer/model.h"
 #include "deformer/passage_store.h"
+#include "task/not_finite.h"
 #include "task/passage_batches.h"
 
 namespace deformer {
@@ -24,6 +25,7 @@ class ReadyPassage {
       encoded;                    ///< without hidden states when the layout depends on the question
   std::vector<std::int32_t> ids;  ///< of the whole passage; only in that case
   std::vector<std::size_t> first_rows;  ///< first row of each window in encoded->hidden
+  StatesOrigin origin = StatesOrigin::kComputed;
 
   /// word_extents() of the passage, without words and with bert_words(), what is blank emptied.
   /// Found at the first call. Not safe for concurrent calls.

@@ -64,7 +64,8 @@ void PooledReading::take(const ReadPair& pair) {
   std::vector<double>& logits = outputs_.logits[pair.question];
   logits.assign(outputs.values.begin(), outputs.values.end());
   if (!std::all_of(logits.begin(), logits.end(), [](double x) { return std::isfinite(x); })) {
-    refuse_not_finite(model_, request_.passage.id);
+    refuse_not_finite(model_, request_.passage.id,
+                      pair.passage == nullptr ? StatesOrigin::kComputed : pair.passage->origin);
   }
   outputs_.cut.question = outputs_.cut.question || pair.question_cut;
   outputs_.cut.passage = pair.passage != nullptr && was_cut(model_, *pair.passage->encoded);

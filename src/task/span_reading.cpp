@@ -92,13 +92,15 @@ void SpanReading::take(const ReadPair& pair) {
     const WindowOutputs& outputs = pair.windows[i];
     windows.push_back(logits_of(passage.windows[i], outputs));
     const double cls = double{outputs.output(0).back()} + double{outputs.output(1).back()};
-    if (!std::isfinite(cls)) refuse_not_finite(model_, passage.id);
+    if (!std::isfinite(cls)) refuse_not_finite(model_, passage.id, pair.passage->origin);
     no_answer_score = std::min(no_answer_score, cls);
   }
   const std::span<const ByteSpan> extents =
       options_.align_to_words ? pair.passage->words() : pair.passage->tokens();
   const DecodedSpans spans = best_spans(windows, extents, max_answer_tokens_, options_.top_k);
-  if (!windows.empty() && !std::isfinite(spans.log_sum)) refuse_not_finite(model_, passage.id);
+  if (!windows.empty() && !std::isfinite(spans.log_sum)) {
+    refuse_not_finite(model_, passage.id, pair.passage->origin);
+  }
   collector_.add(passage, pair.place, spans, no_answer_score, options_);
 }
 
@@ -113,7 +115,7 @@ void SpanReading::take_by_window(const ReadPair& pair) {
                                outputs.output(1).back()};
     const std::vector<ByteSpan> extents = clipped_extents(*pair.passage, passage.windows[i]);
     const WindowSpans spans = decode_window(window, extents, max_answer_tokens_, count);
-    if (!is_finite(spans)) refuse_not_finite(model_, passage.id);
+    if (!is_finite(spans)) refuse_not_finite(model_, passage.id, pair.passage->origin);
     by_window_.add(passage, spans);
   }
 }

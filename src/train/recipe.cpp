@@ -194,6 +194,7 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
                         const std::string& validation) {
   nlohmann::ordered_json recipe;
   if (student.config.task != TaskKind::kSpan) recipe["task"] = set.data_name;
+  if (!options.layers.empty()) recipe["layers"] = options.layers;
   recipe["split_layers"] = options.split_layers;
   recipe["split_schedule"] = options.split_schedule == SplitSchedule::kSum ? "sum" : "alternate";
   recipe["layout"] = to_string(student.config.split.layout);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "architecture/config.h"
 #include "base/quote.h"
 #include "deformer/error.h"
 
@@ -110,7 +111,7 @@ void require_fitting(const TrainingModel& student, const TrainingModel& teacher,
 TrainingModel load_teacher(const std::filesystem::path& teacher_dir, const TrainingModel& student,
                            const TrainingOptions& options) {
   const bool same_architecture =
-      load_model_config(teacher_dir).architecture == student.config.architecture;
+      read_model_config(teacher_dir).config.architecture == student.config.architecture;
   TrainingModelOptions load{.task = student.task,
                             .split_layer = 0,
                             .device = options.device,

@@ -187,6 +187,7 @@ Trainer::State::State(std::filesystem::path base, std::filesystem::path teacher_
   if (options.threads > 0) at::set_num_threads(options.threads);
   TrainingModelOptions load{.task = options.task,
                             .layout = options.layout,
+                            .layers = options.layers,
                             .device = options.device,
                             .seed = options.seed,
                             .freeze_layers = options.freeze_layers,

@@ -46,17 +46,19 @@ bool has_head_for(const Task& task, const ModelConfig& config, const Checkpoint&
 }
 
 // Kind and labels; labels that the checkpoint has keep its order.
-void set_task(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
-              TrainConfig& found) {
+void set_task(const std::filesystem::path& model_dir, const ReadConfig& read,
+              const Checkpoint& checkpoint, TrainConfig& found) {
   ModelConfig& config = found.config;
   const Task& task = found.task;
   if (answers(config, task)) {
+    // Outputs that were no choice of one class are not the task's, whatever they are called.
+    found.keeps_output = task.kind != TaskKind::kClasses || !read.other_problem;
     for (std::string& label : config.labels) {
       if (!task.labels.empty()) label = task.labels[*find_label(task.labels, label)];
     }
     return;
   }
-  found.keeps_output = has_head_for(task, config, checkpoint);
+  found.keeps_output = !read.other_problem && has_head_for(task, config, checkpoint);
   config.labels = found.keeps_output ? load_model_config(model_dir, task).labels : task.labels;
   config.task = task.kind;
 }
@@ -80,14 +82,22 @@ void set_split(const ReadConfig& read, const TrainingModelOptions& options, Trai
   if (options.split_layer) split.split_layer = *options.split_layer;
 }
 
-TrainConfig load_config(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
-                        const TrainingModelOptions& options) {
-  const ReadConfig read = read_model_config(model_dir);
+TrainConfig load_config(const std::filesystem::path& model_dir, const ReadConfig& read,
+                        const Checkpoint& checkpoint, const TrainingModelOptions& options) {
   TrainConfig found{read.config, options.task.value_or(read.task)};
-  set_task(model_dir, checkpoint, found);
+  set_task(model_dir, read, checkpoint, found);
   set_split(read, options, found);
   validate(found.config);
   return found;
+}
+
+void require_layers(const std::vector<int>& layers, const ModelConfig& base) {
+  for (const int layer : layers) {
+    if (layer >= 0 && layer < base.num_hidden_layers) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                "layers: expected 0 to " + std::to_string(base.num_hidden_layers - 1) +
+                    ", the base's layers, found " + std::to_string(layer));
+  }
 }
 
 // Weights as the encoder's were made, no bias.
@@ -156,9 +166,10 @@ bool is_trained(const Parameter& parameter, const ModelConfig& config,
 }
 
 // A head that began at random would teach noise.
-void require_head(const std::filesystem::path& model_dir, const Checkpoint& checkpoint,
-                  const TrainConfig& found) {
+void require_head(const std::filesystem::path& model_dir, const ReadConfig& read,
+                  const Checkpoint& checkpoint, const TrainConfig& found) {
   const TaskKind kind = found.config.task;
+  require_single_label(read, kind);
   const std::string name = kind == TaskKind::kSpan
                                ? SpanHead::kName
                                : pooled_head_form(architecture_of(found.config), kind).output;
@@ -200,10 +211,15 @@ std::vector<Parameter> TrainingModel::trained_parameters() const {
 TrainingModel load_training_model(const std::filesystem::path& model_dir,
                                   const TrainingModelOptions& options) {
   TrainingModel model;
-  const Checkpoint checkpoint =
-      Checkpoint::open(model_dir, architecture_of(load_model_config(model_dir)));
-  const TrainConfig found = load_config(model_dir, checkpoint, options);
-  if (options.needs_head) require_head(model_dir, checkpoint, found);
+  ReadConfig read = read_model_config(model_dir);
+  Checkpoint checkpoint = Checkpoint::open(model_dir, architecture_of(read.config));
+  if (!options.layers.empty()) {
+    require_layers(options.layers, read.config);
+    checkpoint = checkpoint.with_layers(options.layers);
+    read.config.num_hidden_layers = std::ssize(options.layers);
+  }
+  const TrainConfig found = load_config(model_dir, read, checkpoint, options);
+  if (options.needs_head) require_head(model_dir, read, checkpoint, found);
   model.config = found.config;
   model.device = options.device;
   model.task = found.task;

@@ -45,6 +45,7 @@ struct TrainingModelOptions {
   std::optional<Task> task = {};        ///< see TrainingOptions::task
   std::optional<Layout> layout = {};    ///< see TrainingOptions::layout
   std::optional<int> split_layer = {};  ///< in place of the file's
+  std::vector<int> layers = {};         ///< see TrainingOptions::layers
   Device device = Device::kCpu;
   std::uint64_t seed = 1;            ///< of a head that the directory lacks
   bool needs_head = false;           ///< throws kIncompatible where the task's head is not there
@@ -55,8 +56,8 @@ struct TrainingModelOptions {
 
 /// Loads a model directory. One without a `deformer` object (an ordinary checkpoint) gets the
 /// published window and question lengths, as far as its position table allows; so does one of
-/// another task. A head of another task is left out. Throws as
-/// Model::load, and kIncompatible when the layout does not allow the split.
+/// another task. A head of another task, or whose classes are no choice of one label, is left out.
+/// Throws as Model::load, and kIncompatible when the layout does not allow the split.
 [[nodiscard]] TrainingModel load_training_model(const std::filesystem::path& model_dir,
                                                 const TrainingModelOptions& options);
 

@@ -267,5 +267,35 @@ TEST(Checkpoint, LongListsAreCut) {
   expect_refused(ErrorCode::kIncompatible, "\"i\" in 1.safetensors and 17 more", dir);
 }
 
+// Scales of weights in 8 bits go with them; what is in no layer stays.
+TEST(Checkpoint, WithLayersRenumbersThem) {
+  const TempDir dir;
+  const std::vector<std::string> layer_names{".output.dense.weight", ".output.dense.weight_scale"};
+  std::vector<std::string> names{"bert.embeddings.word_embeddings.weight", "qa_outputs.bias"};
+  for (const char* layer :
+       {"bert.encoder.layer.0", "bert.encoder.layer.1", "bert.encoder.layer.11"}) {
+    for (const std::string& rest : layer_names) names.push_back(layer + rest);
+  }
+  write_names(dir.path() / "model.safetensors", names);
+  const Checkpoint whole = Checkpoint::open(dir.path(), architecture("bert"));
+  const Checkpoint chosen = whole.with_layers(std::vector<int>{11, 0, 11});
+  EXPECT_EQ(chosen.tensors().size(), 2 + 3 * layer_names.size());
+  const auto value = [](const Checkpoint& checkpoint, const std::string& name) {
+    const StoredTensor* const tensor = checkpoint.find(name);
+    return tensor == nullptr ? std::string("none")
+                             : std::string(reinterpret_cast<const char*>(tensor->view.bytes.data()),
+                                           tensor->view.bytes.size());
+  };
+  for (const std::string& rest : layer_names) {
+    EXPECT_EQ(value(chosen, "bert.encoder.layer.0" + rest),
+              value(whole, "bert.encoder.layer.11" + rest));
+    EXPECT_EQ(value(chosen, "bert.encoder.layer.1" + rest),
+              value(whole, "bert.encoder.layer.0" + rest));
+    EXPECT_EQ(value(chosen, "bert.encoder.layer.2" + rest),
+              value(whole, "bert.encoder.layer.11" + rest));
+  }
+  EXPECT_EQ(value(chosen, "qa_outputs.bias"), value(whole, "qa_outputs.bias"));
+}
+
 }  // namespace
 }  // namespace deformer

@@ -278,6 +278,31 @@ TEST_F(BadInput, AFullDiskForOneResultLeavesTheOthers) {
   EXPECT_THAT(read(path("p.json")), testing::HasSubstr("q1"));
 }
 
+// Results that are long enough to be written while the model still answers.
+TEST_F(BadInput, AFullDiskBeforeTheEndLeavesTheOtherResults) {
+  const std::string model = write_model();
+  const std::string context = small_squad()["data"][0]["paragraphs"][0]["context"];
+  std::vector<Json> questions;
+  for (int i = 0; i < 200; ++i) {
+    questions.push_back(squad_question("q" + std::to_string(i), "Where does it rise?", "the Alps"));
+  }
+  const std::string file = write_json("many.json", squad_file({{context, questions}}));
+  const auto answer_to = [&](const std::string& nbest) {
+    return answer(
+        model, file,
+        {"--output", path("p.json"), "--na-scores", path("na.json"), "--nbest", nbest, "--quiet"});
+  };
+  EXPECT_EQ(answer_to(path("nbest.json")).status, 0);
+  ASSERT_GT(fs::file_size(path("nbest.json")), 1U << 16) << "more than Output holds back";
+  const std::string predictions = read(path("p.json"));
+  const std::string na_scores = read(path("na.json"));
+  fs::remove(path("p.json"));
+  fs::remove(path("na.json"));
+  expect_failure(answer_to("/dev/full"), 7, "/dev/full: cannot write");
+  EXPECT_EQ(read(path("p.json")), predictions);
+  EXPECT_EQ(read(path("na.json")), na_scores);
+}
+
 TEST_F(BadInput, AFullDiskBehindStandardOutput) {
   const std::vector<std::string> arguments{"evaluate", "--squad", squad, "--predictions",
                                            write("p.json", "{}")};

@@ -136,6 +136,21 @@ TEST_F(CmdBench, APageThatCannotBeWrittenLeavesTheReport) {
   EXPECT_THAT(result.out, HasSubstr("in batches"));
 }
 
+TEST_F(CmdBench, AReportThatCannotBeWrittenLeavesThePage) {
+  const auto words = [&](const std::string& page) {
+    return arguments({"--model", write_model(page + "-model"), "--lengths", "9,20", "--passages",
+                      "2", "--mode", "full", "--quiet", "--html", path(page)});
+  };
+  expect_failure(run(words("full.html"), {.output_path = "/dev/full"}), 7,
+                 "standard output: cannot write");
+  expect_page(read(path("full.html")));
+  Process process(command(words("closed.html")));
+  process.close_output();
+  EXPECT_EQ(process.wait(), 141);
+  EXPECT_EQ(process.read_errors(), "");
+  expect_page(read(path("closed.html")));
+}
+
 TEST_F(CmdBench, PathsNeedNotBeUtf8) {
   const std::string model = write_model("m\xFF");
   const Json report = measure({"--model", model, "--lengths", "9,20", "--passages", "2", "--mode",
@@ -165,7 +180,9 @@ TEST_F(CmdBench, GivesRandomWeightsTheLengthsAskedFor) {
   EXPECT_EQ(report["work"]["question_rows"], 300);
   EXPECT_EQ(report["work"]["passage_rows"], 200);
   expect_failure(run({"bench", "--random", "minilm-l6", "--lengths", "2,200"}), 2,
-                 "expected 3 to 27 rows of a question, found 2");
+                 "--lengths: expected 3 rows or more of a question, found 2");
+  expect_failure(run({"bench", "--random", "minilm-l6", "--lengths", "300,1"}), 2,
+                 "--lengths: expected 2 rows or more of a passage, found 1");
 }
 
 TEST_F(CmdBench, MeasuresThePapersTasks) {

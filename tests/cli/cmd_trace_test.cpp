@@ -96,6 +96,11 @@ TEST_F(TraceVerb, WritesToStandardOutput) {
   to_stdout.emplace_back("-");
   EXPECT_EQ(run_ok(to_stdout), read(path("trace.safetensors")));
   expect_failure(run(to_stdout, {.close_output = true}), 8, "standard output: cannot write");
+  expect_failure(run(to_stdout, {.output_path = "/dev/full"}), 7, "standard output: cannot write");
+  Process process(command(to_stdout));
+  process.close_output();
+  EXPECT_EQ(process.wait(), 141);
+  EXPECT_EQ(process.read_errors(), "");
   EXPECT_FALSE(std::filesystem::exists("-"));
 }
 

@@ -73,6 +73,14 @@ TEST_F(CmdTrain, IsSilentWhenQuiet) {
   EXPECT_EQ(run_ok(arguments("out", {"--max-steps", "2", "--quiet"})), "");
 }
 
+TEST_F(CmdTrain, TheProgressLineIsWipedBeforeTheLastNote) {
+  const ProcessResult result =
+      run(arguments("out", {"--max-steps", "2"}), {.terminal_errors = true});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("train [#"));
+  EXPECT_THAT(result.err, HasSubstr("\r\x1b[Kdeformer: trained 2 steps in "));
+}
+
 TEST_F(CmdTrain, DistilsFromATeacherWithThePapersWeights) {
   const auto with_teacher = arguments(
       "out", {"--max-steps", "2", "--teacher", path("base"), "--loss-weights", "paper", "--quiet"});

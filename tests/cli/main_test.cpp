@@ -33,6 +33,47 @@ TEST_F(Main, EveryVerbHasExamplesInItsHelp) {
   }
 }
 
+// Not what the parser adds to a type for a check.
+TEST_F(Main, HelpNamesTypesAsTheyAre) {
+  for (const std::string verb : kVerbs) {
+    EXPECT_THAT(run_ok({verb, "--help"}), testing::Not(HasSubstr(":{")));
+  }
+#ifdef DEFORMER_HAS_SERVE
+  EXPECT_THAT(run_ok({"serve", "--help"}), HasSubstr("  --listen ADDRESS:PORT  "));
+#endif
+}
+
+// Whoever asks for it may not know yet what an option takes.
+TEST_F(Main, HelpComesBeforeWhatIsWrongWithOtherOptions) {
+  const std::string help = run_ok({"answer", "--help"});
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
+           {"--device", "gpu"}, {"--top-k", "0"}, {"--layout", "sideways"}}) {
+    SCOPED_TRACE(wrong.front());
+    EXPECT_EQ(run_ok({"answer", wrong[0], wrong[1], "--help"}), help);
+    EXPECT_EQ(run_ok({"answer", "-h", wrong[0], wrong[1]}), help);
+  }
+#ifdef DEFORMER_HAS_SERVE
+  const ProcessResult served =
+      run_process({"/usr/bin/env", "DEFORMER_SERVE_DEVICE=gpu", DEFORMER_CLI, "serve", "--help"});
+  EXPECT_EQ(served.status, 0) << served.err;
+  EXPECT_EQ(served.out, run_ok({"serve", "--help"}));
+#endif
+}
+
+#ifdef DEFORMER_HAS_SERVE
+TEST_F(Main, AWrongValueInAConfigFileNamesTheFile) {
+  const auto expect_refused = [&](const std::string& line, const std::string& expected) {
+    const std::string file = write("serve.toml", line + "\n");
+    expect_failure(run({"serve", "--config", file}), 2, file + ": " + expected);
+  };
+  expect_refused("device = \"gpu\"", "device: expected cpu or cuda, found \"gpu\"");
+  expect_refused("layout = \"sideways\"", "layout: expected ");
+  expect_refused("log-level = \"loud\"",
+                 "--log-level: expected one of info, error, found \"loud\"");
+  expect_refused("queue-tokens = -1", "--queue-tokens: expected a whole number");
+}
+#endif
+
 TEST_F(Main, RefusesAMissingOrUnknownVerb) {
   expect_failure(run({}), 2,
                  "expected a verb (answer, bench, classify, convert, encode, evaluate, inspect, "
@@ -54,7 +95,7 @@ TEST_F(Main, RefusesUnknownAndMissingOptions) {
   expect_failure(run({"answer", "--model", "m", "--jsonl", "f", "--nbest", "g"}), 2, "--nbest");
   expect_failure(run({"answer", "--model", "m", "--passage", "f"}), 2, "--question");
   expect_failure(run({"answer", "--model", "m", "--squad", "f", "--long-questions", "skip"}), 2,
-                 "--long-questions");
+                 "--long-questions: expected one of cut, error, found \"skip\"");
 }
 
 // Every verb has its numbers checked by the same two functions.

@@ -10,6 +10,7 @@
 
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
+#include "tools/failure.h"
 
 namespace deformer::tools {
 namespace {
@@ -117,6 +118,22 @@ TEST(Output, RefusesAWriteProtectedFile) {
   std::ofstream(directory / "out") << "old";
   fs::permissions(directory / "out", fs::perms::owner_read);
   expect_error(ErrorCode::kIo, "cannot write", [&] { Output((directory / "out").string()); });
+}
+
+// That a result is lost has to be told, whoever has gone.
+TEST(DoAll, ThrowsTheFirstFailureAndAClosedPipeOnlyWithoutOne) {
+  int written = 0;
+  const auto write = [&] { ++written; };
+  const auto closed = [] { throw ClosedPipe(); };
+  const auto full = [] { throw Error(ErrorCode::kResourceExhausted, "full"); };
+  const auto broken = [] { throw Error(ErrorCode::kIo, "broken"); };
+  expect_error(ErrorCode::kResourceExhausted, "full", [&] {
+    do_all({closed, full, broken, write});
+  });
+  expect_error(ErrorCode::kIo, "broken", [&] { do_all({broken, closed, full, write}); });
+  EXPECT_THROW(do_all({closed, write}), ClosedPipe);
+  do_all({write});
+  EXPECT_EQ(written, 4);
 }
 
 }  // namespace

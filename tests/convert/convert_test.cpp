@@ -231,6 +231,19 @@ TEST_F(Convert, ADataSetsNameIsKeptAsWhatItImplies) {
   EXPECT_EQ(found.labels, expected.labels);
 }
 
+// What is converted is to answer.
+TEST_F(Convert, RefusesClassesThatAreNoChoiceOfOneLabel) {
+  const test::TempDir from;
+  test::write_tiny_model(from.path(), {.task = "mnli"});
+  nlohmann::json document = nlohmann::json::parse(read_file(from / "config.json"));
+  document["problem_type"] = "multi_label_classification";
+  write_file(from / "config.json", document.dump());
+  expect_refused(from.path(), ErrorCode::kUnsupported,
+                 (from / "config.json").string() +
+                     ": problem_type: expected single_label_classification, found "
+                     "\"multi_label_classification\"");
+}
+
 TEST_F(Convert, XlnetWithSharedBiasesAndASpanHead) {
   const ConvertOptions options{.vocabulary = golden_convert("tensorflow/xlnet/spiece.model"),
                                .split_layer = 1,

@@ -107,7 +107,10 @@ TEST_F(DebertaConfig, RefusesWhatNoPublishedModelHas) {
   expect_refused("pos_att_type", "c2p", unsupported, "pos_att_type: expected p2c|c2p");
   expect_refused("pos_att_type", nlohmann::json::array({"p2p"}), unsupported, "found \"p2p\"");
   expect_refused("norm_rel_ebd", "batch_norm", unsupported, "layer_norm or none");
-  expect_refused("conv_kernel_size", 4, unsupported, "conv_kernel_size: expected an odd number");
+  for (const int rows : {4, 256, 257}) {
+    expect_refused("conv_kernel_size", rows, ErrorCode::kIncompatible,
+                   "conv_kernel_size: expected ");
+  }
   expect_refused("conv_act", "tanh", unsupported, "conv_act: expected gelu");
   expect_refused("position_buckets", 2, ErrorCode::kIncompatible, "position_buckets");
   expect_refused("position_buckets", 1 << 20, ErrorCode::kIncompatible, "position_buckets");

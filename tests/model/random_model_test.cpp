@@ -244,6 +244,21 @@ TEST(WithLengths, IsTheModelLoadedWithThoseLengths) {
                [&] { static_cast<void>(model->with_lengths({.window_step = 41})); });
 }
 
+// A kind that reads one window writes no step into its file; the step is a part of the fingerprint.
+TEST(WithLengths, OfOneWindowIsTheModelLoadedWithThem) {
+  const TempDir first;
+  const TempDir second;
+  test::TinyModelOptions options{.task = "boolq"};
+  test::write_tiny_model(first.path(), options);
+  options.window_tokens = 20;
+  test::write_tiny_model(second.path(), options);
+  const auto model = Model::load(first.path());
+  const auto loaded = Model::load(second.path());
+  EXPECT_EQ(model->with_lengths({.window_tokens = 20})->fingerprint(), loaded->fingerprint());
+  EXPECT_EQ(model->with_lengths({.window_tokens = 20, .window_step = 7})->fingerprint(),
+            loaded->fingerprint());
+}
+
 // XLNet's second segment stands behind the longest first one.
 TEST(WithLengths, MoveTheSlotsToo) {
   const TempDir first;

@@ -82,6 +82,41 @@ TEST(WeightTypes, AValueThatFp16CannotHoldIsNotTakenForDamage) {
                [&] { static_cast<void>(loader.take_linear("w", {2})); });
 }
 
+// A file of F64 may hold what even fp32 cannot: still a fault of one tensor, which is named.
+TEST(WeightTypes, AValueBeyondFp32IsRefusedByTheNameOfItsTensor) {
+  const TempDir dir;
+  const std::vector<double> values{1, -1e300};
+  const std::vector<double> large{1, 1e30};
+  const std::vector<TensorView> tensors{
+      {"w", Dtype::kF64, {2}, std::as_bytes(std::span(values))},
+      {"bert.embeddings.word_embeddings.weight",
+       Dtype::kF64,
+       {2},
+       std::as_bytes(std::span(values))},
+      {"large", Dtype::kF64, {2}, std::as_bytes(std::span(large))}};
+  write_safetensors(dir / "model.safetensors", tensors);
+  const Checkpoint checkpoint = Checkpoint::open(dir.path(), architecture("bert"));
+  WeightLoader narrow(checkpoint);
+  narrow.place({.weights = WeightType::kFp16});
+  const auto refuse = [&](const std::string& name, const std::string& found) {
+    expect_error(ErrorCode::kUnsupported,
+                 checkpoint.path().string() + ": tensor \"" + name +
+                     "\": expected values that fp16 can hold, at most 65504, found up to " + found,
+                 [&] { static_cast<void>(narrow.take_linear(name, {2})); });
+  };
+  refuse("w", "1e+300");
+  refuse("bert.embeddings.word_embeddings.weight", "1e+300");
+  refuse("large", "1e+30 (fp32 weights and precision hold it)");
+  try {
+    static_cast<void>(narrow.take_linear("w", {2}));
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()).find("fp32"), std::string::npos) << error.what();
+  }
+  WeightLoader wide(checkpoint);
+  expect_error(ErrorCode::kCorrupt, "tensor \"w\": expected finite numbers, found -inf as value 1",
+               [&] { static_cast<void>(wide.take("w", {2})); });
+}
+
 // Of tensors that no model reads, too: all are looked at when an answer is not finite.
 TEST(WeightTypes, ANumberInEightBitsIsNoMatrix) {
   const TempDir dir;

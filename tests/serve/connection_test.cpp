@@ -36,6 +36,31 @@ class ConnectionTest : public ServerTest {
     EXPECT_TRUE(eventually([&] { return service_->client(0).stop_requested(); }));
     service_->release();
   }
+
+  [[nodiscard]] bool metrics_have(const std::string& line) const {
+    return get("/metrics").body.find(line + "\n") != std::string::npos;
+  }
+
+  // A stream that has begun, whose client is gone when most of its answers have yet to come.
+  void break_a_stream_off(bool with_reset) {
+    service_->hold();
+    const std::size_t before = service_->asked();
+    std::string lines = "broken\n";
+    for (int i = 0; i < 60; ++i) lines.append(kQuestion).append("\n");
+    HttpClient client(port_);
+    client.send(http_request("POST", "/v1/answer", lines, kStreamOfLines));
+    service_->wait_for_questions(before + 60);
+    EXPECT_THAT(client.read_line(), HasSubstr("200"));
+    if (with_reset) client.reset();
+    client.close();
+    // Line by line, until one cannot be written: the request under way is that of the metrics.
+    EXPECT_TRUE(eventually([&] {
+      service_->release_first();
+      return metrics_have("deformer_requests_under_way 1");
+    }));
+    EXPECT_TRUE(service_->release_first()) << "no answer was left to come";
+    service_->release();
+  }
 };
 
 TEST_F(ConnectionTest, ServesManyRequestsOneAfterTheOther) {
@@ -420,6 +445,21 @@ TEST_F(ConnectionTest, AStreamOfAClientThatLeftAsksNoMore) {
   EXPECT_LE(service_->asked(), 64U);
   stop_at_once();
   EXPECT_THAT(log(), testing::ContainsRegex("\"route\":\"/v1/answer\"[^\n]*\"cut\":true"));
+}
+
+// Answers that come behind the end of the response keep nothing alive.
+TEST_F(ConnectionTest, AStreamThatBreaksOffLetsGoOfItsConnection) {
+  server_.grace = milliseconds(60'000);
+  start();
+  for (const bool with_reset : {false, true}) {
+    break_a_stream_off(with_reset);
+    ASSERT_TRUE(eventually([&] { return metrics_have("deformer_connections 1"); })) << with_reset;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  running_->stop();
+  join();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(20'000));
+  EXPECT_FALSE(running_->overran());
 }
 
 TEST_F(ConnectionTest, AStreamThatHasNotBegunIsGivenUpAsAWhole) {

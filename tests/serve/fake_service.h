@@ -24,6 +24,10 @@ class FakeService : public serve::AnswerService {
   [[nodiscard]] TaskKind kind() const override { return kind_; }
   [[nodiscard]] const std::vector<std::string>& labels() const override { return labels_; }
 
+  // As byte-level BPE, where a space is a token; a no-break space is what other tokenizers drop.
+  [[nodiscard]] bool has_token(const std::string& question) const override {
+    return !question.empty() && question != "\u00a0";
+  }
   void answer(QaRequest request, serve::Done<QaResult> done) override {
     const std::scoped_lock lock(mutex_);
     ++asked_;
@@ -166,6 +170,18 @@ class FakeService : public serve::AnswerService {
       waiting.swap(waiting_);
     }
     for (const auto& reply : waiting) reply();
+  }
+  /// Of what waits the first alone. False when nothing did.
+  bool release_first() {
+    std::function<void()> first;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (waiting_.empty()) return false;
+      first = std::move(waiting_.front());
+      waiting_.erase(waiting_.begin());
+    }
+    first();
+    return true;
   }
   void wait_for_questions(std::size_t count) {
     std::unique_lock lock(mutex_);

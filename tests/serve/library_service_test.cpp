@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -75,6 +76,32 @@ class LibraryServiceTest : public testing::Test {
   std::shared_ptr<WatchedStore> store_;
   std::shared_ptr<AnswerService> service_;
 };
+
+TEST_F(LibraryServiceTest, FindsTokensAsItsTokenizerDoes) {
+  EXPECT_TRUE(service_->has_token(" who "));
+  for (const char* const blank : {"", " \t\n", "\u00a0", "\u200b"}) {
+    EXPECT_FALSE(service_->has_token(blank)) << blank;
+  }
+}
+
+// To byte-level BPE a space is a token, and a question.
+TEST(LibraryServiceOfRoberta, AnswersASpace) {
+  const auto service = make_library_service(
+      Model::load(std::filesystem::path(DEFORMER_SOURCE_DIR) / "tests/golden/models/roberta-split"),
+      nullptr, {});
+  EXPECT_TRUE(service->has_token(" "));
+  EXPECT_FALSE(service->has_token(""));
+  const auto ask = [&](const std::string& question) {
+    std::promise<Outcome<QaResult>> promise;
+    service->answer({.question = question, .passages = {{"", "the cat sat"}}},
+                    [&](Outcome<QaResult>&& outcome) { promise.set_value(std::move(outcome)); });
+    return promise.get_future().get();
+  };
+  EXPECT_TRUE(ask(" ").ok());
+  const auto refused = ask("");
+  ASSERT_NE(refused.error(), nullptr);
+  EXPECT_EQ(refused.error()->code(), ErrorCode::kInvalidArgument);
+}
 
 TEST_F(LibraryServiceTest, CountsWhatWasStoredBeforeAPutFailed) {
   int puts = 0;

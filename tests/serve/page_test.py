@@ -110,7 +110,7 @@ class PageTest:
             browser.wait_for("the file to be encoded", lambda: "Done" in browser.text("#encode-note"))
         assert browser.text("#encode-stored") == "150", browser.text("#encode-stored")
         assert browser.text("#encode-failed") == "1"
-        assert "Line 151: request: line 1, column 1: broken JSON" in browser.text("#encode-faults"), browser.text("#encode-faults")
+        assert "Line 151: column 1: broken JSON" in browser.text("#encode-faults"), browser.text("#encode-faults")
         browser.wait_for("the store's size", lambda: "151 passages" in browser.text("#facts"))
         self.picture("encode")
 

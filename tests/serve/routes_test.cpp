@@ -47,12 +47,25 @@ TEST_F(Routes, APassageWithoutTextHasNoAnswers) {
 
 TEST_F(Routes, ABlankQuestionHasNoAnswersToNothingEither) {
   start();
-  const std::string blank = R"({"id":1,"question":" ","passage":""})";
+  const std::string blank = R"({"id":1,"question":"\u00a0","passage":""})";
   expect_error(post("/v1/answer", blank), 400, "invalid_request", "question");
   expect_error(post("/", R"({"inputs":{"question":"","context":""}})"), 400, "invalid_request",
                "inputs.question");
   const HttpResponse stream = post("/v1/answer", blank, kLines);
   EXPECT_EQ(Json::parse(stream.body)["error"]["field"], "question");
+  EXPECT_EQ(service_->asked(), 0U);
+}
+
+// Whether there is something to look for only the tokenizer knows: to some a space is a token.
+TEST_F(Routes, ABlankQuestionIsWhatTheTokenizerFindsBlank) {
+  start();
+  EXPECT_EQ(post("/v1/answer", R"({"question":" ","passage":""})").status, 200);
+  EXPECT_EQ(service_->asked(), 0U);
+  EXPECT_EQ(post("/v1/answer", R"({"question":" ","passage":"t"})").status, 200);
+  EXPECT_EQ(post("/", R"({"inputs":{"question":" ","context":"t"}})").status, 200);
+  const HttpResponse stream = post("/v1/answer", R"({"question":" ","passage":"t"})", kLines);
+  EXPECT_THAT(stream.body, HasSubstr("\"answers\":[{"));
+  EXPECT_EQ(service_->asked(), 3U);
 }
 
 TEST_F(Routes, SpeakHuggingFacesForm) {
@@ -256,6 +269,19 @@ TEST_F(Routes, AStreamSendsAnswersAsTheyCome) {
   }
   EXPECT_THAT(last, HasSubstr("Who?"));
   EXPECT_EQ(service_->asked(), 100U);
+}
+
+// A client that looks for the fault finds one number of a line: that of its stream.
+TEST_F(Routes, ABrokenLineIsToldByItsColumn) {
+  start();
+  for (const char* const path : {"/v1/answer", "/v1/passages"}) {
+    const Json line = Json::parse(post(path, "\n{\"id\":1,\"text\":}\n", kLines).body);
+    EXPECT_EQ(line["id"], 1);
+    EXPECT_EQ(line["line"], 2);
+    const std::string message = line["error"]["message"];
+    EXPECT_THAT(message, testing::StartsWith("column 16: broken JSON: ")) << path;
+    EXPECT_THAT(message, testing::Not(HasSubstr("line"))) << path;
+  }
 }
 
 TEST_F(Routes, AnEmptyStreamIsAnEmptyStream) {

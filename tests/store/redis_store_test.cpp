@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -172,34 +173,81 @@ TEST_F(RedisStore, DoesNotUseAStoreThatHasTakenItsPlace) {
   EXPECT_EQ(other->info().note, "");
 }
 
-// A passage of half a gigabyte that takes no memory: pages of zeros.
+// By a program that deletes the keys of another one's store, its entry first; or by an accident.
+TEST_F(RedisStore, WithoutItsEntryItsPassagesAreAbsent) {
+  const RedisServer server;
+  const auto store = open_passage_store(server.uri("x"), kModel);
+  const auto passages = passages_named(3);
+  const auto ids = ids_of(passages);
+  const auto expect_absent = [&] {
+    static_cast<void>(server.run({"DEL", "x:meta"}));
+    for (const auto& found : store->get(ids)) EXPECT_EQ(found, nullptr);
+    for (const auto& found : store->hashes(ids)) EXPECT_FALSE(found.has_value());
+  };
+  store->put(passages);
+  expect_absent();
+  // So who encodes what is absent makes the entry anew.
+  store->put(passages);
+  expect_all(*open_passage_store(server.uri("x"), kModel), passages);
+  static_cast<void>(server.run({"FLUSHDB"}));
+  open_passage_store(server.uri("x"), kOtherModel)->put(passages);
+  expect_absent();
+}
+
+// The node with the records is slow, and the store is replaced meanwhile.
+TEST_F(RedisStore, AClusterIsAskedForTheEntryAfterTheRecords) {
+  std::array<std::size_t, 3> nodes{0, 1, 2};
+  std::sort(nodes.begin(), nodes.end(), [](std::size_t a, std::size_t b) {
+    return cluster().node(a).port() < cluster().node(b).port();
+  });
+  // Else the entry's node would be the one that is asked first.
+  std::string prefix = new_prefix();
+  while (RedisClusterServers::first_owner(redis_slot(prefix + ":meta")) != nodes[0]) {
+    prefix = new_prefix();
+  }
+  const auto store = open_passage_store(cluster().uri(prefix), kModel);
+  const auto passages = passages_named(300);
+  store->put(passages);
+  const std::string other = "deformer-passage-store 1 " + to_string(kOtherModel);
+  const std::string meta = prefix + ":meta";
+  cluster().node(nodes[2]).stop();
+  auto found = std::async(std::launch::async, [&] { return store->get(ids_of(passages)); });
+  std::this_thread::sleep_for(milliseconds(200));
+  EXPECT_TRUE(cluster().node(nodes[0]).run({"HSET", meta, "store", other}).is_integer());
+  cluster().node(nodes[2]).go_on();
+  expect_error(ErrorCode::kIncompatible, "the store was replaced while it was open",
+               [&] { static_cast<void>(found.get()); });
+}
+
+// A passage of half a gigabyte or more that takes no memory: pages of zeros.
 class HugePassage {
  public:
-  HugePassage() : zeros_(::mmap(nullptr, kBytes, PROT_READ, kFlags, -1, 0)) {
+  explicit HugePassage(std::size_t rows)
+      : bytes_(rows * kWidth * sizeof(float)),
+        zeros_(::mmap(nullptr, bytes_, PROT_READ, kFlags, -1, 0)) {
     if (zeros_ == MAP_FAILED) throw std::runtime_error("mmap");
     passage_.id = "p";
     passage_.text = "a";
     passage_.spans = {{0, 1}};
     passage_.windows = {{0, 1}};
     passage_.hidden = {.codec = HiddenCodec::kFp32,
-                       .rows = kRows,
+                       .rows = rows,
                        .hidden_size = kWidth,
-                       .values = {static_cast<const std::byte*>(zeros_), kBytes},
+                       .values = {static_cast<const std::byte*>(zeros_), bytes_},
                        .scales = {},
                        .owner = nullptr};
   }
-  ~HugePassage() { ::munmap(zeros_, kBytes); }
+  ~HugePassage() { ::munmap(zeros_, bytes_); }
   HugePassage(const HugePassage&) = delete;
   HugePassage& operator=(const HugePassage&) = delete;
 
   [[nodiscard]] std::span<const EncodedPassage> batch() const { return {&passage_, 1}; }
 
  private:
-  static constexpr std::size_t kRows = 130;
   static constexpr std::size_t kWidth = std::size_t{1} << 20;
-  static constexpr std::size_t kBytes = kRows * kWidth * sizeof(float);
   static constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
+  std::size_t bytes_;
   void* zeros_;
   EncodedPassage passage_;
 };
@@ -207,7 +255,7 @@ class HugePassage {
 TEST_F(RedisStore, RefusesARecordThatTheServerDoesNotTake) {
   const RedisServer server;
   static_cast<void>(server.run({"ACL", "SETUSER", "writer", "on", ">p", "~*", "+@all", "-config"}));
-  const HugePassage passage;
+  const HugePassage passage(130);
   const auto store = open_passage_store(server.uri("x"), kModel);
   expect_error(ErrorCode::kInvalidArgument,
                "passage \"p\": expected a record of at most 536870912 bytes (proto-max-bulk-len of "
@@ -216,6 +264,12 @@ TEST_F(RedisStore, RefusesARecordThatTheServerDoesNotTake) {
   const auto secretive = open_passage_store("redis://writer:p@" + server.address() + "/x", kModel);
   expect_error(ErrorCode::kIo, "or a server that tells its own limit, found 5452",
                [&] { secretive->put(passage.batch()); });
+  // Where the server takes more, hiredis does not.
+  static_cast<void>(server.run({"CONFIG", "SET", "proto-max-bulk-len", "4294967296"}));
+  const HugePassage longer(520);
+  expect_error(ErrorCode::kInvalidArgument,
+               "expected a record of at most 2147479552 bytes (hiredis's limit), found 21810",
+               [&] { store->put(longer.batch()); });
   EXPECT_EQ(store->size(), 0U);
 }
 
@@ -521,6 +575,20 @@ TEST_F(RedisStore, RefusesHashesOfAnotherLength) {
     expect_error(ErrorCode::kIo, "unexpected reply to HGET",
                  [&] { static_cast<void>(store->hashes(ids)); });
   }
+}
+
+// Of a record that was answered later than the entry beside it nobody knows whose it is.
+TEST_F(RedisStore, AsksForTheEntryAgainAfterWhatHadToBeRepeated) {
+  const std::string name = "deformer-passage-store 1 ";
+  const std::string own = bulk(name + to_string(kModel));
+  const std::string record = bulk(encode_record(make_passage("p")));
+  // Of each connection; each is closed after its answer.
+  const FakeServer server(
+      {own, "-LOADING wait\r\n" + own, record + bulk(name + to_string(kOtherModel))});
+  const auto store = open_existing_passage_store(
+      "redis://127.0.0.1:" + std::to_string(server.port()) + "/fake?retries=6");
+  expect_error(ErrorCode::kIncompatible, "the store was replaced while it was open",
+               [&] { static_cast<void>(get_one(*store, "p")); });
 }
 
 TEST_F(RedisStore, DoesNotFollowRedirectsWithoutEnd) {

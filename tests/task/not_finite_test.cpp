@@ -2,8 +2,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "architecture/architecture.h"
@@ -23,18 +25,37 @@
 namespace deformer {
 namespace {
 
-// Puts a NaN into one value of the weight.
-void spoil(const std::filesystem::path& model_dir, const std::string& name,
-           std::int64_t value = 3) {
+// Writes the weights anew, those of these names changed.
+void change(const std::filesystem::path& model_dir, const std::set<std::string>& names,
+            const std::function<void(at::Tensor& values)>& change_values) {
   const Checkpoint checkpoint = Checkpoint::open(model_dir, architecture("bert"));
   WeightLoader weights(checkpoint, WeightMemory::kOwned);
   NamedTensors tensors;
   for (const auto& [each, stored] : checkpoint.tensors()) {
     at::Tensor values = weights.take(each, stored.view.shape);
-    if (each == name) values.view(-1)[value] = std::numeric_limits<float>::quiet_NaN();
+    if (names.contains(each)) change_values(values);
     tensors.emplace_back(each, values);
   }
   write_checkpoint(model_dir, tensors);
+}
+
+// Puts a NaN into one value of the weight.
+void spoil(const std::filesystem::path& model_dir, const std::string& name,
+           std::int64_t value = 3) {
+  change(model_dir, {name}, [&](at::Tensor& values) {
+    values.view(-1)[value] = std::numeric_limits<float>::quiet_NaN();
+  });
+}
+
+// Numbers that fp32 holds, and whose sums and products it does not.
+void enlarge(const std::filesystem::path& model_dir, const std::set<std::string>& names) {
+  change(model_dir, names, [](at::Tensor& values) { values.fill_(3e38F); });
+}
+
+void expect_blamed(const std::string& text, const std::function<void()>& call) {
+  test::expect_error(
+      ErrorCode::kCorrupt,
+      "passage \"p\": expected finite numbers from the layers, found others: " + text, call);
 }
 
 std::string fault_of(const test::TempDir& dir, const std::string& name) {
@@ -105,6 +126,51 @@ TEST(NotFinite, APassageIsBlamedForItsOwnWordsAlone) {
     read[request] = outcome.ok();
   });
   EXPECT_EQ(read, (std::vector<bool>{true, false, true}));
+}
+
+// Each weight is a number: what overflows is the arithmetic, and no store is blamed that there is
+// not.
+TEST(NotFinite, WeightsThatAreTooLargeAreBlamedWhereNothingWasStored) {
+  const std::string too_large = "the weights are too large for the arithmetic (fp32)";
+  const Passage passage{.id = "p", .text = "the king of the river"};
+  const std::vector<QaRequest> requests{{.question = "who", .passages = {passage}}};
+  for (const char* layer : {"bert.encoder.layer.1", "bert.encoder.layer.2"}) {
+    const test::TempDir dir;
+    test::write_tiny_model(dir.path());
+    const std::string norm = std::string(layer) + ".output.LayerNorm.";
+    enlarge(dir.path(), {norm + "weight", norm + "bias"});
+    for (const int split_layer : {0, 2}) {
+      const SpanQa qa(Model::load(dir.path(), {.split_layer = split_layer}));
+      expect_blamed(too_large, [&] { static_cast<void>(qa.answer(requests)); });
+    }
+  }
+}
+
+TEST(NotFinite, StoredStatesMayBeToBlameToo) {
+  const test::TempDir dir;
+  test::write_tiny_model(dir.path());
+  const std::string norm = "bert.encoder.layer.2.output.LayerNorm.";
+  enlarge(dir.path(), {norm + "weight", norm + "bias"});
+  const auto model = Model::load(dir.path());
+  const std::shared_ptr<PassageStore> store = open_passage_store("memory:", model->fingerprint());
+  const Passage passage{.id = "p", .text = "the king of the river"};
+  PassageEncoder(model, store).encode({&passage, 1});
+  const std::vector<QaRequest> requests{{.question = "who", .passages = {{"p", ""}}}};
+  expect_blamed("its stored states are not numbers, or the weights are too large",
+                [&] { static_cast<void>(SpanQa(model, store).answer(requests)); });
+}
+
+TEST(NotFinite, TheLowerLayersBlameTheWeights) {
+  const test::TempDir dir;
+  test::write_tiny_model(dir.path());
+  const std::string norm = "bert.encoder.layer.1.output.LayerNorm.";
+  enlarge(dir.path(), {norm + "weight", norm + "bias"});
+  const auto model = Model::load(dir.path());
+  const auto store = open_passage_store("memory:", model->fingerprint());
+  const Passage passage{.id = "p", .text = "the king of the river"};
+  expect_blamed("the weights are too large for the arithmetic (fp32)", [&] {
+    PassageEncoder(model, store).encode({&passage, 1});
+  });
 }
 
 TEST(NotFinite, TheScoreOfNoAnswerCountsToo) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <limits>
 #include <stop_token>
@@ -273,15 +272,22 @@ TEST_F(PassageEncoderTest, IsGivenUpWhenAsked) {
 // In the middle of its only passage, where there is no progress to tell of.
 TEST_F(PassageEncoderTest, GivesALongPassageUp) {
   const auto model = Model::load(dir_.path());
-  const auto store = open_passage_store("memory:", model->fingerprint());
-  Passage longest{"longest", ""};
-  while (longest.text.size() < 200'000) longest.text += "the river rose ";
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
-  test::expect_error(ErrorCode::kTimedOut, "encoding: its deadline has passed", [&] {
-    PassageEncoder(model, store)
-        .encode({&longest, 1}, {.batch_tokens = 1, .control = {.deadline = deadline}});
+  const Passage* const only = &passages_[2];
+  std::size_t asked = 0;
+  std::size_t done = 0;
+  // Before the passage, before its second batch, before its third. Throws as encode()'s does.
+  const PassageBatchOptions options{.batch_tokens = 1, .is_wanted = [&](std::size_t) {
+                                      if (++asked < 3) return true;
+                                      throw Error(ErrorCode::kCancelled, "encoding: cancelled");
+                                    }};
+  test::expect_error(ErrorCode::kCancelled, "encoding: cancelled", [&] {
+    encode_in_batches(*model, {&only, 1}, options,
+                      [&](std::span<const std::size_t> indices, std::vector<EncodedPassage>&&) {
+                        done += indices.size();
+                      });
   });
-  EXPECT_EQ(store->size(), 0U);
+  EXPECT_EQ(asked, 3U);
+  EXPECT_EQ(done, 0U);
 }
 
 TEST_F(PassageEncoderTest, RefusesOneIdWithTwoTexts) {

@@ -213,6 +213,61 @@ TEST_F(PairTrainingTest, AHeadOfAnotherTaskIsReplaced) {
   EXPECT_EQ(span.parameters().back().names, std::vector<std::string>{"qa_outputs.bias"});
 }
 
+// Several labels at once, or a number: such outputs are no choice of one class.
+TEST_F(PairTrainingTest, AHeadOfAnotherProblemIsReplaced) {
+  const fs::path base = write_base("base", {.split_layer = 0, .task = "mnli"});
+  nlohmann::json config = config_of("base");
+  config.erase("deformer");
+  const auto weight_of_output = [&] {
+    const auto parameters = load_training_model(base, {.task = parse_task("mnli")}).parameters();
+    return parameters[parameters.size() - 2].value;
+  };
+  // Named classes, nameless ones, and a file that names no class at all.
+  for (const char* left_out : {"", "id2label", "architectures"}) {
+    if (*left_out != '\0') config.erase(left_out);
+    config["num_labels"] = 3;
+    config.erase("problem_type");
+    write_file(base / "config.json", config.dump());
+    const at::Tensor own = weight_of_output();
+    config["problem_type"] = "multi_label_classification";
+    write_file(base / "config.json", config.dump());
+    const at::Tensor replaced = weight_of_output();
+    EXPECT_EQ(own.sizes(), replaced.sizes()) << left_out;
+    EXPECT_FALSE(at::equal(own, replaced)) << left_out;
+    test::expect_error(ErrorCode::kUnsupported, "problem_type: expected single_label", [&] {
+      static_cast<void>(
+          load_training_model(base, {.task = parse_task("mnli"), .needs_head = true}));
+    });
+  }
+}
+
+TEST_F(PairTrainingTest, ABaseOfAnotherProblemIsTrainedForAnyTask) {
+  const fs::path base = write_base("base", {.split_layer = 0, .task = "mnli"});
+  nlohmann::json config = config_of("base");
+  config.erase("deformer");
+  config["problem_type"] = "multi_label_classification";
+  write_file(base / "config.json", config.dump());
+  const auto train_for = [&](const std::string& task, const Dataset& data,
+                             const fs::path& teacher = {}) {
+    TrainingOptions training = options(task);
+    training.max_steps = 1;
+    if (!teacher.empty()) training.loss_weights = {.task = 0.5, .kd = 1};
+    const fs::path output = directory_ / (task + (teacher.empty() ? "" : "-taught"));
+    EXPECT_TRUE(Trainer(base, teacher, output, training).run({data}).finished) << task;
+    EXPECT_EQ(Model::load(output)->config().task, parse_task(task).kind);
+  };
+  Dataset span{.name = "span", .kind = TaskKind::kSpan};
+  span.passages.push_back({"the cat sat"});
+  span.examples.push_back(
+      {.id = "a", .questions = {"who"}, .passage = 0, .target = SpanTarget{{{"cat", 4}}, false}});
+  train_for("span", span);
+  train_for("mnli", toy_pairs("mnli"));
+  test::expect_error(ErrorCode::kUnsupported, "problem_type: expected single_label",
+                     [&] { train_for("mnli", toy_pairs("mnli"), base); });
+  test::expect_error(ErrorCode::kUnsupported, "problem_type: expected single_label",
+                     [&] { static_cast<void>(Model::load(base)); });
+}
+
 TEST_F(PairTrainingTest, ExamplesOnOnePassageShareItsWindow) {
   const TrainingModel reader =
       load_training_model(write_base("base", {.split_layer = 0}), {.task = parse_task("mnli")});

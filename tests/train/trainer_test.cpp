@@ -485,6 +485,52 @@ TEST_F(TrainerTest, ScoresHeldOutQuestionsAndKeepsTheBest) {
   EXPECT_TRUE(fs::exists(directory_ / "out" / "last" / "model.safetensors"));
 }
 
+// Three layers become four: the first twice, the second left out, the third twice.
+TEST_F(TrainerTest, BeginsWithLayersOfTheBase) {
+  const std::vector<int> layers{0, 0, 2, 2};
+  const TrainingModel whole = load_training_model(base(), {});
+  const TrainingModel chosen = load_training_model(base(), {.split_layer = 2, .layers = layers});
+  EXPECT_EQ(chosen.config.num_hidden_layers, 4);
+  std::map<std::string, at::Tensor> base_weights;
+  for (const auto& [name, weight] : named_weights(whole.parameters())) base_weights[name] = weight;
+  const std::string prefix = "bert.encoder.layer.";
+  std::set<int> seen;
+  for (const auto& [name, weight] : named_weights(chosen.parameters())) {
+    std::string from = name;
+    if (name.starts_with(prefix)) {
+      const int layer = name[prefix.size()] - '0';
+      from[prefix.size()] = static_cast<char>('0' + layers.at(static_cast<std::size_t>(layer)));
+      seen.insert(layer);
+    }
+    ASSERT_TRUE(base_weights.contains(from)) << name;
+    EXPECT_TRUE(at::equal(weight, base_weights[from])) << name;
+  }
+  EXPECT_THAT(seen, ElementsAre(0, 1, 2, 3));
+}
+
+// What is taken twice is trained apart, and the model that is written has all of it.
+TEST_F(TrainerTest, TrainsLayersThatWereOneInTheBase) {
+  TrainingOptions training = options();
+  training.layers = {0, 1, 1, 2};
+  training.split_layers = {3};
+  EXPECT_TRUE(train("out", training).finished);
+  const TrainingModel out = load_training_model(directory_ / "out", {});
+  EXPECT_EQ(out.config.num_hidden_layers, 4);
+  EXPECT_EQ(out.config.split.split_layer, 3);
+  std::map<std::string, at::Tensor> weights;
+  for (const auto& [name, weight] : named_weights(out.parameters())) weights[name] = weight;
+  const std::string rest = ".output.dense.weight";
+  EXPECT_FALSE(at::equal(weights.at("bert.encoder.layer.1" + rest),
+                         weights.at("bert.encoder.layer.2" + rest)));
+  training.resume = true;
+  training.layers = {0, 1, 2, 2};
+  test::expect_error(ErrorCode::kIncompatible, "\"layers\":[0,1,1,2]",
+                     [&] { train("out", training); });
+  training.layers = {0, 1, 3};
+  test::expect_error(ErrorCode::kInvalidArgument, "layers: expected 0 to 2, the base's layers",
+                     [&] { train("other", training); });
+}
+
 TEST_F(TrainerTest, ValidationDataChooseTheBest) {
   TrainingOptions training = options();
   training.evaluate_every = 3;
