@@ -43,6 +43,13 @@ SquadDataset to_squad(const Dataset& dataset) {
   return squad;
 }
 
+// Of a chunk: counts those before it too. Null where there is none.
+ProgressCallback counted_from(std::size_t before, std::size_t of,
+                              const ProgressCallback& progress) {
+  if (!progress) return nullptr;
+  return [before, of, &progress](std::size_t done, std::size_t) { progress(before + done, of); };
+}
+
 TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset,
                              const ProgressCallback& progress) {
   const SquadDataset gold = to_squad(dataset);
@@ -53,12 +60,7 @@ TrainingScore evaluate_spans(const SharedModel& model, const Dataset& dataset,
   while (!rest.empty()) {
     const auto chunk = rest.first(std::min(kChunkExamples, rest.size()));
     const std::size_t before = dataset.examples.size() - rest.size();
-    BatchOptions batches;
-    if (progress) {
-      batches.progress = [&, before](std::size_t done, std::size_t) {
-        progress(before + done, dataset.examples.size());
-      };
-    }
+    const BatchOptions batches{.progress = counted_from(before, dataset.examples.size(), progress)};
     rest = rest.subspan(chunk.size());
     std::vector<QaRequest> requests;
     for (const Example& example : chunk) {

@@ -49,8 +49,7 @@ void require_same_rows(const TrainingModel& student, const TrainingModel& teache
 
 // "292 tokens in its window and the answer at 3 to 5"
 std::string pair_text(const TrainingSet& set, const TrainingPair& pair) {
-  const std::string tokens =
-      std::to_string(set.windows[pair.window].size()) + " tokens in its window";
+  std::string tokens = std::to_string(set.windows[pair.window].size()) + " tokens in its window";
   if (!pair.has_answer()) return tokens;
   return tokens + " and the answer at " + std::to_string(pair.first) + " to " +
          std::to_string(pair.last);
