@@ -38,6 +38,12 @@ CheckpointSource open_safetensors(const fs::path& path) {
   return source;
 }
 
+CheckpointSource open_whole_safetensors(const fs::path& path) {
+  CheckpointSource source = open_safetensors(path);
+  join_scales(source.tensors);
+  return source;
+}
+
 CheckpointSource open_safetensors_shards(const fs::path& index) {
   CheckpointSource source{SourceKind::kSafetensors, index, folder_of(index), {}, {}};
   const WeightMap weight_map = read_shard_index(index);
@@ -50,6 +56,7 @@ CheckpointSource open_safetensors_shards(const fs::path& index) {
     }
   }
   check_shards(index, weight_map, names);
+  join_scales(source.tensors);
   return source;
 }
 
@@ -116,7 +123,7 @@ CheckpointSource open_directory(const fs::path& directory) {
     const char* file;
     CheckpointSource (*open)(const fs::path&);
   };
-  constexpr Form kForms[] = {{"model.safetensors", open_safetensors},
+  constexpr Form kForms[] = {{"model.safetensors", open_whole_safetensors},
                              {"model.safetensors.index.json", open_safetensors_shards},
                              {"pytorch_model.bin", open_torch},
                              {"pytorch_model.bin.index.json", open_torch_shards}};
@@ -157,7 +164,7 @@ std::optional<fs::path> prefix_of(const fs::path& file) {
 
 CheckpointSource open_file(const fs::path& path) {
   const std::string name = path.filename().string();
-  if (name.ends_with(".safetensors")) return open_safetensors(path);
+  if (name.ends_with(".safetensors")) return open_whole_safetensors(path);
   if (name.ends_with(".safetensors.index.json")) return open_safetensors_shards(path);
   if (name.ends_with(".bin.index.json")) return open_torch_shards(path);
   if (const auto prefix = prefix_of(path)) return open_tensorflow(*prefix);

@@ -40,6 +40,10 @@ Dtype choose_dtype(const WeightSelection& selection, const std::optional<SaveFor
   if (format) return dtype_of(*format);
   const std::vector<NamedWeight>& weights = selection.weights;
   const Dtype first = weights.front().tensor.dtype;
+  const bool int8 = std::any_of(weights.begin(), weights.end(), [](const NamedWeight& weight) {
+    return !weight.tensor.scales.empty();
+  });
+  if (int8) return Dtype::kI8;
   const bool shared = std::all_of(weights.begin(), weights.end(), [&](const NamedWeight& weight) {
     return weight.tensor.dtype == first;
   });

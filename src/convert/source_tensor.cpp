@@ -3,6 +3,8 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/check.h"
@@ -10,6 +12,7 @@
 #include "base/quote.h"
 #include "convert/crc.h"
 #include "deformer/error.h"
+#include "format/int8_tensor.h"
 
 namespace deformer {
 namespace {
@@ -55,6 +58,8 @@ double to_double(Dtype dtype, const std::byte* at) {
       return load<float>(at);
     case Dtype::kF64:
       return load<double>(at);
+    case Dtype::kI8:
+      return load<std::int8_t>(at);
     default:
       break;
   }
@@ -103,13 +108,25 @@ void store(double value, Dtype dtype, std::byte* at) {
   std::memcpy(at, &bits, sizeof(bits));
 }
 
+double scale_of_row(const SourceTensor& tensor, std::size_t row) {
+  if (tensor.dtype != Dtype::kI8) return 1;
+  DEFORMER_CHECK((row + 1) * sizeof(float) <= tensor.scales.size());
+  return load<float>(tensor.scales.data() + row * sizeof(float));
+}
+
+// `values` are whole rows of the tensor, from row `first` on.
 std::vector<std::byte> converted(std::span<const std::byte> values, const SourceTensor& tensor,
-                                 Dtype dtype) {
+                                 std::size_t first, Dtype dtype) {
   const std::size_t step = value_bytes(tensor.dtype);
+  std::size_t row_bytes = step;
+  for (std::size_t i = 1; i < tensor.shape.size(); ++i) {
+    row_bytes *= static_cast<std::size_t>(tensor.shape[i]);
+  }
   std::vector<std::byte> out(values.size() / step * value_bytes(dtype));
   std::byte* at = out.data();
   for (std::size_t i = 0; i < values.size(); i += step, at += value_bytes(dtype)) {
-    const double value = to_double(tensor.dtype, values.data() + i);
+    const double scale = scale_of_row(tensor, first + i / row_bytes);
+    const double value = to_double(tensor.dtype, values.data() + i) * scale;
     if (overflows(value, dtype)) {
       throw Error(ErrorCode::kInvalidArgument, "tensor " + in_quotes(tensor.name) +
                                                    ": expected values that " + to_string(dtype) +
@@ -118,6 +135,10 @@ std::vector<std::byte> converted(std::span<const std::byte> values, const Source
     store(value, dtype, at);
   }
   return out;
+}
+
+bool are_scales_of(const SourceTensor& scales, const SourceTensor& tensor) {
+  return scales.dtype == Dtype::kF32 && scales.shape == Shape{tensor.shape.front()};
 }
 
 }  // namespace
@@ -158,8 +179,27 @@ std::optional<Extent> extent_of(Dtype dtype, std::span<const std::int64_t> shape
   return extent;
 }
 
+void join_scales(std::vector<SourceTensor>& tensors) {
+  std::unordered_map<std::string_view, std::size_t> places;
+  for (std::size_t i = 0; i < tensors.size(); ++i) places.emplace(tensors[i].name, i);
+  std::vector<bool> joined(tensors.size());
+  for (SourceTensor& tensor : tensors) {
+    if (tensor.dtype != Dtype::kI8 || tensor.shape.empty()) continue;
+    const auto place = places.find(int8_scale_name(tensor.name));
+    if (place == places.end() || !are_scales_of(tensors[place->second], tensor)) continue;
+    tensor.scales = tensors[place->second].bytes;
+    tensor.scales_owner = tensors[place->second].owner;
+    joined[place->second] = true;
+  }
+  std::vector<SourceTensor> left;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (!joined[i]) left.push_back(std::move(tensors[i]));
+  }
+  tensors = std::move(left);
+}
+
 SourceTensor transposed(SourceTensor tensor) {
-  DEFORMER_CHECK(tensor.shape.size() == 2);
+  DEFORMER_CHECK(tensor.shape.size() == 2 && tensor.scales.empty());
   std::swap(tensor.shape[0], tensor.shape[1]);
   std::swap(tensor.strides[0], tensor.strides[1]);
   return tensor;
@@ -167,6 +207,7 @@ SourceTensor transposed(SourceTensor tensor) {
 
 SourceTensor slice(const SourceTensor& tensor, std::int64_t index) {
   DEFORMER_CHECK(!tensor.shape.empty() && index >= 0 && index < tensor.shape.front());
+  DEFORMER_CHECK(tensor.scales.empty());
   SourceTensor part = tensor;
   const auto offset = static_cast<std::size_t>(index * tensor.strides.front());
   part.shape.erase(part.shape.begin());
@@ -200,7 +241,8 @@ std::vector<std::byte> read_rows(const SourceTensor& tensor, std::int64_t first,
   std::vector<std::byte> values(bytes);
   std::byte* out = values.data();
   if (bytes > 0) gather(rows, 0, offset, out);
-  return dtype == tensor.dtype ? values : converted(values, tensor, dtype);
+  if (dtype == tensor.dtype) return values;
+  return converted(values, tensor, static_cast<std::size_t>(first), dtype);
 }
 
 }  // namespace deformer

@@ -6,6 +6,7 @@
 #include "architecture/architecture.h"
 #include "architecture/checkpoint.h"
 #include "deformer/error.h"
+#include "format/int8_tensor.h"
 #include "format/name_list.h"
 
 namespace deformer {
@@ -40,9 +41,17 @@ bool fits(const Shape& shape, const Shape& expected) {
                     });
 }
 
-bool is_floating(Dtype dtype) {
+bool is_weight(const SourceTensor& tensor) {
+  const Dtype dtype = tensor.dtype;
   return dtype == Dtype::kF16 || dtype == Dtype::kBf16 || dtype == Dtype::kF32 ||
-         dtype == Dtype::kF64;
+         dtype == Dtype::kF64 || !tensor.scales.empty();
+}
+
+// What a tensor in 8 bits may lack.
+std::string lack_of(const NamedWeight& weight) {
+  const SourceTensor& tensor = weight.tensor;
+  const bool lacks = tensor.dtype == Dtype::kI8 && tensor.scales.empty();
+  return lacks ? " without " + int8_scale_name(weight.name) : "";
 }
 
 void check_group(const WeightGroup& group, const std::vector<NamedWeight>& weights,
@@ -56,10 +65,10 @@ void check_group(const WeightGroup& group, const std::vector<NamedWeight>& weigh
     const NamedWeight* const weight = find_weight(weights, name);
     if (weight == nullptr) {
       missing.add(name);
-    } else if (!fits(weight->tensor.shape, shape) || !is_floating(weight->tensor.dtype)) {
+    } else if (!fits(weight->tensor.shape, shape) || !is_weight(weight->tensor)) {
       misshapen.add(name, " (expected F32, F16, BF16 or F64 " + shape_text(shape) + ", found " +
                               to_string(weight->tensor.dtype) + " " +
-                              shape_text(weight->tensor.shape) + ")");
+                              shape_text(weight->tensor.shape) + lack_of(*weight) + ")");
     }
   }
 }

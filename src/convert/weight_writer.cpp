@@ -32,8 +32,12 @@ void write_tensor(SafetensorsWriter& writer, const SourceTensor& tensor, Dtype d
   }
 }
 
-// A matrix in 8 bits: its values, or the scales of its rows.
+// A matrix in 8 bits: its values, or the scales of its rows. What is in 8 bits is copied: scaled
+// anew, a row without a value of 127 would change.
 void write_int8(SafetensorsWriter& writer, const SourceTensor& tensor, bool scales) {
+  if (!tensor.scales.empty()) {
+    return scales ? writer.append(tensor.scales) : write_tensor(writer, tensor, Dtype::kI8);
+  }
   const std::string where = "tensor " + in_quotes(tensor.name);
   std::vector<float> row(static_cast<std::size_t>(tensor.shape[1]));
   std::vector<std::int8_t> values(row.size());

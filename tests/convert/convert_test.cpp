@@ -455,8 +455,70 @@ TEST_F(Convert, WritesMatricesInEightBits) {
   EXPECT_EQ(file.find("qa_outputs.weight")->dtype, Dtype::kF32);
   EXPECT_EQ(file.find("bert.embeddings.word_embeddings.weight")->dtype, Dtype::kI8);
   EXPECT_NE(ModelAccess::head(*Model::load(to())), nullptr);
-  // And back: not from here.
-  expect_error(ErrorCode::kIncompatible, "I8", [&] { convert_model(to(), path("back")); });
+}
+
+// A model of two layers in one file of 8 bits, and cut into shards that part weights and scales.
+class ConvertEightBits : public Convert {
+ protected:
+  ConvertEightBits() {
+    fs::create_directories(path("fp32"));
+    test::write_tiny_model(path("fp32"), {});
+    (void)convert_model(path("fp32"), path("int8"), {.format = SaveFormat::kInt8});
+    (void)convert_model(path("fp32"), path("shards"),
+                        {.format = SaveFormat::kInt8, .max_shard_bytes = 4'000});
+  }
+};
+
+TEST_F(ConvertEightBits, IsCopiedByDefault) {
+  for (const char* from : {"int8", "shards", "int8/model.safetensors"}) {
+    const ConvertReport report = convert(path(from), {.force = true});
+    EXPECT_EQ(report.dtype, "I8");
+    EXPECT_EQ(report.mapped.size(),
+              SafetensorsFile::open(path("fp32/model.safetensors")).tensors().size());
+    EXPECT_EQ(read_bytes(to() / "model.safetensors"), read_bytes(path("int8/model.safetensors")));
+  }
+}
+
+TEST_F(ConvertEightBits, IsMultipliedOut) {
+  const SafetensorsFile source = SafetensorsFile::open(path("int8/model.safetensors"));
+  for (const char* from : {"int8", "shards"}) {
+    EXPECT_EQ(convert(path(from), {.format = SaveFormat::kFp32, .force = true}).dtype, "F32");
+    const SafetensorsFile file = SafetensorsFile::open(to() / "model.safetensors");
+    for (const TensorView& tensor : file.tensors()) {
+      const auto found = values_of<float>(file, tensor.name);
+      if (source.find(tensor.name)->dtype == Dtype::kF32) {
+        EXPECT_EQ(found, values_of<float>(source, tensor.name)) << tensor.name;
+        continue;
+      }
+      const auto values = values_of<std::int8_t>(source, tensor.name);
+      const auto scales = values_of<float>(source, tensor.name + "_scale");
+      ASSERT_EQ(found.size(), values.size());
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        const float scale = scales[i / (values.size() / scales.size())];
+        ASSERT_EQ(found[i], static_cast<float>(values[i]) * scale) << tensor.name << " " << i;
+      }
+    }
+  }
+  EXPECT_EQ(convert(path("int8"), {.format = SaveFormat::kFp16, .force = true}).dtype, "F16");
+  EXPECT_NE(ModelAccess::head(*Model::load(to())), nullptr);
+}
+
+// A name of the file's header, made one that is as long.
+void rename_in_header(const fs::path& file, const std::string& from, const std::string& to) {
+  std::string bytes = read_bytes(file);
+  const std::size_t at = bytes.find('"' + from + '"');
+  ASSERT_NE(at, std::string::npos);
+  bytes.replace(at + 1, from.size(), to);
+  write_bytes(file, bytes);
+}
+
+TEST_F(ConvertEightBits, WithoutScalesIsRefused) {
+  rename_in_header(path("int8/model.safetensors"), "bert.encoder.layer.0.output.dense.weight_scale",
+                   "bert.encoder.layer.0.output.dense.weight_scalf");
+  expect_refused(path("int8"), ErrorCode::kIncompatible,
+                 "1 misshapen: \"bert.encoder.layer.0.output.dense.weight\" (expected F32, F16, "
+                 "BF16 or F64 [32, 64], found I8 [32, 64] without "
+                 "bert.encoder.layer.0.output.dense.weight_scale)");
 }
 
 TEST_F(Convert, MixedTypesBecomeFp32) {
