@@ -219,7 +219,7 @@ struct AnswerQueue::State {
     const auto error = attempt([&] { engine.add(each.reading, std::move(each.questions)); });
     if (!error) return;
     // No memory: the engine may know a part of it.
-    engine.abandon(*error);
+    engine.abandon([&](const Reading&) { return *error; });
     each.reading->fail(*error);
   }
 
@@ -235,7 +235,9 @@ struct AnswerQueue::State {
       for (Waiting& each : arrived) take_up(std::move(each));
       // What concerns single readings ends them; this is for what nobody foresaw.
       const auto error = attempt([&] { engine.run_batch(); });
-      if (error) engine.abandon(*error);
+      if (error) engine.abandon([&](const Reading&) { return *error; });
+      // What callbacks hold may come here when it goes.
+      arrived.clear();
       lock.lock();
       stats.batches = engine.batches();
       stats.joint_tokens = engine.joint_tokens();
@@ -246,7 +248,7 @@ struct AnswerQueue::State {
     const std::vector<Waiting> left = std::exchange(waiting, {});
     lock.unlock();
     for (const Waiting& each : left) each.reading->fail(closed_error(each.reading->name()));
-    engine.abandon(closed_error("request"));
+    engine.abandon([](const Reading& reading) { return closed_error(reading.name()); });
   }
 
   std::shared_ptr<const Model> model;

@@ -1,5 +1,6 @@
 #include "task/batch_run.h"
 
+#include "base/check.h"
 #include "task/reading_engine.h"
 
 namespace deformer {
@@ -33,6 +34,7 @@ StageTimes run_batches(const BatchRun& run, const BatchOptions& options, const M
   }
   while (engine.run_batch()) {
   }
+  DEFORMER_CHECK(engine.under_way() == 0);
   return engine.times();
 }
 

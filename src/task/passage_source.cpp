@@ -73,6 +73,11 @@ void require_shape(const EncodedPassage& passage, const StoredMatrix& matrix, co
   }
 }
 
+// A record at fault, or one that a caller's own store lacks and says so.
+bool concerns_one_passage(const Error& error) {
+  return is_fault_of_record(error) || error.code() == ErrorCode::kNotFound;
+}
+
 bool all_fp16(std::span<const WindowRequest> windows) {
   return std::all_of(windows.begin(), windows.end(), [](const WindowRequest& request) {
     return request.passage->encoded->hidden.codec == HiddenCodec::kFp16;
@@ -186,7 +191,7 @@ void PassageSource::look_up(std::span<const Passage* const> passages,
       fetch(passages, ready);
     } catch (const Error& error) {
       // It concerns those alone who ask about it.
-      if (!is_fault_of_record(error)) throw;
+      if (!concerns_one_passage(error)) throw;
       for (std::size_t i = 0; i < passages.size(); ++i) fetch_alone(*passages[i], ready[i]);
     }
     expect_more_of(ready);
@@ -216,7 +221,7 @@ void PassageSource::fetch_alone(const Passage& passage, ReadyPassage& ready) con
   try {
     fetch({&one, 1}, {&ready, 1});
   } catch (const Error& error) {
-    if (!is_fault_of_record(error)) throw;
+    if (!concerns_one_passage(error)) throw;
     ready.error = error;
   }
 }

@@ -14,6 +14,10 @@
 namespace deformer {
 namespace {
 
+bool is_continuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
+
 // A token stands behind the last one that was read; what cleaning removes is none. A look at the
 // next few characters nearly always tells.
 bool was_cut(const Model& model, const EncodedPassage& passage) {
@@ -25,7 +29,10 @@ bool was_cut(const Model& model, const EncodedPassage& passage) {
     return !model.tokenizer().tokenize(text).ids.empty();
   };
   constexpr std::size_t kFew = 64;
-  return has_token(rest.substr(0, kFew)) || (rest.size() > kFew && has_token(rest));
+  std::size_t few = std::min(kFew, rest.size());
+  // Half a character would be a token of its own.
+  while (few < rest.size() && few > 0 && is_continuation(rest[few])) --few;
+  return has_token(rest.substr(0, few)) || (rest.size() > few && has_token(rest));
 }
 
 std::size_t best_of(std::span<const double> logits) {

@@ -6,7 +6,9 @@
 #include <array>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
 #include "model/head.h"
@@ -59,6 +61,15 @@ Encoding states_of(std::span<QuestionState* const> questions) {
   }
   encoding.hidden = at::cat(states);
   return encoding;
+}
+
+// Whether two passages share an id that is not empty.
+bool repeats_ids(std::span<const Passage> passages) {
+  if (passages.size() < 2) return false;
+  std::unordered_set<std::string_view> ids;
+  return std::any_of(passages.begin(), passages.end(), [&](const Passage& passage) {
+    return !passage.id.empty() && !ids.insert(passage.id).second;
+  });
 }
 
 Error lacking(const Reading& reading, const char* what, const char* expected) {
@@ -124,6 +135,7 @@ void ReadingEngine::add(std::shared_ptr<Reading> reading, std::vector<PreparedQu
     askers.push_back({active, place});
     ++asked;
   }
+  active->repeats_ids = repeats_ids(passages);
   active->pairs_left = asked * questions.size();
   for (PreparedQuestion& question : questions) {
     active->rows += question.ids.size() + question_special_tokens_;
@@ -150,8 +162,7 @@ bool ReadingEngine::is_full() const noexcept {
 bool ReadingEngine::run_batch() {
   const nn::InferenceScope inference;
   drop_abandoned();
-  while (ready_tokens_ <= options_.batch_tokens && !waiting_.empty()) look_up_portion();
-  RunningBatch batch{take_batch(), {}};
+  RunningBatch batch{next_batch(), {}};
   const bool some = !batch.windows.empty();
   if (some) {
     std::optional<nn::HostCopy> logits;
@@ -171,9 +182,10 @@ void ReadingEngine::forget_ended() {
   std::erase_if(active_, [](const auto& active) { return active->over; });
 }
 
-void ReadingEngine::abandon(const Error& error) {
+void ReadingEngine::abandon(const std::function<Error(const Reading&)>& error_of) {
   while (!active_.empty()) {
     const std::shared_ptr<ActiveReading> active = active_.back();
+    const Error error = error_of(*active->reading);
     end(active, &error);
     active_.pop_back();
   }
@@ -257,9 +269,21 @@ void ReadingEngine::queue_asker(const Asker& asker,
                                 FittedPassages& fitted) {
   if (passage && passage->error) {
     end(asker.active, &*passage->error);
-  } else if (!asker.active->over) {
+  } else if (!asker.active->over && !skip_repeated(asker, passage.get())) {
     queue_pairs(asker, passage, fitted);
   }
+}
+
+// A passage that a request names by its id, and by id and text, is one passage.
+bool ReadingEngine::skip_repeated(const Asker& asker, const ReadyPassage* passage) {
+  ActiveReading& active = *asker.active;
+  if (!active.repeats_ids || passage == nullptr || passage->encoded->id.empty()) return false;
+  const EncodedPassage& encoded = *passage->encoded;
+  if (active.read.insert({encoded.id, content_id(encoded.text)}).second) return false;
+  for (QuestionState& question : active.questions) --question.windows_left;
+  active.pairs_left -= active.questions.size();
+  if (active.pairs_left == 0) end(asker.active, nullptr);
+  return true;
 }
 
 void ReadingEngine::queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage,
@@ -331,6 +355,17 @@ std::size_t ReadingEngine::passage_rows(const PairState& pair, std::size_t windo
 
 std::size_t ReadingEngine::joint_rows(const PairState& pair, std::size_t window) const {
   return pair.state().prepared.ids.size() + question_special_tokens_ + passage_rows(pair, window);
+}
+
+// Empty: nothing is ready and nothing waits. What is ready may all be of readings that are over by
+// now, and fill more than a batch.
+std::vector<WindowOfPair> ReadingEngine::next_batch() {
+  std::vector<WindowOfPair> batch;
+  do {
+    while (ready_tokens_ <= options_.batch_tokens && !waiting_.empty()) look_up_portion();
+    batch = take_batch();
+  } while (batch.empty() && !waiting_.empty());
+  return batch;
 }
 
 std::vector<WindowOfPair> ReadingEngine::take_batch() {
@@ -423,7 +458,11 @@ Encoding ReadingEngine::lower_passages(std::span<const WindowOfPair> batch,
   if (blanks.empty()) return source_.lower(windows);
   Encoding lowered = lower_in_parts(model_, blanks);
   if (windows.empty()) return lowered;
-  const std::array<Encoding, 2> encodings{source_.lower(windows), std::move(lowered)};
+  std::array<Encoding, 2> encodings{source_.lower(windows), std::move(lowered)};
+  if (encodings[0].projections.defined()) {
+    // Without its own the blank texts would cost the others theirs, which a store has rounded.
+    encodings[1].projections = model_.encoder().project(encodings[1].hidden);
+  }
   return concatenate(encodings);
 }
 

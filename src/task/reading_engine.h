@@ -62,8 +62,9 @@ class ReadingEngine {
   /// Lets go of abandoned readings, then runs one batch. False: nothing was left to run, and all
   /// readings are over.
   bool run_batch();
-  /// Fails all readings that are not over, and forgets what was left to do.
-  void abandon(const Error& error);
+  /// Fails all readings that are not over, each with its own error, and forgets what was left to
+  /// do.
+  void abandon(const std::function<Error(const Reading&)>& error_of);
 
   [[nodiscard]] std::size_t under_way() const noexcept { return active_.size(); }
   [[nodiscard]] std::size_t finished() const noexcept { return finished_; }
@@ -88,6 +89,7 @@ class ReadingEngine {
                      std::vector<ReadyPassage> found);
   void queue_asker(const Asker& asker, const std::shared_ptr<const ReadyPassage>& passage,
                    FittedPassages& fitted);
+  [[nodiscard]] bool skip_repeated(const Asker& asker, const ReadyPassage* passage);
   void queue_pairs(const Asker& asker, std::shared_ptr<const ReadyPassage> passage,
                    FittedPassages& fitted);
   [[nodiscard]] std::shared_ptr<const ReadyPassage> fit(const PairState& pair,
@@ -97,6 +99,7 @@ class ReadingEngine {
   [[nodiscard]] std::size_t joint_rows(const PairState& pair, std::size_t window) const;
   [[nodiscard]] std::size_t passage_rows(const PairState& pair, std::size_t window) const;
 
+  [[nodiscard]] std::vector<WindowOfPair> next_batch();
   [[nodiscard]] std::vector<WindowOfPair> take_batch();
   [[nodiscard]] nn::HostCopy compute(RunningBatch& batch);
   [[nodiscard]] Encoding lower_questions(std::span<const WindowOfPair> batch,

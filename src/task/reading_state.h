@@ -6,6 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "task/passage_source.h"
@@ -26,8 +29,11 @@ struct ActiveReading {
   std::shared_ptr<Reading> reading;
   std::vector<QuestionState> questions = {};
   std::size_t pairs_left = 0;
-  std::size_t rows = 0;  ///< of its questions
-  bool over = false;     ///< then its pairs are skipped wherever they are
+  std::size_t rows = 0;      ///< of its questions
+  bool over = false;         ///< then its pairs are skipped wherever they are
+  bool repeats_ids = false;  ///< two of its passages share an id
+  /// Ids and content ids of the passages that were looked up, where ids repeat.
+  std::set<std::pair<std::string, std::string>> read = {};
 };
 
 /// A reading's passage.

@@ -108,7 +108,7 @@ void SpanReading::take_by_window(const ReadPair& pair) {
   const EncodedPassage& passage = *pair.passage->encoded;
   // Words may make one span of several.
   const std::size_t count = options_.align_to_words ? 2 * options_.top_k + 10 : options_.top_k;
-  by_window_.begin();
+  by_window_.begin(pair.place);
   for (std::size_t i = 0; i < pair.windows.size(); ++i) {
     const WindowOutputs& outputs = pair.windows[i];
     const WindowWithCls window{logits_of(passage.windows[i], outputs), outputs.output(0).back(),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -89,7 +90,8 @@ WindowSpans decode_window(const WindowWithCls& window, std::span<const ByteSpan>
   return {std::move(best).take(), starts.cls * ends.cls};
 }
 
-void WindowAnswerCollector::begin() {
+void WindowAnswerCollector::begin(std::size_t order) {
+  order_ = order;
   places_.clear();
 }
 
@@ -99,9 +101,9 @@ void WindowAnswerCollector::add(const EncodedPassage& passage, const WindowSpans
     Answer answer = make_answer(passage, span);
     const auto [place, added] = places_.emplace(lower_cased(answer.text), answers_.size());
     if (added) {
-      answers_.push_back(std::move(answer));
+      answers_.push_back({std::move(answer), order_});
     } else {
-      answers_[place->second].score += span.score;
+      answers_[place->second].answer.score += span.score;
     }
   }
 }
@@ -113,16 +115,22 @@ QaResult WindowAnswerCollector::finish(const AnswerOptions& options) {
     Answer none;
     none.no_answer = true;
     none.score = *no_answer_;
-    answers_.push_back(std::move(none));
+    answers_.push_back({std::move(none), std::numeric_limits<std::size_t>::max()});
   }
   const auto rank = [&](const Answer& answer) {
     return answer.no_answer ? answer.score - options.no_answer_threshold : answer.score;
   };
-  std::stable_sort(answers_.begin(), answers_.end(),
-                   [&](const Answer& a, const Answer& b) { return rank(a) > rank(b); });
+  std::stable_sort(answers_.begin(), answers_.end(), [&](const Found& a, const Found& b) {
+    const double first = rank(a.answer);
+    const double second = rank(b.answer);
+    return first > second || (first == second && a.order < b.order);
+  });
   if (answers_.size() > options.top_k) answers_.resize(options.top_k);
-  for (Answer& answer : answers_) answer.probability = answer.score;
-  result.answers = std::move(answers_);
+  for (Found& found : answers_) {
+    found.answer.probability = found.answer.score;
+    result.answers.push_back(std::move(found.answer));
+  }
+  answers_.clear();
   return result;
 }
 

@@ -38,8 +38,9 @@ struct WindowSpans {
 /// Gathers the windows of one question's passages. Not safe for concurrent calls.
 class WindowAnswerCollector {
  public:
-  /// Another passage follows: its texts are answers of their own.
-  void begin();
+  /// Another passage follows: its texts are answers of their own. Of equal ones those of the lowest
+  /// `order` come first, whichever passage was read first.
+  void begin(std::size_t order);
   /// Equal texts of a passage become one answer.
   void add(const EncodedPassage& passage, const WindowSpans& spans);
 
@@ -47,7 +48,13 @@ class WindowAnswerCollector {
   [[nodiscard]] QaResult finish(const AnswerOptions& options);
 
  private:
-  std::vector<Answer> answers_;                          // in the order in which they were found
+  struct Found {
+    Answer answer;
+    std::size_t order = 0;  // of its passage
+  };
+
+  std::size_t order_ = 0;
+  std::vector<Found> answers_;                           // in the order in which they were found
   std::unordered_map<std::string, std::size_t> places_;  // by lower-cased text, of this passage
   std::optional<double> no_answer_;                      // lowest
 };

@@ -215,6 +215,85 @@ TEST_F(AnswerEach, CancellingWhileBatchesRunEndsWhatIsNotAnswered) {
   }
 }
 
+// What is ready can fill more than a batch and belong to nobody any more: others still wait.
+TEST_F(AnswerEach, WindowsOfThoseWhoAreOverHoldNobodyUp) {
+  constexpr std::size_t kBatchTokens = 600;
+  std::string many_windows;
+  for (int i = 0; i < 400; ++i) many_windows += "a b ";
+  std::string next_portion;  // too long to be looked up with the others
+  while (next_portion.size() < 4'000) next_portion += test::kTown.text + " ";
+  const Passage late{"late", next_portion};
+  const std::string answer = expected("Who moved?", late);
+
+  const auto failed = ask({{"half known", "Who?", {{"long", many_windows}, {"no such", ""}}},
+                           {"late", "Who moved?", {late}}},
+                          {.batch_tokens = kBatchTokens});
+  EXPECT_EQ(failed[0].error, ErrorCode::kNotFound);
+  EXPECT_EQ(failed[1].text, answer);
+
+  std::stop_source source;
+  const std::vector<QaRequest> requests{{"first", "Who?", {test::kTown}},
+                                        {.id = "given up",
+                                         .question = "Who?",
+                                         .passages = {{"long", many_windows}},
+                                         .control = {.cancel = source.get_token()}},
+                                        {"late", "Who moved?", {late}}};
+  std::vector<std::string> seen(requests.size());
+  SpanQa(model_).answer_each(requests,
+                             [&](std::size_t request, Outcome<QaResult>&& outcome) {
+                               source.request_stop();
+                               seen[request] =
+                                   outcome.ok() ? outcome.value().answers.front().text : "none";
+                             },
+                             {}, {.batch_tokens = kBatchTokens});
+  EXPECT_EQ(seen[0], expected("Who?", test::kTown));
+  EXPECT_EQ(seen[2], answer);
+}
+
+// By its id, and by id and text, a passage is one passage.
+TEST_F(AnswerEach, APassageThatIsNamedInTwoWaysCountsOnce) {
+  const AnswerOptions options{.top_k = 4};
+  const auto answers = [&](const std::vector<Passage>& passages, std::size_t batch_tokens) {
+    const std::vector<QaRequest> request{{"", "Who moved?", passages}};
+    return SpanQa(model_, store_)
+        .answer(request, options, {.batch_tokens = batch_tokens})
+        .front()
+        .answers;
+  };
+  const auto once = answers({test::kTown}, 4096);
+  for (const std::size_t batch_tokens : {std::size_t{1}, std::size_t{4096}}) {
+    for (const auto& passages : {std::vector<Passage>{{test::kTown.id, ""}, test::kTown},
+                                 std::vector<Passage>{test::kTown, {test::kTown.id, ""}}}) {
+      const auto twice = answers(passages, batch_tokens);
+      ASSERT_EQ(twice.size(), once.size());
+      for (std::size_t i = 0; i < once.size(); ++i) {
+        EXPECT_EQ(twice[i].text, once[i].text);
+        EXPECT_NEAR(twice[i].probability, once[i].probability, 1e-4);
+      }
+    }
+    // Another text under the id is another passage.
+    const Passage other{test::kTown.id, test::kRiver.text};
+    EXPECT_EQ(answers({test::kTown, other}, batch_tokens).size(), 4U);
+  }
+}
+
+// Equal scores: the order of the request's passages, whoever else asks about them.
+TEST_F(AnswerEach, EqualAnswersKeepTheOrderOfTheirPassages) {
+  const Passage first{"p1", test::kTown.text};
+  const Passage second{"p2", test::kTown.text};
+  for (const Scoring scoring : {Scoring::kLogits, Scoring::kWindowProbability}) {
+    const std::vector<QaRequest> requests{{"", "Who?", {second}},
+                                          {"", "Who moved?", {first, second}}};
+    // One pair a batch: the same numbers for the same texts.
+    const auto results =
+        SpanQa(model_).answer(requests, {.top_k = 2, .scoring = scoring}, {.batch_tokens = 1});
+    ASSERT_EQ(results[1].answers.size(), 2U);
+    ASSERT_EQ(results[1].answers[0].score, results[1].answers[1].score);
+    EXPECT_EQ(results[1].answers[0].passage_id, "p1");
+    EXPECT_EQ(results[1].answers[1].passage_id, "p2");
+  }
+}
+
 // Numbers are all that the tokenizer of a random model knows.
 TEST(AnswerEachAlone, APassageThatCannotBeReadLeavesTheOthersAlone) {
   for (const Layout layout : {Layout::kRestart, Layout::kContinue}) {

@@ -313,7 +313,7 @@ TEST_F(AnswerQueueTest, DestroyingItCancelsWhatWaits) {
   {
     AnswerQueue queue(model_, store, {.batch_tokens = 1});
     for (Waiter<QaResult>& waiter : waiters) {
-      queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, waiter.done());
+      queue.submit(QaRequest{"asked", "Who moved?", {test::kTown}}, waiter.done());
     }
     store->wait_until_reached();
     std::thread([&] {
@@ -323,7 +323,9 @@ TEST_F(AnswerQueueTest, DestroyingItCancelsWhatWaits) {
   }
   int cancelled = 0;
   for (Waiter<QaResult>& waiter : waiters) {
-    cancelled += waiter.fault() == ErrorCode::kCancelled ? 1 : 0;
+    if (waiter.fault() != ErrorCode::kCancelled) continue;
+    ++cancelled;
+    EXPECT_NE(std::string(waiter.outcome().error()->what()).find("\"asked\""), std::string::npos);
   }
   EXPECT_GE(cancelled, 3);
 }
@@ -335,6 +337,25 @@ TEST_F(AnswerQueueTest, ACallbackMayAskAgain) {
     queue.submit(QaRequest{"second", "When did it rise?", {test::kRiver}}, second.done());
   });
   EXPECT_EQ(second.outcome().value().id, "second");
+}
+
+// What a callback holds goes with it, and may come back to the queue then.
+TEST_F(AnswerQueueTest, WhatACallbackHoldsMayAskTheQueueWhenItGoes) {
+  std::promise<std::size_t> gone;
+  AnswerQueue queue(model_);
+  struct Asks {
+    AnswerQueue& queue;
+    std::promise<std::size_t>& gone;
+    Asks(AnswerQueue& to, std::promise<std::size_t>& when) : queue(to), gone(when) {}
+    Asks(const Asks&) = delete;
+    Asks& operator=(const Asks&) = delete;
+    ~Asks() { gone.set_value(queue.stats().requests); }
+  };
+  {
+    auto asks = std::make_shared<Asks>(queue, gone);
+    queue.submit(QaRequest{"", "Who moved?", {test::kTown}}, [asks](Outcome<QaResult>&&) {});
+  }
+  EXPECT_LE(gone.get_future().get(), 1U);
 }
 
 TEST_F(AnswerQueueTest, ARequestOfAnotherKindIsRefused) {

@@ -127,6 +127,20 @@ TEST_P(PairClassifierTest, AStoreWithProjectionsGivesTheSameClassesBesideBlankPa
   for (std::size_t i = 0; i < direct.size(); ++i) expect_same(direct[i], stored[i]);
 }
 
+// Stored projections are rounded: they count whatever else is in the batch.
+TEST_P(PairClassifierTest, ABlankPassageLeavesTheProjectionsOfTheOthersAlone) {
+  if (GetParam().layout == Layout::kContinue) GTEST_SKIP() << "cannot be stored";
+  const auto store = open_passage_store("memory:", model_->fingerprint());
+  static_cast<void>(PassageEncoder(model_, store)
+                        .encode(stored_, {.codec = HiddenCodec::kInt8, .projections = true}));
+  const PairClassifier classifier(model_, store);
+  const PairRequest asked{.id = "", .question = "who", .passage = {"short", test::kShort}};
+  const PairRequest blank{.id = "", .question = "who", .passage = {}};
+  const auto alone = classifier.classify({&asked, 1}).front();
+  const auto together = classifier.classify(std::vector{asked, blank});
+  expect_same(alone, together[0]);
+}
+
 TEST_P(PairClassifierTest, ThreadsShareAModel) {
   const PairClassifier classifier(model_);
   const auto expected = classifier.classify(requests_);
@@ -263,6 +277,20 @@ TEST_F(TaskModels, APassageIsCutWhereATokenIsLeftOut) {
   }
   EXPECT_TRUE(is_cut(full + " river"));
   EXPECT_TRUE(is_cut(full + std::string(100, ' ') + "river"));
+}
+
+// A look at the next few characters takes whole ones.
+TEST_F(TaskModels, LongWhiteSpaceOfSeveralBytesIsNotCut) {
+  const auto reader = model({.architecture = "albert", .task = "mnli"});
+  const std::size_t most = static_cast<std::size_t>(reader->config().split.window_tokens);
+  std::string full;
+  while (reader->tokenizer().tokenize(full + " a").ids.size() <= most) full += " a";
+  ASSERT_EQ(reader->tokenizer().tokenize(full).ids.size(), most);
+  for (std::string space = "\u3000"; space.size() < 120; space += "\u3000") {
+    const PairRequest request{.id = "", .question = "who", .passage = {"p", full + space}};
+    EXPECT_FALSE(PairClassifier(reader).classify({&request, 1}).front().cut.passage)
+        << space.size();
+  }
 }
 
 // The published data goes through from end to end, with random weights: no claim about accuracy.

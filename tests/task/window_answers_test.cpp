@@ -82,7 +82,7 @@ EncodedPassage passage_of(const std::string& text) {
 TEST(WindowAnswerCollector, EqualTextsButForCaseAreOneAnswerWithTheSumOfScores) {
   const EncodedPassage passage = passage_of("\xC3\x84pfel und \xC3\xA4pfel");
   WindowAnswerCollector collector;
-  collector.begin();
+  collector.begin(0);
   collector.add(passage, {{{0, 0, 0.25, {11, 17}}, {0, 0, 0.125, {7, 10}}}, 0.5});
   collector.add(passage, {{{0, 0, 0.5, {0, 6}}}, 0.0625});
   const QaResult result = collector.finish({.top_k = 5});
@@ -99,18 +99,29 @@ TEST(WindowAnswerCollector, EqualTextsButForCaseAreOneAnswerWithTheSumOfScores) 
 TEST(WindowAnswerCollector, AnswersOfTwoPassagesStayTwo) {
   const EncodedPassage passage = passage_of("an ox");
   WindowAnswerCollector collector;
-  for (int i = 0; i < 2; ++i) {
-    collector.begin();
+  for (std::size_t i = 0; i < 2; ++i) {
+    collector.begin(i);
     collector.add(passage, {{{0, 0, 0.25, {3, 5}}}, 0.5});
   }
   EXPECT_EQ(collector.finish({.top_k = 5}).answers.size(), 2U);
+}
+
+TEST(WindowAnswerCollector, EqualScoresKeepTheOrderOfTheirPassages) {
+  WindowAnswerCollector collector;
+  for (const std::size_t order : {1U, 0U}) {
+    collector.begin(order);
+    collector.add(passage_of(order == 0 ? "an ox" : "an ax"), {{{0, 0, 0.25, {3, 5}}}, 0.5});
+  }
+  const QaResult result = collector.finish({.top_k = 1});
+  ASSERT_EQ(result.answers.size(), 1U);
+  EXPECT_EQ(result.answers[0].text, "ox");
 }
 
 TEST(WindowAnswerCollector, NoAnswerCompetesWhereItIsAllowed) {
   const EncodedPassage passage = passage_of("an ox");
   const auto first = [&](bool allowed, double threshold) {
     WindowAnswerCollector collector;
-    collector.begin();
+    collector.begin(0);
     collector.add(passage, {{{0, 0, 0.25, {3, 5}}}, 0.5});
     return collector.finish({.allow_no_answer = allowed, .no_answer_threshold = threshold})
         .answers.at(0)
@@ -124,7 +135,7 @@ TEST(WindowAnswerCollector, NoAnswerCompetesWhereItIsAllowed) {
 TEST(WindowAnswerCollector, TextThatIsNotUtf8IsComparedAsItIs) {
   const EncodedPassage passage = passage_of("\xFF \xFF");
   WindowAnswerCollector collector;
-  collector.begin();
+  collector.begin(0);
   collector.add(passage, {{{0, 0, 0.25, {0, 1}}, {0, 0, 0.125, {2, 3}}}, 0});
   const QaResult result = collector.finish({.top_k = 5});
   ASSERT_EQ(result.answers.size(), 1U);
