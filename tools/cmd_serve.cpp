@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -93,8 +95,8 @@ void add_listening(CLI::App& verb, ServeVerbOptions& options) {
   group.number("--io-threads", options.io_threads, "N", "Threads that read and write connections",
                whole_number(1, 64));
   group.place("--tls-cert", options.tls_certificate, "FILE", "Certificate chain in PEM: speak TLS");
-  group.place("--tls-key", options.tls_key, "FILE", "The certificate's private key in PEM")
-      ->needs("--tls-cert");
+  // That one needs the other is looked at when environment and file have been read.
+  group.place("--tls-key", options.tls_key, "FILE", "The certificate's private key in PEM");
   group.place("--api-keys", options.api_keys, "FILE",
               "Bearer keys, a line each: read KEY, or write KEY");
   group.flag("--insecure", options.insecure,
@@ -201,6 +203,59 @@ void refuse_without_effect(const CLI::App& verb, const ServeVerbOptions& options
                   ": expected with --store URI, whose passages it is for, found no store");
 }
 
+constexpr std::string_view kDigits = "0123456789";
+constexpr std::string_view kLowerCase = "abcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view kUpperCase = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+bool has_only(std::string_view text, std::initializer_list<std::string_view> allowed) {
+  const auto is_allowed = [&](char c) {
+    return std::any_of(allowed.begin(), allowed.end(), [c](std::string_view some) {
+      return some.find(c) != std::string_view::npos;
+    });
+  };
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_allowed);
+}
+
+// As a request's Host has it, before the port: "answers.example", "[::1]".
+bool is_host_name(std::string_view name) {
+  if (name.size() > 2 && name.front() == '[' && name.back() == ']') {
+    return has_only(name.substr(1, name.size() - 2), {kDigits, "abcdefABCDEF:."});
+  }
+  return has_only(name, {kDigits, kLowerCase, kUpperCase, "-._~"});
+}
+
+// As browsers send it: "https://answers.example:8443".
+bool is_origin(std::string_view text) {
+  if (text == "*" || text == "null") return true;
+  const std::size_t slashes = text.find("://");
+  if (slashes == std::string_view::npos) return false;
+  if (!has_only(text.substr(0, slashes), {kDigits, kLowerCase, "+-."})) return false;
+  std::string_view host = text.substr(slashes + 3);
+  const std::size_t colon = host.find_last_of(":]");
+  if (colon != std::string_view::npos && host[colon] == ':') {
+    if (!has_only(host.substr(colon + 1), {kDigits})) return false;
+    host = host.substr(0, colon);
+  }
+  return is_host_name(host) && host.find_first_of(kUpperCase) == std::string_view::npos;
+}
+
+// Names and origins are compared as they stand: of another form none would ever fit.
+void refuse_other_forms(const ServeVerbOptions& options) {
+  for (const std::string& name : options.allowed_hosts) {
+    if (is_host_name(name)) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                "--allow-host: expected a name without scheme, port or slash, an IPv6 address in "
+                "brackets, found \"" +
+                    name + "\"");
+  }
+  for (const std::string& origin : options.cors_origins) {
+    if (is_origin(origin)) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                "--cors-origin: expected *, null or scheme://host[:port] in lower case, found \"" +
+                    origin + "\"");
+  }
+}
+
 void refuse_hosts_without_effect(const ServeVerbOptions& options,
                                  const serve::ServerOptions& server) {
   if (options.allowed_hosts.empty() || checks_host(server)) return;
@@ -282,8 +337,10 @@ void announce(const serve::Server& server, const serve::ServerOptions& options) 
 }
 
 void run_serve(CLI::App& verb, ServeVerbOptions& options) {
+  split_environment(verb);
   if (!options.config.empty()) apply_config_file(verb, options.config);
   refuse_without_effect(verb, options);
+  refuse_other_forms(options);
   // The line "ready" of the log names the model.
   choose_model(options.model, Talk(/*quiet=*/true));
   const serve::ServerOptions listening = server_options(options);

@@ -1,4 +1,4 @@
-// Options of a verb from a file, for a verb that runs as a service.
+// Options of a verb from a file and the environment, for a verb that runs as a service.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -6,10 +6,15 @@
 
 namespace deformer::tools {
 
+/// Of options that may repeat a variable of the environment names several, separated by blanks or
+/// commas. To be called once the command line has been parsed, before apply_config_file().
+void split_environment(CLI::App& verb);
+
 /// Takes the options that neither the command line nor the environment gave from a file of lines
 /// `name = value` (TOML's simple form: numbers, "strings", true and false, [lists]; # comments;
-/// names without their dashes). Throws kNotFound, kIo; kInvalidArgument naming the file and an
-/// option that the verb does not have, or a value that it does not take.
+/// names without their dashes; an option that may repeat may have several lines). Throws kNotFound,
+/// kIo; kInvalidArgument naming the file and an option that the verb does not have, or has twice,
+/// or a value that it does not take.
 void apply_config_file(CLI::App& verb, const std::string& path);
 
 }  // namespace deformer::tools

@@ -93,6 +93,7 @@ class AnswerService {
                             Done<PutReport> done) = 0;
   virtual void find_passage(std::string id, Done<std::optional<StoredPassage>> done) = 0;
   /// Looks at a bounded number of ids, so a list may be short, or empty, and still have a `next`.
+  /// Ids that are not UTF-8, which a client could neither read nor ask for, are left out.
   virtual void list_passages(PassageQuery query, Done<PassageList> done) = 0;
   /// The result is the number of passages removed.
   virtual void erase_passage(std::string id, Done<std::size_t> done) = 0;

@@ -47,12 +47,25 @@ std::string_view without_port(std::string_view host) {
   return is_port ? host.substr(0, colon) : host;
 }
 
+std::optional<ApiError> fault_of_coding(const Request& head) {
+  for (const auto& [name, value] : head.headers) {
+    if (!equal_ignoring_case(name, "Content-Encoding")) continue;
+    if (value.empty() || equal_ignoring_case(value, "identity")) continue;
+    return ApiError{.status = 415,
+                    .code = "unsupported_media_type",
+                    .message = "Content-Encoding: expected none, found \"" + value + "\"",
+                    .headers = {{"Accept-Encoding", "identity"}}};
+  }
+  return std::nullopt;
+}
+
 std::optional<ApiError> fault_of_body(const Request& head, const Route& route,
                                       std::optional<std::uint64_t> body_bytes, bool chunked) {
   if (route.body == BodyKind::kNone) return std::nullopt;
   if (!body_bytes && !chunked) {
     return ApiError{411, "length_required", "expected a Content-Length or chunks, found neither"};
   }
+  if (auto fault = fault_of_coding(head)) return fault;
   const std::string* const given = head.header("Content-Type");
   const std::string type = given == nullptr ? "" : media_type(*given);
   const bool json = type == kJsonType && route.body != BodyKind::kLines;
@@ -179,7 +192,10 @@ void Api::add_headers(const Request& request, Response& response) const {
   if (!any && std::find(known.begin(), known.end(), *origin) == known.end()) return;
   response.headers.emplace_back("Access-Control-Allow-Origin", any ? "*" : *origin);
   if (!any) response.headers.emplace_back("Vary", "Origin");
-  if (!is_preflight(request)) return;
+  if (!is_preflight(request)) {
+    response.headers.emplace_back("Access-Control-Expose-Headers", "Retry-After");
+    return;
+  }
   response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE");
   response.headers.emplace_back("Access-Control-Allow-Headers",
                                 "Authorization, Content-Type, traceparent");

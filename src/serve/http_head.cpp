@@ -60,8 +60,11 @@ Request head_of(const http::request<http::string_body>& message, const std::stri
 }
 
 std::optional<ApiError> fault_of_framing(const http::request<http::string_body>& message) {
-  if (const std::size_t hosts = message.count(http::field::host); hosts > 1) {
-    return ApiError{400, "invalid_http", "Host: expected one, found " + std::to_string(hosts)};
+  const std::size_t hosts = message.count(http::field::host);
+  // HTTP/1.0 did not know it; since then it is there whatever the target says (RFC 9112, 3.2).
+  if (hosts > 1 || (hosts == 0 && message.version() >= 11)) {
+    return ApiError{400, "invalid_http",
+                    "Host: expected one, found " + (hosts == 0 ? "none" : std::to_string(hosts))};
   }
   return fault_of_encoding(message);
 }

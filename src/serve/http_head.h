@@ -19,7 +19,7 @@ struct ServerOptions;
     const std::string& remote);
 
 /// Why nothing else of the connection can be trusted: a Transfer-Encoding other than "chunked"
-/// alone, which is all that is understood, or two names of the host.
+/// alone, which is all that is understood, or two names of the host, or none.
 [[nodiscard]] std::optional<ApiError> fault_of_framing(
     const boost::beast::http::request<boost::beast::http::string_body>& message);
 

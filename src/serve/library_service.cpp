@@ -13,6 +13,7 @@
 #include "deformer/passage_encoder.h"
 #include "deformer/passage_store.h"
 #include "serve/job_queue.h"
+#include "serve/request_json.h"
 
 namespace deformer::serve {
 namespace {
@@ -20,7 +21,8 @@ namespace {
 // As AnswerQueueOptions::max_waiting_tokens counts.
 constexpr std::size_t kBytesPerToken = 4;
 constexpr std::size_t kWaitingLookUps = 1024;
-// Of a list with a prefix: a store's order need not be the alphabet's, so all ids are looked at.
+// Of a list that leaves ids out. With a prefix: a store's order need not be the alphabet's, so all
+// ids are looked at.
 constexpr std::size_t kIdsAtOnce = 1000;
 constexpr std::size_t kMostIdsSeen = 20'000;
 constexpr int kLongestRetrySeconds = 60;
@@ -189,23 +191,27 @@ class LibraryService final : public AnswerService {
     return report;
   }
 
+  // `next` is the last id seen that can stand in JSON. Until there is one the list goes on, however
+  // many have been seen: a page that ended before would be asked for again and again.
   [[nodiscard]] PassageList list(const PassageQuery& query) const {
     PassageList list;
     std::string after = query.after;
-    for (std::size_t seen = 0; seen < kMostIdsSeen;) {
-      const std::size_t most = query.prefix.empty() ? query.limit : kIdsAtOnce;
+    for (std::size_t seen = 0; seen < kMostIdsSeen || list.next.empty();) {
+      const bool whole = query.prefix.empty() && seen == 0;
+      const std::size_t most = whole ? query.limit : kIdsAtOnce;
       const std::vector<std::string> ids = store_->list_ids(after, most);
       for (const std::string& id : ids) {
-        if (id.starts_with(query.prefix)) list.ids.push_back(id);
         after = id;
+        if (!is_utf8(id)) continue;
+        list.next = id;
+        if (id.starts_with(query.prefix)) list.ids.push_back(id);
         if (list.ids.size() == query.limit) break;
       }
       seen += ids.size();
       const bool end = ids.size() < most && (ids.empty() || after == ids.back());
-      if (end) return list;
-      if (list.ids.size() == query.limit) break;
+      if (end) list.next.clear();
+      if (end || list.ids.size() == query.limit) break;
     }
-    list.next = after;
     return list;
   }
 

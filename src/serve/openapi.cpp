@@ -1,6 +1,7 @@
 #include "serve/openapi.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <vector>
 
 #include "deformer/runtime.h"
@@ -21,6 +22,14 @@ Json typed(const char* type, const char* description) {
 
 Json or_null(const char* type, const char* description) {
   return {{"type", Json::array({type, "null"})}, {"description", description}};
+}
+
+// maxLength counts characters and the service bytes: a text may fit the schema and be refused.
+Json limited(Json text, std::size_t bytes) {
+  text["description"] =
+      text["description"].get<std::string>() + " Its length is counted in bytes of UTF-8.";
+  text["maxLength"] = bytes;
+  return text;
 }
 
 Json whole(std::int64_t least, std::int64_t most, const char* description) {
@@ -46,10 +55,8 @@ Json id_schema(const char* description) {
 Json question_fields(const ApiOptions& options) {
   Json fields;
   fields["id"] = id_schema("Given back as it is.");
-  fields["question"] = typed("string", "The question.");
-  fields["question"]["maxLength"] = options.limits.question_bytes;
-  fields["passage"] = or_null("string", "The text to read.");
-  fields["passage"]["maxLength"] = options.limits.passage_bytes;
+  fields["question"] = limited(typed("string", "The question."), options.limits.question_bytes);
+  fields["passage"] = limited(or_null("string", "The text to read."), options.limits.passage_bytes);
   fields["passage_id"] = id_schema("With passage: its id. Alone: a passage of the store.");
   fields["timeout_ms"] = whole(1, 86'400'000, "How long the client waits.");
   fields["timing"] = or_null("boolean", "Say in the response where the time went.");
@@ -60,8 +67,7 @@ Json answer_request(const ApiOptions& options) {
   Json fields = question_fields(options);
   Json passage;
   passage["id"] = id_schema("Key of the passage; of the store's where there is no text.");
-  passage["text"] = or_null("string", "The text to read.");
-  passage["text"]["maxLength"] = options.limits.passage_bytes;
+  passage["text"] = limited(or_null("string", "The text to read."), options.limits.passage_bytes);
   fields["passages"] = {{"type", Json::array({"array", "null"})},
                         {"items", closed_object(std::move(passage), {})},
                         {"minItems", 1},
@@ -86,10 +92,8 @@ Json classify_request(const ApiOptions& options) {
 
 Json hugging_face_request(const ApiOptions& options) {
   Json inputs;
-  inputs["question"] = typed("string", "The question.");
-  inputs["question"]["maxLength"] = options.limits.question_bytes;
-  inputs["context"] = typed("string", "The text to read.");
-  inputs["context"]["maxLength"] = options.limits.passage_bytes;
+  inputs["question"] = limited(typed("string", "The question."), options.limits.question_bytes);
+  inputs["context"] = limited(typed("string", "The text to read."), options.limits.passage_bytes);
   Json parameters;
   parameters["top_k"] = whole(1, kMaxTopK, "Answers; more than 1 gives a list.");
   parameters["topk"] = whole(1, kMaxTopK, "The older name of top_k.");
@@ -204,7 +208,7 @@ Json schemas(const ApiOptions& options) {
   all["ClassResult"] = class_result();
   all["HuggingFaceRequest"] = hugging_face_request(options);
   all["HuggingFaceResult"] = hugging_face_result();
-  const Json text{{"type", "string"}, {"maxLength", options.limits.passage_bytes}};
+  const Json text = limited(typed("string", "The text to keep."), options.limits.passage_bytes);
   all["PassageText"] = closed_object({{"text", text}}, {"text"});
   all["PassageLine"] = closed_object(
       {{"id", id_schema("Absent: the text's content id.")}, {"text", text}}, {"text"});
@@ -227,8 +231,10 @@ Json content(const char* type, Json schema) {
   return {{type, {{"schema", std::move(schema)}}}};
 }
 
-// A 200 with the given content, and errors.
-Json responses(Json success, const std::vector<int>& errors) {
+// A 200 with the given content, and errors. Any route may be asked by a request that is malformed,
+// slow, or has too long headers.
+Json responses(Json success, std::set<int> errors) {
+  errors.insert({400, 408, 431});
   Json all;
   all["200"] = {{"description", "Done."}, {"content", std::move(success)}};
   for (const int status : errors) {
@@ -259,9 +265,9 @@ Json query_parameter(const char* name, const char* description, Json schema) {
 }
 
 // What any route with a body may answer.
-std::vector<int> body_errors(Access access) {
-  std::vector<int> errors{400, 401, 404, 408, 411, 413, 415, 421, 429, 431, 500, 503, 504};
-  if (access == Access::kWrite) errors.push_back(403);
+std::set<int> body_errors(Access access) {
+  std::set<int> errors{401, 404, 411, 413, 415, 421, 429, 500, 503, 504};
+  if (access == Access::kWrite) errors.insert(403);
   return errors;
 }
 
@@ -273,16 +279,16 @@ void add_passages(Json& paths) {
                 responses(content(kJsonType, reference("PutResult")), body_errors(Access::kWrite)));
   one["get"] = operation("A stored passage", nullptr,
                          responses(content(kJsonType, reference("StoredPassage")),
-                                   {400, 401, 404, 421, 429, 500, 503, 504}));
-  Json erased = responses(Json::object(), {400, 401, 403, 404, 421, 429, 500, 503, 504});
+                                   {401, 404, 421, 429, 500, 503, 504}));
+  Json erased = responses(Json::object(), {401, 403, 404, 421, 429, 500, 503, 504});
   erased.erase("200");
   erased["204"] = {{"description", "Removed."}};
   one["delete"] = operation("Remove a passage", nullptr, std::move(erased));
   paths["/v1/passages/{id}"] = std::move(one);
   Json listed = operation(
       "Ids of stored passages", nullptr,
-      responses(content(kJsonType, reference("PassageList")), {400, 401, 421, 429, 500, 503, 504}));
-  const Json id{{"type", "string"}, {"maxLength", kMaxIdBytes}};
+      responses(content(kJsonType, reference("PassageList")), {401, 421, 429, 500, 503, 504}));
+  const Json id = limited(typed("string", "An id, or what it begins with."), kMaxIdBytes);
   listed["parameters"] = Json::array();
   listed["parameters"].push_back(query_parameter("prefix", "What ids begin with.", id));
   listed["parameters"].push_back(

@@ -29,24 +29,20 @@ constexpr std::int64_t kMaxParameter = 1'000'000;
   fail(field, std::string("expected ") + expected + ", found " + found.type_name());
 }
 
-nlohmann::json parse_document(std::string_view text) {
+// `unsaid` is what the message of a fault leaves out of its beginning.
+nlohmann::json parse_document(std::string_view text, std::string_view unsaid = "") {
   try {
     return parse_json(text, "request");
   } catch (const Error& error) {
-    throw ApiFault({400, "invalid_json", error.what()});
+    std::string message = error.what();
+    if (message.starts_with(unsaid)) message.erase(0, unsaid.size());
+    throw ApiFault({400, "invalid_json", std::move(message)});
   }
 }
 
 // A line of a stream: its number is told beside its fault, which has the column alone.
 nlohmann::json parse_line(std::string_view text) {
-  try {
-    return parse_document(text);
-  } catch (const ApiFault& fault) {
-    ApiError told = fault.error();
-    const std::size_t column = told.message.find("column ");
-    if (column != std::string::npos) told.message.erase(0, column);
-    throw ApiFault(std::move(told));
-  }
+  return parse_document(text, "request: line 1, ");
 }
 
 // An object's fields, taken one by one; finish() refuses what was not asked for, so that a

@@ -136,7 +136,7 @@ TEST_F(ConnectionTest, ReadsBodiesInChunks) {
   start();
   HttpClient client(port_);
   client.send(
-      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "POST /v1/answer HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
       "Transfer-Encoding: chunked\r\n\r\n");
   client.send("5\r\n" + kQuestion.substr(0, 5) + "\r\n");
   std::ostringstream size;
@@ -149,7 +149,7 @@ TEST_F(ConnectionTest, SaysContinueToClientsThatAsk) {
   start();
   HttpClient client(port_);
   client.send(
-      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "POST /v1/answer HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
       "Expect: 100-continue\r\nContent-Length: " +
       std::to_string(kQuestion.size()) + "\r\n\r\n");
   EXPECT_EQ(client.read_line(), "HTTP/1.1 100 Continue\r\n");
@@ -182,7 +182,7 @@ TEST_F(ConnectionTest, RefusesBeforeTheBodyAndTheClientCanReadWhy) {
   start();
   HttpClient client(port_);
   client.send(
-      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "POST /v1/answer HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
       "Content-Length: 4000000\r\n\r\n");
   client.send(std::string(1'000'000, ' '));
   const auto response = client.read_response();
@@ -218,7 +218,7 @@ TEST_F(ConnectionTest, CutsSlowBodiesOff) {
   start();
   HttpClient client(port_);
   client.send(
-      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "POST /v1/answer HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
       "Content-Length: 100\r\n\r\n{");
   EXPECT_EQ(client.read_response()->status, 408);
 }
@@ -230,7 +230,7 @@ TEST_F(ConnectionTest, CutsOffWhatArrivesFastUntilItsTimeIsOver) {
   for (int i = 0; i < 8; ++i) {
     clients.push_back(std::make_unique<HttpClient>(port_));
     clients.back()->send(i % 2 == 0 ? "GET /livez HTTP/1.1\r\nX: "
-                                    : "POST /v1/answer HTTP/1.1\r\nContent-Type: "
+                                    : "POST /v1/answer HTTP/1.1\r\nHost: h\r\nContent-Type: "
                                       "application/json\r\nContent-Length: 1000000\r\n\r\n{");
   }
   const auto begin = std::chrono::steady_clock::now();
@@ -255,7 +255,7 @@ TEST_F(ConnectionTest, CutsFloodsOff) {
   start();
   HttpClient client(port_);
   client.send(
-      "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+      "POST /v1/answer HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
       "Transfer-Encoding: chunked\r\n\r\n");
   const std::string chunk = "1;" + std::string(16'000, 'a') + "\r\n \r\n";
   const auto begin = std::chrono::steady_clock::now();
@@ -275,7 +275,7 @@ TEST_F(ConnectionTest, ExtensionsOfChunksAndTrailersAreBounded) {
   for (const char* begin : {"5;", "0\r\nX: "}) {
     HttpClient client(port_);
     client.send(
-        "POST /v1/answer HTTP/1.1\r\nContent-Type: application/json\r\n"
+        "POST /v1/answer HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
         "Transfer-Encoding: chunked\r\n\r\n");
     client.send(begin + std::string(500'000, 'a'));
     const auto response = client.read_response();
@@ -492,9 +492,10 @@ TEST_F(ConnectionTest, MalformedRequestsGet400) {
   start();
   for (const char* const text :
        {"nonsense\r\n\r\n", "GET /livez HTTP/9.9\r\n\r\n",
-        "GET /livez HTTP/1.1\r\nBad Header\r\n\r\n",
-        "POST /v1/answer HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-        "POST /v1/answer HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n12345"}) {
+        "GET /livez HTTP/1.1\r\nHost: h\r\nBad Header\r\n\r\n",
+        "POST /v1/answer HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+        "POST /v1/answer HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: "
+        "6\r\n\r\n12345"}) {
     HttpClient client(port_);
     const auto response = client.exchange(text);
     ASSERT_TRUE(response) << text;
@@ -532,6 +533,22 @@ TEST_F(ConnectionTest, TwoHostsEndTheConnection) {
   EXPECT_TRUE(client.at_end());
 }
 
+// Nor is it then, whatever the target says.
+TEST_F(ConnectionTest, ARequestWithoutAHostEndsTheConnection) {
+  start();
+  for (const char* const target : {"/livez", "http://localhost/livez"}) {
+    HttpClient client(port_);
+    const auto response =
+        client.exchange("GET " + std::string(target) + " HTTP/1.1\r\nAccept: */*\r\n\r\n");
+    ASSERT_TRUE(response) << target;
+    expect_error(*response, 400, "invalid_http");
+    EXPECT_THAT(response->body, HasSubstr("Host: expected one, found none"));
+    EXPECT_TRUE(client.at_end()) << target;
+  }
+  EXPECT_EQ(http(port_, "GET /livez HTTP/1.1\r\nHost:\r\n\r\n").status, 200);
+  EXPECT_EQ(http(port_, "GET /livez HTTP/1.0\r\n\r\n").status, 200);
+}
+
 TEST_F(ConnectionTest, ALongMethodIsNotRepeatedWhole) {
   start();
   const HttpResponse response =
@@ -550,7 +567,7 @@ TEST_F(ConnectionTest, LongHeadersGet431) {
 TEST_F(ConnectionTest, HeadGetsNoBody) {
   start();
   HttpClient client(port_);
-  client.send("HEAD /livez HTTP/1.1\r\n\r\n");
+  client.send("HEAD /livez HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_THAT(client.read_line(), HasSubstr("200"));
   while (client.read_line() != "\r\n") {
   }

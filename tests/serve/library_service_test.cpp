@@ -12,6 +12,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,9 @@ class WatchedStore final : public PassageStore {
   }
   std::size_t erase(std::span<const std::string> ids) override { return store_->erase(ids); }
   std::size_t size() const override { return store_->size(); }
+  std::vector<std::string> list_ids(std::string_view after, std::size_t limit) const override {
+    return store_->list_ids(after, limit);
+  }
   const Fingerprint& fingerprint() const noexcept override { return store_->fingerprint(); }
   std::vector<std::optional<PassageHashes>> hashes(
       std::span<const std::string> ids) const override {
@@ -63,11 +67,39 @@ class LibraryServiceTest : public testing::Test {
 
   // What became of it.
   [[nodiscard]] Outcome<PutReport> put(RequestControl control = {}) const {
+    return put(passages_, std::move(control));
+  }
+  [[nodiscard]] Outcome<PutReport> put(std::vector<Passage> passages,
+                                       RequestControl control) const {
     std::promise<Outcome<PutReport>> promise;
-    service_->put_passages(passages_, std::move(control), [&](Outcome<PutReport>&& outcome) {
-      promise.set_value(std::move(outcome));
-    });
+    service_->put_passages(
+        std::move(passages), std::move(control),
+        [&](Outcome<PutReport>&& outcome) { promise.set_value(std::move(outcome)); });
     return promise.get_future().get();
+  }
+
+  void put_ids(const std::vector<std::string>& ids) const {
+    std::vector<Passage> passages;
+    for (const std::string& id : ids) passages.push_back({id, "The river rose."});
+    ASSERT_TRUE(put(std::move(passages), {}).ok());
+  }
+
+  // All pages; one more than there are ids is one too many.
+  [[nodiscard]] std::vector<std::string> list_all(PassageQuery query) const {
+    std::vector<std::string> ids;
+    for (std::size_t pages = 0; pages <= store_->size(); ++pages) {
+      std::promise<Outcome<PassageList>> promise;
+      service_->list_passages(
+          query, [&](Outcome<PassageList>&& outcome) { promise.set_value(std::move(outcome)); });
+      const Outcome<PassageList> found = promise.get_future().get();
+      if (!found.ok()) return {"an error"};
+      const PassageList& page = found.value();
+      EXPECT_LE(page.ids.size(), query.limit);
+      ids.insert(ids.end(), page.ids.begin(), page.ids.end());
+      if (page.next.empty()) return ids;
+      query.after = page.next;
+    }
+    return {"no end"};
   }
 
   test::TempDir directory_;
@@ -128,6 +160,27 @@ TEST_F(LibraryServiceTest, GivesAPutUp) {
   ASSERT_NE(outcome.error(), nullptr);
   EXPECT_EQ(outcome.error()->code(), ErrorCode::kCancelled);
   EXPECT_EQ(store_->size(), 0U);
+}
+
+// They cannot stand in JSON, and what stands for them there is no place to go on from.
+TEST_F(LibraryServiceTest, ListsNoIdsThatAreNotUtf8) {
+  put_ids({"a", "z", "\u65e5\u672c", "\xe9x", "\xe9y", "\xffx", "\xffy"});
+  const std::vector<std::string> expected{"a", "z", "\u65e5\u672c"};
+  for (const std::size_t limit : {1U, 2U, 3U, 4U, 7U, 100U}) {
+    EXPECT_EQ(list_all({.limit = limit}), expected) << limit;
+  }
+  EXPECT_EQ(list_all({.prefix = "z", .limit = 1}), std::vector<std::string>{"z"});
+}
+
+// However many of them lie between two that are listed.
+TEST_F(LibraryServiceTest, ListsOnBehindIdsThatAreNotUtf8) {
+  std::vector<std::string> ids{"a", "\xf0\x9f\x98\x80"};
+  for (int i = 0; i < 1200; ++i) ids.push_back("\xc3 " + std::to_string(i));
+  put_ids(ids);
+  for (const std::size_t limit : {1U, 2U, 1000U}) {
+    EXPECT_EQ(list_all({.limit = limit}), std::vector<std::string>(ids.begin(), ids.begin() + 2))
+        << limit;
+  }
 }
 
 TEST_F(LibraryServiceTest, PutsNothingBehindItsDeadline) {

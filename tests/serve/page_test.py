@@ -17,6 +17,18 @@ TEXT = ("\U0001f3ed Dick Kerr & Co. built trams in Preston. Its women's football
         "the men of the factory. Lily Parr joined them at fourteen and scored more than nine hundred goals before she stopped "
         "in 1951. In 1921 the Football Association forbade women to play on the grounds of its clubs; the ban held for "
         "fifty years.")
+# The first piece of a file is sent, the second waits to be stopped. What the store holds comes when the test says so.
+HOLD_THE_SECOND_PIECE = """
+    const real = window.fetch;
+    let posts = 0;
+    window.let_go = () => { window.fetch = real; };
+    const told = new Promise((go) => { window.tell = go; });
+    window.fetch = (path, options) => {
+      if (path === "/v1/info") return told.then(() => real(path, options));
+      if (path !== "/v1/passages" || ++posts < 2) return real(path, options);
+      return new Promise((_, reject) => options.signal.addEventListener("abort", () => reject(options.signal.reason)));
+    };
+    window.posts_so_far = () => posts;"""
 VIEWS = {"desktop": (1280, 860), "phone": (390, 844)}
 
 
@@ -97,6 +109,19 @@ class PageTest:
         assert self.browser.run("return document.querySelectorAll('#curve circle').length") == 10
         self.picture("ask")
 
+    # As after a restart with a store in memory: the page has the text, the store has it no more.
+    def asks_again_what_has_gone(self):
+        stored = json.loads(self.service.request("GET", "/v1/passages")[1])["passages"]
+        assert len(stored) == 1, stored
+        path = "/v1/passages/" + stored[0]["id"]
+        assert self.service.request("DELETE", path)[0] == 204
+        self.ask("Who scored more than nine hundred goals?")
+        assert self.marked() == "Lily Parr", self.marked()
+        assert self.service.request("GET", path)[0] == 200
+        # The browser notes that a request by the old id found nothing.
+        told = self.browser.console()
+        assert all("404" in line for line in told), told
+
     def encodes_files(self):
         browser = self.browser
         browser.click("#tab-encode")
@@ -121,6 +146,28 @@ class PageTest:
         browser.type("#encode-text", TEXT)
         browser.click("#encode")
         browser.wait_for("the text to be encoded", lambda: browser.text("#encode-stored") == "1")
+
+    def encodes_again_after_a_stop(self):
+        browser = self.browser
+        browser.run(HOLD_THE_SECOND_PIECE)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "hills.ndjson"
+            lines = [{"id": f"hill-{i:03}", "text": f"Hill number {i} is bare."} for i in range(65)]
+            path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+            browser.click("#encode-source label:nth-of-type(2)")
+            browser.type("#encode-file", str(path))
+            browser.click("#encode")
+            browser.wait_for("the second piece", lambda: browser.run("return window.posts_so_far()") == 2)
+            assert browser.run("return document.querySelector('#encode').disabled")
+            browser.click("#encode-stop")
+            browser.wait_for("the stop", lambda: "Stopped" in browser.text("#encode-note"))
+            browser.run("window.tell()")
+            browser.wait_for("the store's size", lambda: "216 passages" in browser.text("#facts"))
+            assert not browser.run("return document.querySelector('#encode').disabled")
+            browser.run("window.let_go()")
+            browser.click("#encode")
+            browser.wait_for("the file to be encoded", lambda: "Done" in browser.text("#encode-note"))
+        assert browser.text("#encode-stored") == "65", browser.text("#encode-stored")
 
     def asks_by_id(self):
         browser = self.browser
@@ -150,6 +197,10 @@ class PageTest:
                             "e => e.querySelector('.method').textContent + ' ' + e.querySelector('.path').textContent)")
         assert "POST /v1/answer" in paths and "GET /v1/passages" in paths and "GET /livez" in paths, paths
         browser.click(".operation summary")
+        # As it is: curl's -d drops the line feeds of a file.
+        curl = browser.run("return [...document.querySelectorAll('.operation pre')].map(e => e.textContent)"
+                           ".filter(line => line.includes('@body'))")
+        assert len(curl) > 3 and all(line.endswith("--data-binary @body") for line in curl), curl
         assert "top_k" in browser.text(".operation") and "passages[].text" in browser.text(".operation")
         self.picture("api")
 
@@ -177,8 +228,9 @@ def check_without_key(browser, tool, model, pictures):
             test = PageTest(browser, service, pictures)
             test.open()
             test.policy_is_strict()
-            for step in (test.answers_what_is_pasted, test.shows_runners_up, test.reuse_curve_grows, test.encodes_files,
-                         test.encodes_a_text, test.asks_by_id, test.documents_itself, test.names_all_controls,
+            for step in (test.answers_what_is_pasted, test.shows_runners_up, test.reuse_curve_grows,
+                         test.asks_again_what_has_gone, test.encodes_files, test.encodes_a_text,
+                         test.encodes_again_after_a_stop, test.asks_by_id, test.documents_itself, test.names_all_controls,
                          test.shows_faults):
                 step()
                 print("ok:", step.__name__)

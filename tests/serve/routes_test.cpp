@@ -393,6 +393,23 @@ TEST_F(Routes, NameWhatTheyDoNotHave) {
   expect_error(post("/v1/answer", "{"), 400, "invalid_json");
 }
 
+// What was packed is no broken JSON.
+TEST_F(Routes, TakeBodiesAsTheyAreAlone) {
+  start();
+  const auto ask = [&](const std::string& headers) {
+    return post("/v1/answer", kQuestion, "application/json", headers);
+  };
+  for (const char* const coding : {"gzip", "br", "gzip, identity"}) {
+    const HttpResponse response = ask("Content-Encoding: " + std::string(coding) + "\r\n");
+    expect_error(response, 415, "unsupported_media_type");
+    EXPECT_EQ(response.headers.at("accept-encoding"), "identity");
+    EXPECT_THAT(response.body, HasSubstr(coding));
+  }
+  expect_error(ask("Content-Encoding: identity\r\nContent-Encoding: gzip\r\n"), 415,
+               "unsupported_media_type");
+  EXPECT_EQ(ask("Content-Encoding: Identity\r\n").status, 200);
+}
+
 TEST_F(Routes, AreLimited) {
   api_.body_bytes = 1000;
   api_.stream_lines = 2;
@@ -400,7 +417,7 @@ TEST_F(Routes, AreLimited) {
   start();
   expect_error(post("/v1/answer", std::string(1001, ' ')), 413, "too_large");
   expect_error(http(port_,
-                    "POST /v1/answer HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+                    "POST /v1/answer HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
                     "Content-Type: application/json\r\n\r\n3e9\r\n" +
                         std::string(1001, ' ') + "\r\n0\r\n\r\n"),
                413, "too_large");
@@ -541,6 +558,47 @@ TEST_F(Routes, AreDescribedByOpenApi) {
   }
 }
 
+// A request that cannot be read is refused before it is known what it asks for.
+TEST_F(Routes, SayInOpenApiThatReadingMayFail) {
+  start();
+  const Json document = Json::parse(get("/openapi.json").body);
+  for (const auto& [path, operations] : document["paths"].items()) {
+    for (const auto& [method, operation] : operations.items()) {
+      if (method == "parameters") continue;
+      for (const char* const status : {"400", "408", "431"}) {
+        EXPECT_TRUE(operation["responses"].contains(status))
+            << method << " " << path << " " << status;
+      }
+    }
+  }
+}
+
+// A text of as many characters as maxLength says may have more bytes than are taken.
+TEST_F(Routes, SayInOpenApiThatLengthsAreBytes) {
+  start();
+  const Json document = Json::parse(get("/openapi.json").body);
+  const auto says_bytes = [](const Json& schema) {
+    return schema.contains("maxLength") &&
+           schema.value("description", "").find("bytes of UTF-8") != std::string::npos;
+  };
+  const Json& schemas = document["components"]["schemas"];
+  const auto field = [&](const std::string& schema, const std::string& name) {
+    return schemas[schema]["properties"][name];
+  };
+  for (const char* const schema : {"AnswerRequest", "ClassifyRequest"}) {
+    EXPECT_TRUE(says_bytes(field(schema, "question"))) << schema;
+    EXPECT_TRUE(says_bytes(field(schema, "passage"))) << schema;
+  }
+  EXPECT_TRUE(says_bytes(field("AnswerRequest", "passages")["items"]["properties"]["text"]));
+  const Json inputs = field("HuggingFaceRequest", "inputs")["properties"];
+  EXPECT_TRUE(says_bytes(inputs["question"]));
+  EXPECT_TRUE(says_bytes(inputs["context"]));
+  EXPECT_TRUE(says_bytes(field("PassageText", "text")));
+  EXPECT_TRUE(says_bytes(field("PassageLine", "text")));
+  const Json& parameters = document["paths"]["/v1/passages"]["get"]["parameters"];
+  EXPECT_TRUE(says_bytes(parameters[0]["schema"])) << parameters[0];
+}
+
 TEST_F(Routes, AskForKeys) {
   server_.api_keys =
       write_file("keys", "read reader-key-0123456789\nwrite writer-key-0123456789\n");
@@ -605,6 +663,20 @@ TEST_F(Routes, LetKnownOriginsIn) {
                           "Origin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n"));
   EXPECT_EQ(preflight.status, 204);
   EXPECT_THAT(preflight.headers.at("access-control-allow-headers"), HasSubstr("Authorization"));
+}
+
+// Browsers show a page of another origin no header that is not named.
+TEST_F(Routes, LetKnownOriginsReadWhenToComeBack) {
+  api_.cors_origins = {"https://a.example"};
+  service_->set_overloaded(true);
+  start();
+  const auto ask = [&](const std::string& origin) {
+    return post("/v1/answer", kQuestion, "application/json", "Origin: " + origin + "\r\n");
+  };
+  const HttpResponse known = ask("https://a.example");
+  expect_error(known, 429, "overloaded");
+  EXPECT_EQ(known.headers.at("access-control-expose-headers"), "Retry-After");
+  EXPECT_EQ(ask("https://b.example").headers.count("access-control-expose-headers"), 0U);
 }
 
 TEST_F(Routes, AreLoggedWithoutTextsOrIds) {

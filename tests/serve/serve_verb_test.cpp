@@ -399,6 +399,66 @@ TEST_F(ServeVerb, TakesOptionsFromFileAndEnvironment) {
   EXPECT_EQ(third.post("/v1/answer", question(1)).status, 400);
 }
 
+// The variable is DEFORMER_SERVE_ALLOW_HOST, in a file a list or lines of their own.
+TEST_F(ServeVerb, TakesAllNamesOfAnOptionThatRepeats) {
+  const std::string model = write_model();
+  const std::string config = write(
+      "hosts.toml", "allow-host = \"one.example\"\ntimeout = 3\nallow-host = \"two.example\"\n");
+  const auto ask = [](const Service& service, const std::string& host) {
+    return http(service.port(), "GET /v1/info HTTP/1.1\r\nHost: " + host + "\r\n\r\n").status;
+  };
+  Service from_file({"--model", model, "--config", config});
+  ::setenv("DEFORMER_SERVE_ALLOW_HOST", " three.example, [::2]  four.example", 1);
+  Service from_environment({"--model", model, "--config", config});
+  Service from_command_line({"--model", model, "--config", config, "--allow-host", "five.example"});
+  ::unsetenv("DEFORMER_SERVE_ALLOW_HOST");
+  for (const Service* service : {&from_file, &from_environment, &from_command_line}) {
+    service->wait_until_ready();
+  }
+  for (const char* const host : {"one.example", "two.example"}) {
+    EXPECT_EQ(ask(from_file, host), 200) << host;
+    EXPECT_EQ(ask(from_environment, host), 421) << host;
+    EXPECT_EQ(ask(from_command_line, host), 421) << host;
+  }
+  for (const char* const host : {"three.example", "[::2]", "four.example"}) {
+    EXPECT_EQ(ask(from_environment, host), 200) << host;
+    EXPECT_EQ(ask(from_command_line, host), 421) << host;
+  }
+  EXPECT_EQ(ask(from_command_line, "five.example"), 200);
+}
+
+// One of them would be dropped in silence.
+TEST_F(ServeVerb, RefusesAnOptionThatAFileHasTwice) {
+  const std::string apart = write("apart", "timeout = 3\nqueue-tokens = 5\ntimeout = 9\n");
+  expect_failure(run({"serve", "--config", apart}), 2,
+                 apart + ": timeout: expected one value, found 2");
+  for (const char* const text : {"timeout = 3\ntimeout = 9\n", "timeout = [3, 9]\n",
+                                 "insecure = true\nlog-level = \"error\"\ninsecure = true\n"}) {
+    expect_failure(run({"serve", "--config", write("twice", text)}), 2,
+                   ": expected one value, found 2");
+  }
+  // Given elsewhere, the option is none of the file's.
+  expect_failure(run({"serve", "--model", write_model(), "--config", apart, "--timeout", "1",
+                      "--listen", "8080"}),
+                 2, "expected ADDRESS:PORT");
+}
+
+// Each may stand where it suits: here both are known, and the first does not exist.
+TEST_F(ServeVerb, TakesCertificateAndKeyFromDifferentPlaces) {
+  const std::string model = write_model();
+  const std::string config = write("tls.toml", "tls-cert = \"" + path("cert.pem") + "\"\n");
+  const std::string expected = "cert.pem: expected a certificate or key, found no file";
+  const std::vector<std::string> common{"serve", "--model",  model,        "--config",
+                                        config,  "--listen", "127.0.0.1:0"};
+  std::vector<std::string> with_key = common;
+  with_key.insert(with_key.end(), {"--tls-key", path("key.pem")});
+  expect_failure(run(with_key), 3, expected);
+  ::setenv("DEFORMER_SERVE_TLS_KEY", path("key.pem").c_str(), 1);
+  expect_failure(run(common), 3, expected);
+  ::unsetenv("DEFORMER_SERVE_TLS_KEY");
+  expect_failure(run(common), 2, "expected both or none");
+}
+
 TEST_F(ServeVerb, RefusesWhatItCannotServe) {
   const std::string model = write_model();
   expect_failure(run({"serve", "--model", model, "--listen", "0.0.0.0:0"}), 2,
@@ -407,6 +467,7 @@ TEST_F(ServeVerb, RefusesWhatItCannotServe) {
   expect_failure(run({"serve", "--model", model, "--listen", "127.0.0.1:65536"}), 2,
                  "expected ADDRESS:PORT");
   expect_failure(run({"serve", "--model", model, "--tls-cert", "c"}), 2, "expected both or none");
+  expect_failure(run({"serve", "--model", model, "--tls-key", "k"}), 2, "expected both or none");
   expect_failure(run({"serve", "--model", model, "--queue-tokens", "0"}), 2, "--queue-tokens");
   for (const char* name :
        {"--timeout", "--header-timeout", "--body-timeout", "--write-timeout", "--idle-timeout"}) {
@@ -444,6 +505,33 @@ TEST_F(ServeVerb, RefusesOptionsWithoutEffect) {
   expect_failure(run({"serve", "--model", model, "--insecure", "--listen", "0.0.0.0:0"}), 2,
                  "that only this machine can reach, found --listen 0.0.0.0:0");
   ::unsetenv("DEFORMER_SERVE_ALLOW_HOST");
+}
+
+// They are compared with what clients send, as they stand.
+TEST_F(ServeVerb, RefusesNamesAndOriginsThatNoClientSends) {
+  const std::string model = write_model();
+  const auto refused = [&](const std::string& option, const std::string& value,
+                           const std::string& expected) {
+    expect_failure(run({"serve", "--model", model, option, value}), 2,
+                   option + ": expected " + expected);
+  };
+  for (const char* const name : {"a.example:8080", "http://a.example", "a.example/", "[::1]:8080",
+                                 "::1", "a b", "*", "[]"}) {
+    refused("--allow-host", name, "a name without scheme, port or slash");
+  }
+  for (const char* const origin : {"https://a.example/", "a.example", "https://",
+                                   "https://A.example", "https://a.example:", "https://a.example:x",
+                                   "https://a@b.example", "://a.example", "https://a.*", "Null"}) {
+    refused("--cors-origin", origin, "*, null or scheme://host[:port]");
+  }
+  expect_failure(run({"serve", "--model", model, "--config", write("c", "allow-host = \"a:1\"\n")}),
+                 2, "--allow-host: expected a name");
+  // What is refused comes after them.
+  expect_failure(run({"serve", "--model", model, "--listen", "8080", "--allow-host", "[::1]",
+                      "--allow-host", "A-b.example", "--cors-origin", "*", "--cors-origin", "null",
+                      "--cors-origin", "https://a.example", "--cors-origin", "http://[::1]:8080",
+                      "--cors-origin", "chrome-extension://abcdef"}),
+                 2, "expected ADDRESS:PORT");
 }
 
 // It listens before the model is loaded, so the end is that of a program that has begun.

@@ -49,7 +49,7 @@ function curl_of(method, path, types) {
   const quoted = path.replace(/\{(\w+)\}/g, "$1");
   let line = `curl -s ${method === "GET" ? "" : `-X ${method} `}'${location.origin}${quoted}'`;
   if (key.get()) line += " -H 'Authorization: Bearer KEY'";
-  if (types.length) line += ` -H 'Content-Type: ${types[0]}' -d @body`;
+  if (types.length) line += ` -H 'Content-Type: ${types[0]}' --data-binary @body`;
   return line;
 }
 

@@ -66,10 +66,21 @@ function take_passage() {
   by_id("reuse").hidden = true;
 }
 
+// A pasted text is there to be asked again when its passage has gone from the store.
+async function ask_first() {
+  try {
+    return await (asking.id ? ask_warm() : ask_cold());
+  } catch (error) {
+    if (error.status !== 404 || !asking.id || from_store()) throw error;
+    asking.id = "";
+    return ask_cold();
+  }
+}
+
 // The answer is shown as soon as it is known; what follows is for the figures.
 async function ask() {
   take_passage();
-  const first = await (asking.id ? ask_warm() : ask_cold());
+  const first = await ask_first();
   show_result(first);
   if (!first.timing) return;
   const times = { cold: [], warm: [] };

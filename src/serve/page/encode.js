@@ -3,7 +3,7 @@
 const kPieceLines = 64;
 const kPieceBytes = 200_000;
 
-const encoding = { stop: null, stored: 0, failed: 0, sent: 0, total: 0, begin: 0 };
+const encoding = { running: false, stop: null, stored: 0, failed: 0, sent: 0, total: 0, begin: 0 };
 
 // ---- What is to be encoded: lines {"id", "text"} ----
 
@@ -105,6 +105,7 @@ function set_up_encode() {
   by_id("encode-stop").addEventListener("click", () => encoding.stop?.abort());
   by_id("encode-form").addEventListener("submit", async (event) => {
     event.preventDefault();
+    encoding.running = true;
     by_id("encode").disabled = true;
     by_id("encode-stop").hidden = false;
     show_fault(null);
@@ -114,6 +115,7 @@ function set_up_encode() {
       if (error.name === "AbortError") show_progress("Stopped; what was stored stays.");
       show_fault(error);
     }
+    encoding.running = false;
     by_id("encode").disabled = false;
     by_id("encode-stop").hidden = true;
   });

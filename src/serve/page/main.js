@@ -24,7 +24,7 @@ async function load_info() {
     by_id("keep-row").hidden = !store;
     by_id("choices-part").hidden = info.task !== "choice";
     document.querySelector("input[name=source][value=stored]").disabled = !store;
-    by_id("encode").disabled = !store || encoding.sent < encoding.total;
+    by_id("encode").disabled = !store || encoding.running;
   } catch (error) {
     if (error.status === 503 && !service.info) {
       by_id("facts").textContent = "The model is being loaded…";
