@@ -22,7 +22,7 @@ struct ConvertOptions {
   /// name of the directory ("uncased", "cased") says; else BERT's is lower-case, XLNet's is not.
   std::optional<bool> lower_case = {};
   /// Element type of the weights written. Absent: the source's, where all its weights have one of
-  /// these; else fp32.
+  /// these, 8 bits included, whose values and scales are copied as they are; else fp32.
   std::optional<SaveFormat> format = {};
   /// Both are put into the `deformer` object of config.json. Absent: what the source says, by
   /// configuration or by DeFormer's scopes; else an ordinary checkpoint stays one.

@@ -42,7 +42,8 @@ inline constexpr LossWeights kPaperLossWeights{.task = 0.7, .kd = 1.1, .lrs = 0.
 enum class LrsScale : std::uint8_t {
   kRaw,      ///< mean squared difference, as published
   kTeacher,  ///< the same divided by the mean square of the teacher's states of that layer, so that
-             ///< a weight means the same for every model
+             ///< a weight means the same for every model; the mean is over a pass
+             ///< (TrainingOptions::pass_tokens)
 };
 
 /// Windows of an answerable question that do not hold the answer.
@@ -76,8 +77,9 @@ struct TrainingOptions {
   /// Split layers that the weights are trained for; the last one is written to config.json. Empty:
   /// the base model's own.
   std::vector<int> split_layers = {};
-  /// Empty: the base model's own; for an ordinary checkpoint the one of decomposed models (BERT:
-  /// restart, XLNet: packed).
+  /// Empty: the base model's own; for an ordinary checkpoint, and for one of `continue` that is to
+  /// be split, the one of decomposed models (BERT: restart, XLNet: packed). Lengths that the base
+  /// states stay, as far as its position table allows.
   std::optional<Layout> layout = {};
   /// The embeddings, what all layers share and the layers below this one are not trained: a step
   /// costs less, as no gradient is computed for them. 0 = all are trained.
@@ -115,8 +117,8 @@ struct TrainingOptions {
   std::size_t batch_questions = 32;  ///< questions (with one window each) of one step; kChoice:
                                      ///< with all their options
   /// Most joint tokens of one pass; a step of more is run in several passes whose gradients add up
-  /// (gradient accumulation). Bounds memory, does not change the result beyond rounding and the
-  /// dropped positions.
+  /// (gradient accumulation). Bounds memory, does not change the result beyond rounding, the
+  /// dropped positions and, with LrsScale::kTeacher, the scale, which is each pass's own.
   std::size_t pass_tokens = 8192;
   /// Questions of one window that go into a batch together, so that the window is encoded once. 1 =
   /// each question by itself, the better mixture where nothing is saved (split_layer 0).
@@ -259,9 +261,10 @@ class DEFORMER_EXPORT Trainer {
   /// options. To be called once: another object with `resume` goes on. Throws kInvalidArgument for
   /// data of another kind or with a label that the model lacks, when no example is left or the loss
   /// stops being a number (naming step and questions), when the output directory is the base's or
-  /// the teacher's, or holds a run and `resume` is not asked for; kIncompatible when that run
-  /// belongs to other options or data, or a file of teacher's answers to another teacher, layout or
-  /// data; kIo and kResourceExhausted when something cannot be written: the last checkpoint stays.
+  /// the teacher's, or holds a run or a model and `resume` is not asked for; kNotFound when it is
+  /// and there is no run; kIncompatible when that run belongs to another base, other options or
+  /// data, or a file of teacher's answers to another teacher, layout or data; kIo and
+  /// kResourceExhausted when something cannot be written: the last checkpoint stays.
   TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks = {});
 
   /// The same, scored on `validation` in place of questions held out of `files` (empty: as above).

@@ -138,6 +138,23 @@ std::optional<PassagePlace> read_passage_place(const JsonPlace& deformer) {
   unsupported(place, "first or second", in_quotes(place.as_string()));
 }
 
+// Another form than a text is none of the model's faults.
+std::string read_tokenizer_class(const JsonPlace& root) {
+  const std::optional<JsonPlace> place = root.find("tokenizer_class");
+  return place && place->value().is_string() ? place->as_string() : "";
+}
+
+// Tokens of a window that the position table holds, beside the longest question where the layout
+// joins the two.
+std::int64_t window_room(const ModelConfig& config) {
+  const SplitConfig& split = config.split;
+  const std::int64_t positions = usable_positions(config).value_or(kMaxLength);
+  const SpecialCounts special = special_counts(config);
+  const std::int64_t before =
+      split.layout == Layout::kContinue ? split.max_question_tokens + special.question : 0;
+  return std::max<std::int64_t>(1, positions - before - special.window);
+}
+
 // Fills the lengths of config.split, whose layout and passage place are set. The task's lengths
 // shrink to what the position table holds; lengths that the object states do not.
 void read_lengths(const JsonPlace& deformer, const Task& task, ModelConfig& config) {
@@ -146,12 +163,8 @@ void read_lengths(const JsonPlace& deformer, const Task& task, ModelConfig& conf
   split.max_question_tokens = length_or(
       deformer, "max_question_tokens",
       std::min<std::int64_t>(task.max_question_tokens, std::max<std::int64_t>(1, positions / 4)));
-  const SpecialCounts special = special_counts(config);
-  const std::int64_t before =
-      split.layout == Layout::kContinue ? split.max_question_tokens + special.question : 0;
-  const std::int64_t room = std::max<std::int64_t>(1, positions - before - special.window);
-  split.window_tokens =
-      length_or(deformer, "window_tokens", std::min<std::int64_t>(task.window_tokens, room));
+  split.window_tokens = length_or(deformer, "window_tokens",
+                                  std::min<std::int64_t>(task.window_tokens, window_room(config)));
   split.window_step = read_window_step(deformer, config);
   split.max_answer_tokens = length_or(deformer, "max_answer_tokens", split.max_answer_tokens);
 }
@@ -213,7 +226,12 @@ ReadConfig read_model_config(const std::filesystem::path& model_dir,
   require_none(check_task(config), path.string() + ": ");
   require_none(check_split(config), path.string() + ": ");
   const std::optional<JsonPlace> deformer = root.find("deformer");
-  return {config, task, deformer && deformer->has("task"), find_other_problem(root)};
+  return {config,
+          task,
+          deformer && deformer->has("task"),
+          find_other_problem(root),
+          !deformer,
+          read_tokenizer_class(root)};
 }
 
 void require_single_label(const ReadConfig& read, TaskKind used_for) {
@@ -236,6 +254,15 @@ SplitConfig default_split(const ModelConfig& config, const Task& task, Layout la
   filled.split = {.layout = layout, .passage_place = config.split.passage_place};
   read_lengths(JsonPlace(nothing, ""), task, filled);
   return filled.split;
+}
+
+SplitConfig split_in_layout(ModelConfig config, Layout layout) {
+  SplitConfig& split = config.split;
+  split.layout = layout;
+  split.window_tokens =
+      static_cast<int>(std::min<std::int64_t>(split.window_tokens, window_room(config)));
+  split.window_step = std::min(split.window_step, split.window_tokens);
+  return split;
 }
 
 }  // namespace deformer

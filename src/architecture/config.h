@@ -43,6 +43,9 @@ struct ReadConfig {
   bool stated = false;  ///< the file names the task itself
   /// find_other_problem(): no fault of a directory whose head for classes is not used.
   std::optional<std::string> other_problem = {};
+  bool ordinary = false;  ///< the file has no `deformer` object
+  /// As the file spells it; empty: not said. Of the tokenizer's files none may tell which it is.
+  std::string tokenizer_class = {};
 };
 /// load_model_config() with the task that it took, and without require_single_label().
 [[nodiscard]] ReadConfig read_model_config(const std::filesystem::path& model_dir,
@@ -54,14 +57,20 @@ void require_single_label(const ReadConfig& read, TaskKind used_for);
 /// an ordinary checkpoint. The passage stays where it stands.
 [[nodiscard]] SplitConfig default_split(const ModelConfig& config, const Task& task, Layout layout);
 
+/// The config's own split in another layout: a window that the position table no longer holds is
+/// cut to what it does.
+[[nodiscard]] SplitConfig split_in_layout(ModelConfig config, Layout layout);
+
 /// The text of a config.json that load_model_config() reads back as the same ModelConfig and that
 /// Hugging Face loads as the task's class, e.g. BertForQuestionAnswering or
 /// XLNetForSequenceClassification; the split is in its `deformer` object. Kinds that read one
 /// window leave out what concerns several, and state the place of the passage.
 [[nodiscard]] std::string config_to_json(const ModelConfig& config);
 
-/// validate(), then writes MODEL_DIR/config.json as a whole or not at all. The directory must
-/// exist. Throws kIncompatible, kNotFound, kIo, kResourceExhausted.
-void save_model_config(const ModelConfig& config, const std::filesystem::path& model_dir);
+/// validate(), then writes MODEL_DIR/config.json as a whole or not at all, with the tokenizer_class
+/// where there is one. The directory must exist. Throws kIncompatible, kNotFound, kIo,
+/// kResourceExhausted.
+void save_model_config(const ModelConfig& config, const std::filesystem::path& model_dir,
+                       const std::string& tokenizer_class = {});
 
 }  // namespace deformer

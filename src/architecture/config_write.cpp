@@ -35,9 +35,7 @@ nlohmann::ordered_json split_to_json(const ModelConfig& config) {
   return deformer;
 }
 
-}  // namespace
-
-std::string config_to_json(const ModelConfig& config) {
+nlohmann::ordered_json to_json(const ModelConfig& config) {
   const Architecture& architecture = architecture_of(config);
   const SizeKeys& names = architecture.size_keys;
   nlohmann::ordered_json root;
@@ -56,12 +54,25 @@ std::string config_to_json(const ModelConfig& config) {
   root["initializer_range"] = config.initializer_range;
   if (!config.labels.empty()) add_labels(config.labels, root);
   root["deformer"] = split_to_json(config);
+  return root;
+}
+
+std::string to_text(const nlohmann::ordered_json& root) {
   return root.dump(2) + "\n";
 }
 
-void save_model_config(const ModelConfig& config, const std::filesystem::path& model_dir) {
+}  // namespace
+
+std::string config_to_json(const ModelConfig& config) {
+  return to_text(to_json(config));
+}
+
+void save_model_config(const ModelConfig& config, const std::filesystem::path& model_dir,
+                       const std::string& tokenizer_class) {
   validate(config);
-  write_file(model_dir / "config.json", config_to_json(config));
+  nlohmann::ordered_json root = to_json(config);
+  if (!tokenizer_class.empty()) root["tokenizer_class"] = tokenizer_class;
+  write_file(model_dir / "config.json", to_text(root));
 }
 
 }  // namespace deformer

@@ -104,7 +104,7 @@ std::string with_sources(std::string text, const fs::path& staged, const Plan& p
   const auto put = [&](const fs::path& name, const fs::path& source) {
     text = replaced(std::move(text), (staged / name).string(), source.string());
   };
-  put("tokenizer_config.json", plan.source.directory / "tokenizer_config.json");
+  put("tokenizer_config.json", vocabulary.tokenizer_config_file);
   put("tokenizer.json", beside / "tokenizer.json");
   if (!plan.config.file.empty()) put("config.json", plan.config.file);
   if (!vocabulary.companion.empty()) put(vocabulary.companion.filename(), vocabulary.companion);

@@ -32,7 +32,7 @@ std::optional<fs::path> find_beside(const CheckpointSource& source, const char* 
 }
 
 SourceVocabulary make(const fs::path& file, const VocabularyFile& kind) {
-  SourceVocabulary found{file, kind.name, {}, ""};
+  SourceVocabulary found{file, kind.name, {}, "", {}};
   if (kind.companion == nullptr) return found;
   found.companion = file.parent_path() / kind.companion;
   if (is_there(found.companion)) return found;
@@ -90,12 +90,24 @@ bool is_lower_case(const CheckpointSource& source, const SourceConfig& config,
   return architecture_of(config.config).lower_case;
 }
 
+// Options belong to a vocabulary: those beside one that was given come first, else those of the
+// checkpoint. The checkpoint's place where neither is there.
+fs::path find_options(const CheckpointSource& source, const fs::path& vocabulary, bool is_given) {
+  const fs::path own = source.directory / kTokenizerConfig;
+  const fs::path beside = vocabulary.parent_path() / kTokenizerConfig;
+  const fs::path& first = is_given ? beside : own;
+  const fs::path& second = is_given ? own : beside;
+  if (is_there(first)) return first;
+  return is_there(second) ? second : own;
+}
+
 }  // namespace
 
 SourceVocabulary find_vocabulary(const CheckpointSource& source, const SourceConfig& config,
                                  const ConvertOptions& options) {
   SourceVocabulary found = find_file(source, architecture_of(config.config), options.vocabulary);
-  const fs::path kept = source.directory / kTokenizerConfig;
+  const fs::path kept = find_options(source, found.file, !options.vocabulary.empty());
+  found.tokenizer_config_file = kept;
   nlohmann::ordered_json root = nlohmann::ordered_json::object();
   if (is_there(kept)) {
     found.tokenizer_config = read_file(kept, kMaxConfigBytes);

@@ -15,11 +15,12 @@ struct SourceVocabulary {
   std::string name;                 ///< in a model directory: vocab.txt, spiece.model, ...
   std::filesystem::path companion;  ///< merges.txt of a vocab.json; empty: none
   std::string tokenizer_config;     ///< text of tokenizer_config.json
+  std::filesystem::path tokenizer_config_file;  ///< where that was, or else was looked for
 };
 
-/// See ConvertOptions. A tokenizer_config.json beside the source is kept, but for an explicit
-/// `lower_case`. Throws kNotFound when there is no vocabulary, naming the files looked for;
-/// kCorrupt.
+/// See ConvertOptions. A tokenizer_config.json beside the source, else one beside the vocabulary,
+/// is kept, but for an explicit `lower_case`; that beside a vocabulary that was given counts first.
+/// Throws kNotFound when there is no vocabulary, naming the files looked for; kCorrupt.
 [[nodiscard]] SourceVocabulary find_vocabulary(const CheckpointSource& source,
                                                const SourceConfig& config,
                                                const ConvertOptions& options);

@@ -47,13 +47,32 @@ struct ModelNames {
   std::string model_type;
 };
 
+// "Camembert": with it begin the names of the classes that read such a tokenizer.
+std::string_view class_prefix(const SentencePieceKind& kind) {
+  constexpr std::string_view kEnd = "Tokenizer";
+  return kind.tokenizer_class.substr(0, kind.tokenizer_class.size() - kEnd.size());
+}
+
+// Configurations from before `model_type` existed name the model's class only.
+std::string type_of_class(const JsonPlace& root) {
+  const auto classes = root.find("architectures");
+  for (std::size_t i = 0; classes && i < classes->size(); ++i) {
+    for (const SentencePieceKind* kind : kPieceKinds) {
+      if (!classes->at(i).as_string().starts_with(class_prefix(*kind))) continue;
+      return std::string(kind->model_type);
+    }
+  }
+  return "";
+}
+
 ModelNames read_model_names(const fs::path& path) {
   if (is_absent(path)) return {};
   const nlohmann::json document = load_json(path);
   const JsonPlace root(document, path.string());
   const auto name = root.find("tokenizer_class");
   const auto type = root.find("model_type");
-  return {without_fast(name ? name->as_string() : ""), type ? type->as_string() : ""};
+  return {without_fast(name ? name->as_string() : ""),
+          type ? type->as_string() : type_of_class(root)};
 }
 
 }  // namespace

@@ -43,9 +43,10 @@ extern const SentencePieceKind kDebertaPieces;
 [[nodiscard]] TokenizerConfig sentencepiece_defaults(const SentencePieceKind& kind);
 
 /// The kind of a directory's SentencePiece model, by its file and what tokenizer_config.json
-/// (tokenizer_class) or else config.json (tokenizer_class, model_type) says; where they say nothing
-/// of the file's kinds, XLNet for spiece.model, XLM-RoBERTa for sentencepiece.bpe.model. Throws
-/// kNotFound, kUnsupported (a class of another kind), kCorrupt, kIo.
+/// (tokenizer_class) or else config.json (tokenizer_class, model_type, without that the class in
+/// architectures) says; where they say nothing of the file's kinds, XLNet for spiece.model,
+/// XLM-RoBERTa for sentencepiece.bpe.model. Throws kNotFound, kUnsupported (a class of another
+/// kind), kCorrupt, kIo.
 [[nodiscard]] const SentencePieceKind& find_sentencepiece_kind(
     const std::filesystem::path& model_dir);
 

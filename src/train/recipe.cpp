@@ -199,6 +199,9 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
   recipe["split_schedule"] = options.split_schedule == SplitSchedule::kSum ? "sum" : "alternate";
   recipe["layout"] = to_string(student.config.split.layout);
   recipe["config"] = hex(Hasher().add(config_to_json(student.config)).digest64());
+  // The head may begin at random, which another processor rounds otherwise.
+  recipe["base"] = hash_of(student.encoder->parameters());
+  recipe["tokenizer"] = hex(student.tokenizer->hash());
   recipe["loss_weights"] = {{"task", options.loss_weights.task},
                             {"kd", options.loss_weights.kd},
                             {"lrs", options.loss_weights.lrs}};
@@ -230,6 +233,17 @@ std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
   const std::vector<Parameter> frozen = frozen_parameters(student);
   if (!frozen.empty()) recipe["frozen"] = hash_of(frozen);
   return recipe.dump();
+}
+
+bool is_same_run(const std::string& recipe, const std::string& stored) {
+  if (recipe == stored) return true;
+  const auto found = nlohmann::json::parse(stored, nullptr, /*allow_exceptions=*/false);
+  if (!found.is_object()) return false;
+  auto expected = nlohmann::ordered_json::parse(recipe);
+  for (const char* added : {"base", "tokenizer"}) {
+    if (!found.contains(added)) expected.erase(added);
+  }
+  return expected.dump() == stored;
 }
 
 }  // namespace deformer

@@ -30,11 +30,16 @@ struct TeacherFacts {
   bool answers_in_file = false;  ///< TrainingOptions::teacher_answers, in fp16
 };
 
-/// Canonical JSON of all that the weights after a step depend on: options, data, teacher; and what
-/// the best ones are chosen by, hash_of() the validation data (empty: there are none). Two runs
-/// with one recipe on one kind of processor end in the same weights.
+/// Canonical JSON of all that the weights after a step depend on: options, data, teacher, base,
+/// whose weights the student still has; and what the best ones are chosen by, hash_of() the
+/// validation data (empty: there are none). Two runs with one recipe on one kind of processor end
+/// in the same weights.
 [[nodiscard]] std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,
                                       const TrainingModel& student, const TeacherFacts& teacher,
                                       const std::string& validation);
+
+/// Whether a state with the recipe `stored` goes on as a run with `recipe`. An older version's says
+/// nothing of the base's weights and vocabulary.
+[[nodiscard]] bool is_same_run(const std::string& recipe, const std::string& stored);
 
 }  // namespace deformer

@@ -109,15 +109,18 @@ void require_fitting(const TrainingModel& student, const TrainingModel& teacher,
 
 TrainingModel load_teacher(const std::filesystem::path& teacher_dir, const TrainingModel& student,
                            const TrainingOptions& options) {
-  const bool same_architecture =
-      read_model_config(teacher_dir).config.architecture == student.config.architecture;
+  const ModelConfig theirs = read_model_config(teacher_dir).config;
   TrainingModelOptions load{.task = student.task,
-                            .split_layer = 0,
+                            .split_layers = {0},
                             .device = options.device,
                             .needs_head = true,
                             .trainable = false};
   load.task->labels = student.config.labels;
-  if (same_architecture) load.layout = student.config.split.layout;
+  if (theirs.architecture == student.config.architecture) {
+    load.layout = student.config.split.layout;
+  } else if (theirs.split.layout == Layout::kContinue) {
+    load.layout = default_layout(theirs);
+  }
   TrainingModel teacher = load_training_model(teacher_dir, load);
   require_fitting(student, teacher, options);
   return teacher;

@@ -53,6 +53,23 @@ Shared share_step(GradientSum& gradients, const StepLosses& losses, bool stop) {
   return shared;
 }
 
+// A new run replaces neither another one nor a model that is none of its own.
+void require_no_run(const std::filesystem::path& output_dir, const std::filesystem::path& state) {
+  if (is_there(state)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                state.string() +
+                    ": expected an output directory without a training run, found one; resume it "
+                    "or give another directory");
+  }
+  for (const char* name : {"config.json", "model.safetensors"}) {
+    if (!is_there(output_dir / name)) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                (output_dir / name).string() +
+                    ": expected an output directory without a model, found one; give another "
+                    "directory");
+  }
+}
+
 // One data set, its labels numbered as the head's outputs.
 Dataset make_dataset(std::vector<Dataset> files, const ModelConfig& config,
                      const std::string& what) {
@@ -103,11 +120,14 @@ struct Trainer::State {
     }
     has_run = true;
   }
-  // Throws when the run would destroy what it starts from, or another run's checkpoint.
+  // Throws when the run would destroy what it starts from, another run's checkpoint or another
+  // model; or when there is none to be resumed.
   void refuse_overwriting() const;
   // Data, order and schedule of this run; continues at the checkpoint when asked to.
   void prepare(std::vector<Dataset> files, std::vector<Dataset> validation,
                const TrainingHooks& hooks);
+  // What makes this run the run that it is; throws when the one to be resumed is another.
+  void identify();
   // Completes the file of the teacher's answers, where there is to be one. False: stopped before.
   [[nodiscard]] bool ask_teacher(const TrainingHooks& hooks);
   void schedule();
@@ -115,6 +135,7 @@ struct Trainer::State {
                      const TrainingHooks& hooks) {
     refuse_second_run();
     prepare(std::move(files), std::move(validation), hooks);
+    identify();
     if (!ask_teacher(hooks)) return leave_early();
     schedule();
     train(hooks);
@@ -187,12 +208,12 @@ Trainer::State::State(std::filesystem::path base, std::filesystem::path teacher_
   if (options.threads > 0) at::set_num_threads(options.threads);
   TrainingModelOptions load{.task = options.task,
                             .layout = options.layout,
+                            .split_layers = options.split_layers,
                             .layers = options.layers,
                             .device = options.device,
                             .seed = options.seed,
                             .freeze_layers = options.freeze_layers,
                             .train_distance_bias = options.train_distance_bias};
-  if (!options.split_layers.empty()) load.split_layer = options.split_layers.back();
   student = load_training_model(base_dir, load);
   require_freezable(options.freeze_layers, student.config);
   if (options.split_layers.empty()) {
@@ -218,11 +239,12 @@ void Trainer::State::refuse_overwriting() const {
                       "found the same");
     }
   }
-  if (!options.resume && is_there(state_path())) {
-    throw Error(ErrorCode::kInvalidArgument,
-                state_path().string() +
-                    ": expected an output directory without a training run, found one; resume it "
-                    "or give another directory");
+  if (!options.resume) {
+    require_no_run(output_dir, state_path());
+  } else if (is_absent(state_path())) {
+    throw Error(ErrorCode::kNotFound, state_path().string() +
+                                          ": expected the state of a run to resume, found no such "
+                                          "file");
   }
   refuse_other_models_files(base_dir, output_dir);
 }
@@ -254,10 +276,17 @@ void Trainer::State::prepare(std::vector<Dataset> files, std::vector<Dataset> va
   if (leads() && hooks.on_data) call_back(hooks.on_data, set.report);
 }
 
+// Before the teacher is asked, which can take hours, and while the student has the base's weights.
+void Trainer::State::identify() {
+  if (teacher) {
+    teacher_facts = {.weights = hash_of(teacher->parameters()),
+                     .answers_in_file = !options.teacher_answers.empty()};
+  }
+  position.recipe = make_recipe(options, set, student, teacher_facts, validation_hash);
+  if (options.resume) require_training_state(state_path(), position.recipe);
+}
+
 bool Trainer::State::ask_teacher(const TrainingHooks& hooks) {
-  if (!teacher) return true;
-  teacher_facts = {.weights = hash_of(teacher->parameters()),
-                   .answers_in_file = !options.teacher_answers.empty()};
   if (!teacher_facts.answers_in_file) return true;
   const AnswersOwner owner{.teacher = teacher_facts.weights,
                            .layout = to_string(teacher->config.split.layout),
@@ -301,15 +330,13 @@ void Trainer::State::schedule() {
 
   if (group) gradients.emplace(optimizer->parameters(), *group);
 
-  position = {};
-  position.recipe = make_recipe(options, set, student, teacher_facts, validation_hash);
   if (options.resume) {
     position = load_training_state(state_path(), position.recipe, *optimizer);
     earlier_seconds = position.seconds;
     checkpointed_step = position.step;
   }
   if (!leads()) return;
-  log.emplace(output_dir / "training" / "log.jsonl", position.step);
+  log.emplace(output_dir / "training" / "log.jsonl", position);
   log->start(position.recipe, set.report, steps);
 }
 
@@ -397,6 +424,8 @@ void Trainer::State::checkpoint() {
 
 // False: stopped before it was whole.
 bool Trainer::State::evaluate(const TrainingHooks& hooks) {
+  // Scoring can take long and fail; and a model that is written has its run's state beside it.
+  if (checkpointed_step == 0) checkpoint();
   save_training_model(student, base_dir, output_dir / "last", options.save_format);
   std::vector<TrainingScore> scores;
   try {

@@ -15,9 +15,17 @@
 namespace deformer {
 namespace {
 
-// Lines of an earlier run up to `last_step`. A line that a crash cut short ends them.
-std::string kept_lines(const std::filesystem::path& path, std::uint64_t last_step) {
-  if (last_step == 0 || !is_there(path)) return "";
+// A score that the state does not know of is made again.
+bool is_kept(const nlohmann::json& line, const TrainingPosition& position) {
+  const auto step = line.value("step", std::uint64_t{0});
+  const std::string event = line.value("event", "");
+  if (step > position.step || event == "end") return false;
+  return event != "evaluation" || step < position.step || step == position.evaluated_step;
+}
+
+// Lines of an earlier run up to its state. A line that a crash cut short ends them.
+std::string kept_lines(const std::filesystem::path& path, const TrainingPosition& position) {
+  if (position.step == 0 || !is_there(path)) return "";
   const std::string text = read_file(path);
   std::string kept;
   for (std::size_t begin = 0; begin < text.size();) {
@@ -26,9 +34,7 @@ std::string kept_lines(const std::filesystem::path& path, std::uint64_t last_ste
     const std::string line = text.substr(begin, end - begin + 1);
     const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object()) break;
-    if (json.value("step", std::uint64_t{0}) <= last_step && json.value("event", "") != "end") {
-      kept += line;
-    }
+    if (is_kept(json, position)) kept += line;
     begin = end + 1;
   }
   return kept;
@@ -43,9 +49,9 @@ void add_losses(nlohmann::ordered_json& line, const StepLosses& losses) {
 
 }  // namespace
 
-TrainingLog::TrainingLog(std::filesystem::path path, std::uint64_t last_step)
+TrainingLog::TrainingLog(std::filesystem::path path, const TrainingPosition& position)
     : path_(std::move(path)) {
-  write_file(path_, kept_lines(path_, last_step));
+  write_file(path_, kept_lines(path_, position));
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (descriptor_ < 0) {
     throw_system_error(path_.string(), "open", errno);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "deformer/training.h"
+#include "train/training_state.h"
 
 namespace deformer {
 
@@ -26,9 +27,9 @@ struct StepRecord {
 /// Appends lines; each is written at once. Not safe for concurrent calls.
 class TrainingLog {
  public:
-  /// Begins a new log, or keeps the lines up to `last_step` of an interrupted run. Throws kIo,
+  /// Begins a new log, or keeps the lines of an interrupted run up to its position. Throws kIo,
   /// kResourceExhausted.
-  TrainingLog(std::filesystem::path path, std::uint64_t last_step);
+  TrainingLog(std::filesystem::path path, const TrainingPosition& position);
   ~TrainingLog();
   TrainingLog(const TrainingLog&) = delete;
   TrainingLog& operator=(const TrainingLog&) = delete;

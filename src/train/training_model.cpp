@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -45,6 +46,18 @@ bool has_head_for(const Task& task, const ModelConfig& config, const Checkpoint&
          weight->view.shape.front() == head_outputs(task.kind, task.labels);
 }
 
+// Of a head that the task can have as it is; none where config.json names other classes or another
+// task.
+std::optional<std::vector<std::string>> labels_for(const Task& task,
+                                                   const std::filesystem::path& model_dir) {
+  try {
+    return load_model_config(model_dir, task).labels;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kIncompatible) throw;
+    return std::nullopt;
+  }
+}
+
 // Kind and labels; labels that the checkpoint has keep its order.
 void set_task(const std::filesystem::path& model_dir, const ReadConfig& read,
               const Checkpoint& checkpoint, TrainConfig& found) {
@@ -58,28 +71,42 @@ void set_task(const std::filesystem::path& model_dir, const ReadConfig& read,
     }
     return;
   }
-  found.keeps_output = !read.other_problem && has_head_for(task, config, checkpoint);
-  config.labels = found.keeps_output ? load_model_config(model_dir, task).labels : task.labels;
+  std::optional<std::vector<std::string>> own;
+  if (!read.other_problem && has_head_for(task, config, checkpoint)) {
+    own = labels_for(task, model_dir);
+  }
+  found.keeps_output = own.has_value();
+  config.labels = own.value_or(task.labels);
   config.task = task.kind;
 }
 
-// Lengths and the passage's place of another task than the directory's, or in another layout.
+// The directory's own; that of decomposed models for an ordinary checkpoint, and in place of a
+// `continue` that is to be split.
+Layout choose_layout(const ReadConfig& read, const TrainingModelOptions& options,
+                     const ModelConfig& config) {
+  if (options.layout) return *options.layout;
+  const Layout own = config.split.layout;
+  const bool is_split = std::any_of(options.split_layers.begin(), options.split_layers.end(),
+                                    [](int split_layer) { return split_layer > 0; });
+  return own == Layout::kContinue && (read.ordinary || is_split) ? default_layout(config) : own;
+}
+
+// Lengths and the passage's place are those of the task where the directory is for another one, or
+// an ordinary checkpoint that gets another layout.
 void set_split(const ReadConfig& read, const TrainingModelOptions& options, TrainConfig& found) {
   SplitConfig& split = found.config.split;
   const bool other_task = !answers(read.config, found.task);
-  if (other_task && read.stated) split.passage_place.reset();
+  if (other_task) split.passage_place.reset();
   if (!split.passage_place && found.task.passage_first) split.passage_place = PassagePlace::kFirst;
-  Layout layout = split.layout;
-  if (layout == Layout::kContinue) layout = default_layout(found.config);
-  layout = options.layout.value_or(layout);
+  const Layout layout = choose_layout(read, options, found.config);
   // A class alone says nothing of lengths.
   const bool classes_unstated = !read.stated && found.task.kind == TaskKind::kClasses;
-  if (split.layout != layout || other_task || classes_unstated) {
-    const int split_layer = split.split_layer;
-    split = default_split(found.config, found.task, layout);
-    split.split_layer = split_layer;
-  }
-  if (options.split_layer) split.split_layer = *options.split_layer;
+  const bool keeps_lengths = !read.ordinary || split.layout == layout;
+  const int own_split_layer = split.split_layer;
+  split = other_task || classes_unstated || !keeps_lengths
+              ? default_split(found.config, found.task, layout)
+              : split_in_layout(found.config, layout);
+  split.split_layer = options.split_layers.empty() ? own_split_layer : options.split_layers.back();
 }
 
 TrainConfig load_config(const std::filesystem::path& model_dir, const ReadConfig& read,
@@ -221,6 +248,7 @@ TrainingModel load_training_model(const std::filesystem::path& model_dir,
   const TrainConfig found = load_config(model_dir, read, checkpoint, options);
   if (options.needs_head) require_head(model_dir, read, checkpoint, found);
   model.config = found.config;
+  model.tokenizer_class = read.tokenizer_class;
   model.device = options.device;
   model.task = found.task;
   model.tokenizer = load_tokenizer(model_dir);
@@ -274,7 +302,7 @@ void save_training_model(const TrainingModel& model, const std::filesystem::path
     write_file(model_dir / name, read_file(tokenizer_dir / name));
   }
   write_checkpoint(model_dir, named_weights(model.parameters()), dtype_of(format));
-  save_model_config(model.config, model_dir);
+  save_model_config(model.config, model_dir, model.tokenizer_class);
 }
 
 }  // namespace deformer

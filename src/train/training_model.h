@@ -27,6 +27,7 @@ struct TrainingModel {
   Device device = Device::kCpu;  ///< of the weights
   Task task;                     ///< what it was loaded for
   std::shared_ptr<const Tokenizer> tokenizer;
+  std::string tokenizer_class;  ///< see ReadConfig
   std::unique_ptr<const SegmentLayout> layout;
   std::unique_ptr<const Encoder> encoder;
   std::shared_ptr<const Head> head;
@@ -42,10 +43,10 @@ struct TrainingModel {
 };
 
 struct TrainingModelOptions {
-  std::optional<Task> task = {};        ///< see TrainingOptions::task
-  std::optional<Layout> layout = {};    ///< see TrainingOptions::layout
-  std::optional<int> split_layer = {};  ///< in place of the file's
-  std::vector<int> layers = {};         ///< see TrainingOptions::layers
+  std::optional<Task> task = {};       ///< see TrainingOptions::task
+  std::optional<Layout> layout = {};   ///< see TrainingOptions::layout
+  std::vector<int> split_layers = {};  ///< see TrainingOptions::split_layers
+  std::vector<int> layers = {};        ///< see TrainingOptions::layers
   Device device = Device::kCpu;
   std::uint64_t seed = 1;            ///< of a head that the directory lacks
   bool needs_head = false;           ///< throws kIncompatible where the task's head is not there
@@ -56,8 +57,9 @@ struct TrainingModelOptions {
 
 /// Loads a model directory. One without a `deformer` object (an ordinary checkpoint) gets the
 /// published window and question lengths, as far as its position table allows; so does one of
-/// another task. A head of another task, or whose classes are no choice of one label, is left out.
-/// Throws as Model::load, and kIncompatible when the layout does not allow the split.
+/// another task. Another layout than its own leaves a directory's lengths as they are, as far as
+/// that table allows. A head of another task, or whose classes are no choice of one label, is left
+/// out. Throws as Model::load, and kIncompatible when the layout does not allow the split.
 [[nodiscard]] TrainingModel load_training_model(const std::filesystem::path& model_dir,
                                                 const TrainingModelOptions& options);
 

@@ -11,6 +11,7 @@
 #include "base/quote.h"
 #include "deformer/error.h"
 #include "format/safetensors.h"
+#include "train/recipe.h"
 #include "train/run_file.h"
 
 namespace deformer {
@@ -76,6 +77,14 @@ TrainingPosition from_json(const std::string& text, const std::string& where) {
   return position;
 }
 
+// Throws where the state is of another run.
+TrainingPosition read_position(const RunFile& file, const std::string& recipe) {
+  TrainingPosition position = from_json(file.value("state"), file.where());
+  if (is_same_run(recipe, position.recipe)) return position;
+  throw Error(ErrorCode::kIncompatible, file.where() + ": expected the state of a run with " +
+                                            recipe + ", found one with " + position.recipe);
+}
+
 void copy_into(const at::Tensor& target, const TensorView& view, const std::string& where) {
   if (view.dtype != Dtype::kF32 || at::IntArrayRef(view.shape) != target.sizes()) {
     throw Error(ErrorCode::kIncompatible,
@@ -107,16 +116,16 @@ void save_training_state(const std::filesystem::path& path, const Adamw& optimiz
   write_safetensors(path, views, metadata);
 }
 
+void require_training_state(const std::filesystem::path& path, const std::string& recipe) {
+  static_cast<void>(read_position(RunFile(path, kStateKind), recipe));
+}
+
 TrainingPosition load_training_state(const std::filesystem::path& path, const std::string& recipe,
                                      Adamw& optimizer) {
   const torch::autograd::AutoGradMode no_gradient(false);
   const RunFile file(path, kStateKind);
   const std::string& where = file.where();
-  TrainingPosition position = from_json(file.value("state"), where);
-  if (position.recipe != recipe) {
-    throw Error(ErrorCode::kIncompatible, where + ": expected the state of a run with " + recipe +
-                                              ", found one with " + position.recipe);
-  }
+  TrainingPosition position = read_position(file, recipe);
   for (const StateTensor& state : state_tensors(optimizer)) {
     const TensorView* view = file.find(state.name);
     if (view == nullptr) {

@@ -26,6 +26,10 @@ struct TrainingPosition {
 void save_training_state(const std::filesystem::path& path, const Adamw& optimizer,
                          const TrainingPosition& position);
 
+/// Throws kNotFound, kCorrupt, kIncompatible where load_training_state() would for the file as a
+/// whole; reads no weights.
+void require_training_state(const std::filesystem::path& path, const std::string& recipe);
+
 /// Fills the optimiser's parameters and moments. Throws kNotFound, kCorrupt, kIncompatible (another
 /// recipe: both are named; tensors that do not fit).
 [[nodiscard]] TrainingPosition load_training_state(const std::filesystem::path& path,

@@ -553,6 +553,51 @@ TEST_F(Convert, LowerCasingCanBeSaid) {
   EXPECT_EQ(read_bytes(to() / "tokenizer_config.json"), "{\n  \"do_lower_case\": false\n}\n");
 }
 
+// A copy of a directory as Hugging Face's Trainer leaves one: the tokenizer is above the
+// checkpoint, which is returned.
+fs::path write_checkpoint_of(const fs::path& from, const fs::path& experiment) {
+  const fs::path checkpoint = experiment / "checkpoint-5";
+  copy_files(from, checkpoint);
+  for (const char* name : {"vocab.txt", "tokenizer_config.json"}) {
+    if (fs::exists(checkpoint / name)) fs::rename(checkpoint / name, experiment / name);
+  }
+  return checkpoint;
+}
+
+TEST_F(Convert, AVocabularyAboveComesWithItsOptions) {
+  const fs::path from = write_checkpoint_of(golden_convert("torch/bert"), path("trained"));
+  const std::string cased = R"({"do_lower_case": false})";
+  EXPECT_TRUE(convert(from).lower_case);
+  write_bytes(path("trained/tokenizer_config.json"), cased);
+  EXPECT_FALSE(convert(from, {.force = true}).lower_case);
+  EXPECT_EQ(read_bytes(to() / "tokenizer_config.json"), cased);
+  write_bytes(from / "tokenizer_config.json", R"({"do_lower_case": true})");
+  EXPECT_TRUE(convert(from, {.force = true}).lower_case) << "the checkpoint's own come first";
+  fs::remove(from / "tokenizer_config.json");
+  write_bytes(path("trained/tokenizer_config.json"), R"({"do_lower_case": "yes"})");
+  expect_refused(
+      from, ErrorCode::kCorrupt,
+      path("trained/tokenizer_config.json").string() + ": do_lower_case: expected a boolean",
+      {.force = true});
+}
+
+TEST_F(Convert, AVocabularyAboveComesWithItsSpecialTokens) {
+  const fs::path golden = golden_model("mpnet-joint");
+  (void)convert(write_checkpoint_of(golden, path("trained")));
+  EXPECT_EQ(load_tokenizer(to())->hash(), load_tokenizer(golden)->hash());
+}
+
+TEST_F(Convert, AVocabularyThatIsGivenComesWithItsOptions) {
+  copy_files(golden_convert("torch/bert"), path("bert"));
+  write_bytes(path("bert/tokenizer_config.json"), R"({"do_lower_case": true})");
+  fs::create_directory(path("words"));
+  fs::copy(path("bert/vocab.txt"), path("words/vocab.txt"));
+  const ConvertOptions options{.vocabulary = path("words/vocab.txt"), .force = true};
+  EXPECT_TRUE(convert(path("bert"), options).lower_case) << "else the checkpoint's";
+  write_bytes(path("words/tokenizer_config.json"), R"({"do_lower_case": false})");
+  EXPECT_FALSE(convert(path("bert"), options).lower_case);
+}
+
 // ---- Refusals
 
 TEST_F(Convert, NamesTensorsThatAreMissingOrMeanNothing) {

@@ -48,6 +48,25 @@ TEST_F(SentencePieceKindTest, FollowsFromTheModelsConfiguration) {
   EXPECT_EQ(kind(), "AlbertTokenizer");
 }
 
+// As configurations from before `model_type` existed say it.
+TEST_F(SentencePieceKindTest, FollowsFromTheModelsClassWhereThereIsNoType) {
+  write("sentencepiece.bpe.model", "");
+  write("config.json", R"({"architectures": ["CamembertForQuestionAnswering"]})");
+  EXPECT_EQ(kind(), "CamembertTokenizer");
+  write("config.json", R"({"architectures": ["XLMRobertaModel"]})");
+  EXPECT_EQ(kind(), "XLMRobertaTokenizer");
+  write("spiece.model", "");
+  write("config.json", R"({"architectures": ["AlbertForQuestionAnswering"]})");
+  EXPECT_EQ(kind(), "AlbertTokenizer");
+  write("config.json", R"({"model_type": "xlnet", "architectures": ["AlbertModel"]})");
+  EXPECT_EQ(kind(), "XLNetTokenizer") << "a type says it first";
+  for (const char* silent :
+       {R"({"architectures": null})", R"({"architectures": ["OtherModel"]})"}) {
+    write("config.json", silent);
+    EXPECT_EQ(kind(), "XLNetTokenizer") << silent;
+  }
+}
+
 TEST_F(SentencePieceKindTest, RefusesAClassOfAnotherKind) {
   write("sentencepiece.bpe.model", "");
   write("config.json", R"({"tokenizer_class": "BarthezTokenizer"})");

@@ -213,6 +213,42 @@ TEST_F(PairTrainingTest, AHeadOfAnotherTaskIsReplaced) {
   EXPECT_EQ(span.parameters().back().names, std::vector<std::string>{"qa_outputs.bias"});
 }
 
+// As many labels of tokens as the task has classes.
+TEST_F(PairTrainingTest, AHeadForOtherLabelsOfTokensIsReplaced) {
+  const fs::path base = write_base("base", {.split_layer = 0, .task = "boolq"});
+  nlohmann::json config = config_of("base");
+  config.erase("deformer");
+  config.erase("label2id");
+  config["architectures"] = nlohmann::json::array({"BertForTokenClassification"});
+  const auto weight_with = [&](const std::string& first, const std::string& second) {
+    config["id2label"] = {{"0", first}, {"1", second}};
+    write_file(base / "config.json", config.dump());
+    const TrainingModel reader = load_training_model(base, {.task = parse_task("boolq")});
+    EXPECT_THAT(reader.config.labels, ElementsAre("false", "true"));
+    const auto parameters = reader.parameters();
+    return parameters[parameters.size() - 2].value;
+  };
+  const at::Tensor own = weight_with("LABEL_0", "LABEL_1");
+  EXPECT_TRUE(at::equal(weight_with("false", "true"), own));
+  const at::Tensor replaced = weight_with("O", "B-PER");
+  EXPECT_EQ(replaced.sizes(), own.sizes());
+  EXPECT_FALSE(at::equal(replaced, own));
+}
+
+// Where a span reader says itself where its passage stands, that is no other task's place.
+TEST_F(PairTrainingTest, ThePassageStandsWhereTheTaskHasIt) {
+  const fs::path base = write_base("base", {.split_layer = 0});
+  nlohmann::json config = config_of("base");
+  config["deformer"]["passage_place"] = "second";
+  write_file(base / "config.json", config.dump());
+  const auto place_for = [&](const std::string& task) {
+    return passage_place(load_training_model(base, {.task = parse_task(task)}).config);
+  };
+  EXPECT_EQ(place_for("mnli"), PassagePlace::kFirst);
+  EXPECT_EQ(place_for("boolq"), PassagePlace::kSecond);
+  EXPECT_EQ(place_for("span"), PassagePlace::kSecond);
+}
+
 // Several labels at once, or a number: such outputs are no choice of one class.
 TEST_F(PairTrainingTest, AHeadOfAnotherProblemIsReplaced) {
   const fs::path base = write_base("base", {.split_layer = 0, .task = "mnli"});

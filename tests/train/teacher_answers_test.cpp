@@ -289,6 +289,23 @@ TEST_F(TeacherAnswersTest, ThatAreDamagedAreRefused) {
   expect_refused(logits, many, "examples: expected a number of at most 8, found \"9\"");
 }
 
+TEST_F(TeacherAnswersTest, AreNotAskedForByARunThatCannotGoOn) {
+  TrainingOptions training = options();
+  training.teacher_answers = file();
+  training.resume = true;
+  const Dataset data = span_data(false);
+  test::expect_error(ErrorCode::kNotFound,
+                     "state.safetensors: expected the state of a run to resume, found no such file",
+                     [&] { train(data, training); });
+  EXPECT_FALSE(fs::exists(file()));
+  // A state of other options, in the directory of the last run.
+  train(data, options());
+  --runs_;
+  test::expect_error(ErrorCode::kIncompatible, "\"teacher_answers\":\"fp16\"",
+                     [&] { train(data, training); });
+  EXPECT_FALSE(fs::exists(file()));
+}
+
 TEST_F(TeacherAnswersTest, ThatCannotBeWrittenEndTheRunBeforeTheTeacherIsAsked) {
   TrainingOptions training = options();
   training.teacher_answers = directory_ / "absent" / "answers.safetensors";

@@ -16,6 +16,8 @@
 #include "base/processor.h"
 #include "deformer/model.h"
 #include "deformer/span_qa.h"
+#include "deformer/tokenizer.h"
+#include "format/safetensors.h"
 #include "model/model_access.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
@@ -222,6 +224,52 @@ TEST_F(TrainerTest, RefusesToResumeFromAnotherBase) {
                      "\"config\":", [&] { trainer.run({to_dataset(toy_dataset())}); });
 }
 
+TEST_F(TrainerTest, RefusesToResumeFromOtherWeightsOrAnotherVocabulary) {
+  train("out", options());
+  TrainingOptions training = options();
+  training.resume = true;
+  const auto resume = [&](const fs::path& from) {
+    Trainer trainer(from, {}, directory_ / "out", training);
+    EXPECT_TRUE(trainer.run({to_dataset(toy_dataset())}).finished);
+  };
+  test::expect_error(ErrorCode::kIncompatible, "\"base\":", [&] { resume(base("other", 2)); });
+  // A word that the data do not have: their ids stay.
+  const fs::path renamed = base("renamed");
+  std::string words = read_file(renamed / "vocab.txt");
+  words.replace(words.find("\nriver\n"), 7, "\nlakes\n");
+  write_file(renamed / "vocab.txt", words);
+  test::expect_error(ErrorCode::kIncompatible, "\"tokenizer\":", [&] { resume(renamed); });
+  resume(base());
+}
+
+// What older versions wrote.
+void forget_base(const fs::path& path) {
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  const std::vector<TensorView> tensors(file.tensors().begin(), file.tensors().end());
+  Metadata metadata = file.metadata();
+  nlohmann::json position = nlohmann::json::parse(metadata.at("state"));
+  auto recipe = nlohmann::ordered_json::parse(position.at("recipe").get<std::string>());
+  EXPECT_EQ(recipe.erase("base") + recipe.erase("tokenizer"), 2U);
+  position["recipe"] = recipe.dump();
+  metadata["state"] = position.dump();
+  write_safetensors(path, tensors, metadata);
+}
+
+TEST_F(TrainerTest, GoesOnWithAStateThatSaysNothingOfTheBase) {
+  train("whole", options());
+  const StopAfter stop(3);
+  EXPECT_FALSE(train("parts", options(), stop.hooks).finished);
+  forget_base(directory_ / "parts" / "training" / "state.safetensors");
+  TrainingOptions training = options();
+  training.resume = true;
+  training.learning_rate = 1e-3;
+  test::expect_error(ErrorCode::kIncompatible, "\"learning_rate\":0.001",
+                     [&] { train("parts", training); });
+  training.learning_rate = options().learning_rate;
+  EXPECT_TRUE(train("parts", training).finished);
+  EXPECT_EQ(weights("whole"), weights("parts"));
+}
+
 // Killed while the weights of the last step are scored, with its checkpoint written.
 TEST_F(TrainerTest, AResumedRunScoresTheLastStepThatWasNotScored) {
   TrainingOptions training = options();
@@ -240,6 +288,31 @@ TEST_F(TrainerTest, AResumedRunScoresTheLastStepThatWasNotScored) {
   ASSERT_EQ(resumed.scores.size(), 1U);
   EXPECT_EQ(resumed.scores.front().step, 4U);
   EXPECT_TRUE(train("out", training).scores.empty()) << "scored once";
+}
+
+TEST_F(TrainerTest, AScoreThatIsMadeAgainStandsOnceInTheLog) {
+  TrainingOptions training = scored_options();
+  TrainingHooks hooks;
+  hooks.on_score = [](const TrainingScore& score) {
+    if (score.step == 4) throw std::runtime_error("killed");
+  };
+  EXPECT_THROW(train("out", training, hooks), std::exception);
+  training.resume = true;
+  train("out", training);
+  std::vector<std::uint64_t> scored;
+  for (const auto& line : log_of("out")) {
+    if (line.at("event") == "evaluation") scored.push_back(line.at("step"));
+  }
+  EXPECT_THAT(scored, ElementsAre(2, 4));
+}
+
+// A model without its run's state would be taken for another's.
+TEST_F(TrainerTest, HasACheckpointBeforeItsFirstScore) {
+  TrainingHooks hooks;
+  hooks.on_scoring = [&](const ScoringProgress&) {
+    EXPECT_TRUE(fs::exists(directory_ / "out" / "training" / "state.safetensors"));
+  };
+  EXPECT_TRUE(train("out", scored_options(), hooks).finished);
 }
 
 // The grace that a stopped run has is for its checkpoint.
@@ -335,6 +408,53 @@ TEST_F(TrainerTest, HasNothingToResumeInAnEmptyDirectory) {
   TrainingOptions training = options();
   training.resume = true;
   test::expect_error(ErrorCode::kNotFound, "state.safetensors", [&] { train("out", training); });
+}
+
+// Here config.json alone says that these are CamemBERT's ids.
+TEST_F(TrainerTest, KeepsWhatTheBaseCallsItsTokenizer) {
+  const fs::path golden = fs::path(DEFORMER_SOURCE_DIR) / "tests/golden/models/camembert-joint";
+  const fs::path from = directory_ / "camembert";
+  fs::create_directories(from);
+  for (const char* name : {"model.safetensors", "sentencepiece.bpe.model"}) {
+    fs::copy_file(golden / name, from / name);
+  }
+  nlohmann::json config = nlohmann::json::parse(read_file(golden / "config.json"));
+  config["model_type"] = "roberta";
+  config["tokenizer_class"] = "CamembertTokenizer";
+  write_file(from / "config.json", config.dump());
+  const TrainingModel model = load_training_model(from, {});
+  save_training_model(model, from, directory_ / "out", SaveFormat::kFp32);
+  EXPECT_EQ(load_tokenizer(directory_ / "out")->hash(), model.tokenizer->hash());
+}
+
+TEST_F(TrainerTest, AnotherLayoutLeavesTheBasesLengths) {
+  const fs::path from = base();
+  nlohmann::json config = nlohmann::json::parse(read_file(from / "config.json"));
+  nlohmann::json& stated = config["deformer"];
+  stated = {{"layout", "continue"},
+            {"max_question_tokens", 10},
+            {"window_tokens", 30},
+            {"window_step", 10},
+            {"max_answer_tokens", 5}};
+  const auto expect_split = [&](const TrainingModelOptions& options, Layout layout, int window) {
+    write_file(from / "config.json", config.dump());
+    const SplitConfig split = load_training_model(from, options).config.split;
+    EXPECT_EQ(split.layout, layout);
+    EXPECT_EQ(split.max_question_tokens, 10);
+    EXPECT_EQ(split.window_tokens, window);
+    EXPECT_EQ(split.window_step, 10);
+    EXPECT_EQ(split.max_answer_tokens, 5);
+  };
+  expect_split({.split_layers = {2}}, Layout::kRestart, 30);
+  expect_split({.split_layers = {2, 0}}, Layout::kRestart, 30);
+  expect_split({.split_layers = {0}}, Layout::kContinue, 30);
+  expect_split({}, Layout::kContinue, 30);
+  stated["layout"] = "restart";
+  expect_split({.layout = Layout::kContinue}, Layout::kContinue, 30);
+  // Of 64 positions the longest question takes 12, the window's [SEP] one.
+  stated["window_tokens"] = 60;
+  expect_split({.layout = Layout::kContinue}, Layout::kContinue, 51);
+  expect_split({}, Layout::kRestart, 60);
 }
 
 TEST_F(TrainerTest, RefusesToOverwriteARunOrWhatItStartsFrom) {
@@ -489,7 +609,7 @@ TEST_F(TrainerTest, ScoresHeldOutQuestionsAndKeepsTheBest) {
 TEST_F(TrainerTest, BeginsWithLayersOfTheBase) {
   const std::vector<int> layers{0, 0, 2, 2};
   const TrainingModel whole = load_training_model(base(), {});
-  const TrainingModel chosen = load_training_model(base(), {.split_layer = 2, .layers = layers});
+  const TrainingModel chosen = load_training_model(base(), {.split_layers = {2}, .layers = layers});
   EXPECT_EQ(chosen.config.num_hidden_layers, 4);
   std::map<std::string, at::Tensor> base_weights;
   for (const auto& [name, weight] : named_weights(whole.parameters())) base_weights[name] = weight;

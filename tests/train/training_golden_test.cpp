@@ -98,7 +98,7 @@ class GoldenTraining : public testing::TestWithParam<GoldenCase> {
   [[nodiscard]] TrainingModel load(const std::string& name, int split_layer, bool trainable) const {
     return load_training_model(
         golden_.set.path() / name,
-        {.split_layer = split_layer, .trainable = trainable, .train_distance_bias = true});
+        {.split_layers = {split_layer}, .trainable = trainable, .train_distance_bias = true});
   }
 
   void expect_loss(const std::string& loss) {
