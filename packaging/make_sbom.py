@@ -72,7 +72,7 @@ def linked_libraries(tool: Path) -> dict[str, str]:
     missing = re.findall(r"^\s+(\S+) => not found", listed, re.MULTILINE)
     if missing:
         raise SystemExit(f"{tool}: expected all shared libraries, not found: {', '.join(missing)}")
-    return dict(re.findall(r"^\s+(\S+) => (/\S+) ", listed, re.MULTILINE))
+    return dict(re.findall(r"^\s+(\S+) => (/.+) \(0x", listed, re.MULTILINE))
 
 
 def package_of(path: str) -> str:

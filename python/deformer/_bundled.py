@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
+
+from deformer_tool import find_in_package
 
 from .errors import NotFoundError
 
@@ -14,10 +15,10 @@ def bundled_model() -> Path:
     It is a package of its own, `deformer-squad-mini`, so that the library stays small: python/squad_mini of the checkout
     makes its wheel, and nothing is downloaded. Raises NotFoundError where that is not installed.
     """
-    spec = importlib.util.find_spec("deformer_squad_mini")
-    if spec is None or spec.origin is None:
+    config = find_in_package("deformer_squad_mini", "model/config.json")
+    if config is None:
         raise NotFoundError(
-            "the mini reader: expected the package deformer-squad-mini, found none; from a checkout: "
+            "the mini reader: expected the package deformer-squad-mini with its model, found none; from a checkout: "
             "pip install ./python/squad_mini"
         )
-    return Path(spec.origin).parent / "model"
+    return config.parent

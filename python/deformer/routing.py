@@ -23,7 +23,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 from urllib.parse import urlsplit
 
 from ._native import Passage
@@ -32,6 +32,8 @@ from .shards import ReadPassages, passages_of, read_passages, write_whole
 
 # Questions to one shard that are under way at once; the others wait.
 _ASKED_AT_ONCE = 16
+# Passages of one request: what a service takes where its --max-passages is not set.
+_PASSAGES_AT_ONCE = 100
 # A replica that could not be reached is asked last for so long.
 _REST_SECONDS = 5.0
 # A probability is a sum of rounded numbers.
@@ -116,6 +118,10 @@ class RoutedResult:
     missing: dict[str, Error]
 
 
+# What a shard says: the answers of each request, best first, and why passages are missing.
+_Found: TypeAlias = tuple[list[list[RoutedAnswer]], dict[str, Error]]
+
+
 class Router:
     """Answers questions about stored passages, wherever they are. Safe to use from several threads, and in a process
     that was forked, which gets threads and connections of its own.
@@ -164,7 +170,8 @@ class Router:
         align_to_words: bool = True,
         partial: bool = False,
     ) -> RoutedResult:
-        """The best answers in these passages, of which every one is named by its id alone.
+        """The best answers in these passages, of which every one is named by its id alone. There may be any number;
+        a service gets 100 of them in a request.
 
         A service that is gone, or whose answer is damaged, is replaced by another of its shard. Where no service of a
         shard answers, its error is raised, with the passages that could not be read; with `partial` they are in
@@ -175,24 +182,20 @@ class Router:
         options: dict[str, Any] = {"question": question, "top_k": top_k, "align_to_words": align_to_words}
         if max_answer_tokens:
             options["max_answer_tokens"] = max_answer_tokens
-        asked = self._by_shard(ids)
-        pending = {shard: self._submitted(shard, some, options) for shard, some in asked.items()}
+        pending = [self._submitted(shard, some, options, partial) for shard, some in self._by_shard(ids).items()]
         found: list[list[RoutedAnswer]] = []
         missing: dict[str, Error] = {}
-        for shard, response in pending.items():
-            try:
-                found.append(response.result())
-            except Error as error:
-                if not partial or not _is_absence(error):
-                    raise
-                missing.update(dict.fromkeys(asked[shard], error))
+        for response in pending:
+            answered, absent = response.result()
+            found += answered
+            missing |= absent
         return RoutedResult(_merged(found, ids, top_k), missing)
 
-    def _submitted(self, shard: int, ids: list[str], options: dict[str, Any]) -> Future[list[RoutedAnswer]]:
+    def _submitted(self, shard: int, ids: list[str], options: dict[str, Any], partial: bool) -> Future[_Found]:
         if not self._closed:
             ties = self._own_ties()
             try:
-                return ties.threads[shard].submit(_ask, shard, ties.shards[shard], ids, options)
+                return ties.threads[shard].submit(_ask_in_turn, shard, ties.shards[shard], ids, options, partial)
             except RuntimeError as error:
                 if not self._closed:  # else another thread closes it meanwhile
                     reason = first_line(error)
@@ -244,6 +247,21 @@ class _Ties:
             service.drop()
 
 
+def _ask_in_turn(
+    shard: int, replicas: Sequence[_Service], ids: list[str], options: dict[str, Any], partial: bool
+) -> _Found:
+    """Not all at once: a service has room for one large request, and no other beside it."""
+    found: list[list[RoutedAnswer]] = []
+    for begin in range(0, len(ids), _PASSAGES_AT_ONCE):
+        try:
+            found.append(_ask(shard, replicas, ids[begin : begin + _PASSAGES_AT_ONCE], options))
+        except Error as error:
+            if not partial or not _is_absence(error):
+                raise
+            return found, dict.fromkeys(ids[begin:], error)  # to go on could take as long again for each request
+    return found, {}
+
+
 def _ask(shard: int, replicas: Sequence[_Service], ids: list[str], options: dict[str, Any]) -> list[RoutedAnswer]:
     body = json.dumps({**options, "passages": [{"id": one} for one in ids]}).encode()
     asked = frozenset(ids)
@@ -287,7 +305,7 @@ def _ids(passage_ids: Iterable[str]) -> list[str]:
 
 
 def _merged(found: Sequence[Sequence[RoutedAnswer]], passage_ids: Sequence[str], top_k: int) -> list[RoutedAnswer]:
-    """A probability is exp(score) over a sum over all candidates. Each service's sum follows from its best answer; the
+    """A probability is exp(score) over a sum over all candidates. Each request's sum follows from its best answer; the
     question's is the sum of these. Answers of equal score are in the order of their passages, as in one store."""
     best = [answers[0] for answers in found if answers]
     if not best:

@@ -161,7 +161,9 @@ void bind_store(nb::module_& module) {
           [](PassageStore& store, const std::vector<EncodedPassage>& passages) {
             without_gil([&] { store.put(passages); });
           },
-          nb::arg("passages"), "Adds or replaces.")
+          nb::arg("passages"),
+          "Adds or replaces. They must be of encode_passages() with the store's own model, which\n"
+          "nothing here can check: another model's states give wrong answers.")
       .def(
           "erase",
           [](PassageStore& store, const std::vector<nb::str>& ids) {

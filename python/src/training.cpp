@@ -211,14 +211,15 @@ class Callbacks {
 
   template <typename Function>
   void guarded(const Function& function) {
-    const nb::gil_scoped_acquire gil;
-    try {
-      if (PyErr_CheckSignals() != 0) throw nb::python_error();
-      function();
-    } catch (const nb::python_error&) {
-      if (!fault_) fault_ = std::current_exception();
-      stop_ = true;
-    }
+    with_gil([&] {
+      try {
+        if (PyErr_CheckSignals() != 0) throw nb::python_error();
+        function();
+      } catch (const nb::python_error&) {
+        if (!fault_) fault_ = std::current_exception();
+        stop_ = true;
+      }
+    });
   }
 
   nb::handle on_step_;

@@ -303,6 +303,38 @@ def test_calls_from_several_threads_agree(split_model: deformer.Model) -> None:
     assert found == [expected] * 8
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "len(store)",  # so short that the threads ask for the interpreter's lock all the time
+        "qa.answer(requests)",
+        "qa.answer(requests, batch_tokens=64, progress=lambda done, total: None)",
+        "qa.answer(requests, batch_tokens=64, progress=lambda done, total: time.sleep(0.001))",
+    ],
+)
+def test_a_program_ends_while_daemon_threads_are_in_the_library(call: str) -> None:
+    code = f"""
+import threading, time
+import deformer
+model = deformer.Model.load({str(GOLDEN / "models" / "bert-split")!r}, split_layer=2, threads=1)
+store = deformer.open_store("memory:", model)
+qa = deformer.SpanQa(model)
+requests = [deformer.QaRequest("who ?", [deformer.Passage(str(i), {TEXT!r})]) for i in range(16)]
+def run():
+    while True:
+        {call}
+        calls.append(1)
+calls = []
+for _ in range(2):
+    threading.Thread(target=run, daemon=True).start()
+while not calls:
+    time.sleep(0.01)
+print("the end")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "the end\n"), done.stderr
+
+
 def test_progress_bar() -> None:
     pytest.importorskip("tqdm")
     with deformer.progress_bar("passages") as progress:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import subprocess
 import sys
 from importlib import metadata
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 
 import deformer
+import deformer_tool
 from deformer import _torch
 
 PACKAGE = Path(deformer.__file__).parent
@@ -69,6 +73,51 @@ def test_the_tool_gets_its_arguments_and_gives_its_exit_status() -> None:
     )
     assert done.returncode != 0
     assert "no such model" in done.stderr
+
+
+@pytest.fixture
+def editable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where CMake's files of all our packages are, as in an editable install: Python's files are elsewhere."""
+    find = importlib.util.find_spec
+
+    def find_spec(name: str) -> ModuleSpec | None:
+        if not name.startswith("deformer"):
+            return find(name)
+        checkout, installed = tmp_path / "checkout" / name, tmp_path / "installed" / name
+        checkout.mkdir(parents=True, exist_ok=True)
+        locations = [str(checkout), str(installed)]
+        return importlib.util.spec_from_file_location(
+            name, checkout / "__init__.py", submodule_search_locations=locations
+        )
+
+    monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+    return tmp_path / "installed"
+
+
+def test_an_editable_install_has_the_mini_reader(editable: Path) -> None:
+    with pytest.raises(deformer.NotFoundError, match="expected the package deformer-squad-mini with its model"):
+        deformer.bundled_model()
+    model = editable / "deformer_squad_mini" / "model"
+    model.mkdir(parents=True)
+    (model / "config.json").touch()
+    assert deformer.bundled_model() == model
+
+
+def test_an_editable_install_has_the_tool(
+    editable: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[tuple[Path, list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda *arguments: started.append(arguments))
+    monkeypatch.setattr(sys, "argv", ["deformer", "--version"])
+    assert deformer_tool.main() == 1
+    assert "without the command-line tool" in capsys.readouterr().err
+    tool = editable / "deformer" / "bin" / "deformer"
+    tool.parent.mkdir(parents=True)
+    tool.touch()
+    deformer_tool.main()
+    ((file, arguments, environment),) = started
+    assert (file, arguments) == (tool, [str(tool), "--version"])
+    assert Path(environment["LD_LIBRARY_PATH"].split(os.pathsep)[0], "libtorch.so").is_file()
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,26 @@ def test_answers_are_those_of_one_store(model: deformer.Model, services: list[li
                 assert one.probability == pytest.approx(other.probability, abs=1e-5)
 
 
+def test_more_passages_than_a_request_may_have(model: deformer.Model, tmp_path: Path) -> None:
+    uri = f"lmdb:{tmp_path / 'store'}"
+    store = deformer.open_store(uri, model)
+    ids = [f"p{i}" for i in range(230)]
+    passages = [deformer.Passage(one, f"House {one[1:]} was built in {1500 + i}.") for i, one in enumerate(ids)]
+    deformer.PassageEncoder(model, store).encode(passages)
+    question = "When was house 17 built?"
+    request = deformer.QaRequest(question, [deformer.Passage(one) for one in ids])
+    (whole,) = deformer.SpanQa(model, store).answer([request], deformer.AnswerOptions(top_k=20))
+    with running([uri]) as services, Router(addresses(services)) as router:
+        routed = router.answer(question, ids, top_k=20)
+    assert routed.missing == {}
+    assert len({int(one.passage_id[1:]) // 100 for one in routed.answers}) > 1
+    places = [(one.passage_id, one.start, one.end, one.text) for one in routed.answers]
+    assert places == [(one.passage_id, one.start, one.end, one.text) for one in whole.answers]
+    for one, other in zip(routed.answers, whole.answers):
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+        assert one.probability == pytest.approx(other.probability, abs=1e-5)
+
+
 def test_what_a_service_refuses_is_raised(services: list[list[Service]]) -> None:
     with Router(addresses(services)) as router:
         with pytest.raises(deformer.NotFoundError, match="nowhere"):
@@ -218,15 +239,15 @@ class Gate:
 
 
 class Said(http.server.BaseHTTPRequestHandler):
-    """Says what its server was told to say, once its gate is open."""
+    """Says what its server's function gives, once its gate is open."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.server.gate is not None:
             self.server.gate.wait()
-        status, data = self.server.said
+        status, data = self.server.said(json.loads(body))
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -236,11 +257,16 @@ class Said(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@contextlib.contextmanager
-def saying(status: int, data: bytes, gate: Gate | None = None) -> Iterator[str]:
+def saying(status: int, data: bytes, gate: Gate | None = None) -> contextlib.AbstractContextManager[str]:
     """The address of a service that says this to every question."""
+    return saying_of(lambda request: (status, data), gate)
+
+
+@contextlib.contextmanager
+def saying_of(said: Callable[[Any], tuple[int, bytes]], gate: Gate | None = None) -> Iterator[str]:
+    """The address of a service that says to a request what the function gives for it."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Said)
-    server.said = (status, data)
+    server.said = said
     server.gate = gate
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
@@ -270,6 +296,26 @@ DAMAGED = {
     "probability 0": (200, answers({**ANSWER, "probability": 0.0})),
     "another passage": (200, answers({**ANSWER, "passage_id": "p2"})),
 }
+
+
+def test_what_a_shard_said_before_it_failed_counts() -> None:
+    requests: list[int] = []
+
+    def said(request: Any) -> tuple[int, bytes]:
+        asked = [passage["id"] for passage in request["passages"]]
+        requests.append(len(asked))
+        if "p150" in asked:
+            return 503, b'{"error": {"code": "overloaded", "message": "full"}}'
+        return 200, answers({**ANSWER, "passage_id": asked[0]})
+
+    ids = [f"p{i}" for i in range(230)]
+    with saying_of(said) as address, Router([[address]]) as router:
+        result = router.answer("Who?", ids, partial=True)
+        assert requests == [100, 100]
+        with pytest.raises(deformer.OverloadedError, match="about p100, p101, .* and 95 more, found"):
+            router.answer("Who?", ids)
+    assert [answer.passage_id for answer in result.answers] == ["p0"]
+    assert list(result.missing) == ids[100:]
 
 
 @pytest.mark.parametrize("said", DAMAGED.values(), ids=DAMAGED)

@@ -67,6 +67,11 @@ class Package(unittest.TestCase):
         self.assertTrue(list(self.root.glob("usr/lib*/**/deformerConfig.cmake")))
         self.assertTrue(list(self.root.glob("usr/lib*/**/libdeformer.*")))
 
+    def test_the_unit_leaves_the_options_to_the_file(self):
+        # What the environment holds would win over it.
+        unit = (self.root / "usr/lib/systemd/system/deformer.service").read_text(encoding="utf-8")
+        self.assertNotIn("DEFORMER_SERVE_", unit)
+
     def test_nothing_names_the_machine_that_built_it(self):
         header = output_of("readelf", "-d", self.tool)
         self.assertEqual(re.findall(r"R(?:UN)?PATH.*\[(.*)\]", header), [f"$ORIGIN/../lib:{RUNTIME}"])
@@ -134,6 +139,18 @@ class Package(unittest.TestCase):
         names = {package["name"] for package in document["packages"]}
         depends = {re.sub(r" \(.*\)", "", word) for word in self.control("Depends").split(", ")}
         self.assertLessEqual(depends | {"LibTorch", "nlohmann/json", "CLI11", "Boost"}, names)
+
+    def test_the_bill_of_materials_knows_libtorch_in_a_folder_with_a_blank(self):
+        libraries = self.root.parent / "lib torch"
+        libraries.symlink_to(TORCH)
+        bill = self.root.parent / "bill.json"
+        options = ["--version", "1", "--torch-dir", libraries, "--torch-version", "2"]
+        environment = {**self.environment, "LD_LIBRARY_PATH": str(libraries)}
+        output_of(sys.executable, SOURCE / "packaging/make_sbom.py", self.tool, bill, *options, env=environment)
+        packages = json.loads(bill.read_text(encoding="utf-8"))["packages"]
+        known = [package["name"] for package in packages if package["licenseDeclared"] != "NOASSERTION"]
+        self.assertEqual([package["name"] for package in packages], known)
+        self.assertIn("LibTorch", known)
 
 
 if __name__ == "__main__":
