@@ -49,7 +49,7 @@ class DataOutputs {
     if (is_same_place(options.submission, predictions)) {
       throw invalid("classify: expected different places for --output and --submission");
     }
-    const bool stdout_taken = predictions == "-" || options.submission == "-";
+    const bool stdout_taken = is_stdout(predictions) || is_stdout(options.submission);
     if (stdout_taken && json_) refuse_beside_json("the score", "predictions", "--output");
     if (!predictions.empty()) predictions_.emplace(predictions);
     if (!options.submission.empty()) submission_.emplace(options.submission);

@@ -109,7 +109,6 @@ class SquadOutputs {
 
 void print_answers(const QaResult& result, const std::string& question, Output& output) {
   output.write(question + "\n");
-  if (result.answers.empty()) output.write("  (no answer: the passage has no words)\n");
   for (const Answer& answer : result.answers) {
     output.write("  " + (answer.no_answer ? "(no answer)" : one_line(answer.text)) + "\n    ");
     if (!answer.no_answer) {
@@ -121,11 +120,15 @@ void print_answers(const QaResult& result, const std::string& question, Output& 
   }
 }
 
+[[noreturn]] void refuse_passage(const std::string& path, const std::string& found) {
+  throw invalid((path == "-" ? "standard input" : path) + ": expected a passage, found " + found +
+                " file");
+}
+
 std::string read_passage(const std::string& path) {
   std::string text = read_text(path);
   if (text.find_first_not_of(" \t\r\n") != std::string::npos) return text;
-  throw invalid((path == "-" ? "standard input" : path) + ": expected a passage, found " +
-                (text.empty() ? "an empty" : "a blank") + " file");
+  refuse_passage(path, text.empty() ? "an empty" : "a blank");
 }
 
 // --squad: predictions, and n-best and no-answer scores where asked for.
@@ -303,6 +306,9 @@ void answer_passage(const AnswerVerbOptions& options) {
     requests.push_back({.id = "", .question = options.questions[i], .passages = {passage}});
   }
   const std::vector<QaResult> results = answerer.answer(requests);
+  // Without a word there is no answer: blanks of other kinds, U+00A0 say, are the library's to
+  // know.
+  if (results.front().answers.empty()) refuse_passage(options.passage, "a blank");
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (options.json) {
       output.write(serve::result_line(
@@ -318,6 +324,10 @@ void answer_passage(const AnswerVerbOptions& options) {
 }
 
 int run_answer(const AnswerVerbOptions& options) {
+  refuse_input_as_output({options.squad, options.jsonl, options.passage},
+                         {{"--output", options.output},
+                          {"--nbest", options.nbest},
+                          {"--na-scores", options.na_scores}});
   if (!options.squad.empty()) {
     answer_squad_file(options);
   } else if (!options.jsonl.empty()) {

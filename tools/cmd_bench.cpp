@@ -11,6 +11,7 @@
 #include "bench/benchmark.h"
 #include "bench/paper_benchmark.h"
 #include "bench/paper_report.h"
+#include "bench/workload.h"
 #include "deformer/error.h"
 #include "deformer/inspect.h"
 #include "deformer/model_config.h"
@@ -44,6 +45,7 @@ struct BenchVerbOptions {
   std::vector<std::string> modes;  // empty: all that the model allows
   std::string store = "memory:";
   HiddenCodec codec = HiddenCodec::kFp32;
+  std::vector<const CLI::Option*> of_stores;  // that columns without a store have no use for
   std::size_t batch_tokens = 4096;
   double min_seconds = 10;
   std::uint64_t seed = 1;
@@ -60,7 +62,10 @@ struct BenchVerbOptions {
 }
 
 void require_consistent(const BenchVerbOptions& options) {
-  if (options.html == "-" && options.json) refuse_beside_json("the report", "the page", "--html");
+  if (is_stdout(options.html) && options.json) {
+    refuse_beside_json("the report", "the page", "--html");
+  }
+  refuse_input_as_output({options.squad}, {{"--html", options.html}});
   if (options.paper) return;
   if (options.model.model_dir.empty() && options.random.empty()) {
     throw_invalid("expected --model, --random or --paper, found none of them");
@@ -113,7 +118,21 @@ std::vector<BenchQuestion> make_questions(const BenchVerbOptions& options, const
   if (options.squad.empty()) {
     return make_synthetic_questions(model, row_lengths(options), options.passages, options.seed);
   }
-  return sample_questions(load_squad(options.squad), options.passages, options.seed);
+  const SquadDataset dataset = load_squad(options.squad);
+  try {
+    return sample_questions(dataset, options.passages, options.seed);
+  } catch (const Error& error) {
+    throw Error(error.code(), options.squad + ": " + error.what());
+  }
+}
+
+// A store that no column reads is neither filled nor measured.
+void refuse_unread_store(const BenchVerbOptions& options, const std::vector<BenchColumn>& columns) {
+  const auto reads = [](const BenchColumn& column) { return reads_store(column.mode); };
+  if (std::any_of(columns.begin(), columns.end(), reads)) return;
+  for (const CLI::Option* option : options.of_stores) {
+    refuse_given(*option, "expected mode warm or projected, found neither");
+  }
 }
 
 std::vector<BenchColumn> make_columns(const BenchVerbOptions& options,
@@ -126,6 +145,7 @@ std::vector<BenchColumn> make_columns(const BenchVerbOptions& options,
   std::vector<BenchColumn> columns;
   columns.reserve(modes.size());
   for (const std::string& mode : modes) columns.push_back({mode, parse_bench_mode(mode), model});
+  refuse_unread_store(options, columns);
   return columns;
 }
 
@@ -207,7 +227,7 @@ template <typename Summary>
 void print(const BenchVerbOptions& options, const Summary& summary, HtmlFile& html) {
   do_all({[&] {
             // The page has stdout for itself where it goes there.
-            if (options.html == "-") return;
+            if (is_stdout(options.html)) return;
             Output output("-");
             output.write(options.json ? to_json(summary) : to_table(summary));
             output.commit();
@@ -251,12 +271,13 @@ void add_measuring(CLI::App& verb, BenchVerbOptions& options) {
             "full, cold, warm, projected; without it full alone of a joint model, else the first "
             "three")
       ->delimiter(',');
-  group.place("--store", options.store, "URI",
-              "Of modes warm and projected; what it lacks is put there and stays");
-  group
-      .parsed("--codec", options.codec, "NAME", "Of what is there, or put there: fp32, fp16, int8",
-              parse_hidden_codec)
-      ->default_str(to_string(options.codec));
+  options.of_stores = {
+      group.place("--store", options.store, "URI",
+                  "Of modes warm and projected; what it lacks is put there and stays"),
+      group
+          .parsed("--codec", options.codec, "NAME",
+                  "Of what is there, or put there: fp32, fp16, int8", parse_hidden_codec)
+          ->default_str(to_string(options.codec))};
   group.number("--batch-tokens", options.batch_tokens, "N", "Most tokens of one pass",
                whole_number(1));
   group.number("--min-seconds", options.min_seconds, "S", "Measure each column at least so long",

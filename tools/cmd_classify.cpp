@@ -3,6 +3,7 @@
 #include "tools/classify_modes.h"
 #include "tools/failure.h"
 #include "tools/options.h"
+#include "tools/output.h"
 #include "tools/verbs.h"
 
 namespace deformer::tools {
@@ -53,6 +54,8 @@ int run_classify(const ClassifyOptions& options) {
   if (options.data.empty() && !options.first) {
     throw invalid("classify: expected --data, or --first and --second, found neither");
   }
+  refuse_input_as_output({options.data},
+                         {{"--output", options.output}, {"--submission", options.submission}});
   const ModelConfig config = load_classify_config(options.model);
   if (options.first) {
     classify_texts(config, options);

@@ -152,10 +152,12 @@ std::optional<SaveFormat> parse_format(const std::string& name) {
 
 void add_model_written(CLI::App& verb, ConvertVerbOptions& options) {
   OptionGroup group(verb);
-  group.text("--from", options.from, "PATH", "What to read")->required();
-  group.text("--to", options.to, "DIR", "The model directory to write")->required();
+  group.place("--from", options.from, "PATH", "What to read")->required();
+  group.place("--to", options.to, "DIR", "The model directory to write")->required();
   group.parsed("--format", options.convert.format, "NAME",
-               "Weights written: fp32, fp16, bf16 or int8; by default the source's", parse_format);
+               "Weights written: fp32, fp16, bf16 or int8; by default the source's (8 bits as they "
+               "are), fp32 where it has several",
+               parse_format);
   group.number("--max-shard-mb", options.max_shard_mb, "N",
                "Most megabytes of weights in one file; more become shards with an index",
                whole_int(1));
@@ -166,9 +168,11 @@ void add_model_written(CLI::App& verb, ConvertVerbOptions& options) {
 
 void add_vocabulary(CLI::App& verb, ConvertVerbOptions& options) {
   OptionGroup group(verb, "Vocabulary");
-  group.text("--vocabulary", options.convert.vocabulary, "FILE",
-             "The vocabulary; by default the architecture's own file or bert.vocab, else "
-             "tokenizer.json, beside the checkpoint or in the directory above");
+  group
+      .text("--vocabulary", options.convert.vocabulary, "FILE",
+            "The vocabulary; by default the architecture's own file or bert.vocab, else "
+            "tokenizer.json, beside the checkpoint or in the directory above")
+      ->check(not_empty());
   group.flag("--lower-case", options.lower_case,
              "The tokenizer lower-cases; by default as the source says, else BERT does and XLNet "
              "does not");

@@ -74,11 +74,12 @@ void require_gold(const SquadDataset& dataset, const std::string& file) {
                 "true)");
 }
 
-void require_unanswerable(const SquadDataset& dataset, const std::string& file) {
+// Under SQuAD 1.1's rules there is no threshold for `option` to be of use.
+void require_unanswerable(const SquadDataset& dataset, const std::string& file,
+                          const std::string& option) {
   if (dataset.has_unanswerable()) return;
-  throw invalid(file +
-                ": --tune-threshold: expected questions marked is_impossible (SQuAD 2.0), found "
-                "none");
+  throw invalid(file + ": " + option +
+                ": expected questions marked is_impossible (SQuAD 2.0), found none");
 }
 
 // The metrics at the threshold given, or at the one that the official search finds best for F1.
@@ -115,10 +116,17 @@ PredictionList answers_at(const NoAnswerScores& margins, const Predictions& span
 
 EvaluationReport evaluate_file(const EvaluateVerbOptions& options, const SquadDataset& dataset) {
   const Predictions predictions = load_predictions(options.predictions);
-  std::optional<NoAnswerScores> scores;
-  if (!options.na_scores.empty()) scores = load_no_answer_scores(options.na_scores);
-  return evaluate_spans(options, dataset, predictions, scores ? &*scores : nullptr,
-                        options.na_threshold);
+  if (options.na_scores.empty()) {
+    return evaluate_spans(options, dataset, predictions, nullptr, options.na_threshold);
+  }
+  const NoAnswerScores scores = load_no_answer_scores(options.na_scores);
+  require_unanswerable(dataset, options.squad, "--na-scores");
+  try {
+    return evaluate_spans(options, dataset, predictions, &scores, options.na_threshold);
+  } catch (const Error& error) {
+    // What SQuAD 2.0's rules can miss is a score.
+    throw Error(ErrorCode::kCorrupt, options.na_scores + ": " + error.what());
+  }
 }
 
 struct Evaluated {
@@ -226,7 +234,7 @@ void require_inputs(const EvaluateVerbOptions& options) {
 }
 
 void evaluate_questions(const EvaluateVerbOptions& options) {
-  const bool stdout_taken = options.output == "-";
+  const bool stdout_taken = is_stdout(options.output);
   Output score("-");
   std::optional<Output> predictions;
   if (!options.output.empty()) predictions.emplace(options.output);
@@ -235,7 +243,7 @@ void evaluate_questions(const EvaluateVerbOptions& options) {
       load_squad(options.squad, is_answered ? SquadUse::kScores : SquadUse::kQuestions);
   if (options.limit) keep_first_questions(dataset, *options.limit);
   require_gold(dataset, options.squad);
-  if (options.tune_threshold) require_unanswerable(dataset, options.squad);
+  if (options.tune_threshold) require_unanswerable(dataset, options.squad, "--tune-threshold");
   const Evaluated evaluated = is_answered ? Evaluated{evaluate_file(options, dataset), {}}
                                           : evaluate_model(options, dataset);
   do_all({[&] {
@@ -252,8 +260,10 @@ void evaluate_questions(const EvaluateVerbOptions& options) {
 
 int run_evaluate(const EvaluateVerbOptions& options) {
   require_inputs(options);
-  if (options.output == "-" && options.json)
+  if (is_stdout(options.output) && options.json) {
     refuse_beside_json("the score", "predictions", "--output");
+  }
+  refuse_input_as_output({options.squad, options.data}, {{"--output", options.output}});
   if (options.data.empty()) {
     evaluate_questions(options);
   } else {

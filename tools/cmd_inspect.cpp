@@ -70,9 +70,8 @@ void inspect_model(const InspectVerbOptions& options, Output& output) {
 // What a store has no use for.
 void refuse_model_options(const InspectVerbOptions& options) {
   for (const CLI::Option* option : options.of_models) {
-    if (option->count() == 0) continue;
-    throw invalid(option->get_name() + ": expected a model directory, found the store " +
-                  shown_uri(options.model.model_dir));
+    refuse_given(*option, "expected a model directory, found the store " +
+                              shown_uri(options.model.model_dir));
   }
 }
 
@@ -118,7 +117,7 @@ Verb add_inspect(CLI::App& app) {
       app.add_subcommand("inspect", "Show what a model directory or a store holds");
   const auto options = std::make_shared<InspectVerbOptions>();
   OptionGroup group(*verb);
-  group.text("PATH", options->model.model_dir, "", "Model directory, or URI of a passage store")
+  group.place("PATH", options->model.model_dir, "", "Model directory, or URI of a passage store")
       ->required();
   group.number("--question-tokens", options->sizes.question_tokens, "N",
                "Question length for the FLOPs, special tokens not counted",

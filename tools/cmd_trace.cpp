@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -117,7 +118,7 @@ class MemoryFile {
 // The library writes files. Standard output by a name is another one than Output's: a reader that
 // has gone would be an error there, not the quiet end.
 void write_trace(const Trace& trace, const std::string& place) {
-  if (place != "-") return save_trace(trace, place);
+  if (!is_stdout(place)) return save_trace(trace, place);
   const MemoryFile memory;
   save_trace(trace, memory.path());
   Output output(place);
@@ -125,14 +126,27 @@ void write_trace(const Trace& trace, const std::string& place) {
   output.commit();
 }
 
-int run_trace(const TraceVerbOptions& options) {
-  if (!options.question && options.question_ids.empty()) {
+// Empty where there is no such directory, which loading the model says.
+std::vector<std::string> files_in(const std::string& directory) {
+  std::error_code ignored;
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    files.push_back(entry.path().string());
+  }
+  return files;
+}
+
+int run_trace(const TraceVerbOptions& given) {
+  if (!given.question && given.question_ids.empty()) {
     throw invalid("trace: expected --question and --passage, or --question-ids and --passage-ids");
   }
+  TraceVerbOptions options = given;
+  const Talk talk(options.quiet);
+  choose_model(options.model, talk);
+  refuse_input_as_output(files_in(options.model.model_dir), {{"--output", options.output}});
   // Says early when the place is not writable; the library writes the file itself. Whoever reads a
   // pipe would take the check for the end.
   if (!is_pipe(options.output)) const Output check(options.output);
-  const Talk talk(options.quiet);
   const auto model = load_model(options.model, talk);
   const Trace trace = make_trace(options, *model);
   write_trace(trace, options.output);

@@ -74,10 +74,13 @@ TrainingOptions training_options(const TrainVerbOptions& options) {
 
 void add_train_data(CLI::App& verb, TrainVerbOptions& options) {
   OptionGroup group(verb, "Data");
-  group.text("--squad", options.squad, "FILE...", "SQuAD files to train on, one or more");
-  group.text("--data", options.data, "PATH...",
-             "Files or directories of another task: BoolQ JSON Lines, MNLI or QQP TSV, RACE "
-             "directories, or your own JSON Lines");
+  group.text("--squad", options.squad, "FILE...", "SQuAD files to train on, one or more")
+      ->check(not_empty());
+  group
+      .text("--data", options.data, "PATH...",
+            "Files or directories of another task: BoolQ JSON Lines, MNLI or QQP TSV, RACE "
+            "directories, or your own JSON Lines")
+      ->check(not_empty());
   group.text("--task", options.task, "NAME",
              "span, boolq, mnli, qqp, race, or classes or choice for your own data; by default the "
              "model's own, span with --squad");
@@ -86,6 +89,7 @@ void add_train_data(CLI::App& verb, TrainVerbOptions& options) {
   group
       .text("--validation", options.validation, "PATH...",
             "Evaluate on these files, of the same form, in place of questions set aside")
+      ->check(not_empty())
       ->excludes("--held-out");
   group.choice("--negatives", options.training.negatives,
                "Windows without the answer: drop, or keep as \"no answer\"",
@@ -140,14 +144,17 @@ void add_optimizer(CLI::App& verb, TrainingOptions& training) {
     group.number(name, value, "X", help, whole_number(0));
   };
   real("--epochs", training.epochs, "Passes over the data");
-  group.number("--max-steps", training.max_steps, "N", "Steps, in place of --epochs",
-               whole_number(1));
+  group
+      .number("--max-steps", training.max_steps, "N", "Steps, in place of --epochs",
+              whole_number(1))
+      ->excludes("--epochs");
   real("--learning-rate", training.learning_rate, "Highest rate");
   real("--layer-decay", training.layer_decay,
        "A layer's rate by that of the layer above it; 1 = one rate for all");
   real("--warmup", training.warmup, "Share of the steps until the highest rate");
   real("--weight-decay", training.weight_decay, "Not on biases and layer norms");
-  real("--clip", training.max_gradient_norm, "Highest norm of the gradient; 0 = none");
+  group.number("--clip", training.max_gradient_norm, "X", "Highest norm of the gradient; 0 = none",
+               real_number(0));
   real("--dropout", training.dropout, "After embeddings and sub-layers");
   whole("--batch-questions", training.batch_questions, "Questions of one step");
   whole("--pass-tokens", training.pass_tokens,
@@ -177,6 +184,24 @@ void add_run(CLI::App& verb, TrainVerbOptions& options) {
                kSaveFormats);
   group.flag("--json", options.json, "Print the summary as JSON on stdout");
   group.flag("--quiet", options.quiet, "No progress and no notes on stderr");
+}
+
+// What was given and no step would look at.
+void refuse_what_would_be_ignored(const CLI::App& verb, const TrainVerbOptions& options) {
+  const TrainingOptions& training = options.training;
+  const auto require = [&](const char* option, bool is_used, const char* expected) {
+    if (!is_used) refuse_given(*verb.get_option(option), expected);
+  };
+  require("--temperature", training.loss_weights.kd > 0,
+          "expected a weight of kd (--loss-weights), found none");
+  require("--lrs-scale", training.loss_weights.lrs > 0,
+          "expected a weight of lrs (--loss-weights), found none");
+  require("--split-schedule", training.split_layers.size() > 1,
+          "expected several splits (--split-layers), found one");
+  require("--evaluate-every",
+          training.evaluate_every == 0 || training.held_out_questions > 0 ||
+              !options.validation.empty(),
+          "expected --held-out or --validation, found neither");
 }
 
 const KnownDataset& find_form(const TrainVerbOptions& options) {
@@ -269,16 +294,19 @@ Verb add_train(CLI::App& app) {
   CLI::App* const verb = app.add_subcommand("train", "Train a model for its task and split");
   const auto options = std::make_shared<TrainVerbOptions>();
   OptionGroup group(*verb);
-  group.text("--model", options->model, "DIR", "Where the weights start: a model directory")
+  group.place("--model", options->model, "DIR", "Where the weights start: a model directory")
       ->required();
-  group.text("--teacher", options->teacher, "DIR", "Model to distil from; run at split layer 0");
-  group.text("--output", options->output, "DIR", "Directory of the trained model")->required();
+  group.place("--teacher", options->teacher, "DIR", "Model to distil from; run at split layer 0");
+  group.place("--output", options->output, "DIR", "Directory of the trained model")->required();
   add_train_data(*verb, *options);
   add_losses(*verb, *options);
   add_optimizer(*verb, options->training);
   add_run(*verb, *options);
   verb->footer(kTrainFooter);
-  return {verb, [options] { return run_train(*options); }};
+  return {verb, [verb, options] {
+            refuse_what_would_be_ignored(*verb, *options);
+            return run_train(*options);
+          }};
 }
 
 }  // namespace deformer::tools

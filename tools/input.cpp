@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/byte_order_mark.h"
 #include "base/stand_in.h"
 #include "base/system_error.h"
 #include "tools/failure.h"
@@ -16,6 +17,12 @@ namespace deformer::tools {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{1} << 16;
+
+// Its bytes are never UTF-8, but would be read as a text of some other letters.
+void refuse_utf16(const std::string& text, const std::string& where) {
+  if (!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF")) return;
+  throw Error(ErrorCode::kCorrupt, where + ": expected UTF-8, found UTF-16");
+}
 
 }  // namespace
 
@@ -65,6 +72,7 @@ std::string read_text(const std::string& path) {
   while (input.read_some(text)) {
   }
   refuse_lfs_pointer(text, input.name());
+  refuse_utf16(text, input.name());
   return text;
 }
 
@@ -97,6 +105,9 @@ std::optional<LineReader::Line> LineReader::next_complete_line() {
   }
   Line line{.number = ++lines_, .text = {}, .too_long = too_long_ || end - begin_ > kMaxLineBytes};
   if (!line.too_long) line.text = buffer_.substr(begin_, end - begin_);
+  if (line.number == 1 && line.text.starts_with(kByteOrderMark)) {
+    line.text.erase(0, kByteOrderMark.size());
+  }
   too_long_ = false;
   begin_ = scanned_ = std::min(end + 1, buffer_.size());
   return line;

@@ -30,7 +30,7 @@ class Input {
   int descriptor_ = -1;
 };
 
-/// The whole file.
+/// The whole file. Throws kCorrupt for one of UTF-16, by its mark, and for a Git LFS pointer.
 [[nodiscard]] std::string read_text(const std::string& path);
 
 /// Lines of a stream in batches that never wait for more than the next line.
@@ -41,7 +41,7 @@ class LineReader {
 
   struct Line {
     std::size_t number = 0;  ///< from 1
-    std::string text;        ///< without its line feed
+    std::string text;        ///< without its line feed, the first without a byte order mark
     bool too_long = false;   ///< it has more than kMaxLineBytes; `text` is empty
   };
 

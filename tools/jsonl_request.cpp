@@ -83,8 +83,6 @@ const nlohmann::json* find_id(const nlohmann::json& object, const char* key,
   return id;
 }
 
-constexpr std::size_t kMaxIdBytes = 500;  // of every store (docs/store_format.md), and the service
-
 std::string require_passage_id(std::string id, const std::string& where) {
   if (!id.empty() && id.size() <= kMaxIdBytes) return id;
   throw invalid(where + ": expected an id of 1 to " + std::to_string(kMaxIdBytes) +

@@ -1,6 +1,7 @@
 // Lines of JSON Lines streams: questions and passages (docs/cli.md, "JSON Lines").
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ struct JsonlRequest {
 /// {"id", "text"}: a passage to be encoded. The id may be a string or an integer, which is taken
 /// by its digits; without one it is the text's content id. Throws as above.
 [[nodiscard]] Passage parse_jsonl_passage(std::string_view line, const std::string& where);
+
+/// The longest id of every store (docs/store_format.md), and of the service.
+inline constexpr std::size_t kMaxIdBytes = 500;
 
 /// A line of white space, which streams of JSON Lines may hold.
 [[nodiscard]] bool is_blank_line(std::string_view line) noexcept;

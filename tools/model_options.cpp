@@ -35,9 +35,9 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
 void add_runtime_options(CLI::App& verb, ModelOptions& options) {
   OptionGroup group(verb, "Model");
   Runtime& runtime = options.load.runtime;
-  group.text("--tokenizer-file", options.load.tokenizer_file, "NAME",
-             "The model's file that holds the tokenizer, where two of them disagree: vocab.txt, "
-             "tokenizer.json, ...");
+  group.place("--tokenizer-file", options.load.tokenizer_file, "NAME",
+              "The model's file that holds the tokenizer, where two of them disagree: vocab.txt, "
+              "tokenizer.json, ...");
   group.parsed("--device", runtime.device, "NAME", "cpu or cuda", parse_device)
       ->default_str(to_string(runtime.device));
   group

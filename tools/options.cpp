@@ -76,6 +76,10 @@ CLI::Validator not_empty() {
       ""};
 }
 
+void refuse_given(const CLI::Option& option, const std::string& expected) {
+  if (option.count() > 0) throw invalid(option.get_name() + ": " + expected);
+}
+
 void exclusive(std::initializer_list<CLI::Option*> options) {
   for (CLI::Option* const option : options) {
     for (CLI::Option* const other : options) {

@@ -59,6 +59,9 @@ template <typename Value>
   throw invalid(std::string(option) + ": expected one of " + known + ", found \"" + name + "\"");
 }
 
+/// Throws kInvalidArgument "OPTION: EXPECTED" where the option was given: it would be ignored.
+void refuse_given(const CLI::Option& option, const std::string& expected);
+
 /// Each of them refuses all the others.
 void exclusive(std::initializer_list<CLI::Option*> options);
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <filesystem>
@@ -12,6 +13,8 @@
 
 namespace deformer::tools {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr const char* kNoName = "expected the name of a file, or - for standard output, found \"\"";
 
@@ -28,20 +31,31 @@ void write_standard_output(std::string_view bytes) {
 }
 
 // Links and dots resolved as far as the path exists.
-std::filesystem::path resolved(const std::string& path) {
+fs::path resolved(const std::string& path) {
   std::error_code error;
   // weakly_canonical() leaves a relative path that does not exist relative.
-  const std::filesystem::path whole = std::filesystem::absolute(path, error);
+  const fs::path whole = fs::absolute(path, error);
   if (error) return path;
-  std::filesystem::path place = std::filesystem::weakly_canonical(whole, error);
+  fs::path place = fs::weakly_canonical(whole, error);
   return error ? whole.lexically_normal() : place;
+}
+
+bool is_same_file(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return fs::is_regular_file(a, error) && fs::equivalent(a, b, error);
 }
 
 }  // namespace
 
+bool is_stdout(const std::string& path) {
+  if (path == "-") return true;
+  const fs::path normal = fs::path(path).lexically_normal();
+  return normal == "/dev/stdout" || normal == "/dev/fd/1" || normal == "/proc/self/fd/1";
+}
+
 Output::Output(const std::string& path) {
   if (path.empty()) throw invalid(std::string("output: ") + kNoName);
-  if (path != "-") file_.emplace(path);
+  if (!is_stdout(path)) file_.emplace(path);
 }
 
 void Output::write(std::string_view bytes) {
@@ -69,7 +83,7 @@ bool Output::is_terminal() const {
 
 bool is_pipe(const std::string& path) {
   std::error_code error;
-  return std::filesystem::is_fifo(path, error);
+  return fs::is_fifo(path, error);
 }
 
 CLI::Validator output_name() {
@@ -78,8 +92,21 @@ CLI::Validator output_name() {
 
 bool is_same_place(const std::string& a, const std::string& b) {
   if (a.empty() || b.empty()) return false;
-  if (a == "-" || b == "-") return a == b;
+  if (is_stdout(a) || is_stdout(b)) return is_stdout(a) && is_stdout(b);
   return resolved(a) == resolved(b);
+}
+
+void refuse_input_as_output(const std::vector<std::string>& inputs,
+                            std::initializer_list<OutputOption> outputs) {
+  for (const OutputOption& output : outputs) {
+    const bool is_read = !is_stdout(output.path) &&
+                         std::any_of(inputs.begin(), inputs.end(), [&](const std::string& input) {
+                           return is_same_file(input, output.path);
+                         });
+    if (!is_read) continue;
+    throw invalid(std::string(output.option) + ": expected another file than the input, found " +
+                  output.path);
+  }
 }
 
 void do_all(std::initializer_list<std::function<void()>> writes) {

@@ -7,16 +7,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file.h"
 
 namespace deformer::tools {
 
+/// Whether a path is standard output: "-", or by a name that the system has for it.
+[[nodiscard]] bool is_stdout(const std::string& path);
+
 /// Opened before the work starts, so that an unwritable place is known early. Buffered. Throws as
 /// AtomicFile does and, for standard output, ClosedPipe.
 class Output {
  public:
-  /// "-" is standard output. Throws kInvalidArgument for an empty path.
+  /// Throws kInvalidArgument for an empty path.
   explicit Output(const std::string& path);
 
   void write(std::string_view bytes);
@@ -39,6 +43,17 @@ class Output {
 /// Whether what goes to one would replace, or stand among, what goes to the other: however the two
 /// are spelled. An empty path is no place.
 [[nodiscard]] bool is_same_place(const std::string& a, const std::string& b);
+
+/// A file to write, with its option.
+struct OutputOption {
+  const char* option = "";
+  std::string path;  ///< empty: none
+};
+
+/// Throws kInvalidArgument for an output that is one of the files to be read, by whatever name: it
+/// would be lost. A device or a pipe may be both.
+void refuse_input_as_output(const std::vector<std::string>& inputs,
+                            std::initializer_list<OutputOption> outputs);
 
 /// A pipe by name. What opens and closes it is the end for whoever reads it.
 [[nodiscard]] bool is_pipe(const std::string& path);

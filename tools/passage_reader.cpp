@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
+#include "base/hash.h"
+#include "base/quote.h"
 #include "deformer/squad.h"
 #include "tools/failure.h"
 #include "tools/input.h"
@@ -51,11 +56,30 @@ class UniquePassages {
   std::vector<Passage> passages_;
 };
 
-Passage parse_line(const LineReader& lines, const LineReader::Line& line) {
-  const std::string where = lines.input().name() + ": line " + std::to_string(line.number);
-  require_whole(line, where);
-  return parse_jsonl_passage(line.text, where);
-}
+// Passages of lines, each once. Ids and hashes of texts are kept, some 100 bytes a passage.
+class NamedPassages {
+ public:
+  // Absent for one that came before. Throws for another text under its id: which of the two a store
+  // would keep depends on the lines between them.
+  std::optional<Passage> parse(const LineReader::Line& line, const std::string& file) {
+    const std::string where = file + ": line " + std::to_string(line.number);
+    require_whole(line, where);
+    Passage passage = parse_jsonl_passage(line.text, where);
+    const std::uint64_t text = hash64(passage.text);
+    const auto [known, is_new] = seen_.try_emplace(passage.id, Seen{text, line.number});
+    if (is_new) return passage;
+    if (known->second.text == text) return std::nullopt;
+    throw invalid(where + ": id " + in_quotes(passage.id) + ": expected the text of line " +
+                  std::to_string(known->second.line) + ", found another");
+  }
+
+ private:
+  struct Seen {
+    std::uint64_t text = 0;
+    std::size_t line = 0;
+  };
+  std::unordered_map<std::string, Seen> seen_;
+};
 
 std::size_t parse_number(std::string_view digits) {
   std::size_t number = 0;
@@ -95,11 +119,14 @@ PassageReader read_data_passages(const KnownDataset& form, const std::string& pa
 
 PassageReader read_jsonl_passages(const std::string& path, Shard shard) {
   const auto lines = std::make_shared<LineReader>(path);
-  const auto next = [lines, shard, number = std::size_t{0}](std::size_t most) mutable {
+  const auto passages = std::make_shared<NamedPassages>();
+  const auto next = [lines, passages, shard, number = std::size_t{0}](std::size_t most) mutable {
     std::vector<Passage> batch;
     const auto add = [&](const LineReader::Line& line) {
       if (is_blank_line(line.text) && !line.too_long) return;
-      if (shard.has(number++)) batch.push_back(parse_line(*lines, line));
+      if (!shard.has(number++)) return;
+      auto passage = passages->parse(line, lines->input().name());
+      if (passage) batch.push_back(*std::move(passage));
     };
     while (batch.empty()) {
       const auto read = lines->next_batch(most);
@@ -124,6 +151,12 @@ PassageReader read_text_files(const std::string& directory, Shard shard) {
                 directory + ": cannot list: " + error.code().message());
   }
   std::sort(names.begin(), names.end());
+  const auto bad = std::find_if(names.begin(), names.end(),
+                                [](const auto& name) { return name.size() > kMaxIdBytes; });
+  if (bad != names.end()) {
+    throw invalid(directory + ": expected names of at most " + std::to_string(kMaxIdBytes) +
+                  " bytes, found " + in_quotes(*bad));
+  }
   std::vector<std::string> kept;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (shard.has(i)) kept.push_back(std::move(names[i]));

@@ -35,9 +35,11 @@ struct PassageReader {
 /// Each passage of a data set once, under its content id; blank ones are left out.
 [[nodiscard]] PassageReader read_data_passages(const KnownDataset& form, const std::string& path,
                                                Shard shard);
-/// {"id", "text"} a line; without an id the text's content id. "-" is standard input.
+/// {"id", "text"} a line; without an id the text's content id. "-" is standard input. Of the
+/// shard's lines each id has one text, which is given once: another one is an Error.
 [[nodiscard]] PassageReader read_jsonl_passages(const std::string& path, Shard shard);
-/// Every regular file below `directory`, by relative path, in the order of the names.
+/// Every regular file below `directory`, by relative path, in the order of the names. Throws at
+/// once for a name that is no passage's id.
 [[nodiscard]] PassageReader read_text_files(const std::string& directory, Shard shard);
 
 }  // namespace deformer::tools

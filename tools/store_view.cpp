@@ -30,8 +30,11 @@ std::vector<std::shared_ptr<const EncodedPassage>> StoreView::get(
   for (std::size_t i = 0; i < ids.size(); ++i) {
     ++looked_up_;
     if (is_fresh(ids[i], found[i].get())) continue;
-    ++missing_count_;
-    if (missing_ == Missing::kAllow) continue;
+    if (missing_ == Missing::kAllow) {
+      // One without a text is not encoded: its request fails.
+      missing_count_ += expected_.contains(ids[i]) ? 1 : 0;
+      continue;
+    }
     throw Error(ErrorCode::kNotFound, "passage \"" + ids[i] +
                                           "\": expected it in the store (--require-store), found " +
                                           (found[i] ? "another text under its id" : "none"));

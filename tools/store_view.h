@@ -14,8 +14,8 @@
 
 namespace deformer::tools {
 
-/// Counts the passages that the store lacks, or holds with another text than the requests give, and
-/// refuses them when asked to. Reads from one thread at a time.
+/// Counts the passages whose texts the requests give and the store lacks, or holds with another
+/// text, and refuses what it lacks when asked to. Reads from one thread at a time.
 class StoreView : public PassageStore {
  public:
   enum class Missing { kAllow, kRefuse };

@@ -119,6 +119,8 @@ std::string to_json(const TrainingResult& result) {
   json["lost_answers"] = result.data.lost_answers;
   json["without_answer"] = result.data.without_answer;
   json["split_answers"] = result.data.split_answers;
+  json["cut_questions"] = result.data.cut_questions;
+  json["cut_passages"] = result.data.cut_passages;
   json["scores"] = Json::array();
   for (const TrainingScore& score : result.scores) json["scores"].push_back(score_json(score));
   if (result.best) json["best"] = score_json(*result.best);

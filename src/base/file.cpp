@@ -38,6 +38,19 @@ fs::path resolve_links(const fs::path& path) {
   throw_system_error(path.string(), "resolve", error.value());
 }
 
+constexpr int kMostLinks = 40;  // in a row, as the system follows
+
+// The file that a link points to is not there yet: it is made, and not one in the link's place.
+fs::path end_of_links(fs::path path) {
+  std::error_code error;
+  for (int i = 0; i < kMostLinks; ++i) {
+    const fs::path next = fs::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / next;
+  }
+  return path;
+}
+
 }  // namespace
 
 std::string read_file(const fs::path& path, std::size_t max_bytes) {
@@ -73,6 +86,7 @@ std::string read_file(const fs::path& path, std::size_t max_bytes) {
 AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
   struct stat status {};
   const bool exists = ::stat(target_.c_str(), &status) == 0;
+  if (!exists && errno == ELOOP) fail("resolve");
   if (exists && S_ISDIR(status.st_mode)) {
     throw Error(ErrorCode::kIo, target_.string() + ": expected a file, found a directory");
   }
@@ -83,7 +97,7 @@ AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
   }
   // A rename would replace a file that is protected from writing.
   if (exists && ::access(target_.c_str(), W_OK) != 0) fail("write");
-  if (exists) target_ = resolve_links(target_);
+  target_ = exists ? resolve_links(target_) : end_of_links(std::move(target_));
   is_direct_ = false;
   create_temporary();
   if (exists) ::fchmod(descriptor_, status.st_mode & 07777);

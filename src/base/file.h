@@ -27,7 +27,8 @@ namespace deformer {
 /// commit() nothing is left behind and an existing target is untouched. Errors: kNotFound (no such
 /// directory), kIo (also a target that is protected from writing), kResourceExhausted (disk full).
 /// When the target is an existing non-regular file (a pipe, /dev/full) or /dev/stdout it is written
-/// directly, at its end. One object is not safe for concurrent calls; distinct objects are.
+/// directly, at its end. A link stays one: the file that it points to is replaced, or made. One
+/// object is not safe for concurrent calls; distinct objects are.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path target);

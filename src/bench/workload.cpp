@@ -172,7 +172,7 @@ std::vector<BenchQuestion> sample_questions(const SquadDataset& dataset, std::si
   }
   if (questions.empty()) {
     throw Error(ErrorCode::kInvalidArgument,
-                "sample: expected at least one paragraph with a question, found none");
+                "expected at least one paragraph with a question, found none");
   }
   return questions;
 }

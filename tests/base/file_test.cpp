@@ -194,6 +194,38 @@ TEST(AtomicFile, ReplacesWhatALinkPointsTo) {
   EXPECT_EQ(names_in(directory / "elsewhere"), std::set<std::string>{"data"});
 }
 
+TEST(AtomicFile, MakesWhatALinkPointsTo) {
+  const test::TempDir directory;
+  fs::create_directory(directory / "elsewhere");
+  fs::create_symlink("elsewhere/data", directory / "second");
+  fs::create_symlink(directory / "second", directory / "first");
+  write_file(directory / "first", "new");
+  EXPECT_TRUE(fs::is_symlink(directory / "first"));
+  EXPECT_TRUE(fs::is_symlink(directory / "second"));
+  EXPECT_EQ(read_file(directory / "elsewhere" / "data"), "new");
+  const fs::path before = fs::current_path();
+  fs::current_path(directory / "elsewhere");
+  fs::create_symlink("target", "link");
+  write_file("link", "text");
+  fs::current_path(before);
+  EXPECT_EQ(read_file(directory / "elsewhere" / "target"), "text");
+  EXPECT_EQ(names_in(directory / "elsewhere"), (std::set<std::string>{"data", "link", "target"}));
+  EXPECT_EQ(names_in(directory.path()), (std::set<std::string>{"elsewhere", "first", "second"}));
+}
+
+TEST(AtomicFile, LeavesLinksThatLeadNowhere) {
+  const test::TempDir directory;
+  fs::create_symlink("b", directory / "a");
+  fs::create_symlink("a", directory / "b");
+  test::expect_error(ErrorCode::kIo, "a: cannot resolve: Too many levels",
+                     [&] { AtomicFile file(directory / "a"); });
+  fs::create_symlink("absent/data", directory / "c");
+  test::expect_error(ErrorCode::kNotFound,
+                     "absent/data: cannot create: ", [&] { AtomicFile file(directory / "c"); });
+  EXPECT_EQ(names_in(directory.path()), (std::set<std::string>{"a", "b", "c"}));
+  for (const char* name : {"a", "b", "c"}) EXPECT_TRUE(fs::is_symlink(directory / name)) << name;
+}
+
 TEST(AtomicFile, WritesToANameWithoutDirectory) {
   const test::TempDir directory;
   const fs::path before = fs::current_path();

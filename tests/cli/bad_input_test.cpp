@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "cli/cli_fixture.h"
+#include "tools/train_report.h"
 
 namespace deformer::test {
 namespace {
@@ -243,10 +244,91 @@ TEST_F(BadInput, AValueThatCameOutEmpty) {
            {"encode", "--squad", squad, "--store", ""},
            {"bench", "--model", "m", "--squad", ""},
            {"store", "rm", "lmdb:s", "--id", "a", "--ids-from", ""},
+           {"answer", "--passage", squad, "--question", "who?", "--tokenizer-file", ""},
+           {"inspect", ""},
+           {"convert", "--to", path("m"), "--from", ""},
+           {"convert", "--from", squad, "--to", ""},
+           {"convert", "--from", squad, "--to", path("m"), "--vocabulary", ""},
+           {"train", "--squad", squad, "--output", path("out"), "--model", ""},
+           {"train", "--model", path("m"), "--squad", squad, "--output", ""},
+           {"train", "--model", path("m"), "--squad", squad, "--output", path("out"), "--teacher",
+            ""},
+           {"train", "--model", path("m"), "--output", path("out"), "--squad", squad, ""},
+           {"train", "--model", path("m"), "--output", path("out"), "--data", ""},
+           {"train", "--model", path("m"), "--squad", squad, "--output", path("out"),
+            "--validation", ""},
        }) {
     const ProcessResult result = run(words);
     EXPECT_EQ(result.status, 2) << result.err;
     EXPECT_THAT(result.err, testing::HasSubstr("expected a value, found")) << words.back();
+  }
+}
+
+// Given, and of no use to the run that was asked for.
+TEST_F(BadInput, TrainingOptionsThatWouldBeIgnored) {
+  const auto train = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"train", "--model",  path("nowhere"), "--squad",
+                                   squad,   "--output", path("out")};
+    words.insert(words.end(), more.begin(), more.end());
+    return run(words);
+  };
+  const std::string kd = "--temperature: expected a weight of kd (--loss-weights), found none";
+  expect_failure(train({"--temperature", "2"}), 2, kd);
+  expect_failure(train({"--temperature", "2", "--loss-weights", "task=1,lrs=1"}), 2, kd);
+  const std::string lrs = "--lrs-scale: expected a weight of lrs (--loss-weights), found none";
+  expect_failure(train({"--lrs-scale", "raw"}), 2, lrs);
+  expect_failure(train({"--lrs-scale", "teacher", "--loss-weights", "kd=1"}), 2, lrs);
+  expect_failure(train({"--split-schedule", "sum", "--split-layers", "1"}), 2,
+                 "--split-schedule: expected several splits (--split-layers), found one");
+  expect_failure(train({"--evaluate-every", "10", "--held-out", "0"}), 2,
+                 "--evaluate-every: expected --held-out or --validation, found neither");
+  expect_failure(train({"--epochs", "2", "--max-steps", "5"}), 2, "--epochs excludes --max-steps");
+  for (const std::vector<std::string>& used : std::vector<std::vector<std::string>>{
+           {"--temperature", "2", "--lrs-scale", "raw", "--loss-weights", "paper", "--teacher",
+            path("nowhere")},
+           {"--split-schedule", "sum", "--split-layers", "0,1"},
+           {"--evaluate-every", "10", "--held-out", "1"},
+           {"--evaluate-every", "10", "--validation", squad},
+           {"--evaluate-every", "0", "--epochs", "2"}}) {
+    expect_failure(train(used), 3, "nowhere");
+  }
+}
+
+// stderr says them, and a program is to learn as much.
+TEST(TrainReport, CountsWhatWasCut) {
+  TrainingResult result;
+  result.data.cut_questions = 3;
+  result.data.cut_passages = 5;
+  const Json report = Json::parse(tools::to_json(result));
+  EXPECT_EQ(report.at("cut_questions"), 3);
+  EXPECT_EQ(report.at("cut_passages"), 5);
+}
+
+// Blanks that only Unicode knows, to any tokenizer: byte-level BPE makes tokens of them.
+TEST_F(BadInput, APassageOfBlanksOfAnyKind) {
+  const std::string golden = std::string(DEFORMER_SOURCE_DIR) + "/tests/golden/models/";
+  for (const std::string text : {"\u00a0", "\u3000 \u2003\n"}) {
+    const std::string file = write("blank.txt", text);
+    for (const std::string& model : {golden + "bert-split", golden + "roberta-split"}) {
+      SCOPED_TRACE(model);
+      for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--json"}}) {
+        std::vector<std::string> words{"answer", "--model",    model,        "--passage",
+                                       file,     "--question", "who is king"};
+        words.insert(words.end(), more.begin(), more.end());
+        expect_failure(run(words), 2, "blank.txt: expected a passage, found a blank file");
+      }
+    }
+  }
+}
+
+// Its bytes are letters to some tokenizers, and answers were cut from them.
+TEST_F(BadInput, APassageOfUtf16) {
+  const std::string model = write_model();
+  for (const std::string& bytes :
+       {std::string("\xFF\xFEw\0o\0", 6), std::string("\xFE\xFF\0w\0o", 6)}) {
+    const std::string file = write("wide.txt", bytes);
+    expect_failure(run({"answer", "--model", model, "--passage", file, "--question", "who?"}), 4,
+                   "wide.txt: expected UTF-8, found UTF-16");
   }
 }
 
@@ -366,6 +448,72 @@ TEST_F(BadInput, OutputsThatNameTheSamePlace) {
   expect_failure(answer_to("nb.json", "./nb.json"), 2, "different places");
   expect_failure(answer_to("deep/../nb.json", "nb.json"), 2, "different places");
   expect_failure(answer_to("deep/nb.json", "link/nb.json"), 2, "different places");
+}
+
+TEST_F(BadInput, AnOutputThatIsTheInput) {
+  const std::string before = read(squad);
+  const std::string nowhere = path("nowhere");
+  fs::create_symlink("squad.json", path("link.json"));
+  fs::create_hard_link(squad, path("other.json"));
+  const auto expect_refused = [&](const std::vector<std::string>& words) {
+    SCOPED_TRACE(words.front() + " " + words.at(words.size() - 2));
+    expect_failure(run(words), 2,
+                   words.at(words.size() - 2) + ": expected another file than the input, found " +
+                       words.back());
+    EXPECT_EQ(read(squad), before);
+  };
+  for (const std::string& same :
+       {squad, path("./squad.json"), path("link.json"), path("other.json")}) {
+    expect_refused({"answer", "--model", nowhere, "--squad", squad, "--output", same});
+  }
+  expect_refused({"answer", "--model", nowhere, "--squad", squad, "--nbest", squad});
+  expect_refused({"answer", "--model", nowhere, "--squad", squad, "--na-scores", squad});
+  expect_refused({"answer", "--model", nowhere, "--jsonl", squad, "--output", squad});
+  expect_refused(
+      {"answer", "--model", nowhere, "--question", "who?", "--passage", squad, "--output", squad});
+  expect_refused({"evaluate", "--model", nowhere, "--squad", squad, "--output", squad});
+  expect_refused({"evaluate", "--model", nowhere, "--data", squad, "--output", squad});
+  expect_refused({"classify", "--model", nowhere, "--data", squad, "--output", squad});
+  expect_refused({"classify", "--model", nowhere, "--data", squad, "--submission", squad});
+  expect_refused({"bench", "--model", nowhere, "--squad", squad, "--html", squad});
+  const std::string weights = write_model() + "/model.safetensors";
+  const std::string whole = read(weights);
+  expect_refused({"trace", "--model", path("model"), "--question", "a", "--passage", "b",
+                  "--output", weights});
+  EXPECT_TRUE(read(weights) == whole);
+}
+
+TEST_F(BadInput, StandardOutputHoldsOneDocumentHoweverItIsSpelled) {
+  const std::string model = write_model();
+  const std::string data =
+      write("val.jsonl", R"({"question": "is it", "passage": "It is.", "idx": 0, "label": true})");
+  for (const std::string place : {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
+    SCOPED_TRACE(place);
+    expect_failure(answer(model, squad, {"--nbest", place}), 2, "different places");
+    expect_failure(
+        run({"evaluate", "--model", model, "--squad", squad, "--output", place, "--json"}), 2,
+        "--json: expected stdout for the score, found predictions there");
+    expect_failure(run({"classify", "--model", model, "--task", "boolq", "--data", data, "--output",
+                        place, "--json"}),
+                   2, "--json: expected stdout for the score, found predictions there");
+    expect_failure(run({"bench", "--model", model, "--html", place, "--json"}), 2,
+                   "--json: expected stdout for the report, found the page there");
+  }
+}
+
+TEST_F(BadInput, AReaderOfStandardOutputMayLeaveHoweverItIsSpelled) {
+  const std::string model = write_model();
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"answer", "--squad", squad},
+        {"trace", "--question", "a", "--passage", "b"}}) {
+    SCOPED_TRACE(words.front());
+    auto all = words;
+    all.insert(all.end(), {"--model", model, "--output", "/dev/stdout"});
+    Process process(command(all));
+    process.close_output();
+    EXPECT_EQ(process.wait(), 141);
+    EXPECT_EQ(process.read_errors(), "");
+  }
 }
 
 }  // namespace

@@ -201,6 +201,21 @@ TEST_F(CmdBench, MeasuresThePapersTasks) {
   expect_page(read(page));
 }
 
+TEST_F(CmdBench, RefusesAStoreThatNoColumnReads) {
+  const std::string model = write_model();
+  const auto expect_refused = [&](const std::string& option, const std::string& value,
+                                  const std::vector<std::string>& more) {
+    std::vector<std::string> words =
+        arguments({"--model", model, "--lengths", "9,20", "--passages", "2", option, value});
+    words.insert(words.end(), more.begin(), more.end());
+    expect_failure(run(words), 2, option + ": expected mode warm or projected, found neither");
+  };
+  expect_refused("--store", "lmdb:" + path("store"), {"--mode", "full,cold"});
+  expect_refused("--codec", "int8", {"--mode", "full"});
+  expect_refused("--codec", "fp32", {"--split-layer", "0"});
+  EXPECT_FALSE(std::filesystem::exists(path("store")));
+}
+
 TEST_F(CmdBench, SaysWhatItCannotMeasure) {
   const std::string model = write_model();
   const std::string squad = write_json("dev.json", small_squad());
@@ -208,6 +223,9 @@ TEST_F(CmdBench, SaysWhatItCannotMeasure) {
   expect_failure(run({"bench", "--random", "minilm-l6", "--squad", squad}), 2,
                  "found --random: it has no vocabulary");
   expect_failure(run({"bench", "--random", "gpt"}), 2, "bert-base, bert-large");
+  const std::string empty = write("empty.json", R"({"data": []})");
+  expect_failure(run({"bench", "--model", model, "--squad", empty}), 2,
+                 empty + ": expected at least one paragraph with a question, found none");
   expect_failure(run({"bench", "--model", model, "--lengths", "9"}), 2, "--lengths");
   expect_failure(run({"bench", "--model", model, "--lengths", "99,20"}), 2,
                  "expected 3 to 42 rows of a question, found 99");

@@ -205,6 +205,26 @@ TEST_F(Evaluate, RefusesToTuneWhereThereIsNothingToTune) {
                  2, "--tune-threshold");
 }
 
+TEST_F(Evaluate, RefusesNoAnswerScoresThatItWouldIgnore) {
+  const std::string squad = write_json("v1.json", small_squad());
+  const std::string predictions = write("p.json", R"({"q1": "the alps"})");
+  const std::string scores = write("na.json", R"({"q1": -3.5})");
+  expect_failure(run({"evaluate", "--squad", squad, "--predictions", predictions, "--na-scores",
+                      scores, "--na-threshold", "-1000"}),
+                 2,
+                 "v1.json: --na-scores: expected questions marked is_impossible (SQuAD 2.0), found "
+                 "none");
+}
+
+TEST_F(Evaluate, NamesTheFileThatLacksANoAnswerScore) {
+  const std::string squad = write_json("v2.json", squad_with_unanswerable());
+  const std::string predictions = write("p.json", R"({"a": "the Alps", "b": ""})");
+  const std::string scores = write("na.json", R"({"a": -3.5})");
+  expect_failure(
+      run({"evaluate", "--squad", squad, "--predictions", predictions, "--na-scores", scores}), 4,
+      scores + ": no-answer score of question b: expected one, found none");
+}
+
 // Each says how a model runs or answers, and none does.
 TEST_F(Evaluate, RefusesWithPredictionsWhatItWouldIgnore) {
   const std::vector<std::vector<std::string>> ignored{{"--device", "cuda"},

@@ -207,6 +207,19 @@ TEST_F(CmdTrain, ANewRunDoesNotOverwriteAnother) {
                  "expected an output directory without a training run, found one");
 }
 
+TEST_F(CmdTrain, ANewRunDoesNotReplaceAModel) {
+  const std::vector<std::string> more{"--max-steps", "1", "--quiet"};
+  write_model("other", {});
+  const std::string before = weights("other");
+  expect_failure(
+      run(arguments("other", more)), 2,
+      path("other") + "/config.json: expected an output directory without a model, found one");
+  std::filesystem::remove(path("other") + "/config.json");
+  expect_failure(run(arguments("other", more)), 2,
+                 "/model.safetensors: expected an output directory without a model, found one");
+  EXPECT_TRUE(weights("other") == before);
+}
+
 TEST_F(CmdTrain, UnusableDataLeaveNothingBehind) {
   auto words = arguments("never");
   Json data = small_squad();

@@ -35,6 +35,16 @@ TEST(LineReader, CountsLinesAndKeepsTheLastWithoutALineFeed) {
   EXPECT_TRUE(reader.next_batch(10).empty());
 }
 
+// "store rm --ids-from" would leave the first passage, as its id would have the mark.
+TEST(LineReader, DropsTheMarkBeforeTheFirstLine) {
+  const TempDir directory;
+  const std::string file = (directory / "lines").string();
+  std::ofstream(file) << "\xEF\xBB\xBFp1\n\xEF\xBB\xBFp2\n";
+  LineReader reader(file);
+  EXPECT_EQ(texts(reader.next_batch(1)), (Texts{"p1"}));
+  EXPECT_EQ(texts(reader.next_batch(1)), (Texts{"\xEF\xBB\xBFp2"}));
+}
+
 TEST(LineReader, GivesNoMoreLinesThanAskedFor) {
   const TempDir directory;
   const std::string file = (directory / "lines").string();

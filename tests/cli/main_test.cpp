@@ -151,7 +151,10 @@ TEST_F(Main, SaysInALineWhatANumberShouldBe) {
   expect_refused(train, "--evaluate-every", "-1", "a whole number of 0 or more");
   expect_refused(train, "--threads", "100000", "a whole number from 0 to 1024");
   expect_refused(train, "--freeze-layers", "0x1", "a whole number from 0 to 2147483647");
-  for (const char* option : {"--epochs", "--learning-rate", "--warmup", "--weight-decay", "--clip",
+  for (const char* value : {"-1", "nan"}) {
+    expect_refused(train, "--clip", value, "a number of 0 or more");
+  }
+  for (const char* option : {"--epochs", "--learning-rate", "--warmup", "--weight-decay",
                              "--dropout", "--temperature", "--checkpoint-minutes"}) {
     expect_refused(train, option, "nan", "a number");
   }

@@ -104,6 +104,35 @@ TEST(Output, KnowsAPlaceHoweverItIsSpelled) {
   EXPECT_FALSE(is_same_place("", ""));
 }
 
+TEST(Output, KnowsStandardOutputHoweverItIsSpelled) {
+  for (const char* name : {"-", "/dev/stdout", "/dev/./stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
+    EXPECT_TRUE(is_stdout(name)) << name;
+    EXPECT_TRUE(is_same_place("-", name)) << name;
+    EXPECT_FALSE(is_same_place("out", name)) << name;
+  }
+  for (const char* name : {"", "./-", "stdout", "/dev/stderr", "/dev/fd/2", "/dev/null"}) {
+    EXPECT_FALSE(is_stdout(name)) << name;
+    EXPECT_FALSE(is_same_place("-", name)) << name;
+  }
+}
+
+TEST(Output, IsNoFileThatIsRead) {
+  const TempDir directory;
+  const auto place = [&](const char* name) { return (directory / name).string(); };
+  std::ofstream(directory / "in") << "text";
+  fs::create_symlink("in", directory / "link");
+  fs::create_hard_link(directory / "in", directory / "other");
+  for (const char* name : {"in", "link", "other", "./in"}) {
+    expect_error(
+        ErrorCode::kInvalidArgument,
+        "--html: expected another file than the input, found " + place(name), [&] {
+          refuse_input_as_output({"", place("in")}, {{"--csv", ""}, {"--html", place(name)}});
+        });
+  }
+  refuse_input_as_output({place("in"), "-", "/dev/null", ""},
+                         {{"--output", "-"}, {"--html", place("new")}, {"--csv", "/dev/null"}});
+}
+
 TEST(Output, RefusesPlacesThatCannotBeWritten) {
   const TempDir directory;
   expect_error(ErrorCode::kInvalidArgument, "expected the name of a file", [] { Output(""); });

@@ -108,6 +108,74 @@ TEST_F(StoreVerbs, AStaleTextCountsAsMissing) {
       3, "another text under its id");
 }
 
+// One that nobody can encode is missing, but its line has failed.
+TEST_F(StoreVerbs, APassageWithoutATextIsNotCountedAsEncoded) {
+  encode(store, {"--jsonl", write_passages("p.jsonl", 1)});
+  const std::string line = R"({"question": "what?", "passage_id": "nowhere"})";
+  const std::vector<std::string> words{"answer", "--model", model, "--store",
+                                       store,    "--jsonl", "-",   "--keep-going"};
+  auto required = words;
+  required.emplace_back("--require-store");
+  for (const auto& arguments : {words, required}) {
+    const ProcessResult result = run(arguments, {.input = line});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_EQ(result.err, "deformer: lines that could not be answered: 1\n");
+  }
+}
+
+TEST_F(StoreVerbs, AMissingPassageLeavesTheOtherLinesAlone) {
+  encode(store, {"--jsonl", write_passages("p.jsonl", 1)});
+  const std::string lines = R"({"question": "what?", "passage_id": "nowhere"})"
+                            "\n"
+                            R"({"question": "what?", "passage_id": "p0"})"
+                            "\n";
+  const ProcessResult result = run({"answer", "--model", model, "--store", store, "--jsonl", "-",
+                                    "--require-store", "--keep-going"},
+                                   {.input = lines});
+  EXPECT_EQ(result.status, 0) << result.err;
+  const auto answers = json_lines(result.out);
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_THAT(answers[0]["error"].get<std::string>(), HasSubstr("nowhere"));
+  EXPECT_TRUE(answers[1].contains("answers")) << result.out;
+}
+
+// Whatever the distance of the lines, which are encoded 512 at a time.
+TEST_F(StoreVerbs, AnIdOfAStreamHasOneText) {
+  const auto line = [](const std::string& text) {
+    return R"({"id": "a", "text": ")" + text + "\"}\n";
+  };
+  for (const int between : {0, 600}) {
+    const std::string name = std::to_string(between);
+    const std::string middle = line("one") + read(write_passages("middle.jsonl", between));
+    const std::string two = write(name + "-two.jsonl", middle + line("two"));
+    expect_failure(run({"encode", "--model", model, "--store", "lmdb:" + path(name + "-two"),
+                        "--jsonl", two, "--quiet"}),
+                   2,
+                   two + ": line " + std::to_string(between + 2) +
+                       ": id \"a\": expected the text of line 1, found another");
+    const std::string same = write(name + "-same.jsonl", middle + line("one"));
+    for (const int expected : {between + 1, 0}) {
+      const Json report = encode("lmdb:" + path(name + "-same"), {"--jsonl", same});
+      EXPECT_EQ(report["encoded"], expected);
+      EXPECT_EQ(report["passages"], between + 1);
+    }
+  }
+}
+
+// Of which the store would hold passages that nobody could ask about.
+TEST_F(StoreVerbs, NamesOfTextsAreIdsBeforeAModelIsLoaded) {
+  const std::string folder(200, 'd');
+  const std::string deep = "texts/" + folder + "/" + folder + "/" + folder;
+  std::filesystem::create_directories(path(deep));
+  const std::vector<std::string> command{"encode", "--model",    path("nowhere"), "--store",
+                                         store,    "--text-dir", path("texts")};
+  write("texts/a.txt", "the first");
+  expect_failure(run(command), 3, "nowhere");
+  write(deep + "/a.txt", "the second");
+  expect_failure(run(command), 2,
+                 path("texts") + ": expected names of at most 500 bytes, found \"");
+}
+
 TEST_F(StoreVerbs, ReadsADirectoryOfTexts) {
   std::filesystem::create_directories(path("texts/deep"));
   write("texts/b.txt", "the second");
