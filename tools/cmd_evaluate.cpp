@@ -75,9 +75,8 @@ void require_gold(const SquadDataset& dataset, const std::string& file) {
 }
 
 // Under SQuAD 1.1's rules there is no threshold for `option` to be of use.
-void require_unanswerable(const SquadDataset& dataset, const std::string& file,
-                          const std::string& option) {
-  if (dataset.has_unanswerable()) return;
+void require_unanswerable(bool found, const std::string& file, const std::string& option) {
+  if (found) return;
   throw invalid(file + ": " + option +
                 ": expected questions marked is_impossible (SQuAD 2.0), found none");
 }
@@ -114,13 +113,14 @@ PredictionList answers_at(const NoAnswerScores& margins, const Predictions& span
   return answers;
 }
 
-EvaluationReport evaluate_file(const EvaluateVerbOptions& options, const SquadDataset& dataset) {
+EvaluationReport evaluate_file(const EvaluateVerbOptions& options, const SquadDataset& dataset,
+                               bool is_squad2) {
   const Predictions predictions = load_predictions(options.predictions);
   if (options.na_scores.empty()) {
     return evaluate_spans(options, dataset, predictions, nullptr, options.na_threshold);
   }
   const NoAnswerScores scores = load_no_answer_scores(options.na_scores);
-  require_unanswerable(dataset, options.squad, "--na-scores");
+  require_unanswerable(is_squad2, options.squad, "--na-scores");
   try {
     return evaluate_spans(options, dataset, predictions, &scores, options.na_threshold);
   } catch (const Error& error) {
@@ -241,11 +241,15 @@ void evaluate_questions(const EvaluateVerbOptions& options) {
   const bool is_answered = !options.predictions.empty();
   SquadDataset dataset =
       load_squad(options.squad, is_answered ? SquadUse::kScores : SquadUse::kQuestions);
+  const bool is_squad2 = dataset.has_unanswerable();  // the file, whatever its first questions are
   if (options.limit) keep_first_questions(dataset, *options.limit);
   require_gold(dataset, options.squad);
-  if (options.tune_threshold) require_unanswerable(dataset, options.squad, "--tune-threshold");
-  const Evaluated evaluated = is_answered ? Evaluated{evaluate_file(options, dataset), {}}
-                                          : evaluate_model(options, dataset);
+  if (options.tune_threshold) {
+    require_unanswerable(dataset.has_unanswerable(), options.squad, "--tune-threshold");
+  }
+  const Evaluated evaluated = is_answered
+                                  ? Evaluated{evaluate_file(options, dataset, is_squad2), {}}
+                                  : evaluate_model(options, dataset);
   do_all({[&] {
             if (!predictions) return;
             predictions->write(format_predictions(evaluated.answers));

@@ -224,16 +224,26 @@ bool is_host_name(std::string_view name) {
   return has_only(name, {kDigits, kLowerCase, kUpperCase, "-._~"});
 }
 
-// As browsers send it: "https://answers.example:8443".
+// As an origin has it: without zeros before it, and none that is the scheme's own.
+bool is_port_of(std::string_view scheme, std::string_view port) {
+  constexpr std::size_t kMostDigits = 5;
+  constexpr int kHighest = 65535;
+  if (!has_only(port, {kDigits}) || port.front() == '0' || port.size() > kMostDigits) return false;
+  const bool own = (scheme == "http" && port == "80") || (scheme == "https" && port == "443");
+  return !own && std::stoi(std::string(port)) <= kHighest;
+}
+
+// As browsers send it: "https://answers.example:8443". WebViews have "file://" for their own pages.
 bool is_origin(std::string_view text) {
-  if (text == "*" || text == "null") return true;
+  if (text == "*" || text == "null" || text == "file://") return true;
   const std::size_t slashes = text.find("://");
   if (slashes == std::string_view::npos) return false;
-  if (!has_only(text.substr(0, slashes), {kDigits, kLowerCase, "+-."})) return false;
+  const std::string_view scheme = text.substr(0, slashes);
+  if (!has_only(scheme, {kDigits, kLowerCase, "+-."})) return false;
   std::string_view host = text.substr(slashes + 3);
   const std::size_t colon = host.find_last_of(":]");
   if (colon != std::string_view::npos && host[colon] == ':') {
-    if (!has_only(host.substr(colon + 1), {kDigits})) return false;
+    if (!is_port_of(scheme, host.substr(colon + 1))) return false;
     host = host.substr(0, colon);
   }
   return is_host_name(host) && host.find_first_of(kUpperCase) == std::string_view::npos;
@@ -250,9 +260,11 @@ void refuse_other_forms(const ServeVerbOptions& options) {
   }
   for (const std::string& origin : options.cors_origins) {
     if (is_origin(origin)) continue;
-    throw Error(ErrorCode::kInvalidArgument,
-                "--cors-origin: expected *, null or scheme://host[:port] in lower case, found \"" +
-                    origin + "\"");
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "--cors-origin: expected *, null or scheme://host[:port] in lower case, without the "
+        "scheme's own port, found \"" +
+            origin + "\"");
   }
 }
 

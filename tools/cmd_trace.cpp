@@ -126,12 +126,16 @@ void write_trace(const Trace& trace, const std::string& place) {
   output.commit();
 }
 
-// Empty where there is no such directory, which loading the model says.
-std::vector<std::string> files_in(const std::string& directory) {
+// What loading reads: weights, vocabularies, configurations. Empty where there is no such
+// directory, which loading the model says.
+std::vector<std::string> model_files(const std::string& directory) {
   std::error_code ignored;
   std::vector<std::string> files;
   for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    files.push_back(entry.path().string());
+    const std::string kind = entry.path().extension().string();
+    const bool is_read = kind == ".json" || kind == ".txt" || kind == ".model" ||
+                         entry.path().filename().string().starts_with("model");
+    if (is_read) files.push_back(entry.path().string());
   }
   return files;
 }
@@ -143,7 +147,7 @@ int run_trace(const TraceVerbOptions& given) {
   TraceVerbOptions options = given;
   const Talk talk(options.quiet);
   choose_model(options.model, talk);
-  refuse_input_as_output(files_in(options.model.model_dir), {{"--output", options.output}});
+  refuse_input_as_output(model_files(options.model.model_dir), {{"--output", options.output}});
   // Says early when the place is not writable; the library writes the file itself. Whoever reads a
   // pipe would take the check for the end.
   if (!is_pipe(options.output)) const Output check(options.output);

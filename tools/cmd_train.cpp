@@ -198,10 +198,6 @@ void refuse_what_would_be_ignored(const CLI::App& verb, const TrainVerbOptions& 
           "expected a weight of lrs (--loss-weights), found none");
   require("--split-schedule", training.split_layers.size() > 1,
           "expected several splits (--split-layers), found one");
-  require("--evaluate-every",
-          training.evaluate_every == 0 || training.held_out_questions > 0 ||
-              !options.validation.empty(),
-          "expected --held-out or --validation, found neither");
 }
 
 const KnownDataset& find_form(const TrainVerbOptions& options) {

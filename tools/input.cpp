@@ -105,8 +105,9 @@ std::optional<LineReader::Line> LineReader::next_complete_line() {
   }
   Line line{.number = ++lines_, .text = {}, .too_long = too_long_ || end - begin_ > kMaxLineBytes};
   if (!line.too_long) line.text = buffer_.substr(begin_, end - begin_);
-  if (line.number == 1 && line.text.starts_with(kByteOrderMark)) {
-    line.text.erase(0, kByteOrderMark.size());
+  if (line.number == 1) {
+    refuse_utf16(line.text, input_.name());
+    if (line.text.starts_with(kByteOrderMark)) line.text.erase(0, kByteOrderMark.size());
   }
   too_long_ = false;
   begin_ = scanned_ = std::min(end + 1, buffer_.size());

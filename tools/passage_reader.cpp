@@ -56,7 +56,7 @@ class UniquePassages {
   std::vector<Passage> passages_;
 };
 
-// Passages of lines, each once. Ids and hashes of texts are kept, some 100 bytes a passage.
+// Passages of lines, each once. Hashes of ids and texts are kept, some 50 bytes a passage.
 class NamedPassages {
  public:
   // Absent for one that came before. Throws for another text under its id: which of the two a store
@@ -66,7 +66,7 @@ class NamedPassages {
     require_whole(line, where);
     Passage passage = parse_jsonl_passage(line.text, where);
     const std::uint64_t text = hash64(passage.text);
-    const auto [known, is_new] = seen_.try_emplace(passage.id, Seen{text, line.number});
+    const auto [known, is_new] = seen_.try_emplace(hash64(passage.id), Seen{text, line.number});
     if (is_new) return passage;
     if (known->second.text == text) return std::nullopt;
     throw invalid(where + ": id " + in_quotes(passage.id) + ": expected the text of line " +
@@ -78,7 +78,7 @@ class NamedPassages {
     std::uint64_t text = 0;
     std::size_t line = 0;
   };
-  std::unordered_map<std::string, Seen> seen_;
+  std::unordered_map<std::uint64_t, Seen> seen_;  // by the id's hash
 };
 
 std::size_t parse_number(std::string_view digits) {

@@ -175,27 +175,31 @@ class Router:
 
         A service that is gone, or whose answer is damaged, is replaced by another of its shard. Where no service of a
         shard answers, its error is raised, with the passages that could not be read; with `partial` they are in
-        `missing`, and the answers are those of the others. A passage that its service does not know is NotFoundError in
-        any case.
+        `missing`, and the answers are those of the others. A passage that its service was asked about and does not know
+        is NotFoundError in any case.
         """
         ids = _ids(passage_ids)
         options: dict[str, Any] = {"question": question, "top_k": top_k, "align_to_words": align_to_words}
         if max_answer_tokens:
             options["max_answer_tokens"] = max_answer_tokens
-        pending = [self._submitted(shard, some, options, partial) for shard, some in self._by_shard(ids).items()]
+        asking = _Asking(options, partial)
         found: list[list[RoutedAnswer]] = []
         missing: dict[str, Error] = {}
-        for response in pending:
-            answered, absent = response.result()
-            found += answered
-            missing |= absent
+        try:
+            pending = [self._submitted(shard, some, asking) for shard, some in self._by_shard(ids).items()]
+            for response in pending:
+                answered, absent = response.result()
+                found += answered
+                missing |= absent
+        finally:
+            asking.over.set()
         return RoutedResult(_merged(found, ids, top_k), missing)
 
-    def _submitted(self, shard: int, ids: list[str], options: dict[str, Any], partial: bool) -> Future[_Found]:
+    def _submitted(self, shard: int, ids: list[str], asking: _Asking) -> Future[_Found]:
         if not self._closed:
             ties = self._own_ties()
             try:
-                return ties.threads[shard].submit(_ask_in_turn, shard, ties.shards[shard], ids, options, partial)
+                return ties.threads[shard].submit(_ask_in_turn, shard, ties.shards[shard], ids, asking)
             except RuntimeError as error:
                 if not self._closed:  # else another thread closes it meanwhile
                     reason = first_line(error)
@@ -247,16 +251,25 @@ class _Ties:
             service.drop()
 
 
-def _ask_in_turn(
-    shard: int, replicas: Sequence[_Service], ids: list[str], options: dict[str, Any], partial: bool
-) -> _Found:
+class _Asking:
+    """A question on its way through the shards."""
+
+    def __init__(self, options: dict[str, Any], partial: bool) -> None:
+        self.options = options
+        self.partial = partial
+        self.over = threading.Event()  # nobody waits for what the other shards say
+
+
+def _ask_in_turn(shard: int, replicas: Sequence[_Service], ids: list[str], asking: _Asking) -> _Found:
     """Not all at once: a service has room for one large request, and no other beside it."""
     found: list[list[RoutedAnswer]] = []
     for begin in range(0, len(ids), _PASSAGES_AT_ONCE):
+        if asking.over.is_set():
+            break
         try:
-            found.append(_ask(shard, replicas, ids[begin : begin + _PASSAGES_AT_ONCE], options))
+            found.append(_ask(shard, replicas, ids[begin : begin + _PASSAGES_AT_ONCE], asking.options))
         except Error as error:
-            if not partial or not _is_absence(error):
+            if not asking.partial or not _is_absence(error):
                 raise
             return found, dict.fromkeys(ids[begin:], error)  # to go on could take as long again for each request
     return found, {}

@@ -318,6 +318,23 @@ def test_what_a_shard_said_before_it_failed_counts() -> None:
     assert list(result.missing) == ids[100:]
 
 
+def test_a_question_that_has_failed_is_asked_no_further() -> None:
+    requests: list[int] = []
+
+    def said(request: Any) -> tuple[int, bytes]:
+        asked = [passage["id"] for passage in request["passages"]]
+        requests.append(len(asked))
+        time.sleep(0.05)
+        return 200, answers({**ANSWER, "passage_id": asked[0]})
+
+    ids = ["bad", *(f"p{i}" for i in range(2_000))]
+    with saying(*DAMAGED["a list"]) as bad, saying_of(said) as good:
+        with Router([[bad], [good]], place=lambda one: int(one != "bad")) as router:
+            with pytest.raises(deformer.CorruptError):
+                router.answer("Who?", ids)
+    assert len(requests) < 20  # close() waits for what is on its way
+
+
 @pytest.mark.parametrize("said", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_answer_is_replaced_by_a_good_one(said: tuple[int, bytes]) -> None:
     with saying(*said) as bad, saying(200, answers(ANSWER)) as good:

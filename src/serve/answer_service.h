@@ -92,7 +92,8 @@ class AnswerService {
   virtual void put_passages(std::vector<Passage> passages, RequestControl control,
                             Done<PutReport> done) = 0;
   virtual void find_passage(std::string id, Done<std::optional<StoredPassage>> done) = 0;
-  /// Looks at a bounded number of ids, so a list may be short, or empty, and still have a `next`.
+  /// Looks at a bounded number of ids, and further only until one can be `next`: a list may be
+  /// short, or empty, and still have a `next`.
   /// Ids that are not UTF-8, which a client could neither read nor ask for, are left out.
   virtual void list_passages(PassageQuery query, Done<PassageList> done) = 0;
   /// The result is the number of passages removed.

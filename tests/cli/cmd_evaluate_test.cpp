@@ -216,6 +216,15 @@ TEST_F(Evaluate, RefusesNoAnswerScoresThatItWouldIgnore) {
                  "none");
 }
 
+// The file decides, not the questions that --limit leaves of it.
+TEST_F(Evaluate, TakesNoAnswerScoresWhereTheFirstQuestionsAreAnswerable) {
+  const std::string squad = write_json("v2.json", squad_with_unanswerable());
+  const std::string predictions = write("p.json", R"({"a": "the Alps", "b": ""})");
+  const std::string scores = write("na.json", R"({"a": -3.5, "b": 3.5})");
+  static_cast<void>(run_ok({"evaluate", "--squad", squad, "--predictions", predictions,
+                            "--na-scores", scores, "--limit", "1"}));
+}
+
 TEST_F(Evaluate, NamesTheFileThatLacksANoAnswerScore) {
   const std::string squad = write_json("v2.json", squad_with_unanswerable());
   const std::string predictions = write("p.json", R"({"a": "the Alps", "b": ""})");

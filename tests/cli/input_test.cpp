@@ -45,6 +45,15 @@ TEST(LineReader, DropsTheMarkBeforeTheFirstLine) {
   EXPECT_EQ(texts(reader.next_batch(1)), (Texts{"\xEF\xBB\xBFp2"}));
 }
 
+TEST(LineReader, RefusesUtf16) {
+  const TempDir directory;
+  const std::string file = (directory / "lines").string();
+  std::ofstream(file) << std::string("\xFF\xFEp\0\n\0", 6);
+  LineReader reader(file);
+  expect_error(ErrorCode::kCorrupt, file + ": expected UTF-8, found UTF-16",
+               [&] { (void)reader.next_batch(1); });
+}
+
 TEST(LineReader, GivesNoMoreLinesThanAskedFor) {
   const TempDir directory;
   const std::string file = (directory / "lines").string();

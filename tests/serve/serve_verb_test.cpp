@@ -519,18 +519,37 @@ TEST_F(ServeVerb, RefusesNamesAndOriginsThatNoClientSends) {
                                  "::1", "a b", "*", "[]"}) {
     refused("--allow-host", name, "a name without scheme, port or slash");
   }
-  for (const char* const origin : {"https://a.example/", "a.example", "https://",
-                                   "https://A.example", "https://a.example:", "https://a.example:x",
-                                   "https://a@b.example", "://a.example", "https://a.*", "Null"}) {
+  for (const char* const origin :
+       {"https://a.example/", "a.example", "https://", "https://A.example",
+        "https://a.example:", "https://a.example:x", "https://a@b.example", "://a.example",
+        "https://a.*", "Null", "https://a.example:443", "http://a.example:80",
+        "https://a.example:0443", "https://a.example:65536"}) {
     refused("--cors-origin", origin, "*, null or scheme://host[:port]");
   }
   expect_failure(run({"serve", "--model", model, "--config", write("c", "allow-host = \"a:1\"\n")}),
                  2, "--allow-host: expected a name");
   // What is refused comes after them.
-  expect_failure(run({"serve", "--model", model, "--listen", "8080", "--allow-host", "[::1]",
-                      "--allow-host", "A-b.example", "--cors-origin", "*", "--cors-origin", "null",
-                      "--cors-origin", "https://a.example", "--cors-origin", "http://[::1]:8080",
-                      "--cors-origin", "chrome-extension://abcdef"}),
+  expect_failure(run({"serve",
+                      "--model",
+                      model,
+                      "--listen",
+                      "8080",
+                      "--allow-host",
+                      "[::1]",
+                      "--allow-host",
+                      "A-b.example",
+                      "--cors-origin",
+                      "*",
+                      "--cors-origin",
+                      "null",
+                      "--cors-origin",
+                      "https://a.example",
+                      "--cors-origin",
+                      "http://[::1]:8080",
+                      "--cors-origin",
+                      "file://",
+                      "--cors-origin",
+                      "chrome-extension://abcdef"}),
                  2, "expected ADDRESS:PORT");
 }
 

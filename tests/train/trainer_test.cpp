@@ -309,10 +309,13 @@ TEST_F(TrainerTest, AScoreThatIsMadeAgainStandsOnceInTheLog) {
 // A model without its run's state would be taken for another's.
 TEST_F(TrainerTest, HasACheckpointBeforeItsFirstScore) {
   TrainingHooks hooks;
+  int calls = 0;
   hooks.on_scoring = [&](const ScoringProgress&) {
+    ++calls;
     EXPECT_TRUE(fs::exists(directory_ / "out" / "training" / "state.safetensors"));
   };
   EXPECT_TRUE(train("out", scored_options(), hooks).finished);
+  EXPECT_GT(calls, 0);
 }
 
 // The grace that a stopped run has is for its checkpoint.
