@@ -38,12 +38,6 @@ CheckpointSource open_safetensors(const fs::path& path) {
   return source;
 }
 
-CheckpointSource open_whole_safetensors(const fs::path& path) {
-  CheckpointSource source = open_safetensors(path);
-  join_scales(source.tensors);
-  return source;
-}
-
 CheckpointSource open_safetensors_shards(const fs::path& index) {
   CheckpointSource source{SourceKind::kSafetensors, index, folder_of(index), {}, {}};
   const WeightMap weight_map = read_shard_index(index);
@@ -56,7 +50,6 @@ CheckpointSource open_safetensors_shards(const fs::path& index) {
     }
   }
   check_shards(index, weight_map, names);
-  join_scales(source.tensors);
   return source;
 }
 
@@ -123,7 +116,7 @@ CheckpointSource open_directory(const fs::path& directory) {
     const char* file;
     CheckpointSource (*open)(const fs::path&);
   };
-  constexpr Form kForms[] = {{"model.safetensors", open_whole_safetensors},
+  constexpr Form kForms[] = {{"model.safetensors", open_safetensors},
                              {"model.safetensors.index.json", open_safetensors_shards},
                              {"pytorch_model.bin", open_torch},
                              {"pytorch_model.bin.index.json", open_torch_shards}};
@@ -164,7 +157,7 @@ std::optional<fs::path> prefix_of(const fs::path& file) {
 
 CheckpointSource open_file(const fs::path& path) {
   const std::string name = path.filename().string();
-  if (name.ends_with(".safetensors")) return open_whole_safetensors(path);
+  if (name.ends_with(".safetensors")) return open_safetensors(path);
   if (name.ends_with(".safetensors.index.json")) return open_safetensors_shards(path);
   if (name.ends_with(".bin.index.json")) return open_torch_shards(path);
   if (const auto prefix = prefix_of(path)) return open_tensorflow(*prefix);
@@ -178,15 +171,21 @@ CheckpointSource open_file(const fs::path& path) {
   refuse(path, "a file of another kind");
 }
 
-}  // namespace
-
-CheckpointSource open_checkpoint_source(const fs::path& from) {
+CheckpointSource open_any(const fs::path& from) {
   if (is_folder(from)) return open_directory(from);
   if (is_there(from)) return open_file(from);
   if (is_there(from.string() + std::string(kIndex))) return open_tensorflow(from);
   throw Error(ErrorCode::kNotFound,
               from.string() + ": expected a directory, a file or the prefix of a TensorFlow " +
                   "checkpoint, found none");
+}
+
+}  // namespace
+
+CheckpointSource open_checkpoint_source(const fs::path& from) {
+  CheckpointSource source = open_any(from);
+  if (source.kind == SourceKind::kSafetensors) join_scales(source.tensors);
+  return source;
 }
 
 std::string describe(const CheckpointSource& source) {
