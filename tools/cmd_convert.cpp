@@ -174,8 +174,8 @@ void add_vocabulary(CLI::App& verb, ConvertVerbOptions& options) {
             "tokenizer.json, beside the checkpoint or in the directory above")
       ->check(not_empty());
   group.flag("--lower-case", options.lower_case,
-             "The tokenizer lower-cases; by default as the source says, else BERT does and XLNet "
-             "does not");
+             "The tokenizer lower-cases; by default as the source says, else as the architecture's "
+             "published models do");
   group.flag("--cased", options.cased, "It does not")->excludes("--lower-case");
 }
 

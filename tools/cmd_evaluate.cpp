@@ -28,8 +28,9 @@ constexpr const char* kEvaluateFooter = R"(Examples:
   deformer evaluate --data my-examples.jsonl --model DIR
 
 The numbers are those of the official scorers: evaluate-v2.0.py when a question of the file is
-marked unanswerable, else evaluate-v1.1.py. Of --data it is the accuracy of classes or choices, as
-classify prints it. docs/cli.md has the table's and the JSON's fields.)";
+marked unanswerable or has no answer where others have one, else evaluate-v1.1.py. Of --data it is
+the accuracy of classes or choices, as classify prints it. docs/cli.md has the table's and the
+JSON's fields.)";
 
 struct EvaluateVerbOptions {
   std::string squad;  // one of the two
@@ -78,7 +79,7 @@ void require_gold(const SquadDataset& dataset, const std::string& file) {
 void require_unanswerable(bool found, const std::string& file, const std::string& option) {
   if (found) return;
   throw invalid(file + ": " + option +
-                ": expected questions marked is_impossible (SQuAD 2.0), found none");
+                ": expected questions without an answer (SQuAD 2.0), found none");
 }
 
 // The metrics at the threshold given, or at the one that the official search finds best for F1.

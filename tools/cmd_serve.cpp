@@ -324,9 +324,8 @@ serve::ApiOptions api_options(const ServeVerbOptions& options, const serve::Serv
   return api;
 }
 
-std::shared_ptr<serve::AnswerService> load_service(const ServeVerbOptions& options) {
-  // No note of a chosen precision: the log has its own form.
-  const auto model = load_model(options.model, Talk(true));
+std::shared_ptr<serve::AnswerService> load_service(const ServeVerbOptions& options,
+                                                   const std::shared_ptr<const Model>& model) {
   std::shared_ptr<PassageStore> store;
   if (!options.store.empty()) store = open_passage_store(options.store, *model);
   serve::warm_up(model);
@@ -374,13 +373,16 @@ void run_serve(CLI::App& verb, ServeVerbOptions& options) {
   std::exception_ptr failure;
   try {
     const Stopwatch watch;
-    service = load_service(options);
+    // No notes: the log has its own form.
+    const auto model = load_model(options.model, Talk(/*quiet=*/true));
+    service = load_service(options, model);
     loaded = true;
     server.set_service(service);
     const double seconds = watch.seconds();
     if (!server.stopping()) {
       log->info("ready", {{"model", options.model.model_dir},
                           {"task", to_string(service->kind())},
+                          {"precision", to_string(model->runtime().precision)},
                           {"seconds", fixed(seconds, 2), true}});
     }
   } catch (...) {

@@ -131,8 +131,10 @@ void add_losses(CLI::App& verb, TrainVerbOptions& options) {
   group.choice("--lrs-scale", training.lrs_scale,
                "raw squared distance, or divided by the teacher's mean square: teacher",
                Choices<LrsScale>{{"raw", LrsScale::kRaw}, {"teacher", LrsScale::kTeacher}});
-  group.layout(training.layout,
-               "by default the model's own, for an ordinary one its encoder's first");
+  group.layout(
+      training.layout,
+      "by default the model's own; for an ordinary one, or one of continue that is split, its "
+      "encoder's first");
 }
 
 void add_optimizer(CLI::App& verb, TrainingOptions& training) {

@@ -45,6 +45,15 @@ bool is_same_file(const std::string& a, const std::string& b) {
   return fs::is_regular_file(a, error) && fs::equivalent(a, b, error);
 }
 
+// Whether a directory's articles are read, and this is one: every *.txt file below it
+// (load_race()).
+bool is_article_of(const std::string& directory, const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(directory, error) || !fs::is_regular_file(path, error)) return false;
+  const fs::path inner = resolved(path).lexically_relative(resolved(directory));
+  return !inner.empty() && *inner.begin() != ".." && inner.extension() == ".txt";
+}
+
 }  // namespace
 
 bool is_stdout(const std::string& path) {
@@ -99,10 +108,11 @@ bool is_same_place(const std::string& a, const std::string& b) {
 void refuse_input_as_output(const std::vector<std::string>& inputs,
                             std::initializer_list<OutputOption> outputs) {
   for (const OutputOption& output : outputs) {
-    const bool is_read = !is_stdout(output.path) &&
-                         std::any_of(inputs.begin(), inputs.end(), [&](const std::string& input) {
-                           return is_same_file(input, output.path);
-                         });
+    const bool is_read =
+        !is_stdout(output.path) &&
+        std::any_of(inputs.begin(), inputs.end(), [&](const std::string& input) {
+          return is_same_file(input, output.path) || is_article_of(input, output.path);
+        });
     if (!is_read) continue;
     throw invalid(std::string(output.option) + ": expected another file than the input, found " +
                   output.path);

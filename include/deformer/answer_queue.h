@@ -21,7 +21,8 @@ struct AnswerQueueOptions {
   std::size_t batch_tokens = 4096;  ///< as BatchOptions::batch_tokens
   /// Most tokens that wait or are being read; a request beyond them is refused with
   /// kOverloaded. Counted are a request's question texts, each with each of its passages: a
-  /// text as a quarter of its bytes, a passage without one as a window. 0 = no limit.
+  /// text as a quarter of its bytes, a passage without one as a window. An empty queue takes a
+  /// request of any size. 0 = no limit.
   std::size_t max_waiting_tokens = 0;
   AnswerOptions answers = {};  ///< of span requests that have none of their own
 };
@@ -30,7 +31,7 @@ struct AnswerQueueOptions {
 struct AnswerQueueStats {
   std::uint64_t answered = 0;
   std::uint64_t failed = 0;     ///< with another error than the next three
-  std::uint64_t refused = 0;    ///< the queue was full, or closed
+  std::uint64_t refused = 0;    ///< the queue was full or closed, or the request of another kind
   std::uint64_t cancelled = 0;  ///< RequestControl::cancel
   std::uint64_t timed_out = 0;  ///< RequestControl::deadline
   std::uint64_t batches = 0;
@@ -46,9 +47,9 @@ struct AnswerQueueStats {
 /// the others alone.
 ///
 /// submit() and stats() are safe for concurrent calls. `done` is called once, with the outcome,
-/// from the queue's thread; when the request is refused from the calling thread, before submit()
-/// returns. It must not throw, and should be short: meanwhile nothing is computed. It may call
-/// submit().
+/// from the queue's thread; when the request is refused, or found faulty before it waits, from the
+/// calling thread, before submit() returns. It must not throw, and should be short: meanwhile
+/// nothing is computed. It may call submit().
 class DEFORMER_EXPORT AnswerQueue {
  public:
   /// `store` may be null. Throws as SpanQa, PairClassifier or MultipleChoice, whichever the model

@@ -27,9 +27,9 @@ struct FlopsSizes {
 /// Floating-point operations, a multiply-add counting as two. A layer of width h with an inner
 /// width i over L rows costs 8 h^2 L (projections) + 4 h i L (feed-forward) + 4 h L^2 (attention);
 /// for i = 4 h that is the paper's 24 h^2 L + 4 h L^2. XLNet's attention, which scores positions
-/// too, costs 6 h L^2. Embeddings, norms, activations and the head are not counted, nor XLNet's
-/// table of distances (made once), nor what the last layer saves by computing the passage's rows
-/// alone.
+/// too, costs 6 h L^2, DeBERTa's, which scores them twice, 8 h L^2. Embeddings, norms, activations
+/// and the head are not counted, nor XLNet's table of distances (made once), nor what the last
+/// layer saves by computing the passage's rows alone.
 struct FlopsEstimate {
   int question_rows = 0;      ///< with special tokens
   int passage_rows = 0;       ///< with special tokens
@@ -53,13 +53,13 @@ struct ArchitectureFacts {
 [[nodiscard]] DEFORMER_EXPORT ArchitectureFacts describe_architecture(const ModelConfig& config);
 
 /// Which matrix products the layers of a model that runs so use (Model::runtime()): "fp16",
-/// "packed up to 192 rows, plain above". docs/design_measurements.md, "Products", says what they
-/// are. In fp32 the machine is measured, where that has not been done yet.
+/// "packed up to 192 rows (measured), plain above". docs/design_measurements.md, "Products", says
+/// what they are. In fp32 the machine is measured, where that has not been done yet.
 [[nodiscard]] DEFORMER_EXPORT std::string describe_products(const Runtime& runtime);
 
 /// The tensors of one element type in the weight files.
 struct WeightFormat {
-  std::string dtype;  ///< as safetensors names it: "F32", "F16", "BF16"
+  std::string dtype;  ///< as safetensors names it: "F32", "F16", "BF16", "I8"
   std::size_t tensors = 0;
   std::int64_t values = 0;
   std::uint64_t bytes = 0;

@@ -90,10 +90,11 @@ struct TrainingOptions {
   LossWeights loss_weights = {};
   /// A file for the teacher's logits of all questions and windows. They are computed once, where
   /// the file does not hold them yet, and read from there in every step, so that a step with kd
-  /// costs what one without costs. Kept in fp16; belongs to one teacher, layout and set of training
-  /// data. For kd alone: lrs needs the teacher's states. With a file the teacher may be of another
-  /// architecture, as long as its tokenizer cuts passages into as many tokens (WordPiece with the
-  /// same words, say). Empty: the teacher runs in every step.
+  /// costs what one without costs. Kept in fp16; belongs to one teacher (weights, config and
+  /// tokenizer), layout, precision and set of training data. For kd alone: lrs needs the teacher's
+  /// states. With a file the teacher may be of another architecture, as long as its tokenizer cuts
+  /// passages into as many tokens (WordPiece with the same words, say). Empty: the teacher runs in
+  /// every step.
   std::filesystem::path teacher_answers = {};
   double temperature = 2.0;  ///< of kd (reference code: kd_temperature)
   LrsScale lrs_scale = LrsScale::kRaw;
@@ -263,8 +264,8 @@ class DEFORMER_EXPORT Trainer {
   /// stops being a number (naming step and questions), when the output directory is the base's or
   /// the teacher's, or holds a run or a model and `resume` is not asked for; kNotFound when it is
   /// and there is no run; kIncompatible when that run belongs to another base, other options or
-  /// data, or a file of teacher's answers to another teacher, layout or data; kIo and
-  /// kResourceExhausted when something cannot be written: the last checkpoint stays.
+  /// data, or a file of teacher's answers to another teacher, layout, precision or data; kIo
+  /// and kResourceExhausted when something cannot be written: the last checkpoint stays.
   TrainingResult run(std::vector<Dataset> files, const TrainingHooks& hooks = {});
 
   /// The same, scored on `validation` in place of questions held out of `files` (empty: as above).

@@ -145,7 +145,7 @@ def read_passages(path: str) -> Iterator[Passage]:
     if path.endswith(".jsonl"):
         yield from _read_lines(path)
     elif path.endswith(".json"):
-        for text in load_dataset(path).passages:
+        for text in load_dataset(path, use="passages").passages:
             yield Passage(content_id(text), text)
     else:
         raise InvalidArgumentError(
@@ -172,9 +172,11 @@ def _passage_of(line: bytes, place: str) -> Passage:
             identity = str(identity)
         if not isinstance(text, str) or not isinstance(identity, str | None):
             raise TypeError("id and text of another type")
+        if identity == "":
+            raise ValueError("an empty id")
         for one in (text, identity or ""):
             one.encode()  # no half of a surrogate pair, which JSON can name
-        return Passage(identity or content_id(text), text)
+        return Passage(content_id(text) if identity is None else identity, text)
     except RecursionError as error:
         raise CorruptError(f'{place}: expected an object with "id" and "text", found one nested too deep') from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -35,7 +35,8 @@ def train(
     after each step, on_score after each evaluation. progress: a bar on the terminal (tqdm).
 
     Ctrl-C, or an exception of a callback, ends the training after the step under way: a checkpoint is written, then it
-    is raised. `resume=True` goes on from there. One process trains one model.
+    is raised. `resume=True` goes on from there. Several processes with
+    `RANK`, `WORLD_SIZE`, `MASTER_ADDR` and `MASTER_PORT` set (torchrun) train one model together.
     """
     chosen = _changed(options, changes)
     with ExitStack() as stack:

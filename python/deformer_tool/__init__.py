@@ -38,4 +38,7 @@ def main() -> int:
     if not (tool.parents[2] / "torch" / "lib").is_dir():
         paths = [str(libraries), environment.get("LD_LIBRARY_PATH", "")]
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(path for path in paths if path)
+    mini_reader = find_in_package("deformer_squad_mini", "model/config.json")
+    if mini_reader is not None and not environment.get("DEFORMER_MODEL"):
+        environment["DEFORMER_MODEL"] = str(mini_reader.parent)
     os.execve(tool, [str(tool), *sys.argv[1:]], environment)

@@ -2,6 +2,7 @@
 #include <deformer/dataset.h>
 #include <deformer/error.h>
 #include <deformer/known_datasets.h>
+#include <deformer/squad.h>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>
@@ -51,6 +52,22 @@ std::string passage_of(const Dataset& dataset, const Example& example) {
                   std::to_string(example.passage) + " of another");
 }
 
+SquadUse parse_use(const std::string& use) {
+  if (use == "training") return SquadUse::kTraining;
+  if (use == "questions") return SquadUse::kQuestions;
+  if (use == "passages") return SquadUse::kPassages;
+  throw Error(ErrorCode::kInvalidArgument,
+              "use: expected training, questions or passages, found " + use);
+}
+
+Dataset load(const std::filesystem::path& path, const std::string& name, const std::string& use) {
+  const SquadUse squad_use = parse_use(use);
+  if (name == "squad") return to_dataset(load_squad(path, squad_use));
+  if (squad_use == SquadUse::kTraining) return known_dataset(name).load(path);
+  throw Error(ErrorCode::kInvalidArgument,
+              "use: expected training, the only one of data other than squad, found " + use);
+}
+
 }  // namespace
 
 void bind_data(nb::module_& module) {
@@ -85,13 +102,17 @@ void bind_data(nb::module_& module) {
            "The text that an example of this data set is about");
   module.def(
       "load_dataset",
-      [](const std::filesystem::path& path, const std::string& name) {
-        return without_gil([&] { return known_dataset(name).load(path); });
+      [](const std::filesystem::path& path, const std::string& name, const std::string& use) {
+        return without_gil([&] { return load(path, name, use); });
       },
-      nb::arg("path"), nb::arg("name") = "squad",
+      nb::arg("path"), nb::arg("name") = "squad", nb::arg("use") = "training",
       "Reads a file (RACE: or a directory) of a known data set or form.\n\n"
-      "name: \"squad\", \"boolq\", \"mnli\", \"qqp\", \"race\", \"classes\" or \"choice\". Raises\n"
-      "NotFoundError, CorruptError naming the file and the place.");
+      "name: \"squad\", \"boolq\", \"mnli\", \"qqp\", \"race\", \"classes\" or \"choice\". use: "
+      "what a\n"
+      "file of \"squad\" has to have: for \"training\" the answer_start of every answer, for\n"
+      "\"questions\" (to answer, to validate a training) ids and questions, for \"passages\"\n"
+      "contexts alone, and then there are no examples. Raises NotFoundError, CorruptError naming\n"
+      "the file and the place, InvalidArgumentError.");
   module.def(
       "join_datasets", [](std::vector<Dataset> files) { return join(std::move(files)); },
       nb::arg("files"), "One data set of several files'.");

@@ -359,6 +359,27 @@ def test_dataset_and_metrics() -> None:
     assert len(deformer.join_datasets([dataset, dataset]).examples) == 26
 
 
+def test_a_file_has_to_have_what_it_is_read_for(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+
+    def write(paragraph: dict[str, Any]) -> None:
+        path.write_text(json.dumps({"data": [{"paragraphs": [paragraph]}]}), encoding="utf-8")
+
+    write({"context": "the king", "qas": [{"id": "q", "question": "who?", "answers": [{"text": "king"}]}]})
+    with pytest.raises(deformer.CorruptError, match="answer_start"):
+        deformer.load_dataset(path)
+    (example,) = deformer.load_dataset(path, use="questions").examples
+    assert [text for text, _ in example.answers] == ["king"]
+    write({"context": "the king"})
+    with pytest.raises(deformer.CorruptError, match="qas"):
+        deformer.load_dataset(path, use="questions")
+    dataset = deformer.load_dataset(path, use="passages")
+    assert (dataset.passages, len(dataset)) == (["the king"], 0)
+    for name, use in (("squad", "scores"), ("boolq", "passages")):
+        with pytest.raises(deformer.InvalidArgumentError, match="use: expected training"):
+            deformer.load_dataset(path, name, use)
+
+
 def test_an_example_of_another_data_set_is_refused(tmp_path: Path) -> None:
     def data(passages: int) -> deformer.Dataset:
         paragraphs = [{"context": f"c{i}", "qas": [{"id": f"q{i}", "question": "?"}]} for i in range(passages)]

@@ -120,6 +120,22 @@ def test_an_editable_install_has_the_tool(
     assert Path(environment["LD_LIBRARY_PATH"].split(os.pathsep)[0], "libtorch.so").is_file()
 
 
+def test_the_tool_finds_the_mini_reader(editable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models: list[str | None] = []
+    monkeypatch.setattr(os, "execve", lambda *arguments: models.append(arguments[2].get("DEFORMER_MODEL")))
+    monkeypatch.delenv("DEFORMER_MODEL", raising=False)
+    model = editable / "deformer_squad_mini" / "model"
+    for file in (editable / "deformer" / "bin" / "deformer", model / "config.json"):
+        file.parent.mkdir(parents=True)
+    (editable / "deformer" / "bin" / "deformer").touch()
+    deformer_tool.main()
+    (model / "config.json").touch()
+    deformer_tool.main()
+    monkeypatch.setenv("DEFORMER_MODEL", "other")
+    deformer_tool.main()
+    assert models == [None, str(model), "other"]
+
+
 @pytest.mark.parametrize(
     ("built_with", "installed", "fit"),
     [

@@ -156,6 +156,7 @@ def test_an_id_may_be_an_integer(encoder: ShardEncoder, split_model: deformer.Mo
     [
         ("{", "part-0.jsonl:9: expected an object"),
         ('{"id": "x"}', "part-0.jsonl:9: expected an object"),
+        ('{"id": "", "text": "the"}', "part-0.jsonl:9: expected an object .* an empty id"),
         ('{"id": 7.5, "text": "the"}', "part-0.jsonl:9: expected an object"),
         ('["the"]', "part-0.jsonl:9: expected an object"),
         ('{"id": "0-1", "text": "another"}', "expected one text a passage, found two with the id 0-1"),
@@ -251,6 +252,10 @@ def test_squad_files_and_functions_are_inputs(split_model: deformer.Model, tmp_p
     squad = ROOT / "examples" / "sample.json"
     (shard,) = plan_shards([squad], template(tmp_path))
     assert ShardEncoder(split_model).encode(shard).passages == 4
+    contexts = tmp_path / "contexts.json"  # as of a corpus without questions
+    contexts.write_text('{"data": [{"paragraphs": [{"context": "the king"}]}]}', encoding="utf-8")
+    (shard,) = plan_shards([contexts], template(tmp_path))
+    assert ShardEncoder(split_model).encode(shard).passages == 1
     text = tmp_path / "one.txt"
     text.write_text("the king", encoding="utf-8")
     (shard,) = plan_shards([text], template(tmp_path))

@@ -70,7 +70,7 @@ struct BenchOptions {
   /// Of kWarm or kProjected; passages that it lacks are put there. Named, it serves one of the two.
   std::string store = "memory:";
   HiddenCodec codec = HiddenCodec::kFp32;  ///< of what is put there, and of what is there
-  std::size_t batch_tokens = 4096;         ///< SpanQaOptions::batch_tokens; a round takes so much
+  std::size_t batch_tokens = 4096;         ///< BatchOptions::batch_tokens; a round takes so much
   double min_seconds = 10;                 ///< that each column is measured, warm-up left out
   std::size_t min_rounds = 3;
   /// Seconds measured, of the column that has least, and min_seconds; from the calling thread.

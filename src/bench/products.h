@@ -38,7 +38,7 @@ struct PassProducts {
                                            std::span<const QuestionRows> questions);
 
 struct PassLimits {
-  std::size_t batch_tokens = 4096;  ///< SpanQaOptions::batch_tokens
+  std::size_t batch_tokens = 4096;  ///< BatchOptions::batch_tokens
   std::size_t threads = 1;          ///< that a pass is dealt out to; a GPU has 1
 };
 

@@ -85,8 +85,9 @@ Json classify_request(const ApiOptions& options) {
   Json fields = question_fields(options);
   fields["choices"] = {{"type", "array"},
                        {"items", {{"type", "string"}}},
+                       {"minItems", 1},
                        {"maxItems", options.limits.choices},
-                       {"description", "RACE alone: what the question is to be answered with."}};
+                       {"description", "For models of choices: what to choose among."}};
   return closed_object(std::move(fields), {"question"});
 }
 

@@ -26,7 +26,7 @@ struct RequestLimits {
   /// four bytes, in overlapping windows).
   std::size_t passage_bytes = std::size_t{512} << 10;
   std::size_t passages = 100;  ///< of one question
-  std::size_t choices = 16;    ///< of one question (RACE)
+  std::size_t choices = 16;    ///< of one question
 };
 
 /// Where a request has what the service may refuse, for ApiError::field.

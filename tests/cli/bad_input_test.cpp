@@ -481,6 +481,27 @@ TEST_F(BadInput, AnOutputThatIsTheInput) {
   EXPECT_TRUE(read(weights) == whole);
 }
 
+TEST_F(BadInput, AnOutputThatIsAnArticleOfTheInput) {
+  fs::create_directories(path("race/middle"));
+  const std::string article = write("race/middle/1.txt", "{}");
+  fs::create_directory_symlink("race", path("link"));
+  const auto classify_to = [&](const std::string& output) {
+    return run(
+        {"classify", "--model", path("nowhere"), "--data", path("race"), "--output", output});
+  };
+  for (const std::string& same : {article, path("link/middle/../middle/1.txt")}) {
+    expect_failure(classify_to(same), 2,
+                   "--output: expected another file than the input, found " + same);
+    EXPECT_EQ(read(article), "{}");
+  }
+  // The model is looked for: nothing is in the way of these.
+  const std::string earlier = write("race/predictions.jsonl", "");
+  const std::string beside = write("notes.txt", "");
+  for (const std::string& other : {earlier, beside, path("race/new.txt")}) {
+    expect_failure(classify_to(other), 3, path("nowhere"));
+  }
+}
+
 TEST_F(BadInput, StandardOutputHoldsOneDocumentHoweverItIsSpelled) {
   const std::string model = write_model();
   const std::string data =

@@ -197,7 +197,7 @@ TEST_F(Evaluate, RefusesToTuneWhereThereIsNothingToTune) {
   const std::string squad = write_json("squad.json", small_squad());
   const std::string model = write_model();
   expect_failure(run({"evaluate", "--squad", squad, "--model", path("absent"), "--tune-threshold"}),
-                 2, "--tune-threshold: expected questions marked is_impossible");
+                 2, "--tune-threshold: expected questions without an answer");
   expect_failure(run({"evaluate", "--squad", squad, "--predictions", "p", "--tune-threshold"}), 2,
                  "--tune-threshold: expected --na-scores");
   expect_failure(run({"evaluate", "--squad", squad, "--model", model, "--tune-threshold",
@@ -212,7 +212,7 @@ TEST_F(Evaluate, RefusesNoAnswerScoresThatItWouldIgnore) {
   expect_failure(run({"evaluate", "--squad", squad, "--predictions", predictions, "--na-scores",
                       scores, "--na-threshold", "-1000"}),
                  2,
-                 "v1.json: --na-scores: expected questions marked is_impossible (SQuAD 2.0), found "
+                 "v1.json: --na-scores: expected questions without an answer (SQuAD 2.0), found "
                  "none");
 }
 
