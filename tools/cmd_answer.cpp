@@ -324,7 +324,8 @@ void answer_passage(const AnswerVerbOptions& options) {
 }
 
 int run_answer(const AnswerVerbOptions& options) {
-  refuse_input_as_output({options.squad, options.jsonl, options.passage},
+  refuse_input_as_output(all_inputs({options.squad, options.jsonl, options.passage},
+                                    options.model.model_dir, options.answerer.reading.store),
                          {{"--output", options.output},
                           {"--nbest", options.nbest},
                           {"--na-scores", options.na_scores}});
@@ -352,8 +353,10 @@ void add_answer_inputs(CLI::App& verb, AnswerVerbOptions& options) {
                 "A question about --passage; may be repeated")
       ->needs(passage);
   passage->needs("--question");
-  group.number("--limit", options.limit, "N", "Read the first N questions or lines only",
-               whole_number(0));
+  group
+      .number("--limit", options.limit, "N", "Read the first N questions or lines only",
+              whole_number(0))
+      ->excludes(passage);
   group
       .flag("--keep-going", options.keep_going,
             "Give an error line for a bad line instead of stopping")

@@ -19,6 +19,7 @@
 #include "tools/model_options.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/reading.h"
 #include "tools/talk.h"
 #include "tools/verbs.h"
 
@@ -65,7 +66,8 @@ void require_consistent(const BenchVerbOptions& options) {
   if (is_stdout(options.html) && options.json) {
     refuse_beside_json("the report", "the page", "--html");
   }
-  refuse_input_as_output({options.squad}, {{"--html", options.html}});
+  refuse_input_as_output(all_inputs({options.squad}, options.model.model_dir, options.store),
+                         {{"--html", options.html}});
   if (options.paper) return;
   if (options.model.model_dir.empty() && options.random.empty()) {
     throw_invalid("expected --model, --random or --paper, found none of them");

@@ -54,7 +54,7 @@ int run_classify(const ClassifyOptions& options) {
   if (options.data.empty() && !options.first) {
     throw invalid("classify: expected --data, or --first and --second, found neither");
   }
-  refuse_input_as_output({options.data},
+  refuse_input_as_output(all_inputs({options.data}, options.model.model_dir, options.reading.store),
                          {{"--output", options.output}, {"--submission", options.submission}});
   const ModelConfig config = load_classify_config(options.model);
   if (options.first) {

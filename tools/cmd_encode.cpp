@@ -46,11 +46,22 @@ struct EncodeVerbOptions {
   bool quiet = false;
 };
 
+// Every run would take what the last one wrote for texts.
+void refuse_store_within(const std::string& text_dir, const std::string& store) {
+  const std::string directory = lmdb_directory(store);
+  if (directory.empty() || !is_within(directory, text_dir)) return;
+  throw invalid("--store: expected a place outside of " + text_dir +
+                ", all of which is read, found " + store);
+}
+
 PassageReader open_input(const EncodeVerbOptions& options) {
   const Shard shard = options.shard;
   if (!options.squad.empty()) return read_squad_passages(options.squad, shard);
   if (!options.jsonl.empty()) return read_jsonl_passages(options.jsonl, shard);
-  if (!options.text_dir.empty()) return read_text_files(options.text_dir, shard);
+  if (!options.text_dir.empty()) {
+    refuse_store_within(options.text_dir, options.store);
+    return read_text_files(options.text_dir, shard);
+  }
   if (!options.data.empty()) {
     const ModelConfig config = load_model_config(options.model.model_dir, options.model.load.task);
     if (config.task == TaskKind::kSpan) {

@@ -268,7 +268,9 @@ int run_evaluate(const EvaluateVerbOptions& options) {
   if (is_stdout(options.output) && options.json) {
     refuse_beside_json("the score", "predictions", "--output");
   }
-  refuse_input_as_output({options.squad, options.data}, {{"--output", options.output}});
+  refuse_input_as_output(all_inputs({options.squad, options.data}, options.model.model_dir,
+                                    options.answerer.reading.store),
+                         {{"--output", options.output}});
   if (options.data.empty()) {
     evaluate_questions(options);
   } else {

@@ -3,7 +3,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,9 +43,9 @@ struct StoreVerbOptions {
 };
 
 bool is_same_store(const std::string& a, const std::string& b) {
-  constexpr std::string_view kLmdb = "lmdb:";
-  if (!a.starts_with(kLmdb) || !b.starts_with(kLmdb)) return a == b;
-  return is_same_place(a.substr(kLmdb.size()), b.substr(kLmdb.size()));
+  const std::string in_a = lmdb_directory(a);
+  const std::string in_b = lmdb_directory(b);
+  return in_a.empty() || in_b.empty() ? a == b : is_same_place(in_a, in_b);
 }
 
 // Before the first is copied, which may take hours.

@@ -5,11 +5,9 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "base/file.h"
@@ -124,20 +122,6 @@ void write_trace(const Trace& trace, const std::string& place) {
   Output output(place);
   output.write(read_file(memory.path()));
   output.commit();
-}
-
-// What loading reads: weights, vocabularies, configurations. Empty where there is no such
-// directory, which loading the model says.
-std::vector<std::string> model_files(const std::string& directory) {
-  std::error_code ignored;
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    const std::string kind = entry.path().extension().string();
-    const bool is_read = kind == ".json" || kind == ".txt" || kind == ".model" ||
-                         entry.path().filename().string().starts_with("model");
-    if (is_read) files.push_back(entry.path().string());
-  }
-  return files;
 }
 
 int run_trace(const TraceVerbOptions& given) {

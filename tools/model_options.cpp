@@ -99,6 +99,18 @@ void choose_model(ModelOptions& options, const Talk& talk) {
   talk.note("model: " + options.model_dir + " (bundled)");
 }
 
+std::vector<std::string> model_files(const std::string& model_dir) {
+  std::error_code ignored;
+  std::vector<std::string> files;
+  for (const auto& entry : fs::directory_iterator(model_dir, ignored)) {
+    const std::string kind = entry.path().extension().string();
+    const bool is_read = kind == ".json" || kind == ".txt" || kind == ".model" ||
+                         entry.path().filename().string().starts_with("model");
+    if (is_read) files.push_back(entry.path().string());
+  }
+  return files;
+}
+
 std::shared_ptr<const Model> load_model(const ModelOptions& options, const Talk& talk) {
   ModelOptions chosen = options;
   choose_model(chosen, talk);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "deformer/known_datasets.h"
 #include "deformer/model.h"
@@ -36,6 +37,10 @@ void choose_model(ModelOptions& options, const Talk& talk);
 /// The first of the bundled models that `program`, the tool's own path, finds: installed below
 /// ../share/deformer/models, or in the source tree that it was built in. Empty where none is.
 [[nodiscard]] std::filesystem::path find_bundled_model(const std::filesystem::path& program);
+
+/// What loading reads of a directory: weights, vocabularies, configurations. Empty where there is
+/// no such directory, which loading the model says.
+[[nodiscard]] std::vector<std::string> model_files(const std::string& model_dir);
 
 /// Notes which model and which precision were chosen where they were left open.
 [[nodiscard]] std::shared_ptr<const Model> load_model(const ModelOptions& options,

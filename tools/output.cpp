@@ -50,8 +50,7 @@ bool is_same_file(const std::string& a, const std::string& b) {
 bool is_article_of(const std::string& directory, const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(directory, error) || !fs::is_regular_file(path, error)) return false;
-  const fs::path inner = resolved(path).lexically_relative(resolved(directory));
-  return !inner.empty() && *inner.begin() != ".." && inner.extension() == ".txt";
+  return fs::path(path).extension() == ".txt" && is_within(path, directory);
 }
 
 }  // namespace
@@ -97,6 +96,11 @@ bool is_pipe(const std::string& path) {
 
 CLI::Validator output_name() {
   return {[](const std::string& path) { return path.empty() ? kNoName : ""; }, ""};
+}
+
+bool is_within(const std::string& path, const std::string& directory) {
+  const fs::path inner = resolved(path).lexically_relative(resolved(directory));
+  return !inner.empty() && *inner.begin() != "..";
 }
 
 bool is_same_place(const std::string& a, const std::string& b) {

@@ -56,6 +56,9 @@ struct OutputOption {
 void refuse_input_as_output(const std::vector<std::string>& inputs,
                             std::initializer_list<OutputOption> outputs);
 
+/// Whether `path` is `directory`, or lies somewhere below it, links resolved.
+[[nodiscard]] bool is_within(const std::string& path, const std::string& directory);
+
 /// A pipe by name. What opens and closes it is the end for whoever reads it.
 [[nodiscard]] bool is_pipe(const std::string& path);
 

@@ -6,6 +6,7 @@
 #include "base/number_text.h"
 #include "base/shown_uri.h"
 #include "deformer/error.h"
+#include "tools/model_options.h"
 
 namespace deformer::tools {
 namespace {
@@ -44,6 +45,14 @@ void add_store_and_timing(CLI::App& verb, OptionGroup& group, ReadingOptions& op
             "Stop at a passage that the store lacks instead of encoding it")
       ->needs("--store");
   group.flag("--timing", options.timing, "Say on stderr where the time went");
+}
+
+std::vector<std::string> all_inputs(std::vector<std::string> inputs, const std::string& model_dir,
+                                    const std::string& store) {
+  for (const auto& files : {model_files(model_dir), store_files(store)}) {
+    inputs.insert(inputs.end(), files.begin(), files.end());
+  }
+  return inputs;
 }
 
 std::shared_ptr<StoreView> open_store_view(const Model& model, const ReadingOptions& options) {

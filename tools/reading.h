@@ -29,6 +29,12 @@ void add_store_and_timing(CLI::App& verb, OptionGroup& group, ReadingOptions& op
 [[nodiscard]] std::shared_ptr<StoreView> open_store_view(const Model& model,
                                                          const ReadingOptions& options);
 
+/// `inputs` and what a run reads beside them, the files of the model and of the store: for
+/// refuse_input_as_output().
+[[nodiscard]] std::vector<std::string> all_inputs(std::vector<std::string> inputs,
+                                                  const std::string& model_dir,
+                                                  const std::string& store);
+
 /// Notes passages that the store (null: none) lacked and, with --timing, says where the time of
 /// `seconds` went.
 void report_reading(const ReadingOptions& options, const StoreView* store, const StageTimes& times,

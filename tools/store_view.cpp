@@ -1,10 +1,22 @@
 #include "tools/store_view.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "deformer/error.h"
 
 namespace deformer::tools {
+
+std::string lmdb_directory(const std::string& uri) {
+  constexpr std::string_view kLmdb = "lmdb:";
+  return uri.starts_with(kLmdb) ? uri.substr(kLmdb.size()) : "";
+}
+
+std::vector<std::string> store_files(const std::string& uri) {
+  const std::string directory = lmdb_directory(uri);
+  if (directory.empty()) return {};
+  return {directory + "/data.mdb", directory + "/lock.mdb", directory + "/writer.lock"};
+}
 
 void StoreView::expect(std::span<const Passage* const> passages) {
   expected_.clear();

@@ -50,6 +50,12 @@ class StoreView : public PassageStore {
   mutable std::size_t missing_count_ = 0;
 };
 
+/// The directory of an LMDB store; empty for stores of other engines.
+[[nodiscard]] std::string lmdb_directory(const std::string& uri);
+
+/// The files of an LMDB store, for refuse_input_as_output(); of other engines none.
+[[nodiscard]] std::vector<std::string> store_files(const std::string& uri);
+
 /// Throws kInvalidArgument "VERB: ..." for a store in the process's own memory: all that the verb
 /// puts there would be lost at its end.
 inline void require_lasting_store(const std::string& uri, const std::string& verb) {

@@ -277,6 +277,10 @@ AnswerCall answer_call_of(const nlohmann::json& document, const AnswerOptions& d
   options.align_to_words = fields.flag("align_to_words", options.align_to_words);
   options.allow_no_answer = fields.flag("no_answer", options.allow_no_answer);
   options.no_answer_threshold = fields.number("no_answer_threshold", options.no_answer_threshold);
+  const auto threshold = document.find("no_answer_threshold");
+  if (!options.allow_no_answer && threshold != document.end() && !threshold->is_null()) {
+    fail("no_answer_threshold", "expected it with no_answer alone, found it without");
+  }
   fields.finish();
   call.request.options = options;
   return call;

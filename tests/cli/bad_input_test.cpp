@@ -481,6 +481,46 @@ TEST_F(BadInput, AnOutputThatIsTheInput) {
   EXPECT_TRUE(read(weights) == whole);
 }
 
+TEST_F(BadInput, AnOutputThatIsAFileOfTheModelOrTheStore) {
+  const std::string model = write_model();
+  fs::create_directory(path("store"));
+  const std::string data = write("store/data.mdb", "passages");
+  const std::string config = model + "/config.json";
+  const std::string before = read(config);
+  const auto expect_refused = [&](std::vector<std::string> words, const std::string& option) {
+    words.insert(words.end(), {"--model", model, "--store", "lmdb:" + path("store"), option});
+    for (const std::string& same : {data, config, path("./store/data.mdb")}) {
+      SCOPED_TRACE(words.front() + " " + option + " " + same);
+      std::vector<std::string> whole = words;
+      whole.push_back(same);
+      expect_failure(run(whole), 2,
+                     option + ": expected another file than the input, found " + same);
+    }
+  };
+  expect_refused({"answer", "--squad", squad}, "--output");
+  expect_refused({"answer", "--squad", squad}, "--nbest");
+  expect_refused({"evaluate", "--squad", squad}, "--output");
+  expect_refused({"classify", "--data", squad}, "--output");
+  expect_refused({"bench", "--squad", squad}, "--html");
+  EXPECT_EQ(read(data), "passages");
+  EXPECT_EQ(read(config), before);
+}
+
+TEST_F(BadInput, AStoreAmongTheTextsToEncode) {
+  const std::string model = write_model();
+  fs::create_directory(path("texts"));
+  write("texts/one.txt", "the king");
+  const auto encode_into = [&](const std::string& store) {
+    return run({"encode", "--model", model, "--text-dir", path("texts"), "--store", store});
+  };
+  for (const std::string& place : {path("texts/store"), path("texts"), path("texts/../texts/a")}) {
+    expect_failure(encode_into("lmdb:" + place), 2,
+                   "--store: expected a place outside of " + path("texts"));
+    EXPECT_FALSE(fs::exists(place + "/data.mdb"));
+  }
+  EXPECT_EQ(encode_into("lmdb:" + path("texts-store")).status, 0);
+}
+
 TEST_F(BadInput, AnOutputThatIsAnArticleOfTheInput) {
   fs::create_directories(path("race/middle"));
   const std::string article = write("race/middle/1.txt", "{}");

@@ -142,6 +142,12 @@ TEST_F(Answer, AThresholdAloneIsRefused) {
                  2, "--no-answer-threshold requires --no-answer");
 }
 
+TEST_F(Answer, ALimitOfAPassageIsRefused) {
+  expect_failure(
+      run({"answer", "--model", model, "--passage", squad, "--question", "who?", "--limit", "1"}),
+      2, "--limit excludes --passage");
+}
+
 TEST_F(Answer, AnEmptyOrBlankContextHasNoAnswer) {
   const std::string file =
       write_json("empty.json", squad_file({{"", {squad_question("a", "why?", "x")}},

@@ -89,6 +89,15 @@ TEST(AnswerCall, SaysWhereJsonIsBroken) {
               testing::HasSubstr("broken JSON"));
 }
 
+TEST(AnswerCall, RefusesAThresholdWithoutEffect) {
+  EXPECT_THAT(fault_of(R"({"question":"q","passage":"t","no_answer_threshold":1})"),
+              testing::HasSubstr("no_answer_threshold: expected it with no_answer alone"));
+  EXPECT_THAT(
+      fault_of(R"({"question":"q","passage":"t","no_answer":false,"no_answer_threshold":1})"),
+      testing::HasSubstr("no_answer_threshold: expected it with no_answer alone"));
+  EXPECT_NO_THROW(parse(R"({"question":"q","passage":"t","no_answer_threshold":null})"));
+}
+
 // Of a line whose number is told beside it.
 TEST(AnswerCall, SaysInWhichColumnALineIsBroken) {
   const std::string broken = "{\"question\": }";
