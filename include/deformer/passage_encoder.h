@@ -45,8 +45,8 @@ class DEFORMER_EXPORT PassageEncoder {
 
   /// Encodes each passage that the store lacks, holds with another text or, where projections are
   /// asked for, without this model's, and puts it there batch by batch. A passage without tokens
-  /// (empty or blank text) is stored with no windows. Throws kInvalidArgument for an empty or too
-  /// long id and for one id with two texts.
+  /// (empty or blank text) is stored with no windows. Throws kInvalidArgument, before it encodes
+  /// any, for an empty or too long id and for one id with two texts.
   EncodeReport encode(std::span<const Passage> passages, const EncodeOptions& options = {}) const;
 
  private:

@@ -203,7 +203,7 @@ struct ScanOptions {
 
 /// Reads passages, each with all its checks (docs/store_format.md, 1.6). A damaged one is listed,
 /// it does not end the scan; what makes the store itself unreadable throws. Without a limit
-/// PassageStore::check() comes first.
+/// PassageStore::check() comes first. What `progress` throws leaves as it was thrown.
 [[nodiscard]] DEFORMER_EXPORT StoreScan scan_passage_store(const PassageStore& store,
                                                            const ScanOptions& options = {});
 
@@ -227,6 +227,7 @@ struct CopyReport {
 /// Copies all passages: `store merge` and `store export`. States are copied bit for bit. Throws
 /// kIncompatible when the fingerprints differ (both are named), kInvalidArgument when both are the
 /// same object, kCorrupt naming a damaged passage of the source; what was copied before stays.
+/// What `progress` throws leaves as it was thrown.
 DEFORMER_EXPORT CopyReport copy_passages(const PassageStore& source, PassageStore& target,
                                          const CopyOptions& options = {});
 

@@ -195,7 +195,8 @@ LmdbEnvironment::LmdbEnvironment(std::shared_ptr<Registry> registry, LmdbFiles f
     : registry_(std::move(registry)),
       files_(std::move(files)),
       name_(files_.name()),
-      options_(options) {
+      options_(options),
+      process_(::getpid()) {
   check_header();
   choose_access();
   open_files(options.map_bytes);
@@ -208,7 +209,17 @@ LmdbEnvironment::LmdbEnvironment(std::shared_ptr<Registry> registry, LmdbFiles f
   make_tables(*first_entry);
 }
 
+bool LmdbEnvironment::is_inherited() const noexcept {
+  return ::getpid() != process_;
+}
+
 LmdbEnvironment::~LmdbEnvironment() {
+  if (is_inherited()) {
+    // LMDB would close lock.mdb, and with it this process would lose the POSIX locks that it has
+    // there where it opened the store itself. The registry's mutex may have been held at the fork.
+    static_cast<void>(environment_.release());
+    return;
+  }
   if (!is_registered_) {
     close();
     return;
@@ -379,21 +390,25 @@ std::shared_ptr<const LmdbSnapshot> LmdbEnvironment::snapshot() {
       if (attempt == kMostResizes) throw;
     }
     const std::lock_guard lock(write_mutex_);
-    grow();
+    // Another thread may have been here first.
+    if (!is_mapped_whole()) grow();
   }
 }
 
 std::shared_ptr<const LmdbSnapshot> LmdbEnvironment::try_snapshot() {
-  // Outlives the lock, which its destructor takes when all other holders go meanwhile.
+  // They outlive the lock, which the destructor takes of one that nobody else holds.
   std::shared_ptr<const LmdbSnapshot> last;
+  std::shared_ptr<const LmdbSnapshot> made;
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return !resizing_; });
   last = newest_.lock();
   if (last && last->number() == newest_number()) return last;
-  auto snapshot = std::make_shared<const LmdbSnapshot>(shared_from_this());
+  made = std::make_shared<const LmdbSnapshot>(shared_from_this());
   ++live_snapshots_;
-  newest_ = snapshot;
-  return snapshot;
+  // While a commit is being synced its number can be seen, but readers get the state before it.
+  if (last && last->number() == made->number()) return last;
+  newest_ = made;
+  return made;
 }
 
 void LmdbEnvironment::release_snapshot() noexcept {
@@ -417,6 +432,13 @@ void LmdbEnvironment::resize(std::size_t map_bytes) {
                     "go of passages read from this store");
   }
   check(code, "enlarge the map of");
+}
+
+// As LMDB sees it, which otherwise refuses to begin a transaction.
+bool LmdbEnvironment::is_mapped_whole() const {
+  MDB_envinfo info{};
+  check(::mdb_env_info(environment_.get(), &info), "stat");
+  return used_bytes() <= info.me_mapsize;
 }
 
 void LmdbEnvironment::grow() {

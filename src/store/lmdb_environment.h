@@ -1,6 +1,8 @@
 // LMDB behind a C++ face: the only place that knows its C interface.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -108,7 +110,8 @@ struct LmdbOptions {
 };
 
 /// A store's directory, open. One object per directory and process (LMDB demands that), shared by
-/// all who open it. Safe for concurrent calls.
+/// all who open it. Safe for concurrent calls. A forked child can only let go of it and of its
+/// snapshots, which changes nothing for the parent.
 class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
  public:
   /// Opens the environment; makes directory and databases when `first_entry` is given and they are
@@ -164,12 +167,14 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
   void become_writer();
   [[nodiscard]] bool write_once(const std::function<void(LmdbWriter&)>& body);
   void keep_length() const;
+  [[nodiscard]] bool is_mapped_whole() const;
   void grow();
 
   // LMDB's assertions end here: they fail on damage. Nothing can be done with a transaction that
   // was left in the middle, nor with the environment.
   static void on_assertion(MDB_env* environment, const char* message);
   void require_unbroken() const;
+  [[nodiscard]] bool is_inherited() const noexcept;
   void close() noexcept;
 
   [[nodiscard]] LmdbReading begin_reading() const;
@@ -188,6 +193,7 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
   const LmdbFiles files_;
   const std::string name_;
   const LmdbOptions options_;
+  const pid_t process_;
   std::string why_read_only_;  // empty: can be written
   unsigned flags_ = 0;
   bool is_checked_ = false;           // all pages, before the first write

@@ -25,6 +25,11 @@ LmdbSnapshot::LmdbSnapshot(std::shared_ptr<LmdbEnvironment> environment)
       passages_(open_table(kPassagesTable)) {}
 
 LmdbSnapshot::~LmdbSnapshot() {
+  if (environment_->is_inherited()) {
+    // Its slot in the table of readers, which is shared memory, is the parent's.
+    static_cast<void>(reading_.transaction.release());
+    return;
+  }
   reading_.transaction.reset();
   environment_->release_snapshot();
 }

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <exception>
+#include <utility>
 
 #include "base/guard.h"
 #include "base/quote.h"
@@ -12,6 +14,31 @@ namespace deformer {
 namespace {
 
 using Passages = std::vector<std::shared_ptr<const EncodedPassage>>;
+
+// What a caller's progress function threw, on its way through guard_entry(). No std::exception, so
+// that it is not taken for a fault of the library's.
+struct ProgressException {
+  std::exception_ptr thrown;
+};
+
+void report_progress(const ProgressCallback& progress, std::size_t done, std::size_t total) {
+  if (!progress) return;
+  try {
+    progress(done, std::max(done, total));
+  } catch (...) {
+    throw ProgressException{std::current_exception()};
+  }
+}
+
+// guard_entry() for an entry point that uses report_progress().
+template <typename Function>
+decltype(auto) guard_with_progress(std::string_view where, Function&& function) {
+  try {
+    return guard_entry(where, std::forward<Function>(function));
+  } catch (const ProgressException& exception) {
+    std::rethrow_exception(exception.thrown);
+  }
+}
 
 // Ids are short and listing may be dear; passages are large.
 constexpr std::size_t kIdsOfPage = 4096;
@@ -111,7 +138,7 @@ StoreScan scan(const PassageStore& store, const ScanOptions& options) {
     }
     scan_group(store, ids, sums);
     done += ids.size();
-    if (options.progress) options.progress(done, std::max(done, total));
+    report_progress(options.progress, done, total);
     return options.max_passages == 0 || done < options.max_passages;
   });
   return sums;
@@ -136,10 +163,7 @@ CopyReport copy(const PassageStore& source, PassageStore& target, const CopyOpti
     if (!batch.empty()) target.put(batch);
     report.copied += batch.size();
     report.kept += ids.size() - missing.size();
-    if (options.progress) {
-      const std::size_t done = report.copied + report.kept;
-      options.progress(done, std::max(done, total));
-    }
+    report_progress(options.progress, report.copied + report.kept, total);
     return true;
   });
   return report;
@@ -148,12 +172,12 @@ CopyReport copy(const PassageStore& source, PassageStore& target, const CopyOpti
 }  // namespace
 
 StoreScan scan_passage_store(const PassageStore& store, const ScanOptions& options) {
-  return guard_entry("scan", [&] { return scan(store, options); });
+  return guard_with_progress("scan", [&] { return scan(store, options); });
 }
 
 CopyReport copy_passages(const PassageStore& source, PassageStore& target,
                          const CopyOptions& options) {
-  return guard_entry("copy", [&] { return copy(source, target, options); });
+  return guard_with_progress("copy", [&] { return copy(source, target, options); });
 }
 
 }  // namespace deformer

@@ -213,8 +213,9 @@ void RedisPassageStore::put(std::span<const EncodedPassage> passages) {
   }
 }
 
-// Returns how many were put. The entry is asked for by itself: what is written cannot be taken
-// back.
+// Returns how many were put. The entry is asked for by itself first, since what is written cannot
+// be taken back; and again last: a lost connection may have been made anew after the store was
+// emptied, or filled by another model.
 std::size_t RedisPassageStore::put_part(std::span<const EncodedPassage> passages,
                                         std::span<const RecordWriter> records) {
   const RedisReply entry = servers_.run(ask_entry());
@@ -228,13 +229,18 @@ std::size_t RedisPassageStore::put_part(std::span<const EncodedPassage> passages
     bytes += words.back()[2].size();
   }
   std::vector<RedisCommand> commands;
-  commands.reserve(words.size());
+  commands.reserve(words.size() + 1);
   for (const auto& [key, record_field, record, hashes_field, hashes] : words) {
     commands.push_back({{"HSET", key, record_field, record, hashes_field, hashes}, key});
   }
-  for (const RedisReply& reply : servers_.run(commands)) {
+  commands.push_back(ask_entry());
+  std::vector<RedisReply> replies = servers_.run(commands, RedisRepeat::kWithLast);
+  const RedisReply entry_after = replies.back();
+  replies.pop_back();
+  for (const RedisReply& reply : replies) {
     if (!reply.is_integer()) fail_unexpected("HSET");
   }
+  require_own(entry_after.is_null() ? make_entry(fingerprint_) : entry_after);
   return words.size();
 }
 

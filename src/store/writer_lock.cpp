@@ -14,7 +14,8 @@
 
 namespace deformer {
 
-WriterLock::WriterLock(const std::filesystem::path& path, std::string_view store, Mode mode) {
+WriterLock::WriterLock(const std::filesystem::path& path, std::string_view store, Mode mode)
+    : process_(::getpid()) {
   const int flags = mode == Mode::kWriter ? O_RDWR | O_CREAT : O_RDONLY;
   descriptor_ = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
@@ -35,6 +36,9 @@ WriterLock::WriterLock(const std::filesystem::path& path, std::string_view store
 }
 
 WriterLock::~WriterLock() {
+  // The lock is the open file's, which forked children hold open too: closing is not enough here,
+  // and unlocking would be too much there.
+  if (::getpid() == process_) ::flock(descriptor_, LOCK_UN);
   ::close(descriptor_);
 }
 

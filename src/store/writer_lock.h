@@ -1,13 +1,17 @@
 // One process at a time writes to a store on disk.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string_view>
 
 namespace deformer {
 
 /// An advisory lock (`flock`) on a file, held until the object goes or the process ends, however it
-/// ends. The file itself stays. Not safe for concurrent calls.
+/// ends; a process that ends without the object's destructor leaves it to the children that it
+/// forked. What a forked child does with its copy of the object changes nothing. The file itself
+/// stays. Not safe for concurrent calls.
 class WriterLock {
  public:
   enum class Mode { kWriter, kReader };
@@ -24,6 +28,7 @@ class WriterLock {
   [[noreturn]] void fail_busy(std::string_view store, Mode mode) const;
   void leave_process_number() const;
 
+  const pid_t process_;
   int descriptor_ = -1;
 };
 

@@ -4,25 +4,26 @@
 #include <cmath>
 #include <utility>
 
+#include "task/passage_source.h"
 #include "text/utf8.h"
 
 namespace deformer {
 
-Answer make_answer(const EncodedPassage& passage, const SpanCandidate& span) {
+Answer make_answer(const ReadyPassage& passage, const SpanCandidate& span) {
+  const EncodedPassage& encoded = *passage.encoded;
+  const CodePointIndex& code_points = passage.code_points();
   Answer answer;
   answer.bytes = span.bytes;
-  answer.text = passage.text.substr(answer.bytes.begin, answer.bytes.end - answer.bytes.begin);
-  answer.passage_id = passage.id;
-  answer.start = static_cast<std::int64_t>(
-      count_code_points(std::string_view(passage.text).substr(0, answer.bytes.begin)));
-  answer.end = answer.start + static_cast<std::int64_t>(count_code_points(answer.text));
+  answer.text = encoded.text.substr(answer.bytes.begin, answer.bytes.end - answer.bytes.begin);
+  answer.passage_id = encoded.id;
+  answer.start = static_cast<std::int64_t>(code_points.code_points_before(answer.bytes.begin));
+  answer.end = static_cast<std::int64_t>(code_points.code_points_before(answer.bytes.end));
   answer.score = span.score;
   return answer;
 }
 
-void AnswerCollector::add(const EncodedPassage& passage, std::size_t order,
-                          const DecodedSpans& spans, double no_answer_score,
-                          const AnswerOptions& options) {
+void AnswerCollector::add(const ReadyPassage& passage, std::size_t order, const DecodedSpans& spans,
+                          double no_answer_score, const AnswerOptions& options) {
   if (!std::isfinite(spans.log_sum)) return;  // without a token
   has_tokens_ = true;
   log_sum_ = log_add(log_sum_, spans.log_sum);

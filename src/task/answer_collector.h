@@ -5,14 +5,15 @@
 #include <limits>
 #include <vector>
 
-#include "deformer/passage_store.h"
 #include "deformer/span_qa.h"
 #include "task/span_decoder.h"
 
 namespace deformer {
 
+class ReadyPassage;
+
 /// The text and the offsets of a candidate, with its score.
-[[nodiscard]] Answer make_answer(const EncodedPassage& passage, const SpanCandidate& span);
+[[nodiscard]] Answer make_answer(const ReadyPassage& passage, const SpanCandidate& span);
 
 /// Not safe for concurrent calls.
 class AnswerCollector {
@@ -21,7 +22,7 @@ class AnswerCollector {
 
   /// Adds the spans of one passage; `no_answer_score` is the lowest of its windows. `order` is the
   /// passage's place in the request and breaks ties.
-  void add(const EncodedPassage& passage, std::size_t order, const DecodedSpans& spans,
+  void add(const ReadyPassage& passage, std::size_t order, const DecodedSpans& spans,
            double no_answer_score, const AnswerOptions& options);
 
   /// Moves the result out. `id` is left to the caller.

@@ -104,7 +104,7 @@ void copy_window_rows(const StoredMatrix& matrix, const WindowRequest& window,
     }
   } catch (const Error& error) {
     const std::string& id = window.passage->encoded->id;
-    throw Error(ErrorCode::kCorrupt, "passage " + in_quotes(id) + ": " + error.what());
+    throw PassageFault(window.passage, "passage " + in_quotes(id) + ": " + error.what());
   }
 }
 
@@ -152,6 +152,11 @@ std::span<const ByteSpan> ReadyPassage::words_of(const Tokenizer& tokenizer) con
     tokenizer_words_ = word_extents(encoded->text, tokenizer.words(encoded->text), encoded->spans);
   }
   return *tokenizer_words_;
+}
+
+const CodePointIndex& ReadyPassage::code_points() const {
+  if (!code_points_) code_points_.emplace(encoded->text);
+  return *code_points_;
 }
 
 PassageSource::PassageSource(const Model& model, const PassageStore* store,

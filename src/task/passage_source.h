@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "deformer/answering.h"
@@ -14,6 +15,7 @@
 #include "deformer/passage_store.h"
 #include "task/not_finite.h"
 #include "task/passage_batches.h"
+#include "text/utf8.h"
 
 namespace deformer {
 
@@ -33,11 +35,26 @@ class ReadyPassage {
   [[nodiscard]] std::span<const ByteSpan> words() const;
   /// The same with the words of the tokenizer, which is the same in all calls; blank or not.
   [[nodiscard]] std::span<const ByteSpan> words_of(const Tokenizer& tokenizer) const;
+  /// Of encoded->text, which must stay.
+  [[nodiscard]] const CodePointIndex& code_points() const;
 
  private:
   mutable std::optional<std::vector<ByteSpan>> tokens_;
   mutable std::optional<std::vector<ByteSpan>> words_;
   mutable std::optional<std::vector<ByteSpan>> tokenizer_words_;
+  mutable std::optional<CodePointIndex> code_points_;
+};
+
+/// States of a passage that cannot be read: the others of its batch can.
+class PassageFault : public Error {
+ public:
+  PassageFault(const ReadyPassage* passage, const std::string& message)
+      : Error(ErrorCode::kCorrupt, message), passage_(passage) {}
+
+  [[nodiscard]] const ReadyPassage* passage() const noexcept { return passage_; }
+
+ private:
+  const ReadyPassage* passage_;
 };
 
 /// One window of one passage, for a question of `question_tokens` tokens (special tokens included).
@@ -64,7 +81,8 @@ class PassageSource {
   /// looked up last.
   [[nodiscard]] std::size_t expected_tokens() const noexcept { return expected_tokens_; }
 
-  /// Lower-layer states of some windows, packed in order.
+  /// Lower-layer states of some windows, packed in order. Throws PassageFault for stored ones that
+  /// are not finite.
   [[nodiscard]] Encoding lower(std::span<const WindowRequest> windows) const;
 
  private:

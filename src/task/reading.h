@@ -27,14 +27,14 @@ struct WindowOutputs {
 /// One question text on one passage, read to its end.
 struct ReadPair {
   std::size_t question = 0;                ///< place among Reading::questions()
-  std::size_t place = 0;                   ///< place among Reading::passages()
+  std::size_t place = 0;                   ///< the passage's first among Reading::passages()
   bool question_cut = false;               ///< its tail was not read
   const ReadyPassage* passage = nullptr;   ///< null: a blank text
   std::span<const WindowOutputs> windows;  ///< by window of the passage; a blank text has one
 };
 
 /// A request on its way through the engine: every question text is read on every passage. Calls
-/// come from the thread that runs the engine; after finish() or fail() there are none.
+/// come from the thread that runs the engine; the last is finish() or fail().
 class Reading {
  public:
   virtual ~Reading() = default;
@@ -49,7 +49,8 @@ class Reading {
 
   /// Takes a pair's logits. What it throws becomes the reading's error.
   virtual void take(const ReadPair& pair) = 0;
-  /// All pairs have been taken. What the caller's own function throws passes through the engine.
+  /// All pairs have been taken. What the caller's own function throws passes through the engine;
+  /// where it throws anything else, before it tells the result, fail() follows.
   virtual void finish() = 0;
   virtual void fail(const Error& error) = 0;
 };

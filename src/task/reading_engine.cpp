@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_set>
 #include <utility>
 
 #include "model/head.h"
@@ -63,13 +62,31 @@ Encoding states_of(std::span<QuestionState* const> questions) {
   return encoding;
 }
 
-// Whether two passages share an id that is not empty.
-bool repeats_ids(std::span<const Passage> passages) {
-  if (passages.size() < 2) return false;
-  std::unordered_set<std::string_view> ids;
-  return std::any_of(passages.begin(), passages.end(), [&](const Passage& passage) {
-    return !passage.id.empty() && !ids.insert(passage.id).second;
-  });
+// Places of the passages that share an id that is not empty.
+std::map<std::string_view, std::vector<std::size_t>> repeated_ids(
+    std::span<const Passage> passages) {
+  std::map<std::string_view, std::vector<std::size_t>> places;
+  if (passages.size() < 2) return places;
+  for (std::size_t place = 0; place < passages.size(); ++place) {
+    if (!passages[place].id.empty()) places[passages[place].id].push_back(place);
+  }
+  std::erase_if(places, [](const auto& entry) { return entry.second.size() < 2; });
+  return places;
+}
+
+// Where the reading names this passage first, by its id alone or with its text. Which of the names
+// is looked up first depends on the others who ask.
+std::size_t first_place(const Asker& asker, const ReadyPassage* passage) {
+  if (passage == nullptr) return asker.place;
+  const auto repeated = asker.active->repeated_ids.find(passage->encoded->id);
+  if (repeated == asker.active->repeated_ids.end()) return asker.place;
+  const std::span<const Passage> passages = asker.active->reading->passages();
+  const auto names_it = [&](std::size_t place) {
+    const std::string& text = passages[place].text;
+    return text.empty() ? passage->origin == StatesOrigin::kStored : text == passage->encoded->text;
+  };
+  const auto first = std::find_if(repeated->second.begin(), repeated->second.end(), names_it);
+  return first == repeated->second.end() ? asker.place : *first;
 }
 
 Error lacking(const Reading& reading, const char* what, const char* expected) {
@@ -135,7 +152,7 @@ void ReadingEngine::add(std::shared_ptr<Reading> reading, std::vector<PreparedQu
     askers.push_back({active, place});
     ++asked;
   }
-  active->repeats_ids = repeats_ids(passages);
+  active->repeated_ids = repeated_ids(passages);
   active->pairs_left = asked * questions.size();
   for (PreparedQuestion& question : questions) {
     active->rows += question.ids.size() + question_special_tokens_;
@@ -165,17 +182,48 @@ bool ReadingEngine::run_batch() {
   RunningBatch batch{next_batch(), {}};
   const bool some = !batch.windows.empty();
   if (some) {
-    std::optional<nn::HostCopy> logits;
-    if (const auto error = attempt([&] { logits = compute(batch); })) {
-      for (const WindowOfPair& each : batch.windows) end(each.pair->active, &*error);
-    } else {
-      pipeline_.push(std::move(batch), *std::move(logits));
-    }
+    start(std::move(batch));
   } else {
     pipeline_.drain();
   }
   forget_ended();
   return some;
+}
+
+// Has the batch computed. A passage at fault ends those who ask about it; the others' turn comes
+// again, with the next batch.
+void ReadingEngine::start(RunningBatch batch) {
+  std::optional<nn::HostCopy> logits;
+  const ReadyPassage* at_fault = nullptr;  // null: the fault is everybody's
+  const auto error = attempt([&] {
+    try {
+      logits = compute(batch);
+    } catch (const PassageFault& fault) {
+      at_fault = fault.passage();
+      throw;
+    }
+  });
+  if (!error) {
+    pipeline_.push(std::move(batch), *std::move(logits));
+    return;
+  }
+  for (const WindowOfPair& each : batch.windows) {
+    const bool concerned = at_fault == nullptr || each.pair->passage.get() == at_fault;
+    if (concerned) end(each.pair->active, &*error);
+  }
+  put_back(batch.windows);
+}
+
+// Windows that take_batch() gave, to where they were. Those of readings that are over are dropped.
+void ReadingEngine::put_back(std::span<WindowOfPair> windows) {
+  for (auto each = windows.rbegin(); each != windows.rend(); ++each) {
+    if (each->pair->active->over) continue;
+    const std::size_t rows = joint_rows(*each->pair, each->window);
+    ++each->pair->state().windows_left;
+    ready_tokens_ += rows;
+    joint_tokens_ -= rows;
+    ready_.push_front(std::move(*each));
+  }
 }
 
 void ReadingEngine::forget_ended() {
@@ -211,8 +259,8 @@ void ReadingEngine::end(const std::shared_ptr<ActiveReading>& active, const Erro
   for (QuestionState& question : active->questions) question.hidden.reset();
   if (error != nullptr) {
     active->reading->fail(*error);
-  } else {
-    active->reading->finish();
+  } else if (const auto fault = attempt([&] { active->reading->finish(); })) {
+    active->reading->fail(*fault);
   }
 }
 
@@ -270,14 +318,14 @@ void ReadingEngine::queue_asker(const Asker& asker,
   if (passage && passage->error) {
     end(asker.active, &*passage->error);
   } else if (!asker.active->over && !skip_repeated(asker, passage.get())) {
-    queue_pairs(asker, passage, fitted);
+    queue_pairs({asker.active, first_place(asker, passage.get())}, passage, fitted);
   }
 }
 
 // A passage that a request names by its id, and by id and text, is one passage.
 bool ReadingEngine::skip_repeated(const Asker& asker, const ReadyPassage* passage) {
   ActiveReading& active = *asker.active;
-  if (!active.repeats_ids || passage == nullptr || passage->encoded->id.empty()) return false;
+  if (passage == nullptr || !active.repeated_ids.contains(passage->encoded->id)) return false;
   const EncodedPassage& encoded = *passage->encoded;
   if (active.read.insert({encoded.id, content_id(encoded.text)}).second) return false;
   for (QuestionState& question : active.questions) --question.windows_left;
@@ -340,7 +388,9 @@ std::shared_ptr<const ReadyPassage> ReadingEngine::fit(const PairState& pair,
   std::vector<Window> windows =
       make_windows(passage->ids.size(), std::max<std::int64_t>(room, 1), step);
   if (windows == passage->encoded->windows) return shared = passage;
-  auto own = std::make_shared<ReadyPassage>(*passage);
+  auto own = std::make_shared<ReadyPassage>();  // what it finds in its text is its own
+  own->ids = passage->ids;
+  own->origin = passage->origin;
   EncodedPassage encoded = *passage->encoded;
   encoded.windows = std::move(windows);
   own->encoded = std::make_shared<const EncodedPassage>(std::move(encoded));

@@ -101,6 +101,8 @@ class ReadingEngine {
 
   [[nodiscard]] std::vector<WindowOfPair> next_batch();
   [[nodiscard]] std::vector<WindowOfPair> take_batch();
+  void start(RunningBatch batch);
+  void put_back(std::span<WindowOfPair> windows);
   [[nodiscard]] nn::HostCopy compute(RunningBatch& batch);
   [[nodiscard]] Encoding lower_questions(std::span<const WindowOfPair> batch,
                                          std::vector<SegmentPair>& pairs);

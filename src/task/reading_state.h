@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,9 +31,10 @@ struct ActiveReading {
   std::shared_ptr<Reading> reading;
   std::vector<QuestionState> questions = {};
   std::size_t pairs_left = 0;
-  std::size_t rows = 0;      ///< of its questions
-  bool over = false;         ///< then its pairs are skipped wherever they are
-  bool repeats_ids = false;  ///< two of its passages share an id
+  std::size_t rows = 0;  ///< of its questions
+  bool over = false;     ///< then its pairs are skipped wherever they are
+  /// Places of the passages that share an id, in order, by that id.
+  std::map<std::string_view, std::vector<std::size_t>> repeated_ids = {};
   /// Ids and content ids of the passages that were looked up, where ids repeat.
   std::set<std::pair<std::string, std::string>> read = {};
 };

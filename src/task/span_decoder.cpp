@@ -74,7 +74,9 @@ class SpanSearch {
       if (bytes.end == 0 || (best && score <= best->score)) continue;
       const SpanCandidate span{static_cast<std::uint32_t>(first),
                                static_cast<std::uint32_t>(last_token), score, bytes};
-      if (is_free(span)) best = span;
+      // Later ends only reach further: they overlap the same answer.
+      if (!is_free(span)) break;
+      best = span;
     }
     return best;
   }
@@ -90,6 +92,20 @@ class SpanSearch {
   std::vector<SpanCandidate> taken_;
 };
 
+// Of the spans that begin at each token by themselves: nothing vanishes beside logits that no span
+// has together.
+double log_sum_by_beginning(const WindowLogits& logits, std::size_t longest) {
+  double total = kMinusInfinity;
+  for (std::size_t first = 0; first < logits.start.size(); ++first) {
+    const auto ends = logits.end.subspan(first, std::min(longest, logits.end.size() - first));
+    const double top = *std::max_element(ends.begin(), ends.end());
+    double sum = 0;
+    for (const float end : ends) sum += std::exp(double{end} - top);
+    total = log_add(total, double{logits.start[first]} + top + std::log(sum));
+  }
+  return total;
+}
+
 double log_sum_of_window(const WindowLogits& logits, std::size_t longest) {
   if (logits.start.empty()) return kMinusInfinity;
   const double top_start = *std::max_element(logits.start.begin(), logits.start.end());
@@ -104,6 +120,8 @@ double log_sum_of_window(const WindowLogits& logits, std::size_t longest) {
     for (std::size_t last = first; last < end; ++last) reachable += ends[last];
     sum += std::exp(static_cast<double>(logits.start[first]) - top_start) * reachable;
   }
+  // The highest start and the highest end need not be in one span.
+  if (sum < std::numeric_limits<double>::min()) return log_sum_by_beginning(logits, longest);
   return top_start + top_end + std::log(sum);
 }
 

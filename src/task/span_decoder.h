@@ -38,6 +38,7 @@ struct DecodedSpans {
 /// Candidates are all spans of at most `max_answer_tokens` (>= 1) tokens inside one window.
 /// `extents` has, for each token of the passage, where an answer begins that begins with it and
 /// where one ends that ends with it: the token's span, or that of whole words (word_extents()).
+/// Ends never fall from one token to the next.
 [[nodiscard]] DecodedSpans best_spans(std::span<const WindowLogits> windows,
                                       std::span<const ByteSpan> extents, int max_answer_tokens,
                                       std::size_t top_k);

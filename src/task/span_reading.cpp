@@ -101,7 +101,7 @@ void SpanReading::take(const ReadPair& pair) {
   if (!windows.empty() && !std::isfinite(spans.log_sum)) {
     refuse_not_finite(model_, passage.id, pair.passage->origin);
   }
-  collector_.add(passage, pair.place, spans, no_answer_score, options_);
+  collector_.add(*pair.passage, pair.place, spans, no_answer_score, options_);
 }
 
 void SpanReading::take_by_window(const ReadPair& pair) {
@@ -116,7 +116,7 @@ void SpanReading::take_by_window(const ReadPair& pair) {
     const std::vector<ByteSpan> extents = clipped_extents(*pair.passage, passage.windows[i]);
     const WindowSpans spans = decode_window(window, extents, max_answer_tokens_, count);
     if (!is_finite(spans)) refuse_not_finite(model_, passage.id, pair.passage->origin);
-    by_window_.add(passage, spans);
+    by_window_.add(*pair.passage, spans);
   }
 }
 

@@ -95,7 +95,7 @@ void WindowAnswerCollector::begin(std::size_t order) {
   places_.clear();
 }
 
-void WindowAnswerCollector::add(const EncodedPassage& passage, const WindowSpans& spans) {
+void WindowAnswerCollector::add(const ReadyPassage& passage, const WindowSpans& spans) {
   no_answer_ = std::min(no_answer_.value_or(spans.no_answer), spans.no_answer);
   for (const SpanCandidate& span : spans.best) {
     Answer answer = make_answer(passage, span);

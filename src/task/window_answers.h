@@ -8,11 +8,12 @@
 #include <unordered_map>
 #include <vector>
 
-#include "deformer/passage_store.h"
 #include "deformer/span_qa.h"
 #include "task/span_decoder.h"
 
 namespace deformer {
+
+class ReadyPassage;
 
 /// The logits of one window's tokens, and those of [CLS], which stands for no answer.
 struct WindowWithCls {
@@ -42,7 +43,7 @@ class WindowAnswerCollector {
   /// `order` come first, whichever passage was read first.
   void begin(std::size_t order);
   /// Equal texts of a passage become one answer.
-  void add(const EncodedPassage& passage, const WindowSpans& spans);
+  void add(const ReadyPassage& passage, const WindowSpans& spans);
 
   /// Moves the result out. `id` is left to the caller.
   [[nodiscard]] QaResult finish(const AnswerOptions& options);

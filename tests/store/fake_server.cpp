@@ -35,13 +35,23 @@ std::string FakeServer::uri() const {
   return "redis://127.0.0.1:" + std::to_string(port_) + "/fake?retries=1";
 }
 
+std::vector<std::string> FakeServer::requests() const {
+  const std::lock_guard lock(mutex_);
+  return requests_;
+}
+
 void FakeServer::serve() {
   for (std::size_t connection = 0;; ++connection) {
     const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (descriptor < 0) return;
     std::array<char, 4096> request{};
     const std::string& answer = answers_[std::min(connection, answers_.size() - 1)];
-    if (::recv(descriptor, request.data(), request.size(), 0) > 0) {
+    const ssize_t size = ::recv(descriptor, request.data(), request.size(), 0);
+    if (size > 0) {
+      {
+        const std::lock_guard lock(mutex_);
+        requests_.emplace_back(request.data(), static_cast<std::size_t>(size));
+      }
       ::send(descriptor, answer.data(), answer.size(), MSG_NOSIGNAL);
     }
     ::close(descriptor);

@@ -1,6 +1,7 @@
 // A server that says exactly what a test wants: broken replies, silence, a closed door.
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +19,8 @@ class FakeServer {
 
   [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] std::string uri() const;
+  /// What arrived on each connection, of those that are answered.
+  [[nodiscard]] std::vector<std::string> requests() const;
 
  private:
   void serve();
@@ -25,6 +28,8 @@ class FakeServer {
   std::vector<std::string> answers_;
   int listener_ = -1;
   int port_ = 0;
+  mutable std::mutex mutex_;
+  std::vector<std::string> requests_;  // guarded by mutex_
   std::thread thread_;
 };
 

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include <sched.h>
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <thread>
@@ -101,6 +104,37 @@ TEST_F(LmdbStore, ResultsOfOneStateShareOneReader) {
   EXPECT_TRUE(is_same(*held.back(), large("p")));
 }
 
+// As while a commit is being synced: the state of this number can be seen in its meta page, and
+// readers get the one before it. For a child: whoever closes lock.mdb loses LMDB's locks on it.
+void hold_back_state(const fs::path& lock_file, std::uint64_t number) {
+  std::fstream file(lock_file, std::ios::in | std::ios::out | std::ios::binary);
+  // Where in the first cache line the readers' number lies depends on LMDB's version.
+  std::array<std::uint64_t, 8> head{};
+  file.read(reinterpret_cast<char*>(head.data()), sizeof head);
+  require(std::count(head.begin(), head.end(), number) == 1, "expected the number once");
+  const auto place = std::find(head.begin(), head.end(), number) - head.begin();
+  const std::uint64_t before = number - 1;
+  file.seekp(place * static_cast<std::streamoff>(sizeof before));
+  file.write(reinterpret_cast<const char*>(&before), sizeof before);
+  file.close();
+  require(file.good(), "cannot write to lock.mdb");
+}
+
+TEST_F(LmdbStore, ResultsShareOneReaderWhileACommitIsBeingSynced) {
+  LmdbPassageStore store(path(), kModel, {.max_readers = 10});
+  put_one(store, large("p"));
+  // So that the number is like no other in the file's first bytes.
+  for (int i = 0; i < 20; ++i) store.set_note(std::to_string(i));
+  const auto environment = LmdbEnvironment::open(path(), std::nullopt);
+  const std::uint64_t number = environment->snapshot()->number();
+  std::vector<std::shared_ptr<const EncodedPassage>> held{get_one(store, "p")};
+  store.set_note("being synced");
+  ASSERT_EQ(run_in_child([&] { hold_back_state(path() / "lock.mdb", number + 1); }), "");
+  ASSERT_EQ(environment->snapshot()->number(), number);
+  for (int i = 0; i < 100; ++i) held.push_back(get_one(store, "p"));
+  EXPECT_TRUE(is_same(*held.back(), large("p")));
+}
+
 TEST_F(LmdbStore, SaysWhenTooManyStatesAreHeld) {
   LmdbPassageStore store(path(), kModel, {.max_readers = 10});
   put_one(store, large("p"));
@@ -151,6 +185,44 @@ TEST_F(LmdbStore, AdoptsAMapThatAnotherProcessEnlarged) {
   expect_holds(store, huge);
   put_one(store, large("p"));
   expect_holds(store, large("p"));
+}
+
+// How many of several threads that read at once fail; each keeps what it has read until all are
+// done.
+int count_failed_gets(const PassageStore& store, const std::string& id) {
+  constexpr std::size_t kThreads = 8;
+  std::atomic<std::size_t> missing{kThreads};
+  std::atomic<int> failed{0};
+  std::vector<std::shared_ptr<const EncodedPassage>> held(kThreads);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      --missing;
+      while (missing > 0) std::this_thread::yield();
+      try {
+        held[i] = get_one(store, id);
+      } catch (const Error&) {
+        ++failed;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return failed;
+}
+
+// The second one would have to wait until the first one's results are let go.
+TEST_F(LmdbStore, OneOfSeveralThreadsAdoptsAnEnlargedMap) {
+  const LmdbOptions small{.map_bytes = std::size_t{1} << 20,
+                          .grow_wait = std::chrono::milliseconds(20)};
+  const EncodedPassage huge = make_passage("huge", 0, {.tokens = 4000, .hidden_size = 256});
+  // Which threads meet is chance.
+  for (int round = 0; round < 4; ++round) {
+    const std::string place = path().string() + std::to_string(round);
+    const LmdbPassageStore store(place, kModel, small);
+    ASSERT_EQ(run_in_child([&] { put_one(*open_passage_store("lmdb:" + place, kModel), huge); }),
+              "");
+    EXPECT_EQ(count_failed_gets(store, "huge"), 0);
+  }
 }
 
 // LMDB lets go of its map before it asks for the one that the other process made: it must get it.
@@ -216,6 +288,57 @@ TEST_F(LmdbStore, DoesNotUseWhatAForkInherited) {
   // The child opens for itself and closes; the parent's locks stay.
   EXPECT_EQ(run_in_child([&] { expect_holds(*open(), large("p")); }), "");
   EXPECT_NE(run_in_child([&] { put_one(*open(), large("q")); }), "");
+}
+
+// Often enough for pages that nobody is known to read to be written over.
+void replace_again_and_again(PassageStore& store, const std::string& id) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) put_one(store, large(id, seed));
+}
+
+TEST_F(LmdbStore, WhatAForkedChildLetsGoOfStaysTheParents) {
+  auto store = open();
+  put_one(*store, large("p"));
+  auto held = get_one(*store, "p");
+  EXPECT_EQ(run_in_child([&] {
+              held.reset();
+              store.reset();
+            }),
+            "");
+  EXPECT_NE(run_in_child([&] { put_one(*open(), large("q")); }), "") << "the parent still writes";
+  replace_again_and_again(*store, "p");
+  EXPECT_TRUE(is_same(*held, large("p")));
+}
+
+// A process that closes a file loses its POSIX locks on it, those of another descriptor as well.
+TEST_F(LmdbStore, AForkedChildThatLetsGoKeepsTheLocksOfItsOwnStore) {
+  auto store = open();
+  put_one(*store, large("p"));
+  ChildProcess child([&](const ChildProcess::Pipe& pipe) {
+    const auto own = open();
+    const auto held = get_one(*own, "p");
+    store.reset();
+    pipe.send('r');
+    static_cast<void>(pipe.receive());
+    require(is_same(*held, large("p")), "written over");
+  });
+  ASSERT_EQ(child.pipe().receive(), 'r');
+  // Looks for readers that are gone.
+  EXPECT_EQ(run_in_child([&] { static_cast<void>(open()); }), "");
+  replace_again_and_again(*store, "p");
+  child.pipe().send('.');
+  EXPECT_EQ(child.wait(), "");
+}
+
+TEST_F(LmdbStore, AForkedChildDoesNotHoldTheLockOfTheWriter) {
+  auto store = open();
+  put_one(*store, large("p"));
+  const ChildProcess child(
+      [](const ChildProcess::Pipe& pipe) { static_cast<void>(pipe.receive()); });
+  store.reset();
+  EXPECT_EQ(run_in_child([&] { put_one(*open(), large("q")); }), "");
+  store = open();
+  put_one(*store, large("r"));
+  EXPECT_EQ(store->size(), 3U);
 }
 
 TEST_F(LmdbStore, RefusesOtherFilesInItsPlace) {

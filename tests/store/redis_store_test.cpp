@@ -525,7 +525,7 @@ TEST_F(RedisStore, RefusesHostileReplies) {
              {{own, answer + own}, [&](auto& store) { static_cast<void>(store.get(ids)); }},
              {{own, answer}, [&](auto& store) { static_cast<void>(store.list_ids("", 10)); }},
              {{own, answer}, [&](auto& store) { store.put(passages_named(1)); }},
-             {{own, own, answer}, [&](auto& store) { store.put(passages_named(1)); }}}) {
+             {{own, own, answer + own}, [&](auto& store) { store.put(passages_named(1)); }}}) {
       const FakeServer server(answers);
       const auto store = open_existing_passage_store(server.uri());
       try {
@@ -577,6 +577,11 @@ TEST_F(RedisStore, RefusesHashesOfAnotherLength) {
   }
 }
 
+// With so many tries that a connection may be lost before every command.
+std::string patient_uri(const FakeServer& server) {
+  return "redis://127.0.0.1:" + std::to_string(server.port()) + "/fake?retries=6";
+}
+
 // Of a record that was answered later than the entry beside it nobody knows whose it is.
 TEST_F(RedisStore, AsksForTheEntryAgainAfterWhatHadToBeRepeated) {
   const std::string name = "deformer-passage-store 1 ";
@@ -585,10 +590,32 @@ TEST_F(RedisStore, AsksForTheEntryAgainAfterWhatHadToBeRepeated) {
   // Of each connection; each is closed after its answer.
   const FakeServer server(
       {own, "-LOADING wait\r\n" + own, record + bulk(name + to_string(kOtherModel))});
-  const auto store = open_existing_passage_store(
-      "redis://127.0.0.1:" + std::to_string(server.port()) + "/fake?retries=6");
+  const auto store = open_existing_passage_store(patient_uri(server));
   expect_error(ErrorCode::kIncompatible, "the store was replaced while it was open",
                [&] { static_cast<void>(get_one(*store, "p")); });
+}
+
+// The server has come back without its data between the question for the entry and the records.
+TEST_F(RedisStore, MakesTheEntryAnewThatWasLostDuringAPut) {
+  const std::string own = bulk("deformer-passage-store 1 " + to_string(kModel));
+  // Of each connection; each is closed after its answer.
+  const FakeServer server({own, own, ":2\r\n$-1\r\n", ":1\r\n", own});
+  const auto store = open_existing_passage_store(patient_uri(server));
+  store->put(passages_named(1));
+  const std::vector<std::string> requests = server.requests();
+  ASSERT_EQ(requests.size(), 5U);
+  EXPECT_THAT(requests[2], testing::HasSubstr("\r\nHSET\r\n"));
+  EXPECT_THAT(requests[2], testing::EndsWith("\r\nstore\r\n")) << "the entry is asked for last";
+  EXPECT_THAT(requests[3], testing::HasSubstr("\r\nHSETNX\r\n"));
+}
+
+TEST_F(RedisStore, SaysThatTheStoreWasReplacedDuringAPut) {
+  const std::string name = "deformer-passage-store 1 ";
+  const std::string own = bulk(name + to_string(kModel));
+  const FakeServer server({own, own, ":2\r\n" + bulk(name + to_string(kOtherModel))});
+  const auto store = open_existing_passage_store(patient_uri(server));
+  expect_error(ErrorCode::kIncompatible, "the store was replaced while it was open",
+               [&] { store->put(passages_named(1)); });
 }
 
 TEST_F(RedisStore, DoesNotFollowRedirectsWithoutEnd) {

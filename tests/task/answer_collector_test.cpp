@@ -3,26 +3,33 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "task/passage_source.h"
 
 namespace deformer {
 namespace {
 
 // Two-byte and four-byte characters: bytes and code points differ.
-EncodedPassage umlauts() {
+ReadyPassage umlauts() {
   EncodedPassage passage;
   passage.id = "p";
   passage.text = "\xC3\xA4 \xF0\x9F\x98\x80 bc";  // ä 😀 bc
   passage.spans = {{0, 2}, {3, 7}, {8, 10}};
   passage.windows = {{0, 3}};
-  return passage;
+  ReadyPassage ready;
+  ready.encoded = std::make_shared<const EncodedPassage>(std::move(passage));
+  return ready;
 }
 
 // Without alignment to words.
 DecodedSpans spans_of(std::vector<SpanCandidate> best) {
-  const EncodedPassage passage = umlauts();
+  const std::vector<ByteSpan> tokens = umlauts().encoded->spans;
   double sum = 0;
   for (SpanCandidate& span : best) {
-    span.bytes = {passage.spans[span.first].begin, passage.spans[span.last].end};
+    span.bytes = {tokens[span.first].begin, tokens[span.last].end};
     sum += std::exp(span.score);
   }
   return {std::move(best), std::log(sum)};
@@ -47,7 +54,7 @@ TEST(AnswerCollector, CutsTextAndCountsBytesAndCodePoints) {
 
 TEST(AnswerCollector, RanksAcrossPassagesWhateverTheirOrder) {
   const AnswerOptions options{.top_k = 3};
-  const EncodedPassage passage = umlauts();
+  const ReadyPassage passage = umlauts();
   AnswerCollector collector;
   collector.add(passage, 1, spans_of({{0, 0, 2.0}, {1, 1, 1.0}}), 0.5, options);
   collector.add(passage, 0, spans_of({{2, 2, 3.0}, {1, 1, 2.0}}), -0.5, options);

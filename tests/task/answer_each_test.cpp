@@ -9,6 +9,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -44,7 +45,11 @@ class SpoiledStore : public PassageStore {
     for (const std::string& id : ids) {
       if (id == spoiled) throw Error(fault, "passage \"" + id + "\": spoiled");
     }
-    return store_->get(ids);
+    auto found = store_->get(ids);
+    for (auto& each : found) {
+      if (each && with_nan.contains(each->id)) each = test::with_nan(*each);
+    }
+    return found;
   }
   void put(std::span<const EncodedPassage> passages) override { store_->put(passages); }
   std::size_t erase(std::span<const std::string> ids) override { return store_->erase(ids); }
@@ -53,6 +58,7 @@ class SpoiledStore : public PassageStore {
 
   std::string spoiled;
   ErrorCode fault = ErrorCode::kCorrupt;
+  std::set<std::string> with_nan;
   mutable std::size_t largest_portion = 0;
   std::function<void()> on_get = nullptr;
 
@@ -141,6 +147,30 @@ TEST_F(AnswerEach, ADamagedRecordConcernsThoseWhoAskAboutIt) {
   EXPECT_EQ(seen[0].error, ErrorCode::kCorrupt);
   EXPECT_EQ(seen[1].text, expected("When did it rise?", test::kRiver));
   EXPECT_EQ(seen[2].error, ErrorCode::kCorrupt);
+}
+
+// What decoding finds comes while a batch is computed, which others share.
+TEST_F(AnswerEach, StatesThatAreNoNumbersConcernThoseWhoAskAboutThem) {
+  const std::vector<QaRequest> requests{{"a", "Who moved?", {{"town", ""}}},
+                                        {"b", "When did it rise?", {{"river", ""}}},
+                                        {"c", "Who moved?", {{"river", ""}, {"town", ""}}},
+                                        {"d", "Who?", {{"", test::kTown.text}}}};
+  const std::string when = expected("When did it rise?", test::kRiver);
+  const std::string who = expected("Who?", test::kTown);
+  for (const std::size_t batch_tokens : {std::size_t{1}, std::size_t{4096}}) {
+    store_->with_nan = {"town"};
+    const auto one = ask(requests, {.batch_tokens = batch_tokens});
+    EXPECT_EQ(one[0].error, ErrorCode::kCorrupt);
+    EXPECT_NE(one[0].message.find("passage \"town\": "), std::string::npos) << one[0].message;
+    EXPECT_EQ(one[1].text, when) << one[1].message;
+    EXPECT_EQ(one[2].error, ErrorCode::kCorrupt);
+    EXPECT_EQ(one[3].text, who) << one[3].message;
+    store_->with_nan = {"river", "town"};
+    const auto two = ask(requests, {.batch_tokens = batch_tokens});
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(two[i].error, ErrorCode::kCorrupt) << i;
+    EXPECT_NE(two[1].message.find("passage \"river\": "), std::string::npos) << two[1].message;
+    EXPECT_EQ(two[3].text, who) << two[3].message;
+  }
 }
 
 TEST_F(AnswerEach, AStoreThatIsGoneIsTheErrorOfAllWhoNeedIt) {
@@ -292,6 +322,45 @@ TEST_F(AnswerEach, EqualAnswersKeepTheOrderOfTheirPassages) {
     EXPECT_EQ(results[1].answers[0].passage_id, "p1");
     EXPECT_EQ(results[1].answers[1].passage_id, "p2");
   }
+}
+
+// A passage is named twice, and another request has its second name looked up first.
+TEST_F(AnswerEach, EqualAnswersKeepTheOrderOfTheFirstNames) {
+  const Passage first{"p1", test::kTown.text};
+  const Passage second{"p2", test::kTown.text};
+  const Passage id_alone{first.id, ""};
+  const std::vector<Passage> stored{first, second};
+  static_cast<void>(PassageEncoder(model_, store_).encode(stored, {.batch_tokens = 1}));
+  const QaRequest ahead{"ahead", "Who?", {id_alone}};
+  const QaRequest asked{"asked", "Who moved?", {first, second, id_alone}};
+  for (const Scoring scoring : {Scoring::kLogits, Scoring::kWindowProbability}) {
+    for (const auto& requests : {std::vector{asked}, std::vector{ahead, asked}}) {
+      // One pair a batch: the same numbers for the same texts. Both requests are under way at once.
+      const auto results =
+          SpanQa(model_, store_)
+              .answer(requests, {.top_k = 2, .scoring = scoring}, {.batch_tokens = 4});
+      const std::vector<Answer>& answers = results.back().answers;
+      ASSERT_EQ(answers.size(), 2U);
+      ASSERT_EQ(answers[0].score, answers[1].score);
+      EXPECT_EQ(answers[0].passage_id, "p1") << requests.size();
+      EXPECT_EQ(answers[1].passage_id, "p2") << requests.size();
+    }
+  }
+}
+
+// Another text under an id is another passage, with a place of its own.
+TEST_F(AnswerEach, EqualAnswersOfAnotherTextUnderAnIdKeepItsPlace) {
+  const std::vector<QaRequest> requests{
+      {"", "Who moved?", {{"town", ""}, {"other", test::kShort}, {"town", test::kShort}}}};
+  const auto results = SpanQa(model_, store_).answer(requests, {.top_k = 20}, {.batch_tokens = 1});
+  const std::vector<Answer>& answers = results.front().answers;
+  const auto equal =
+      std::adjacent_find(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) {
+        return a.score == b.score && a.bytes == b.bytes && a.text == b.text;
+      });
+  ASSERT_NE(equal, answers.end());
+  EXPECT_EQ(equal->passage_id, "other");
+  EXPECT_EQ((equal + 1)->passage_id, "town");
 }
 
 // Numbers are all that the tokenizer of a random model knows.

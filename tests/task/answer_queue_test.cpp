@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "deformer/error.h"
+#include "deformer/passage_encoder.h"
 #include "support/expect_error.h"
 #include "support/failing_allocator.h"
 #include "support/temp_dir.h"
@@ -66,6 +67,21 @@ class GateStore : public OwnStore {
   std::atomic<bool> entered_{false};
   std::promise<void> reached_;
   std::promise<void> open_;
+};
+
+// The same, with states of the town that are no numbers.
+class SpoiledGateStore final : public GateStore {
+ public:
+  using GateStore::GateStore;
+
+  std::vector<std::shared_ptr<const EncodedPassage>> get(
+      std::span<const std::string> ids) const override {
+    auto found = GateStore::get(ids);
+    for (auto& each : found) {
+      if (each && each->id == test::kTown.id) each = test::with_nan(*each);
+    }
+    return found;
+  }
 };
 
 // Waits for the outcome, and sees that it comes once.
@@ -194,6 +210,47 @@ TEST_F(AnswerQueueTest, AStoreThatThrowsWhatItLikesFailsItsRequestsAlone) {
             "internal error: no connection");
   EXPECT_EQ(ask([] { throw 42; }), "internal error: an exception of a type of its own");
   EXPECT_EQ(ask(nullptr), "");
+}
+
+// Both wait together, and so are one batch.
+TEST_F(AnswerQueueTest, StatesThatAreNoNumbersFailTheirRequestAlone) {
+  const auto store = std::make_shared<SpoiledGateStore>(model_->fingerprint());
+  const std::vector<Passage> passages{test::kRiver, test::kTown};
+  store->put(encode_passages(*model_, passages));
+  AnswerQueue queue(model_, store);
+  std::vector<Waiter<QaResult>> waiters(3);
+  queue.submit(QaRequest{"first", "Who moved?", {{"river", ""}}}, waiters[0].done());
+  store->wait_until_reached();
+  queue.submit(QaRequest{"bad", "Who moved?", {{"town", ""}}}, waiters[1].done());
+  queue.submit(QaRequest{"good", "When did it rise?", {{"river", ""}}}, waiters[2].done());
+  store->open();
+  EXPECT_TRUE(waiters[0].outcome().ok());
+  EXPECT_EQ(waiters[1].fault(), ErrorCode::kCorrupt);
+  EXPECT_EQ(waiters[2].outcome().value().answers.front().text,
+            expected("When did it rise?", test::kRiver));
+  queue.close();
+  EXPECT_EQ(queue.stats().answered, 2U);
+  EXPECT_EQ(queue.stats().failed, 1U);
+  EXPECT_EQ(queue.stats().tokens, 0U);
+}
+
+// It must not. Told once all the same, counted, and nothing to the others.
+TEST_F(AnswerQueueTest, ACallbackThatThrowsHoldsNobodyUp) {
+  AnswerQueue queue(model_);
+  std::atomic<int> calls{0};
+  const QaRequest request{"", "Who moved?", {test::kTown}};
+  queue.submit(request, [&](Outcome<QaResult>&&) {
+    ++calls;
+    throw std::runtime_error("enough");
+  });
+  Waiter<QaResult> good;
+  queue.submit(request, good.done());
+  EXPECT_TRUE(good.outcome().ok());
+  queue.close();
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(queue.stats().answered, 2U);
+  EXPECT_EQ(queue.stats().requests, 0U);
+  EXPECT_EQ(queue.stats().tokens, 0U);
 }
 
 TEST_F(AnswerQueueTest, CancelledAndLateRequestsAreNotRead) {

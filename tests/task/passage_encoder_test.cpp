@@ -58,6 +58,24 @@ class UnreadStore final : public PassageStore {
   std::shared_ptr<PassageStore> store_;
 };
 
+// A caller's own store, which takes any id and counts what comes.
+class TakesAnyId final : public PassageStore {
+ public:
+  explicit TakesAnyId(const Fingerprint& fingerprint) : fingerprint_(fingerprint) {}
+  std::vector<std::shared_ptr<const EncodedPassage>> get(
+      std::span<const std::string> ids) const override {
+    return std::vector<std::shared_ptr<const EncodedPassage>>(ids.size());
+  }
+  void put(std::span<const EncodedPassage> passages) override { size_ += passages.size(); }
+  std::size_t erase(std::span<const std::string>) override { return 0; }
+  std::size_t size() const override { return size_; }
+  const Fingerprint& fingerprint() const noexcept override { return fingerprint_; }
+
+ private:
+  Fingerprint fingerprint_;
+  std::size_t size_ = 0;
+};
+
 class PassageEncoderTest : public testing::Test {
  protected:
   PassageEncoderTest() { test::write_tiny_model(dir_.path()); }
@@ -298,6 +316,23 @@ TEST_F(PassageEncoderTest, RefusesOneIdWithTwoTexts) {
                      [&] { static_cast<void>(encoder.encode(twice)); });
   const std::vector<Passage> same{{"a", "one"}, {"a", "one"}};
   EXPECT_EQ(encoder.encode(same).encoded, 1U);
+}
+
+// Before anything is computed, whatever the store would take.
+TEST_F(PassageEncoderTest, RefusesAnIdThatCannotBeAKey) {
+  const auto model = Model::load(dir_.path());
+  const auto store = std::make_shared<TakesAnyId>(model->fingerprint());
+  const PassageEncoder encoder(model, store);
+  for (const std::string& id : {std::string(), std::string(501, 'a')}) {
+    std::vector<Passage> passages = passages_;
+    passages.push_back({id, "The river fell."});
+    test::expect_error(ErrorCode::kInvalidArgument,
+                       "expected an id of 1 to 500 bytes, found " + std::to_string(id.size()),
+                       [&] { static_cast<void>(encoder.encode(passages, {.batch_tokens = 1})); });
+    EXPECT_EQ(store->size(), 0U);
+  }
+  const std::vector<Passage> longest{{std::string(500, 'a'), "The river fell."}};
+  EXPECT_EQ(encoder.encode(longest).encoded, 1U);
 }
 
 TEST_F(PassageEncoderTest, RefusesTheStoreOfAnotherModel) {

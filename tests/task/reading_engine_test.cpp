@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "deformer/error.h"
 #include "deformer/model.h"
 #include "support/tiny_model.h"
 
@@ -29,17 +31,29 @@ class Recorded : public Reading {
     read_with = pair.passage;
     windows = pair.windows.size();
   }
-  void finish() override {}
+  void finish() override { ++finished; }
   void fail(const Error& error) override { ADD_FAILURE() << error.what(); }
 
   const ReadyPassage* read_with = nullptr;
   std::size_t windows = 0;
+  std::size_t finished = 0;
 
  private:
   std::vector<std::string> questions_;
   std::vector<Passage> passages_;
   RequestControl control_;
   SequenceLengths lengths_{.sequence_tokens = 30, .overlap_tokens = 4};
+};
+
+// Memory runs short when it makes its result.
+class FailsToFinish : public Recorded {
+ public:
+  using Recorded::Recorded;
+
+  void finish() override { throw std::bad_alloc(); }
+  void fail(const Error& error) override { errors.push_back(error.code()); }
+
+  std::vector<ErrorCode> errors;
 };
 
 // A passage in windows of other lengths is a copy of its text: one for all who read it so.
@@ -60,6 +74,24 @@ TEST(ReadingEngine, QuestionsThatLeaveAsMuchRoomShareThePassage) {
   EXPECT_EQ(first->read_with, second->read_with);
   EXPECT_EQ(first->windows, second->windows);
   EXPECT_GE(longer->windows, first->windows);
+}
+
+TEST(ReadingEngine, AReadingThatCannotFinishFailsAlone) {
+  const auto model =
+      Model::random(test::tiny_model_config({.split_layer = 0, .layout = Layout::kContinue}));
+  const Passage passage{"p", "1 2 3 4 5 6"};
+  const auto bad = std::make_shared<FailsToFinish>("3 4", passage);
+  const auto good = std::make_shared<Recorded>("5 6", passage);
+  ReadingEngine engine(*model, nullptr, {});
+  engine.add(bad);
+  engine.add(good);
+  while (engine.run_batch()) {
+  }
+  EXPECT_EQ(bad->errors, std::vector{ErrorCode::kResourceExhausted});
+  EXPECT_EQ(good->finished, 1U);
+  EXPECT_EQ(engine.batches(), 1U);
+  EXPECT_EQ(engine.under_way(), 0U);
+  EXPECT_EQ(engine.finished(), 2U);
 }
 
 }  // namespace

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <limits>
 #include <random>
+#include <utility>
+#include <vector>
 
 namespace deformer {
 namespace {
@@ -59,6 +62,20 @@ std::vector<SpanCandidate> all_candidates(const std::vector<TestWindow>& windows
   return all;
 }
 
+// The best, then the best that shares no byte with it, and so on.
+std::vector<SpanCandidate> all_apart(std::vector<SpanCandidate> candidates) {
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const auto& a, const auto& b) { return a.score > b.score; });
+  std::vector<SpanCandidate> apart;
+  for (const SpanCandidate& span : candidates) {
+    const bool clash = std::any_of(apart.begin(), apart.end(), [&](const auto& other) {
+      return span.bytes.begin < other.bytes.end && other.bytes.begin < span.bytes.end;
+    });
+    if (!clash) apart.push_back(span);
+  }
+  return apart;
+}
+
 TEST(SpanDecoder, EqualsExhaustiveSearch) {
   std::mt19937 random(7);
   for (int round = 0; round < 50; ++round) {
@@ -103,21 +120,58 @@ TEST(SpanDecoder, GoesOnUntilNothingIsFree) {
     for (SpanCandidate& span : all) {
       span.bytes = {extents[span.first].begin, extents[span.last].end};
     }
-    std::stable_sort(all.begin(), all.end(),
-                     [](const auto& a, const auto& b) { return a.score > b.score; });
-    std::vector<SpanCandidate> expected;
-    for (const SpanCandidate& span : all) {
-      const bool clash = std::any_of(expected.begin(), expected.end(), [&](const auto& other) {
-        return span.bytes.begin < other.bytes.end && other.bytes.begin < span.bytes.end;
-      });
-      if (!clash) expected.push_back(span);
-    }
+    const std::vector<SpanCandidate> expected = all_apart(std::move(all));
     ASSERT_EQ(decoded.best.size(), expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
       EXPECT_EQ(decoded.best[i].bytes, expected[i].bytes);
       EXPECT_EQ(decoded.best[i].score, expected[i].score);
     }
   }
+}
+
+// Tokens of white space among words of several tokens.
+TEST(SpanDecoder, GoesOnAmongBlankTokens) {
+  std::mt19937 random(9);
+  for (int round = 0; round < 20; ++round) {
+    const std::vector<TestWindow> windows{random_window(0, 30, random),
+                                          random_window(10, 30, random)};
+    std::vector<ByteSpan> extents = bytes_of(40);
+    for (std::size_t i = 0; i + 3 < extents.size(); i += 4) {
+      extents[i].begin = extents[i].end;
+      extents[i + 1].end = extents[i + 2].end;
+      extents[i + 2].begin = extents[i + 1].begin;
+    }
+    std::vector<SpanCandidate> all;
+    for (SpanCandidate span : all_candidates(windows, 9)) {
+      while (span.bytes.begin < span.bytes.end && span.bytes.begin % 4 == 0) ++span.bytes.begin;
+      while (span.bytes.begin < span.bytes.end && (span.bytes.end - 1) % 4 == 0) --span.bytes.end;
+      if (span.bytes.begin == span.bytes.end) continue;
+      span.bytes = {extents[span.bytes.begin].begin, extents[span.bytes.end - 1].end};
+      all.push_back(span);
+    }
+    const std::vector<SpanCandidate> expected = all_apart(std::move(all));
+    const DecodedSpans decoded = best_spans(views(windows), extents, 9, 1000);
+    ASSERT_EQ(decoded.best.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(decoded.best[i].bytes, expected[i].bytes);
+      EXPECT_EQ(decoded.best[i].first, expected[i].first);
+      EXPECT_EQ(decoded.best[i].score, expected[i].score);
+    }
+  }
+}
+
+// All ends of all beginnings against all answers would take hundreds of times as long.
+TEST(SpanDecoder, LongAnswersCostLittleMoreThanShortOnes) {
+  constexpr std::uint32_t kTokens = 3000;
+  const TestWindow flat{
+      {0, kTokens}, std::vector<float>(kTokens, 1), std::vector<float>(kTokens, 1)};
+  const auto ticks = [&](int longest) {
+    const std::clock_t begin = std::clock();
+    EXPECT_EQ(best_spans(views({flat}), bytes_of(kTokens), longest, 1000).best.size(), 1000U);
+    return std::clock() - begin;
+  };
+  const std::clock_t one_token = ticks(1);
+  EXPECT_LT(ticks(kTokens), 40 * one_token);
 }
 
 TEST(SpanDecoder, ALongestAnswerOfThirtyMeansThirtyTokens) {
@@ -167,6 +221,17 @@ TEST(SpanDecoder, NothingComesFromNothing) {
 TEST(SpanDecoder, LargeLogitsDoNotOverflow) {
   const TestWindow window{{0, 2}, {3000, 2000}, {3000, 2000}};
   EXPECT_NEAR(best_spans(views({window}), bytes_of(2), 2, 1).log_sum, 6000, 1e-6);
+}
+
+// The highest start comes after the highest end.
+TEST(SpanDecoder, ASumThatLiesFarBelowItsPartsIsFinite) {
+  const TestWindow window{{0, 2}, {0, 1000}, {1000, 0}};
+  const DecodedSpans decoded = best_spans(views({window}), bytes_of(2), 2, 1);
+  EXPECT_NEAR(decoded.log_sum, 1000 + std::log(2.0), 1e-9);
+  ASSERT_EQ(decoded.best.size(), 1U);
+  EXPECT_EQ(decoded.best[0].score, 1000.0);
+  const TestWindow nan{{0, 2}, {0, std::numeric_limits<float>::quiet_NaN()}, {1000, 0}};
+  EXPECT_FALSE(std::isfinite(best_spans(views({nan}), bytes_of(2), 2, 1).log_sum));
 }
 
 TEST(LogAdd, IsTheLogarithmOfTheSum) {

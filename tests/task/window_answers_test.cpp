@@ -6,9 +6,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <ctime>
+#include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "task/passage_source.h"
 
 namespace deformer {
 namespace {
@@ -72,15 +78,17 @@ TEST(DecodeWindow, LargeLogitsAndAnEmptyWindowAreNoTrouble) {
   EXPECT_EQ(empty.no_answer, 1.0);
 }
 
-EncodedPassage passage_of(const std::string& text) {
-  EncodedPassage passage;
-  passage.id = "p";
-  passage.text = text;
+ReadyPassage passage_of(const std::string& text) {
+  EncodedPassage encoded;
+  encoded.id = "p";
+  encoded.text = text;
+  ReadyPassage passage;
+  passage.encoded = std::make_shared<const EncodedPassage>(std::move(encoded));
   return passage;
 }
 
 TEST(WindowAnswerCollector, EqualTextsButForCaseAreOneAnswerWithTheSumOfScores) {
-  const EncodedPassage passage = passage_of("\xC3\x84pfel und \xC3\xA4pfel");
+  const ReadyPassage passage = passage_of("\xC3\x84pfel und \xC3\xA4pfel");
   WindowAnswerCollector collector;
   collector.begin(0);
   collector.add(passage, {{{0, 0, 0.25, {11, 17}}, {0, 0, 0.125, {7, 10}}}, 0.5});
@@ -96,8 +104,30 @@ TEST(WindowAnswerCollector, EqualTextsButForCaseAreOneAnswerWithTheSumOfScores) 
   EXPECT_EQ(result.no_answer_score, 0.0625);  // the lowest
 }
 
+// Places in a text are found without a walk from its beginning for each span of each window, which
+// would take hundreds of times as long.
+TEST(WindowAnswerCollector, TheEndOfALongTextCostsNoMoreThanItsBeginning) {
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += "\xC3\xA4";
+  const auto bytes = static_cast<std::uint32_t>(text.size());
+  const ReadyPassage passage = passage_of(text);
+  const auto ticks_at = [&](std::uint32_t begin) {
+    const WindowSpans spans{std::vector<SpanCandidate>(12, {0, 0, 0.125, {begin, begin + 2}}), 0};
+    const std::clock_t before = std::clock();
+    WindowAnswerCollector collector;
+    collector.begin(0);
+    for (int window = 0; window < 500; ++window) collector.add(passage, spans);
+    const QaResult result = collector.finish({});
+    EXPECT_EQ(result.answers.at(0).start, begin / 2);
+    EXPECT_EQ(result.answers.at(0).end, begin / 2 + 1);
+    return std::clock() - before;
+  };
+  const std::clock_t at_beginning = ticks_at(0);
+  EXPECT_LT(ticks_at(bytes - 2), 20 * at_beginning);
+}
+
 TEST(WindowAnswerCollector, AnswersOfTwoPassagesStayTwo) {
-  const EncodedPassage passage = passage_of("an ox");
+  const ReadyPassage passage = passage_of("an ox");
   WindowAnswerCollector collector;
   for (std::size_t i = 0; i < 2; ++i) {
     collector.begin(i);
@@ -118,7 +148,7 @@ TEST(WindowAnswerCollector, EqualScoresKeepTheOrderOfTheirPassages) {
 }
 
 TEST(WindowAnswerCollector, NoAnswerCompetesWhereItIsAllowed) {
-  const EncodedPassage passage = passage_of("an ox");
+  const ReadyPassage passage = passage_of("an ox");
   const auto first = [&](bool allowed, double threshold) {
     WindowAnswerCollector collector;
     collector.begin(0);
@@ -133,7 +163,7 @@ TEST(WindowAnswerCollector, NoAnswerCompetesWhereItIsAllowed) {
 }
 
 TEST(WindowAnswerCollector, TextThatIsNotUtf8IsComparedAsItIs) {
-  const EncodedPassage passage = passage_of("\xFF \xFF");
+  const ReadyPassage passage = passage_of("\xFF \xFF");
   WindowAnswerCollector collector;
   collector.begin(0);
   collector.add(passage, {{{0, 0, 0.25, {0, 1}}, {0, 0, 0.125, {2, 3}}}, 0});
