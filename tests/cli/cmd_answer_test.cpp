@@ -145,7 +145,7 @@ TEST_F(Answer, AThresholdAloneIsRefused) {
 TEST_F(Answer, ALimitOfAPassageIsRefused) {
   expect_failure(
       run({"answer", "--model", model, "--passage", squad, "--question", "who?", "--limit", "1"}),
-      2, "--limit excludes --passage");
+      2, "--passage excludes --limit");
 }
 
 TEST_F(Answer, AnEmptyOrBlankContextHasNoAnswer) {

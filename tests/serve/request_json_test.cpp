@@ -90,11 +90,10 @@ TEST(AnswerCall, SaysWhereJsonIsBroken) {
 }
 
 TEST(AnswerCall, RefusesAThresholdWithoutEffect) {
-  EXPECT_THAT(fault_of(R"({"question":"q","passage":"t","no_answer_threshold":1})"),
-              testing::HasSubstr("no_answer_threshold: expected it with no_answer alone"));
-  EXPECT_THAT(
-      fault_of(R"({"question":"q","passage":"t","no_answer":false,"no_answer_threshold":1})"),
-      testing::HasSubstr("no_answer_threshold: expected it with no_answer alone"));
+  const std::string field = "no_answer_threshold";
+  EXPECT_EQ(fault_of(R"({"question":"q","passage":"t","no_answer_threshold":1})"), field);
+  EXPECT_EQ(fault_of(R"({"question":"q","passage":"t","no_answer":false,"no_answer_threshold":1})"),
+            field);
   EXPECT_NO_THROW(parse(R"({"question":"q","passage":"t","no_answer_threshold":null})"));
 }
 

@@ -154,7 +154,7 @@ TEST_F(AnswerEach, StatesThatAreNoNumbersConcernThoseWhoAskAboutThem) {
   const std::vector<QaRequest> requests{{"a", "Who moved?", {{"town", ""}}},
                                         {"b", "When did it rise?", {{"river", ""}}},
                                         {"c", "Who moved?", {{"river", ""}, {"town", ""}}},
-                                        {"d", "Who?", {{"", test::kTown.text}}}};
+                                        {"d", "Who?", {{"square", test::kTown.text}}}};
   const std::string when = expected("When did it rise?", test::kRiver);
   const std::string who = expected("Who?", test::kTown);
   for (const std::size_t batch_tokens : {std::size_t{1}, std::size_t{4096}}) {
