@@ -51,8 +51,7 @@ struct OutputOption {
 };
 
 /// Throws kInvalidArgument for an output that is one of the files to be read, by whatever name, or
-/// a
-/// *.txt file below a directory of them: it would be lost. A device or a pipe may be both.
+/// a *.txt file below a directory of them: it would be lost. A device or a pipe may be both.
 void refuse_input_as_output(const std::vector<std::string>& inputs,
                             std::initializer_list<OutputOption> outputs);
 

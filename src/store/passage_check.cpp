@@ -11,8 +11,12 @@
 namespace deformer {
 namespace {
 
+[[noreturn]] void fail(std::string_view id, const std::string& message) {
+  throw Error(ErrorCode::kInvalidArgument, "passage " + in_quotes(id) + ": " + message);
+}
+
 [[noreturn]] void fail(const EncodedPassage& passage, const std::string& message) {
-  throw Error(ErrorCode::kInvalidArgument, "passage " + in_quotes(passage.id) + ": " + message);
+  fail(passage.id, message);
 }
 
 std::string range(std::uint64_t begin, std::uint64_t end) {
@@ -20,10 +24,7 @@ std::string range(std::uint64_t begin, std::uint64_t end) {
 }
 
 void validate_sizes(const EncodedPassage& passage) {
-  if (!is_valid_id(passage.id)) {
-    fail(passage, "expected an id of 1 to " + std::to_string(kMaxIdBytes) + " bytes, found " +
-                      std::to_string(passage.id.size()));
-  }
+  require_valid_id(passage.id);
   if (passage.text.size() > std::numeric_limits<std::uint32_t>::max()) {
     fail(passage,
          "expected at most 4 GiB of text, found " + std::to_string(passage.text.size()) + " bytes");
@@ -64,6 +65,12 @@ void validate_projections(const EncodedPassage& passage) {
 }
 
 }  // namespace
+
+void require_valid_id(std::string_view id) {
+  if (is_valid_id(id)) return;
+  fail(id, "expected an id of 1 to " + std::to_string(kMaxIdBytes) + " bytes, found " +
+               std::to_string(id.size()));
+}
 
 std::optional<std::string> find_window_fault(std::span<const Window> windows,
                                              std::size_t num_tokens) {

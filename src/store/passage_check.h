@@ -22,6 +22,9 @@ inline constexpr std::size_t kMaxHiddenSize = std::size_t{1} << 20;
   return !id.empty() && id.size() <= kMaxIdBytes;
 }
 
+/// Throws kInvalidArgument naming an id that cannot be a key.
+void require_valid_id(std::string_view id);
+
 /// What is wrong with windows or spans, or nothing.
 [[nodiscard]] std::optional<std::string> find_window_fault(std::span<const Window> windows,
                                                            std::size_t num_tokens);

@@ -10,7 +10,6 @@
 
 #include "architecture/segment_layout.h"
 #include "base/hash.h"
-#include "base/quote.h"
 #include "deformer/error.h"
 #include "store/passage_check.h"
 #include "task/abandonment.h"
@@ -35,19 +34,12 @@ void require_batch(const EncodeOptions& options) {
   throw Error(ErrorCode::kInvalidArgument, "batch_tokens: expected at least 1, found 0");
 }
 
-// As the library's stores do, before anything is computed and for a caller's own store too.
-void require_valid_id(const std::string& id) {
-  if (is_valid_id(id)) return;
-  throw Error(ErrorCode::kInvalidArgument,
-              "passage " + in_quotes(id) + ": expected an id of 1 to " +
-                  std::to_string(kMaxIdBytes) + " bytes, found " + std::to_string(id.size()));
-}
-
 // One entry per id, in order; the same id twice is fine when the text is the same.
 std::vector<const Passage*> unique_passages(std::span<const Passage> passages) {
   std::vector<const Passage*> unique;
   std::unordered_map<std::string_view, const Passage*> by_id;
   for (const Passage& passage : passages) {
+    // As the library's stores do: before anything is computed, and for a caller's own store too.
     require_valid_id(passage.id);
     const auto [entry, added] = by_id.emplace(passage.id, &passage);
     if (added) unique.push_back(&passage);

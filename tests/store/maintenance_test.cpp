@@ -1,15 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <new>
-#include <stdexcept>
-#include <system_error>
-#include <type_traits>
-
 #include "deformer/passage_store.h"
 #include "store/passage_check.h"
 #include "store/passages.h"
 #include "store/store_entry.h"
+#include "support/callers_exceptions.h"
 #include "support/expect_error.h"
 
 namespace deformer::test {
@@ -216,29 +212,13 @@ TEST(CopyPassages, ReportsProgress) {
   EXPECT_EQ(last, 100U);
 }
 
-struct OfTheCaller {};
-
 template <typename Exception>
 class PassageStoreProgress : public testing::Test {};
-using CallersExceptions =
-    testing::Types<std::runtime_error, std::invalid_argument, std::length_error, std::system_error,
-                   std::bad_alloc, OfTheCaller, int>;
-TYPED_TEST_SUITE(PassageStoreProgress, CallersExceptions);
-
-template <typename Exception>
-[[noreturn]] void throw_one() {
-  if constexpr (std::is_constructible_v<Exception, const char*>) {
-    throw Exception("enough");
-  } else if constexpr (std::is_same_v<Exception, std::system_error>) {
-    throw Exception(std::make_error_code(std::errc::io_error));
-  } else {
-    throw Exception();
-  }
-}
+TYPED_TEST_SUITE(PassageStoreProgress, test::CallersExceptions);
 
 TYPED_TEST(PassageStoreProgress, WhatItThrowsLeavesAsItWasThrown) {
   const auto source = make_store(1);
-  const auto throwing = [](std::size_t, std::size_t) { throw_one<TypeParam>(); };
+  const auto throwing = [](std::size_t, std::size_t) { test::throw_one<TypeParam>(); };
   EXPECT_THROW(static_cast<void>(scan_passage_store(*source, {.progress = throwing})), TypeParam);
   const auto target = make_store(0);
   EXPECT_THROW(copy_passages(*source, *target, {.progress = throwing}), TypeParam);

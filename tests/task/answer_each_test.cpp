@@ -7,14 +7,10 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <new>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <stop_token>
 #include <string>
-#include <system_error>
-#include <type_traits>
 #include <vector>
 
 #include "deformer/error.h"
@@ -22,6 +18,7 @@
 #include "deformer/pair_classifier.h"
 #include "deformer/passage_encoder.h"
 #include "deformer/span_qa.h"
+#include "support/callers_exceptions.h"
 #include "support/expect_error.h"
 #include "support/temp_dir.h"
 #include "support/tiny_model.h"
@@ -427,39 +424,24 @@ TEST_F(AnswerEach, TheThresholdOfNoAnswerIsANumber) {
                      [&] { static_cast<void>(SpanQa(model_).answer(requests, options)); });
 }
 
-struct OfTheCaller {};
-
 // As it was thrown, whatever it is.
 template <typename Exception>
 class CallersException : public AnswerEach {};
-using CallersExceptions = testing::Types<std::runtime_error, std::invalid_argument,
-                                         std::system_error, std::bad_alloc, OfTheCaller, int>;
-TYPED_TEST_SUITE(CallersException, CallersExceptions);
-
-template <typename Exception>
-[[noreturn]] void throw_one() {
-  if constexpr (std::is_constructible_v<Exception, const char*>) {
-    throw Exception("enough");
-  } else if constexpr (std::is_same_v<Exception, std::system_error>) {
-    throw Exception(std::make_error_code(std::errc::io_error));
-  } else {
-    throw Exception();
-  }
-}
+TYPED_TEST_SUITE(CallersException, test::CallersExceptions);
 
 TYPED_TEST(CallersException, EndsTheCallAsItWasThrown) {
   const std::vector<QaRequest> requests(3, {.question = "Who?", .passages = {test::kTown}});
   std::size_t calls = 0;
   const auto sink = [&](std::size_t, Outcome<QaResult>&&) {
     ++calls;
-    throw_one<TypeParam>();
+    test::throw_one<TypeParam>();
   };
   EXPECT_THROW(SpanQa(this->model_).answer_each(requests, sink), TypeParam);
   EXPECT_EQ(calls, 1U);
   const auto ignore = [](std::size_t, Outcome<QaResult>&&) {};
-  const BatchOptions batches{.progress = [](auto, auto) { throw_one<TypeParam>(); }};
+  const BatchOptions batches{.progress = [](auto, auto) { test::throw_one<TypeParam>(); }};
   EXPECT_THROW(SpanQa(this->model_).answer_each(requests, ignore, {}, batches), TypeParam);
-  const EncodeOptions encode{.progress = [](auto, auto) { throw_one<TypeParam>(); }};
+  const EncodeOptions encode{.progress = [](auto, auto) { test::throw_one<TypeParam>(); }};
   EXPECT_THROW(static_cast<void>(encode_passages(*this->model_, {&test::kTown, 1}, encode)),
                TypeParam);
 }
