@@ -63,8 +63,7 @@ void note_codec(PassageStore& store, const std::string& codec, const std::string
   const StoreInfo info = store.info();
   const std::string before = noted_codec(info.note);
   if (info.passages > 0 && !before.empty() && before != codec) {
-    talk.note(info.uri + " was written as " + before +
-              "; what it holds stays so, new passages are " + codec);
+    talk.note(info.uri + " was written as " + before + "; what this run writes is " + codec);
   }
   if (info.passages > 0) return;
   Json note;
@@ -80,7 +79,7 @@ std::string to_text(const StoreReport& report) {
   std::string text =
       report_line("store", info.uri + ", format version " + std::to_string(info.version));
   text += report_line("fingerprint", to_string(info.fingerprint));
-  if (!info.note.empty()) text += report_line("written as", one_line(info.note));
+  if (!info.note.empty()) text += report_line("begun as", one_line(info.note));
   text += report_line("passages", grouped(info.passages));
   if (info.file_bytes) text += report_line("on disk", grouped(*info.file_bytes) + " bytes");
   text += report_line(

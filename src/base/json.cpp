@@ -11,13 +11,17 @@ namespace deformer {
 namespace {
 
 // nlohmann counts bytes from 1; the byte reported is the last one read.
-std::string line_and_column(std::string_view text, std::size_t byte) {
+std::string place_in(std::string_view text, std::size_t byte, const std::string& where,
+                     JsonText kind) {
   const std::size_t end = std::min(byte == 0 ? 0 : byte - 1, text.size());
   const std::string_view before = text.substr(0, end);
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::size_t newline = before.rfind('\n');
   const std::size_t column = newline == std::string_view::npos ? end + 1 : end - newline;
-  return "line " + std::to_string(line) + ", column " + std::to_string(column);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  std::string place = where;
+  if (kind == JsonText::kDocument) place += ": line " + std::to_string(line);
+  if (!place.empty()) place += ", ";
+  return place + "column " + std::to_string(column);
 }
 
 // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." -> "syntax
@@ -36,7 +40,7 @@ std::string reason(std::string text) {
 constexpr std::size_t kMaxLevels = 1000;
 
 // Throws where brackets are nested deeper; what is broken otherwise is for the parser to say.
-void require_shallow(std::string_view text, const std::string& where) {
+void require_shallow(std::string_view text, const std::string& where, JsonText kind) {
   std::size_t levels = 0;
   bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -48,13 +52,22 @@ void require_shallow(std::string_view text, const std::string& where) {
       in_string = true;
     } else if (c == '[' || c == '{') {
       if (++levels <= kMaxLevels) continue;
-      throw Error(ErrorCode::kCorrupt, where + ": " + line_and_column(text, i + 1) +
-                                           ": expected at most " + std::to_string(kMaxLevels) +
+      throw Error(ErrorCode::kCorrupt, place_in(text, i + 1, where, kind) + ": expected at most " +
+                                           std::to_string(kMaxLevels) +
                                            " levels of nesting, found more");
     } else if ((c == ']' || c == '}') && levels > 0) {
       --levels;
     }
   }
+}
+
+// "[json.exception.out_of_range.406] number overflow parsing '1e999'" -> "1e999".
+std::string number_of(const std::string& text) {
+  const std::size_t open = text.find('\'');
+  const std::size_t close = text.rfind('\'');
+  constexpr std::size_t kMaxBytes = 60;
+  const std::string number = open < close ? text.substr(open + 1, close - open - 1) : text;
+  return number.size() > kMaxBytes ? number.substr(0, kMaxBytes) + "..." : number;
 }
 
 // Accepts every event; only the error is of interest.
@@ -79,20 +92,24 @@ class ErrorFinder : public JsonEvents {
 
 bool JsonEvents::parse_error(std::size_t position, const std::string& /*last_token*/,
                              const nlohmann::detail::exception& error) {
-  throw Error(ErrorCode::kCorrupt, where_ + ": " + line_and_column(text_, position) +
-                                       ": broken JSON: " + reason(error.what()));
+  constexpr int kNumberOverflow = 406;
+  throw Error(ErrorCode::kCorrupt,
+              place_in(text_, position, where_, kind_) +
+                  (error.id == kNumberOverflow
+                       ? ": expected numbers of at most 1.8e308, found " + number_of(error.what())
+                       : ": broken JSON: " + reason(error.what())));
 }
 
 void JsonEvents::parse() {
-  require_shallow(text_, where_);
+  require_shallow(text_, where_, kind_);
   nlohmann::json::sax_parse(text_.begin(), text_.end(), this);
 }
 
-nlohmann::json parse_json(std::string_view text, const std::string& where) {
-  require_shallow(text, where);
+nlohmann::json parse_json(std::string_view text, const std::string& where, JsonText kind) {
+  require_shallow(text, where, kind);
   nlohmann::json document = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
   // Not every exception of nlohmann::json carries a position; a second pass over the events does.
-  if (document.is_discarded()) ErrorFinder(text, where).parse();
+  if (document.is_discarded()) ErrorFinder(text, where, kind).parse();
   return document;
 }
 

@@ -13,16 +13,25 @@
 
 namespace deformer {
 
-/// Parses one document. `where` names it in errors. Throws kCorrupt with line and column (both from
-/// 1, column in bytes), also for more than 1,000 levels of nesting.
-[[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where);
+/// What a text is, and so how an error names a place in it.
+enum class JsonText {
+  kDocument,  ///< "WHERE: line 3, column 5: "
+  kLine,      ///< of JSON Lines; WHERE has its number, or is empty: "WHERE, column 5: "
+};
+
+/// Parses one text. `where` names it in errors. Throws kCorrupt with the place (lines and columns
+/// from 1, columns in bytes), also for more than 1,000 levels of nesting and a number that no
+/// double holds.
+[[nodiscard]] nlohmann::json parse_json(std::string_view text, const std::string& where,
+                                        JsonText kind = JsonText::kDocument);
 
 /// Reads a document as a stream of events, for files whose order or duplicate keys count. Derive,
 /// handle the events (nlohmann::json_sax), call parse(). Broken JSON throws kCorrupt with line and
 /// column, as parse_json() does. `text` must outlive the object.
 class JsonEvents : public nlohmann::json_sax<nlohmann::json> {
  public:
-  JsonEvents(std::string_view text, std::string where) : text_(text), where_(std::move(where)) {}
+  JsonEvents(std::string_view text, std::string where, JsonText kind = JsonText::kDocument)
+      : text_(text), where_(std::move(where)), kind_(kind) {}
 
   void parse();
   bool parse_error(std::size_t position, const std::string& last_token,
@@ -35,6 +44,7 @@ class JsonEvents : public nlohmann::json_sax<nlohmann::json> {
  private:
   std::string_view text_;
   std::string where_;
+  JsonText kind_;
 };
 
 /// read_file() + refuse_stand_in() + parse_json().

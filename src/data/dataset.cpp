@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/quote.h"
 #include "data/readers.h"
 #include "deformer/error.h"
 
@@ -119,17 +120,18 @@ void use_labels(Dataset& dataset, const std::vector<std::string>& labels) {
   if (dataset.kind != TaskKind::kClasses) return;
   std::vector<std::optional<std::size_t>> places;
   for (const std::string& label : dataset.labels) places.push_back(find_label(labels, label));
-  const auto place_of = [&](int number) {
+  const auto place_of = [&](int number, const std::string& where) {
     const auto index = static_cast<std::size_t>(number);
     if (places[index]) return static_cast<int>(*places[index]);
-    throw Error(ErrorCode::kInvalidArgument, "data (" + dataset.name + "): expected labels among " +
-                                                 label_list(labels) + ", found \"" +
-                                                 dataset.labels[index] + "\"");
+    throw Error(ErrorCode::kInvalidArgument, "data (" + dataset.name + "): " + where +
+                                                 "expected labels among " + label_list(labels) +
+                                                 ", found \"" + dataset.labels[index] + "\"");
   };
   for (Example& example : dataset.examples) {
-    if (example.label()) example.target = place_of(*example.label());
+    if (!example.label()) continue;
+    example.target = place_of(*example.label(), "example " + in_quotes(example.id) + ": ");
   }
-  if (dataset.positive_label) dataset.positive_label = place_of(*dataset.positive_label);
+  if (dataset.positive_label) dataset.positive_label = place_of(*dataset.positive_label, "");
   dataset.labels = labels;
 }
 

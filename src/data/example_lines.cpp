@@ -48,7 +48,7 @@ void read_lines(const std::filesystem::path& path, Dataset& dataset, Read&& read
   PassageTable passages(dataset);
   for_each_line(read_data_file(path), file, [&](std::string_view text, std::size_t number) {
     if (is_blank(text)) return;
-    const nlohmann::json document = parse_json(text, in_line(file, number));
+    const nlohmann::json document = parse_json(text, in_line(file, number), JsonText::kLine);
     const JsonPlace line(document, in_line(file, number));
     Example example;
     set_id(line.find("id"), dataset.examples.size(), example);

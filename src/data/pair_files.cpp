@@ -181,7 +181,7 @@ Dataset load_boolq(const std::filesystem::path& path) {
   PassageTable passages(dataset);
   for_each_line(read_data_file(path), file, [&](std::string_view line, std::size_t number) {
     if (is_blank(line)) return;
-    const nlohmann::json document = parse_json(line, in_line(file, number));
+    const nlohmann::json document = parse_json(line, in_line(file, number), JsonText::kLine);
     const JsonPlace place(document, in_line(file, number));
     Example example;
     set_id(place.find("idx"), dataset.examples.size(), example);

@@ -200,7 +200,7 @@ void read_lines(std::string_view text, const std::string& file, SquadReader& rea
     text.remove_prefix(std::min(end + 1, text.size()));
     if (is_blank(line)) continue;
     const std::string where = file + ": line " + std::to_string(number);
-    const nlohmann::json document = parse_json(line, where);
+    const nlohmann::json document = parse_json(line, where, JsonText::kLine);
     reader.add_flat(JsonPlace(document, where));
   }
 }

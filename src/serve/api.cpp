@@ -185,13 +185,15 @@ std::string_view Api::route_name(const Request& head) {
 void Api::add_headers(const Request& request, Response& response) const {
   response.headers.emplace_back("Date", http_date(std::time(nullptr)));
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
-  const std::string* const origin = request.header("Origin");
-  if (options_.cors_origins.empty() || origin == nullptr) return;
   const auto& known = options_.cors_origins;
+  if (known.empty()) return;
   const bool any = std::find(known.begin(), known.end(), "*") != known.end();
+  // Else a cache could give an origin the answer of another, or of none.
+  if (!any) response.headers.emplace_back("Vary", "Origin");
+  const std::string* const origin = request.header("Origin");
+  if (origin == nullptr) return;
   if (!any && std::find(known.begin(), known.end(), *origin) == known.end()) return;
   response.headers.emplace_back("Access-Control-Allow-Origin", any ? "*" : *origin);
-  if (!any) response.headers.emplace_back("Vary", "Origin");
   if (!is_preflight(request)) {
     response.headers.emplace_back("Access-Control-Expose-Headers", "Retry-After");
     return;

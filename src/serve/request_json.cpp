@@ -29,20 +29,21 @@ constexpr std::int64_t kMaxParameter = 1'000'000;
   fail(field, std::string("expected ") + expected + ", found " + found.type_name());
 }
 
-// `unsaid` is what the message of a fault leaves out of its beginning.
-nlohmann::json parse_document(std::string_view text, std::string_view unsaid = "") {
+nlohmann::json parse(std::string_view text, const std::string& where, JsonText kind) {
   try {
-    return parse_json(text, "request");
+    return parse_json(text, where, kind);
   } catch (const Error& error) {
-    std::string message = error.what();
-    if (message.starts_with(unsaid)) message.erase(0, unsaid.size());
-    throw ApiFault({400, "invalid_json", std::move(message)});
+    throw ApiFault({400, "invalid_json", error.what()});
   }
 }
 
-// A line of a stream: its number is told beside its fault, which has the column alone.
+nlohmann::json parse_document(std::string_view text) {
+  return parse(text, "request", JsonText::kDocument);
+}
+
+// A line of a stream; its number is told beside its fault.
 nlohmann::json parse_line(std::string_view text) {
-  return parse_document(text, "request: line 1, ");
+  return parse(text, "", JsonText::kLine);
 }
 
 // An object's fields, taken one by one; finish() refuses what was not asked for, so that a

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 #include "architecture/config.h"
 #include "base/hash.h"
@@ -73,8 +74,8 @@ void validate(const LossWeights& weights) {
 [[noreturn]] void refuse_weights(std::string_view text) {
   throw Error(
       ErrorCode::kInvalidArgument,
-      "loss weights: expected \"paper\" or task=X,kd=X,lrs=X with numbers of 0 or more, not "
-      "all 0, found \"" +
+      "loss weights: expected \"paper\" or task=X,kd=X,lrs=X, each at most once, with numbers "
+      "of 0 or more, not all 0, found \"" +
           std::string(text) + "\"");
 }
 
@@ -128,6 +129,7 @@ std::string hash_of(const Dataset& dataset) {
 LossWeights parse_loss_weights(std::string_view text) {
   if (text == "paper") return kPaperLossWeights;
   LossWeights weights{.task = 0, .kd = 0, .lrs = 0};
+  std::set<std::string_view> named;
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view part = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(part.size() + 1, rest.size()));
@@ -135,7 +137,7 @@ LossWeights parse_loss_weights(std::string_view text) {
     if (equals == std::string_view::npos) refuse_weights(text);
     double* const weight = weight_of(weights, part.substr(0, equals));
     const std::string_view number = part.substr(equals + 1);
-    if (weight == nullptr) refuse_weights(text);
+    if (weight == nullptr || !named.insert(part.substr(0, equals)).second) refuse_weights(text);
     const auto parsed = std::from_chars(number.data(), number.data() + number.size(), *weight);
     if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size() ||
         !(*weight >= 0 && *weight < 1e9)) {
@@ -173,6 +175,12 @@ void validate(const TrainingOptions& options) {
           options.temperature);
   require(options.checkpoint_minutes > 0, "checkpoint_minutes", "above 0",
           options.checkpoint_minutes);
+  std::set<int> splits;
+  for (const int layer : options.split_layers) {
+    if (splits.insert(layer).second) continue;
+    throw Error(ErrorCode::kInvalidArgument, "split_layers: expected each layer once, found " +
+                                                 std::to_string(layer) + " twice");
+  }
   require(options.freeze_layers >= 0, "freeze_layers", "0 or more", options.freeze_layers);
   require(options.threads >= 0, "threads", "0 or more", options.threads);
   require(options.teacher_answers.empty() || options.loss_weights.kd > 0, "teacher_answers",
@@ -182,11 +190,27 @@ void validate(const TrainingOptions& options) {
   require_training_precision(options.precision, options.device);
 }
 
-void require_freezable(int freeze_layers, const ModelConfig& config) {
-  if (freeze_layers < config.num_hidden_layers) return;
-  throw Error(ErrorCode::kInvalidArgument, "freeze_layers: expected less than the model's " +
-                                               std::to_string(config.num_hidden_layers) +
-                                               " layers, found " + std::to_string(freeze_layers));
+void require_fitting(const TrainingOptions& options, const TrainingModel& student) {
+  const std::int64_t layers = student.config.num_hidden_layers;
+  if (options.freeze_layers >= layers) {
+    throw Error(ErrorCode::kInvalidArgument, "freeze_layers: expected less than the model's " +
+                                                 std::to_string(layers) + " layers, found " +
+                                                 std::to_string(options.freeze_layers));
+  }
+  const auto parameters = student.parameters();
+  const bool has_distance_bias = std::any_of(parameters.begin(), parameters.end(),
+                                             [](const Parameter& p) { return p.is_distance_bias; });
+  if (options.train_distance_bias && !has_distance_bias) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "train_distance_bias: expected a model with scores of distances, found " +
+                    student.config.architecture);
+  }
+  if (options.negatives == Negatives::kKeep && student.config.task != TaskKind::kSpan) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "negatives: expected a task of spans, to which windows without the answer matter, "
+                "found " +
+                    std::string(to_string(student.config.task)));
+  }
 }
 
 std::string make_recipe(const TrainingOptions& options, const TrainingSet& set,

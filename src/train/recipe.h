@@ -12,8 +12,9 @@ namespace deformer {
 /// Throws kInvalidArgument naming the first option that is out of range or contradicts another.
 void validate(const TrainingOptions& options);
 
-/// Throws kInvalidArgument when no layer would be left to train.
-void require_freezable(int freeze_layers, const ModelConfig& config);
+/// Throws kInvalidArgument naming the first option that this model cannot follow: no layer would be
+/// left to train, or the option has nothing to act on.
+void require_fitting(const TrainingOptions& options, const TrainingModel& student);
 
 /// Hex digests that tell data and weights apart.
 [[nodiscard]] std::string hash_of(const TrainingSet& set);

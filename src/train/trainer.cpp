@@ -215,7 +215,7 @@ Trainer::State::State(std::filesystem::path base, std::filesystem::path teacher_
                             .freeze_layers = options.freeze_layers,
                             .train_distance_bias = options.train_distance_bias};
   student = load_training_model(base_dir, load);
-  require_freezable(options.freeze_layers, student.config);
+  require_fitting(options, student);
   if (options.split_layers.empty()) {
     options.split_layers.push_back(student.config.split.split_layer);
   }

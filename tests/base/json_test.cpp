@@ -41,7 +41,30 @@ TEST(ParseJson, NamesThePlaceOfBytesThatAreNotUtf8) {
 }
 
 TEST(ParseJson, NamesThePlaceOfANumberThatIsTooLarge) {
-  expect_broken("[1,\n 1e999, 2]", "line 2, column 6");
+  const auto expect_too_large = [](const std::string& number, const std::string& shown) {
+    test::expect_error(ErrorCode::kCorrupt,
+                       "file.json: line 2, column " + std::to_string(number.size()) +
+                           ": expected numbers of at most 1.8e308, found " + shown,
+                       [&] { (void)parse_json("[1,\n" + number + ", 2]", "file.json"); });
+  };
+  expect_too_large("1e999", "1e999");
+  expect_too_large(std::string(400, '1'), std::string(60, '1') + "...");
+}
+
+TEST(ParseJson, ALineOfManyIsNamedByItsReaderAndHasAColumn) {
+  const auto expect_place = [](const std::string& text, const std::string& where,
+                               const std::string& place) {
+    try {
+      (void)parse_json(text, where, JsonText::kLine);
+      FAIL() << "expected an error";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), testing::StartsWith(place));
+    }
+  };
+  expect_place("[1,x", "a.jsonl: line 7", "a.jsonl: line 7, column 4: broken JSON: ");
+  expect_place("[1,x", "", "column 4: broken JSON: ");
+  expect_place(std::string(1001, '['), "a.jsonl: line 7",
+               "a.jsonl: line 7, column 1001: expected at most 1000 levels");
 }
 
 TEST(ParseJson, ErrorsAreShortAndPrintableWhateverTheText) {

@@ -287,9 +287,11 @@ TEST_F(OwnLabels, AreClassifiedWithoutNamingADataSet) {
   EXPECT_THAT(run_ok({"inspect", model_}), HasSubstr("classes: Yes, No, Not said"));
   expect_failure(run({"classify", "--model", model_, "--data", data, "--submission", path("s")}), 6,
                  "--submission: expected boolq, mnli or qqp, found classes");
-  expect_failure(run({"classify", "--model", model_, "--data",
-                      write("bad.jsonl", R"({"question": "", "passage": "", "label": "maybe"})")}),
-                 2, "bad.jsonl: data (classes): expected labels among Yes, No, Not said, found");
+  expect_failure(
+      run({"classify", "--model", model_, "--data",
+           write("bad.jsonl", R"({"question": "", "passage": "", "label": "maybe"})")}),
+      2,
+      R"(bad.jsonl: data (classes): example "0": expected labels among Yes, No, Not said, found)");
 }
 
 TEST_F(OwnLabels, GiveTheSameFromAStore) {

@@ -149,8 +149,9 @@ TEST_F(JsonlRun, ANumberOutOfRangeIsAFaultOfItsLine) {
   const ProcessResult stopped = answer(std::string(kGood) + "\n" + huge + "\n" + kGood + "\n");
   EXPECT_EQ(stopped.status, 4);
   EXPECT_EQ(json_lines(stopped.out).size(), 1u) << "the lines before it are answered";
-  expect_error_line(stopped.err,
-                    "standard input: line 2: expected numbers of at most 1.8e308, found 1e999");
+  expect_error_line(
+      stopped.err,
+      "standard input: line 2, column 62: expected numbers of at most 1.8e308, found 1e999");
   const ProcessResult going = answer(huge + "\n" + kGood + "\n", {"--keep-going"});
   EXPECT_EQ(going.status, 0);
   const auto lines = json_lines(going.out);
@@ -216,7 +217,7 @@ TEST_F(JsonlRun, NamesTheLineThatTheLibraryRefuses) {
 }
 
 TEST_F(JsonlRun, RefusesBadLinesWithTheirPlace) {
-  expect_bad_line("[1]", 4, ": expected an object, found array");
+  expect_bad_line("[1]", 4, ": expected an object, found an array");
   expect_bad_line(R"({"passage": "x"})", 4, ": expected a key \"question\", found none");
   expect_bad_line(R"({"question": 3, "passage": "x"})", 4, ": question: expected a string");
   expect_bad_line(R"({"id": [], "question": "q", "passage": "x"})", 4, ": id: expected a string");

@@ -84,10 +84,11 @@ TEST(Dataset, LabelsAreMatchedByName) {
   EXPECT_EQ(data.examples[0].label(), 2);
   EXPECT_EQ(data.examples[1].label(), 0);
   EXPECT_EQ(data.positive_label, 0);
-  test::expect_error(ErrorCode::kInvalidArgument,
-                     "data (classes): expected labels among good, bad, found \"not_good\"", [&] {
-                       use_labels(data, {"good", "bad"});
-                     });
+  test::expect_error(
+      ErrorCode::kInvalidArgument,
+      R"(data (classes): example "p": expected labels among good, bad, found "not_good")", [&] {
+        use_labels(data, {"good", "bad"});
+      });
 }
 
 TEST(FillOption, ReplacesTheBlankOrFollowsTheQuestion) {

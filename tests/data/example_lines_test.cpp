@@ -65,7 +65,7 @@ TEST_F(ExampleLines, BadClassesAreNamed) {
                  "line 1: label: expected a string, found a number");
   expect_refused("classes", R"({"question": "q", "passage": "p", "label": ""})",
                  "line 1: label: expected a label, found an empty text");
-  expect_refused("classes", "{", "line 1: line 1, column");
+  expect_refused("classes", "{", "line 1, column");
 }
 
 TEST_F(ExampleLines, ReadsChoices) {

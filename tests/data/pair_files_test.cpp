@@ -59,7 +59,7 @@ TEST_F(PairFile, BoolqIdsMayBeTextAndNullIsAsGoodAsAbsent) {
 
 TEST_F(PairFile, BadBoolqLinesAreNamed) {
   const std::string good = R"({"question": "q", "passage": "p", "label": true})";
-  expect_refused("boolq", good + "\n{\"question\": }", "line 2: line 1, column 14: broken");
+  expect_refused("boolq", good + "\n{\"question\": }", "line 2, column 14: broken");
   expect_refused("boolq", good + "\n\n[]", "line 3: expected an object, found an array");
   expect_refused("boolq", R"({"question": "q"})", "line 1: expected a key \"passage\"");
   expect_refused("boolq", R"({"question": 1, "passage": "p"})",

@@ -283,7 +283,7 @@ TEST_F(SquadFile, NamesTheLineOfJsonLinesThatBeginBadly) {
 
 TEST_F(SquadFile, NamesTheLineOfBadJsonLines) {
   const std::string good = std::string(kFlatQuestions[0]) + "\n";
-  expect_refused(good + "\n{\"context\": \n", "line 3: line 1, column 13: broken JSON: ");
+  expect_refused(good + "\n{\"context\": \n", "line 3, column 13: broken JSON: ");
   expect_refused(good + "{}", "line 2: expected a key \"context\", found none");
   expect_refused(good + good, "line 2: id: expected a new question id, found \"q1\"");
   test::expect_error(

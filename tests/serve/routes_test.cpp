@@ -658,6 +658,10 @@ TEST_F(Routes, LetKnownOriginsIn) {
   EXPECT_EQ(
       get("/livez", "Origin: https://b.example\r\n").headers.count("access-control-allow-origin"),
       0U);
+  for (const char* headers :
+       {"", "Origin: https://a.example\r\n", "Origin: https://b.example\r\n"}) {
+    EXPECT_EQ(get("/livez", headers).headers.at("vary"), "Origin") << "for what a cache keeps";
+  }
   const HttpResponse preflight = http(
       port_, http_request("OPTIONS", "/v1/answer", "", "",
                           "Origin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n"));

@@ -103,6 +103,14 @@ class PairTrainingTest : public testing::Test {
   test::TempDir directory_;
 };
 
+TEST_F(PairTrainingTest, RefusesWhatOnlySpansHave) {
+  TrainingOptions training = options("boolq");
+  training.negatives = Negatives::kKeep;
+  const fs::path base = write_base("base", {.split_layer = 0});
+  test::expect_error(ErrorCode::kInvalidArgument, "negatives: expected a task of spans",
+                     [&] { (void)train(base, training, toy_pairs("boolq")); });
+}
+
 TEST_F(PairTrainingTest, LearnsTheClassesOfItsExamples) {
   for (const std::string architecture : {"bert", "xlnet", "mpnet"}) {
     for (const std::string task : {"boolq", "mnli"}) {
@@ -177,7 +185,7 @@ TEST_F(PairTrainingTest, ScoresHeldOutExamplesByAccuracy) {
 TEST_F(PairTrainingTest, RefusesDataOfAnotherTask) {
   const fs::path base = write_base("base", {.split_layer = 0});
   test::expect_error(ErrorCode::kInvalidArgument,
-                     "data (qqp): expected labels among false, true, found \"not_duplicate\"",
+                     "expected labels among false, true, found \"not_duplicate\"",
                      [&] { train(base, options("boolq"), toy_pairs("qqp")); });
   test::expect_error(ErrorCode::kInvalidArgument,
                      "expected data for classes, found data for choice (race)",

@@ -790,6 +790,11 @@ TEST_F(TrainerTest, ChecksItsOptions) {
   refuses("dropout: expected 0 to 0.9, found 1", [](auto& o) { o.dropout = 1; });
   refuses("max_steps: expected 1 to 10^12", [](auto& o) { o.max_steps = ~std::uint64_t{0}; });
   refuses("loss_weights.kd: expected 0 or more", [](auto& o) { o.loss_weights.kd = -1; });
+  refuses("split_layers: expected each layer once, found 1 twice", [](auto& o) {
+    o.split_layers = {1, 0, 1};
+  });
+  refuses("train_distance_bias: expected a model with scores of distances, found bert",
+          [](auto& o) { o.train_distance_bias = true; });
   refuses("loss_weights: expected one above 0", [](auto& o) { o.loss_weights = {0, 0, 0}; });
 }
 
@@ -808,7 +813,7 @@ TEST(LossWeights, AreParsedByName) {
   EXPECT_EQ(weights.lrs, 0.0);
   EXPECT_EQ(parse_loss_weights("paper").kd, 1.1);
   for (const char* bad : {"", "task", "task=", "task=x", "task=-1", "size=1", "task=0", "task=nan",
-                          "task=1 ,kd=1", "kd=1e99"}) {
+                          "task=1 ,kd=1", "kd=1e99", "task=1,kd=1,task=2"}) {
     test::expect_error(ErrorCode::kInvalidArgument, "loss weights: expected",
                        [&] { static_cast<void>(parse_loss_weights(bad)); });
   }
