@@ -79,7 +79,7 @@ std::string to_text(const StoreReport& report) {
   std::string text =
       report_line("store", info.uri + ", format version " + std::to_string(info.version));
   text += report_line("fingerprint", to_string(info.fingerprint));
-  if (!info.note.empty()) text += report_line("begun as", one_line(info.note));
+  if (!info.note.empty()) text += report_line("created as", one_line(info.note));
   text += report_line("passages", grouped(info.passages));
   if (info.file_bytes) text += report_line("on disk", grouped(*info.file_bytes) + " bytes");
   text += report_line(
