@@ -47,13 +47,6 @@ bool is_weight(const SourceTensor& tensor) {
          dtype == Dtype::kF64 || !tensor.scales.empty();
 }
 
-// What a tensor in 8 bits may lack.
-std::string lack_of(const NamedWeight& weight) {
-  const SourceTensor& tensor = weight.tensor;
-  const bool lacks = tensor.dtype == Dtype::kI8 && tensor.scales.empty();
-  return lacks ? " without " + int8_scale_name(weight.name) : "";
-}
-
 void check_group(const WeightGroup& group, const std::vector<NamedWeight>& weights,
                  NameList& missing, NameList& misshapen) {
   const bool there = group.required ||
@@ -65,11 +58,13 @@ void check_group(const WeightGroup& group, const std::vector<NamedWeight>& weigh
     const NamedWeight* const weight = find_weight(weights, name);
     if (weight == nullptr) {
       missing.add(name);
-    } else if (!fits(weight->tensor.shape, shape) || !is_weight(weight->tensor)) {
-      misshapen.add(name, " (expected F32, F16, BF16 or F64 " + shape_text(shape) + ", found " +
-                              to_string(weight->tensor.dtype) + " " +
-                              shape_text(weight->tensor.shape) + lack_of(*weight) + ")");
+      continue;
     }
+    const SourceTensor& tensor = weight->tensor;
+    if (fits(tensor.shape, shape) && is_weight(tensor)) continue;
+    misshapen.add(name, " (expected F32, F16, BF16 or F64 " + shape_text(shape) + ", found " +
+                            to_string(tensor.dtype) + " " + shape_text(tensor.shape) +
+                            lack_of_scales(name, tensor.dtype, !tensor.scales.empty()) + ")");
   }
 }
 

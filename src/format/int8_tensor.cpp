@@ -19,6 +19,10 @@ std::string int8_scale_name(std::string_view name) {
   return std::string(name) + "_scale";
 }
 
+std::string lack_of_scales(std::string_view name, Dtype dtype, bool has_scales) {
+  return dtype == Dtype::kI8 && !has_scales ? " without " + int8_scale_name(name) : "";
+}
+
 float int8_scale(std::span<const float> row, const std::string& where) {
   float largest = 0;
   for (const float value : row) {

@@ -24,6 +24,10 @@ inline constexpr int kLargestSavedInt8 = 127;
 /// The tensor of scales [rows] that belongs to a weight: weight[r][c] = value[r][c] * scale[r].
 [[nodiscard]] std::string int8_scale_name(std::string_view name);
 
+/// What a message adds to a tensor's type and shape: " without NAME_scale" of one in I8 that has no
+/// scales, else "".
+[[nodiscard]] std::string lack_of_scales(std::string_view name, Dtype dtype, bool has_scales);
+
 /// Scale of one row of a weight; 0 where all its values are. Throws kInvalidArgument, beginning
 /// with `where`, for a value that is not finite.
 [[nodiscard]] float int8_scale(std::span<const float> row, const std::string& where);

@@ -191,10 +191,9 @@ std::optional<at::Tensor> WeightLoader::stored_values(const StoredTensor& stored
     return int8 ? int8_values(stored, name, shape) : view_of(stored, *type, shape);
   }
   const std::span<const std::int64_t> expected(shape.data(), shape.size());
-  const bool lacks_scales = found.dtype == Dtype::kI8 && !int8;
   misshapen_.add(name, " (expected F32, F16, BF16 or F64 " + shape_text(expected) + ", found " +
                            to_string(found.dtype) + " " + shape_text(found.shape) +
-                           (lacks_scales ? " without " + int8_scale_name(name) : "") + ")");
+                           lack_of_scales(name, found.dtype, int8) + ")");
   return std::nullopt;
 }
 

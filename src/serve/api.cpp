@@ -33,6 +33,7 @@ Match match(const Request& request, std::string& allowed) {
     const bool is_head = request.method == "HEAD" && std::string_view(route.method) == "GET";
     if (is_head || request.method == route.method) return {&route, argument};
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+    if (std::string_view(route.method) == "GET") allowed += ", HEAD";
   }
   return {};
 }
@@ -62,6 +63,10 @@ std::optional<ApiError> fault_of_coding(const Request& head) {
 std::optional<ApiError> fault_of_body(const Request& head, const Route& route,
                                       std::optional<std::uint64_t> body_bytes, bool chunked) {
   if (route.body == BodyKind::kNone) return std::nullopt;
+  // As an unknown field of the body: a misplaced option is no default in silence.
+  if (!head.query.empty()) {
+    return ApiError{400, "invalid_request", "the query: expected none beside a body, found one"};
+  }
   if (!body_bytes && !chunked) {
     return ApiError{411, "length_required", "expected a Content-Length or chunks, found neither"};
   }
@@ -188,12 +193,16 @@ void Api::add_headers(const Request& request, Response& response) const {
   const auto& known = options_.cors_origins;
   if (known.empty()) return;
   const bool any = std::find(known.begin(), known.end(), "*") != known.end();
-  // Else a cache could give an origin the answer of another, or of none.
-  if (!any) response.headers.emplace_back("Vary", "Origin");
-  const std::string* const origin = request.header("Origin");
-  if (origin == nullptr) return;
-  if (!any && std::find(known.begin(), known.end(), *origin) == known.end()) return;
-  response.headers.emplace_back("Access-Control-Allow-Origin", any ? "*" : *origin);
+  // A cache must not give an origin the answer of another, or of none: what depends on the origin
+  // says so, and what is for all is for those too who name none.
+  if (any) {
+    response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+  } else {
+    response.headers.emplace_back("Vary", "Origin");
+    const std::string* const origin = request.header("Origin");
+    if (origin == nullptr || std::find(known.begin(), known.end(), *origin) == known.end()) return;
+    response.headers.emplace_back("Access-Control-Allow-Origin", *origin);
+  }
   if (!is_preflight(request)) {
     response.headers.emplace_back("Access-Control-Expose-Headers", "Retry-After");
     return;

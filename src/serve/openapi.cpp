@@ -233,9 +233,9 @@ Json content(const char* type, Json schema) {
 }
 
 // A 200 with the given content, and errors. Any route may be asked by a request that is malformed,
-// slow, or has too long headers.
+// slow, or has too long headers or too large a body, wanted or not.
 Json responses(Json success, std::set<int> errors) {
-  errors.insert({400, 408, 431});
+  errors.insert({400, 408, 413, 431});
   Json all;
   all["200"] = {{"description", "Done."}, {"content", std::move(success)}};
   for (const int status : errors) {
@@ -267,7 +267,7 @@ Json query_parameter(const char* name, const char* description, Json schema) {
 
 // What any route with a body may answer.
 std::set<int> body_errors(Access access) {
-  std::set<int> errors{401, 404, 411, 413, 415, 421, 429, 500, 503, 504};
+  std::set<int> errors{401, 404, 411, 415, 421, 429, 500, 503, 504};
   if (access == Access::kWrite) errors.insert(403);
   return errors;
 }

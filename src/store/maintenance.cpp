@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <exception>
-#include <utility>
 
 #include "base/guard.h"
 #include "base/quote.h"
@@ -15,29 +13,14 @@ namespace {
 
 using Passages = std::vector<std::shared_ptr<const EncodedPassage>>;
 
-// What a caller's progress function threw, on its way through guard_entry(). No std::exception, so
-// that it is not taken for a fault of the library's.
-struct ProgressException {
-  std::exception_ptr thrown;
-};
-
 void report_progress(const ProgressCallback& progress, std::size_t done, std::size_t total) {
-  if (!progress) return;
-  try {
-    progress(done, std::max(done, total));
-  } catch (...) {
-    throw ProgressException{std::current_exception()};
-  }
+  if (progress) wrap_thrown(progress, done, std::max(done, total));
 }
 
 // guard_entry() for an entry point that uses report_progress().
 template <typename Function>
-decltype(auto) guard_with_progress(std::string_view where, Function&& function) {
-  try {
-    return guard_entry(where, std::forward<Function>(function));
-  } catch (const ProgressException& exception) {
-    std::rethrow_exception(exception.thrown);
-  }
+auto guard_with_progress(std::string_view where, const Function& function) {
+  return unwrap_thrown([&] { return guard_entry(where, function); });
 }
 
 // Ids are short and listing may be dear; passages are large.

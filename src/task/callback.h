@@ -3,19 +3,13 @@
 
 #include <ATen/ThreadLocalState.h>
 
-#include <exception>
 #include <utility>
 
 #include "base/check.h"
+#include "base/guard.h"
 #include "nn/guard.h"
 
 namespace deformer {
-
-/// What a caller's function threw, on its way through this library. No std::exception, so that
-/// nobody takes it for a fault of the library's.
-struct CallbackException {
-  std::exception_ptr thrown;
-};
 
 /// LibTorch as the caller of an entry point has set it: inference mode, gradients, autocast.
 struct CallersSettings {
@@ -51,25 +45,19 @@ void call_back(const Function& function, Arguments&&... arguments) {
   // The function may be the library's own, with one of an outer caller in it.
   const CallersScope outer(caller->outer);
   const at::ThreadLocalStateGuard settings(caller->settings);
-  try {
-    function(std::forward<Arguments>(arguments)...);
-  } catch (...) {
-    throw CallbackException{std::current_exception()};
-  }
+  wrap_thrown(function, std::forward<Arguments>(arguments)...);
 }
 
 /// nn::guarded() for an entry point that uses call_back().
 template <typename Function>
 decltype(auto) guarded_with_callbacks(Function&& function) {
-  try {
+  return unwrap_thrown([&]() -> decltype(auto) {
     return nn::guarded([&]() -> decltype(auto) {
       const CallersSettings caller{.outer = CallersScope::current()};
       const CallersScope scope(&caller);
       return std::forward<Function>(function)();
     });
-  } catch (const CallbackException& exception) {
-    std::rethrow_exception(exception.thrown);
-  }
+  });
 }
 
 }  // namespace deformer

@@ -59,5 +59,14 @@ TEST(GuardEntry, LeavesErrorsAndTheCallersOwnExceptionsAlone) {
   EXPECT_THROW(guard_entry("place", [] { throw 7; }), int);
 }
 
+// Of a type that is translated otherwise, too.
+TEST(GuardEntry, LetsThroughWhatACallersFunctionThrew) {
+  const auto call = [](const auto& function) {
+    unwrap_thrown([&] { guard_entry("place", [&] { wrap_thrown(function); }); });
+  };
+  EXPECT_THROW(call([] { throw std::bad_alloc(); }), std::bad_alloc);
+  EXPECT_THROW(call([] { throw 7; }), int);
+}
+
 }  // namespace
 }  // namespace deformer::test

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json.h"
+
 namespace deformer {
 namespace {
 
@@ -18,6 +20,13 @@ TEST(JsonId, KeepsItsSpelling) {
   EXPECT_EQ(find_json_id(R"({"id":12345678901234567890123})"), "12345678901234567890123");
   EXPECT_EQ(find_json_id(R"({"id":1e2})"), "1e2");
   EXPECT_EQ(find_json_id("{\"id\":\"\\u00e9\\n\"}"), "\"\u00e9\\n\"");
+}
+
+// As whoever reads the value has it.
+TEST(JsonId, HasNoNegativeZero) {
+  EXPECT_EQ(find_json_id(R"({"id":-0})"), "0");
+  const nlohmann::json line = parse_json(R"({"id":-0})", "line 1", JsonText::kLine);
+  EXPECT_EQ(JsonPlace(line, "line 1").at("id").as_id(), "0");
 }
 
 TEST(JsonId, IsKnownFromBeforeTheFault) {

@@ -386,11 +386,29 @@ TEST_F(Routes, NameWhatTheyDoNotHave) {
   EXPECT_EQ(wrong.headers.at("allow"), "POST");
   EXPECT_EQ(get("/v1/passages/x?y=1").status, 404);
   EXPECT_EQ(http(port_, http_request("POST", "/v1/passages/x", "{}")).headers.at("allow"),
-            "PUT, GET, DELETE");
+            "PUT, GET, HEAD, DELETE");
   expect_error(post("/v1/answer", kQuestion, "text/plain"), 415, "unsupported_media_type");
   expect_error(post("/v1/classify", kQuestion, kLines), 415, "unsupported_media_type");
   expect_error(http(port_, http_request("POST", "/v1/answer")), 411, "length_required");
   expect_error(post("/v1/answer", "{"), 400, "invalid_json");
+}
+
+// What stands in the query would be a default in silence; the body is not even read.
+TEST_F(Routes, TakeNoQueryBesideABody) {
+  start();
+  const std::string hugging_face = R"({"inputs":{"question":"x","context":"t"}})";
+  const std::string passage = R"({"text":"t"})";
+  for (const HttpResponse& response :
+       {post("/v1/answer?top_k=2", kQuestion), post("/v1/answer?top_k=2", kQuestion, kLines),
+        post("/?top_k=2", hugging_face), post("/v1/passages?id=a", passage, kLines),
+        http(port_, http_request("PUT", "/v1/passages/a?id=b", passage))}) {
+    expect_error(response, 400, "invalid_request");
+    EXPECT_THAT(response.body, HasSubstr("the query: expected none beside a body, found one"));
+  }
+  EXPECT_EQ(service_->asked(), 0U);
+  EXPECT_FALSE(service_->has_passage("a"));
+  EXPECT_EQ(post("/v1/answer?", kQuestion).status, 200) << "an empty one";
+  EXPECT_EQ(get("/livez?from=probe").status, 200);
 }
 
 // What was packed is no broken JSON.
@@ -421,6 +439,8 @@ TEST_F(Routes, AreLimited) {
                     "Content-Type: application/json\r\n\r\n3e9\r\n" +
                         std::string(1001, ' ') + "\r\n0\r\n\r\n"),
                413, "too_large");
+  expect_error(http(port_, http_request("GET", "/livez", std::string(1001, ' '))), 413,
+               "too_large");
   const HttpResponse lines = post("/v1/answer", "{}\n\n{}\n{}\n{}\n", kLines);
   expect_error(lines, 413, "too_large");
   EXPECT_THAT(lines.body, HasSubstr("at most 2 lines, found more"));
@@ -565,7 +585,7 @@ TEST_F(Routes, SayInOpenApiThatReadingMayFail) {
   for (const auto& [path, operations] : document["paths"].items()) {
     for (const auto& [method, operation] : operations.items()) {
       if (method == "parameters") continue;
-      for (const char* const status : {"400", "408", "431"}) {
+      for (const char* const status : {"400", "408", "413", "431"}) {
         EXPECT_TRUE(operation["responses"].contains(status))
             << method << " " << path << " " << status;
       }
@@ -667,6 +687,17 @@ TEST_F(Routes, LetKnownOriginsIn) {
                           "Origin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n"));
   EXPECT_EQ(preflight.status, 204);
   EXPECT_THAT(preflight.headers.at("access-control-allow-headers"), HasSubstr("Authorization"));
+}
+
+// A cache may give a page what somebody without an origin was answered.
+TEST_F(Routes, AreForEveryoneWhereEveryOriginIsKnown) {
+  api_.cors_origins = {"*"};
+  start();
+  for (const char* const headers : {"", "Origin: https://a.example\r\n"}) {
+    const HttpResponse response = get("/livez", headers);
+    EXPECT_EQ(response.headers.at("access-control-allow-origin"), "*") << headers;
+    EXPECT_EQ(response.headers.count("vary"), 0U) << headers;
+  }
 }
 
 // Browsers show a page of another origin no header that is not named.

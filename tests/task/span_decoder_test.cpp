@@ -76,6 +76,17 @@ std::vector<SpanCandidate> all_apart(std::vector<SpanCandidate> candidates) {
   return apart;
 }
 
+void expect_spans(const std::vector<SpanCandidate>& found,
+                  const std::vector<SpanCandidate>& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(found[i].first, expected[i].first);
+    EXPECT_EQ(found[i].last, expected[i].last);
+    EXPECT_EQ(found[i].bytes, expected[i].bytes);
+    EXPECT_EQ(found[i].score, expected[i].score);
+  }
+}
+
 TEST(SpanDecoder, EqualsExhaustiveSearch) {
   std::mt19937 random(7);
   for (int round = 0; round < 50; ++round) {
@@ -86,21 +97,9 @@ TEST(SpanDecoder, EqualsExhaustiveSearch) {
     double sum = 0;
     for (const SpanCandidate& span : all) sum += std::exp(span.score);
     EXPECT_NEAR(decoded.log_sum, std::log(sum), 1e-9);
-    std::stable_sort(all.begin(), all.end(),
-                     [](const auto& a, const auto& b) { return a.score > b.score; });
-    std::vector<SpanCandidate> expected;
-    for (const SpanCandidate& span : all) {
-      const bool clash = std::any_of(expected.begin(), expected.end(), [&](const auto& other) {
-        return span.first <= other.last && other.first <= span.last;
-      });
-      if (!clash && expected.size() < 5) expected.push_back(span);
-    }
-    ASSERT_EQ(decoded.best.size(), expected.size());
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      EXPECT_EQ(decoded.best[i].first, expected[i].first);
-      EXPECT_EQ(decoded.best[i].last, expected[i].last);
-      EXPECT_EQ(decoded.best[i].score, expected[i].score);
-    }
+    std::vector<SpanCandidate> expected = all_apart(std::move(all));
+    expected.resize(std::min<std::size_t>(expected.size(), 5));
+    expect_spans(decoded.best, expected);
   }
 }
 
@@ -120,12 +119,7 @@ TEST(SpanDecoder, GoesOnUntilNothingIsFree) {
     for (SpanCandidate& span : all) {
       span.bytes = {extents[span.first].begin, extents[span.last].end};
     }
-    const std::vector<SpanCandidate> expected = all_apart(std::move(all));
-    ASSERT_EQ(decoded.best.size(), expected.size());
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      EXPECT_EQ(decoded.best[i].bytes, expected[i].bytes);
-      EXPECT_EQ(decoded.best[i].score, expected[i].score);
-    }
+    expect_spans(decoded.best, all_apart(std::move(all)));
   }
 }
 
@@ -149,14 +143,7 @@ TEST(SpanDecoder, GoesOnAmongBlankTokens) {
       span.bytes = {extents[span.bytes.begin].begin, extents[span.bytes.end - 1].end};
       all.push_back(span);
     }
-    const std::vector<SpanCandidate> expected = all_apart(std::move(all));
-    const DecodedSpans decoded = best_spans(views(windows), extents, 9, 1000);
-    ASSERT_EQ(decoded.best.size(), expected.size());
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      EXPECT_EQ(decoded.best[i].bytes, expected[i].bytes);
-      EXPECT_EQ(decoded.best[i].first, expected[i].first);
-      EXPECT_EQ(decoded.best[i].score, expected[i].score);
-    }
+    expect_spans(best_spans(views(windows), extents, 9, 1000).best, all_apart(std::move(all)));
   }
 }
 
