@@ -24,6 +24,13 @@ void refuse_utf16(const std::string& text, const std::string& where) {
   throw Error(ErrorCode::kCorrupt, where + ": expected UTF-8, found UTF-16");
 }
 
+void refuse_binary(const std::string& text, const std::string& where) {
+  const std::size_t zero = text.find('\0');
+  if (zero == std::string::npos) return;
+  throw Error(ErrorCode::kCorrupt, where + ": expected plain text, found a byte 0 behind " +
+                                       std::to_string(zero) + " others");
+}
+
 }  // namespace
 
 Input::Input(const std::string& path) : name_(path) {
@@ -73,6 +80,7 @@ std::string read_text(const std::string& path) {
   }
   refuse_lfs_pointer(text, input.name());
   refuse_utf16(text, input.name());
+  refuse_binary(text, input.name());
   return text;
 }
 

@@ -30,7 +30,8 @@ class Input {
   int descriptor_ = -1;
 };
 
-/// The whole file. Throws kCorrupt for one of UTF-16, by its mark, and for a Git LFS pointer.
+/// The whole file. Throws kCorrupt for one of UTF-16, by its mark, for one with a byte 0
+/// (a PDF, an image) and for a Git LFS pointer.
 [[nodiscard]] std::string read_text(const std::string& path);
 
 /// Lines of a stream in batches that never wait for more than the next line.

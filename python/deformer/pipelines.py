@@ -157,7 +157,7 @@ class QuestionAnsweringPipeline:
 
         top_k: answers a question. max_answer_len: longest answer, in tokens. doc_stride: tokens that two windows of a
         long context share; max_seq_len: tokens of question and window; max_question_len: longer questions are cut, None:
-        they are read whole. handle_impossible_answer: the empty answer competes. align_to_words: answers begin and end
+        at the model's own length, or, by an ordinary model, not. handle_impossible_answer: the empty answer competes. align_to_words: answers begin and end
         where words do. batch_size: questions of an iterator that are taken from it and answered together, 256 by default.
         padding and num_workers of transformers' call have no effect.
 

@@ -330,6 +330,19 @@ TEST_F(BadInput, APassageOfUtf16) {
   }
 }
 
+TEST_F(BadInput, AFileThatIsNoText) {
+  const std::string model = write_model();
+  const std::string texts = path("texts");
+  std::filesystem::create_directory(texts);
+  const std::string file = write("texts/paper.pdf", std::string("%PDF-1.7\n\0\1 me", 14));
+  const std::string fault = "paper.pdf: expected plain text, found a byte 0 behind 9 others";
+  expect_failure(run({"answer", "--model", model, "--passage", file, "--question", "who?"}), 4,
+                 fault);
+  expect_failure(
+      run({"encode", "--model", model, "--store", "lmdb:" + path("s"), "--text-dir", texts}), 4,
+      fault);
+}
+
 TEST_F(BadInput, ADiskThatFillsUpLeavesTheOldFile) {
   const std::string model = write_model();
   const std::string output = write("out.json", "old");
