@@ -28,6 +28,7 @@ void add_answerer_options(CLI::App& verb, AnswererOptions& options) {
   verb.add_flag_callback(
           "--no-align-to-words", [&answer] { answer.align_to_words = false; },
           "Let an answer be a part of a word, as the model's tokens are")
+      ->check(no_value())
       ->group("Answering");
   group.flag("--no-answer", answer.allow_no_answer,
              "Let \"no answer\" compete (models trained on SQuAD 2.0)");

@@ -99,8 +99,9 @@ void add_listening(CLI::App& verb, ServeVerbOptions& options) {
   group.place("--tls-key", options.tls_key, "FILE", "The certificate's private key in PEM");
   group.place("--api-keys", options.api_keys, "FILE",
               "Bearer keys, a line each: read KEY, or write KEY");
-  group.flag("--insecure", options.insecure,
-             "Listen beyond the loopback interface without keys: everyone may ask, read and write");
+  group.boolean(
+      "--insecure", options.insecure,
+      "Listen beyond the loopback interface without keys: everyone may ask, read and write");
   group.repeated("--allow-host", options.allowed_hosts, "NAME",
                  "Name that a request's Host may have where only this machine can reach a service "
                  "without keys; may be repeated");
@@ -196,11 +197,13 @@ bool checks_host(const serve::ServerOptions& server) {
 // Whoever gives an option expects something of it, also in the environment or in a file.
 void refuse_without_effect(const CLI::App& verb, const ServeVerbOptions& options) {
   if (!options.store.empty()) return;
-  const bool codec = verb.get_option("--codec")->count() > 0;
-  if (!codec && !options.projections) return;
-  throw Error(ErrorCode::kInvalidArgument,
-              std::string(codec ? "--codec" : "--projections") +
-                  ": expected with --store URI, whose passages it is for, found no store");
+  const std::string expected =
+      "expected with --store URI, whose passages it is for, found no store";
+  for (const char* const name : {"--codec", "--write-queue-tokens"}) {
+    refuse_given(*verb.get_option(name), expected);
+  }
+  // Said to be false it changes nothing.
+  if (options.projections) throw invalid("--projections: " + expected);
 }
 
 constexpr std::string_view kDigits = "0123456789";
@@ -277,6 +280,13 @@ void refuse_hosts_without_effect(const ServeVerbOptions& options,
                   (server.api_keys.empty() ? "--listen " + options.listen : "--api-keys"));
 }
 
+void require_keys_or_insecure(const ServeVerbOptions& options, const serve::ServerOptions& server) {
+  if (serve::is_loopback(server.address) || !server.api_keys.empty() || options.insecure) return;
+  throw invalid("--listen " + options.listen +
+                ": others can reach it: expected --api-keys FILE, or --insecure to let everyone "
+                "ask, read and write");
+}
+
 serve::ServerOptions server_options(const ServeVerbOptions& options) {
   serve::ServerOptions server;
   parse_listen(options.listen, server);
@@ -296,12 +306,7 @@ serve::ServerOptions server_options(const ServeVerbOptions& options) {
     throw Error(ErrorCode::kInvalidArgument,
                 "--tls-cert and --tls-key: expected both or none, found one");
   }
-  if (!serve::is_loopback(server.address) && server.api_keys.empty() && !options.insecure) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "--listen " + options.listen +
-                    ": others can reach it: expected --api-keys FILE, or --insecure to let "
-                    "everyone ask, read and write");
-  }
+  require_keys_or_insecure(options, server);
   refuse_hosts_without_effect(options, server);
   return server;
 }
@@ -411,8 +416,8 @@ Verb add_serve(CLI::App& app) {
       .parsed("--codec", options->codec, "NAME",
               "How states of new passages are kept: fp32, fp16, int8", parse_hidden_codec)
       ->default_str(to_string(options->codec));
-  group.flag("--projections", options->projections,
-             "Keep the first upper layer's query, key and value of new passages too");
+  group.boolean("--projections", options->projections,
+                "Keep the first upper layer's query, key and value of new passages too");
   add_listening(*verb, *options);
   add_limits(*verb, *options);
   add_operation(*verb, *options);

@@ -1,11 +1,13 @@
 #include "tools/config_file.h"
 
-#include <CLI/Config.hpp>
 #include <algorithm>
 #include <cstdlib>
-#include <sstream>
+#include <optional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/quote.h"
 #include "tools/failure.h"
 #include "tools/input.h"
 
@@ -28,30 +30,148 @@ std::vector<std::string> values_in(const std::string& text) {
   return parts;
 }
 
-CLI::Option& option_of(CLI::App& verb, const CLI::ConfigItem& item, const std::string& path) {
-  CLI::Option* const option = verb.get_option_no_throw("--" + item.name);
-  if (option == nullptr || !item.parents.empty() || item.name == "config") {
-    throw invalid(path + ": expected options of " + verb.get_name() + ", found \"" +
-                  item.fullname() + "\"");
+struct Setting {
+  std::string name;
+  std::vector<std::string> values;
+  std::string place;  // "FILE: line 3: "
+};
+
+// The library's own reader of such files keeps no line numbers, and takes a # inside quotes for the
+// begin of a comment.
+class SettingReader {
+ public:
+  explicit SettingReader(const std::string& path) : path_(path), text_(read_text(path)) {
+    if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;  // a byte order mark
+  }
+
+  // None at the end of the file.
+  [[nodiscard]] std::optional<Setting> next() {
+    skip_lines();
+    if (ended()) return std::nullopt;
+    Setting setting;
+    setting.place = place();
+    name_.clear();
+    const std::size_t begin = at_;
+    setting.name = take_until(" \t\r\n=#");
+    skip(kBlanks);
+    if (setting.name.empty() || !take('=')) {
+      at_ = begin;
+      fail("NAME = VALUE");
+    }
+    name_ = setting.name + ": ";
+    skip(kBlanks);
+    setting.values = take('[') ? read_list() : std::vector{read_value()};
+    skip(kBlanks);
+    if (!ended() && !is_next('\n') && !is_next('#')) fail("the end of the line");
+    return setting;
+  }
+
+ private:
+  static constexpr const char* kBlanks = " \t\r";
+
+  [[nodiscard]] bool ended() const { return at_ == text_.size(); }
+  [[nodiscard]] bool is_next(char c) const { return !ended() && text_[at_] == c; }
+  bool take(char c) {
+    const bool found = is_next(c);
+    at_ += found ? 1 : 0;
+    return found;
+  }
+  std::string take_until(const char* ends) {
+    const std::size_t begin =
+        std::exchange(at_, std::min(text_.find_first_of(ends, at_), text_.size()));
+    return text_.substr(begin, at_ - begin);
+  }
+  void skip(const char* characters) {
+    at_ = std::min(text_.find_first_not_of(characters, at_), text_.size());
+  }
+  // With the comments between them.
+  void skip_lines() {
+    for (skip(" \t\r\n"); is_next('#'); skip(" \t\r\n")) take_until("\n");
+  }
+
+  // Behind the opening bracket; it may go over several lines.
+  std::vector<std::string> read_list() {
+    std::vector<std::string> values;
+    for (skip_lines(); !take(']'); skip_lines()) {
+      values.push_back(read_value());
+      skip_lines();
+      if (!take(',') && !is_next(']')) fail("a comma or ]");
+    }
+    return values;
+  }
+
+  // A # begins a comment only where a word could begin.
+  std::string read_value() {
+    for (const char quote : {'"', '\''}) {
+      if (is_next(quote)) return read_string(quote);
+    }
+    std::string word = is_next('#') ? "" : take_until(" \t\r\n,[]\"'");
+    if (word.empty()) fail("a value");
+    return word;
+  }
+
+  std::string read_string(char quote) {
+    const std::size_t begin = at_++;
+    std::string value;
+    while (!take(quote)) {
+      if (quote == '"' && take('\\') && !is_next('"') && !is_next('\\')) {
+        fail("\" or \\ behind a backslash (or the value in '...', where it is none)");
+      }
+      if (ended() || is_next('\n')) {
+        at_ = begin;
+        fail(std::string("a closing ") + quote);
+      }
+      value += text_[at_++];
+    }
+    return value;
+  }
+
+  [[nodiscard]] std::string place() const {
+    const auto end = text_.begin() + static_cast<std::ptrdiff_t>(at_);
+    return path_ + ": line " + std::to_string(1 + std::count(text_.begin(), end, '\n')) + ": ";
+  }
+  [[noreturn]] void fail(const std::string& expected) const {
+    std::string_view found(text_);
+    found = found.substr(at_, std::min(text_.find('\n', at_), text_.size()) - at_);
+    found = found.substr(0, found.find_last_not_of(kBlanks) + 1);
+    throw invalid(place() + name_ + "expected " + expected + ", found " +
+                  (found.empty() ? "the end of the line" : in_quotes(found)));
+  }
+
+  std::string path_;
+  std::string text_;
+  std::size_t at_ = 0;
+  std::string name_;  // "queue-tokens: " while its value is read
+};
+
+CLI::Option& option_of(CLI::App& verb, const Setting& setting) {
+  CLI::Option* const option = verb.get_option_no_throw("--" + setting.name);
+  if (option == nullptr || setting.name == "config" || setting.name == "help") {
+    throw invalid(setting.place + "expected options of " + verb.get_name() + ", found " +
+                  in_quotes(setting.name));
   }
   return *option;
 }
 
-void set_option(CLI::App& verb, CLI::Option& option, const CLI::ConfigItem& item) {
-  if (option.get_items_expected() == 0) {
-    option.add_result(verb.get_config_formatter()->to_flag(item));
-  } else {
-    option.add_result(item.inputs);
-  }
-  option.run_callback();
+// A file may name an option in several places.
+void require_one_value(const CLI::Option& option, const Setting& setting) {
+  const std::size_t values = option.count() + setting.values.size();
+  if (may_repeat(option) || values == 1) return;
+  throw invalid(setting.place + setting.name + ": expected one value, found " +
+                std::to_string(values));
 }
 
-// The file may name an option in several places, and the parser joins lines that follow each other.
-void require_one_value(const CLI::Option& option, const CLI::ConfigItem& item,
-                       const std::string& path) {
-  const std::size_t values = option.count() + item.inputs.size();
-  if (may_repeat(option) || values <= 1) return;
-  throw invalid(path + ": " + item.name + ": expected one value, found " + std::to_string(values));
+void set_option(CLI::Option& option, const Setting& setting) {
+  require_one_value(option, setting);
+  if (setting.values.empty()) return;
+  try {
+    option.add_result(setting.values);
+    option.run_callback();
+  } catch (const CLI::ParseError& error) {
+    throw invalid(setting.place + error.what());
+  } catch (const Error& error) {  // of an option that has a parser of its own
+    throw Error(error.code(), setting.place + error.what());
+  }
 }
 
 }  // namespace
@@ -71,21 +191,13 @@ void split_environment(CLI::App& verb) {
 }
 
 void apply_config_file(CLI::App& verb, const std::string& path) {
-  std::istringstream text(read_text(path));
   const std::vector<CLI::Option*> given =
       verb.get_options([](const CLI::Option* option) { return option->count() > 0; });
-  for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_config(text)) {
-    // "++" and "--" mark where a section begins and ends.
-    if (item.name == "++" || item.name == "--") continue;
-    CLI::Option& option = option_of(verb, item, path);
-    if (std::find(given.begin(), given.end(), &option) != given.end()) continue;
-    require_one_value(option, item, path);
-    try {
-      set_option(verb, option, item);
-    } catch (const CLI::ParseError& error) {
-      throw invalid(path + ": " + error.what());
-    } catch (const Error& error) {  // of an option that has a parser of its own
-      throw Error(error.code(), path + ": " + error.what());
+  SettingReader reader(path);
+  while (const std::optional<Setting> setting = reader.next()) {
+    CLI::Option& option = option_of(verb, *setting);
+    if (std::find(given.begin(), given.end(), &option) == given.end()) {
+      set_option(option, *setting);
     }
   }
 }

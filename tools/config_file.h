@@ -11,10 +11,9 @@ namespace deformer::tools {
 void split_environment(CLI::App& verb);
 
 /// Takes the options that neither the command line nor the environment gave from a file of lines
-/// `name = value` (TOML's simple form: numbers, "strings", true and false, [lists]; # comments;
-/// names without their dashes; an option that may repeat may have several lines). Throws kNotFound,
-/// kIo; kInvalidArgument naming the file and an option that the verb does not have, or has twice,
-/// or a value that it does not take.
+/// `name = value` (docs/cli.md: TOML's simple form; an option that may repeat may have several
+/// lines). Throws kNotFound, kIo; kInvalidArgument naming file and line, and an option that the
+/// verb does not have, or has twice, or a value that it does not take.
 void apply_config_file(CLI::App& verb, const std::string& path);
 
 }  // namespace deformer::tools

@@ -76,6 +76,22 @@ CLI::Validator not_empty() {
       ""};
 }
 
+CLI::Validator no_value() {
+  return {[](const std::string& value) {
+            return value == "true" ? std::string() : problem("no value", value);
+          },
+          ""};
+}
+
+CLI::Validator true_or_false() {
+  return {[](const std::string& value) {
+            bool parsed = false;
+            return CLI::detail::lexical_cast(value, parsed) ? std::string()
+                                                            : problem("true or false", value);
+          },
+          ""};
+}
+
 void refuse_given(const CLI::Option& option, const std::string& expected) {
   if (option.count() > 0) throw invalid(option.get_name() + ": " + expected);
 }

@@ -37,6 +37,12 @@ namespace deformer::tools {
 /// set) is no absence.
 [[nodiscard]] CLI::Validator not_empty();
 
+/// For flags: `--flag=false` would be a flag that was given to options that need or exclude it.
+[[nodiscard]] CLI::Validator no_value();
+
+/// What a flag of OptionGroup::boolean() may be said to be.
+[[nodiscard]] CLI::Validator true_or_false();
+
 /// Names with what they stand for.
 template <typename Value>
 using Choices = std::vector<std::pair<const char*, Value>>;
@@ -140,7 +146,13 @@ class OptionGroup {
   CLI::Option* threads(int& value);
 
   CLI::Option* flag(const char* name, bool& value, const std::string& help) {
-    return verb_.add_flag(name, value, help)->group(heading_);
+    return verb_.add_flag(name, value, help)->check(no_value())->group(heading_);
+  }
+
+  /// A flag that may also be said to be true or false: an environment and a file can say nothing
+  /// else, and the command line takes back what they say.
+  CLI::Option* boolean(const char* name, bool& value, const std::string& help) {
+    return verb_.add_flag(name, value, help)->check(true_or_false())->group(heading_);
   }
 
  private:

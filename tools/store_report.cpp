@@ -63,7 +63,7 @@ void note_codec(PassageStore& store, const std::string& codec, const std::string
   const StoreInfo info = store.info();
   const std::string before = noted_codec(info.note);
   if (info.passages > 0 && !before.empty() && before != codec) {
-    talk.note(info.uri + " was written as " + before + "; what this run writes is " + codec);
+    talk.note(info.uri + " was created as " + before + "; what this run writes is " + codec);
   }
   if (info.passages > 0) return;
   Json note;

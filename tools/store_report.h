@@ -20,8 +20,8 @@ struct EncodeRun {
 [[nodiscard]] std::string to_text(const EncodeRun& run);  ///< one line, without a line feed
 [[nodiscard]] std::string to_json(const EncodeRun& run);
 
-/// Leaves a note in a store without passages that says how it is written; says so when a store
-/// already holds passages of another codec, which stay as they are.
+/// Leaves a note in a store without passages that says how it is created; says so when a store
+/// that holds passages was created with another codec.
 void note_codec(PassageStore& store, const std::string& codec, const std::string& precision,
                 const Talk& talk);
 

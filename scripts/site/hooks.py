@@ -31,7 +31,6 @@ PROJECT_PAGES = {
     "SECURITY.md": "project/security.md",
     "examples/README.md": "project/examples.md",
     "models/squad-base/README.md": "project/squad-base.md",
-    "models/squad-base-9/README.md": "project/squad-base-9.md",
     "models/squad-mini/README.md": "project/squad-mini.md",
 }
 

@@ -105,10 +105,10 @@ std::string with_sources(std::string text, const fs::path& staged, const Plan& p
     text = replaced(std::move(text), (staged / name).string(), source.string());
   };
   put("tokenizer_config.json", vocabulary.tokenizer_config_file);
+  put(vocabulary.name, vocabulary.file);  // before the tokenizer.json that it is compared with
   put("tokenizer.json", beside / "tokenizer.json");
   if (!plan.config.file.empty()) put("config.json", plan.config.file);
   if (!vocabulary.companion.empty()) put(vocabulary.companion.filename(), vocabulary.companion);
-  put(vocabulary.name, vocabulary.file);
   return replaced(std::move(text), staged.string(), vocabulary.file.string());
 }
 

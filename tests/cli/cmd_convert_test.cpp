@@ -77,5 +77,20 @@ TEST_F(ConvertVerb, FailsInOneLine) {
   expect_failure(convert(kGolden + "torch/bert"), 2, "expected no model there");
 }
 
+TEST_F(ConvertVerb, AVocabularyThatIsNoneIsNamed) {
+  std::filesystem::create_directory(path("directory"));
+  const auto expect_refused = [&](const std::string& file, int status, const std::string& text) {
+    expect_failure(
+        run({"convert", "--from", kGolden + "torch/bert", "--to", path("m"), "--vocabulary", file}),
+        status, "error: " + file + ": " + text);
+    EXPECT_FALSE(std::filesystem::exists(path("m")));
+  };
+  expect_refused(path("directory"), 8, "expected a file, found a directory");
+  expect_refused(write("empty.txt", ""), 4, "expected at least one token, found none");
+  expect_refused(write("json.txt", "{}\n"), 4, "expected the special token");
+  expect_refused(write("other.json", "{}"), 4, "expected a key \"model\", found none");
+  expect_refused(write("empty.json", ""), 4, "line 1, column 1: broken JSON");
+}
+
 }  // namespace
 }  // namespace deformer::test

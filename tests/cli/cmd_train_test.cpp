@@ -267,6 +267,9 @@ TEST_F(CmdTrain, TrainsAnotherTask) {
   EXPECT_EQ(config.at("deformer").at("task"), "classes");
   EXPECT_EQ(config.at("deformer").at("passage_place"), "second");
   EXPECT_EQ(config.at("id2label").at("1"), "true");
+  words.at(6) = path("never");
+  words.insert(words.end(), {"--negatives", "keep"});
+  expect_failure(run(words), 2, "negatives: expected a task of spans");
   words = start;
   words.insert(words.end(), {"--data", data});
   expect_failure(run(words), 2, "task span: expected --squad and no --data");
@@ -382,12 +385,18 @@ TEST_F(CmdTrain, BadInputIsOneLine) {
   };
   fails({"--lrs-scale", "big"}, 2, "--lrs-scale: expected one of raw, teacher, found \"big\"");
   fails({"--loss-weights", "kd"}, 2, "loss weights: expected");
+  fails({"--loss-weights", "task=1,task=2"}, 2, "each at most once");
   fails({"--loss-weights", "paper"}, 2, "teacher: expected one");
+  fails({"--train-distance-bias"}, 2, "train_distance_bias: expected a model with scores");
   fails({"--split-layers", "0,1"}, 2, "expected --split-layer or --split-layers, found both");
   fails({"--precision", "tf32"}, 6, "training precision: expected fp32 or bf16 on a CPU");
   fails({"--resume"}, 3, "state.safetensors");
   fails({"--epochs", "0"}, 2, "epochs: expected above 0");
   fails({"--held-out", "3"}, 2, "held-out questions: expected fewer");
+  auto words = arguments("out");
+  words.at(5) = "--split-layers";
+  words.at(6) = "1,1";
+  expect_failure(run(words), 2, "split_layers: expected each layer once, found 1 twice");
   EXPECT_FALSE(std::filesystem::exists(path("out") + "/model.safetensors"));
 }
 

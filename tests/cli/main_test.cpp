@@ -61,16 +61,62 @@ TEST_F(Main, HelpComesBeforeWhatIsWrongWithOtherOptions) {
 }
 
 #ifdef DEFORMER_HAS_SERVE
-TEST_F(Main, AWrongValueInAConfigFileNamesTheFile) {
-  const auto expect_refused = [&](const std::string& line, const std::string& expected) {
-    const std::string file = write("serve.toml", line + "\n");
-    expect_failure(run({"serve", "--config", file}), 2, file + ": " + expected);
+class ConfigFile : public CliTest {
+ protected:
+  void expect_refused(const std::string& text, const std::string& expected) const {
+    SCOPED_TRACE(text);
+    const std::string file = write("serve.toml", text);
+    expect_failure(run({"serve", "--config", file}), 2, file + ": line " + expected);
+  }
+};
+
+TEST_F(ConfigFile, AWrongValueIsToldWithItsLine) {
+  expect_refused("device = \"gpu\"\n", "1: device: expected cpu or cuda, found \"gpu\"");
+  expect_refused("# a service\n\nlayout = \"sideways\"", "3: layout: expected ");
+  expect_refused("log-level = loud\r\ntimeout = 1\r\n",
+                 "1: --log-level: expected one of info, error, found \"loud\"");
+  expect_refused("timeout = 1\nqueue-tokens = -1\n", "2: --queue-tokens: expected a whole number");
+  expect_refused("insecure = maybe\n", "1: --insecure: expected true or false, found \"maybe\"");
+  expect_refused("timeout = []\n", "1: timeout: expected one value, found 0");
+  expect_refused("timeout = 1\ntimeout = 2\n", "2: timeout: expected one value, found 2");
+}
+
+TEST_F(ConfigFile, WhatIsNoLineOfAnOptionIsToldWithItsLine) {
+  expect_refused("timeout =\n", "1: timeout: expected a value, found the end of the line");
+  expect_refused("timeout = # none\n", "1: timeout: expected a value, found \"# none\"");
+  expect_refused("\ninsecure\n", "2: expected NAME = VALUE, found \"insecure\"");
+  expect_refused("[serve]\ntimeout = 1\n", "1: expected NAME = VALUE, found \"[serve]\"");
+  expect_refused("help = true\n", "1: expected options of serve, found \"help\"");
+  expect_refused("model = \"x\n", "1: model: expected a closing \", found ");
+  expect_refused("model = \"a\\b\"\n", "1: model: expected \" or \\ behind a backslash");
+  expect_refused("timeout = 1 2\n", "1: timeout: expected the end of the line, found \"2\"");
+  expect_refused("cors-origin = [\"*\"\n\"null\"]\n",
+                 "2: cors-origin: expected a comma or ], found ");
+  expect_refused("cors-origin = [\"*\",\n", "2: cors-origin: expected a value, found ");
+}
+
+// What is refused shows what was read.
+TEST_F(ConfigFile, AValueIsReadAsItIsWritten) {
+  const auto expect_read = [&](const std::string& written, const std::string& read) {
+    expect_refused("log-level = " + written + "\n",
+                   "1: --log-level: expected one of info, error, found \"" + read + "\"");
   };
-  expect_refused("device = \"gpu\"", "device: expected cpu or cuda, found \"gpu\"");
-  expect_refused("layout = \"sideways\"", "layout: expected ");
-  expect_refused("log-level = \"loud\"",
-                 "--log-level: expected one of info, error, found \"loud\"");
-  expect_refused("queue-tokens = -1", "--queue-tokens: expected a whole number");
+  expect_read("\"a # b, c\" # a comment", "a # b, c");
+  expect_read("'a \"#\" b\\c'", "a \"#\" b\\c");
+  expect_read(R"("a \"b\" \\c"#)", R"(a "b" \c)");
+  expect_read("a#b # c", "a#b");
+  expect_read("[ # one\n  \"a\", # and no more\n]", "a");
+}
+
+TEST_F(Main, ServeRefusesOptionsWithoutEffect) {
+  const auto expect_refused = [](std::vector<std::string> more, const std::string& expected) {
+    more.insert(more.begin(), {"serve", "--model", "m"});
+    expect_failure(run(more), 2, expected);
+  };
+  expect_refused({"--write-queue-tokens", "5"}, "--write-queue-tokens: expected with --store URI");
+  expect_refused({"--projections"}, "--projections: expected with --store URI");
+  expect_refused({"--insecure=false", "--listen", "0.0.0.0:0"},
+                 "--listen 0.0.0.0:0: others can reach it");
 }
 #endif
 
@@ -96,6 +142,17 @@ TEST_F(Main, RefusesUnknownAndMissingOptions) {
   expect_failure(run({"answer", "--model", "m", "--passage", "f"}), 2, "--question");
   expect_failure(run({"answer", "--model", "m", "--squad", "f", "--long-questions", "skip"}), 2,
                  "--long-questions: expected one of cut, error, found \"skip\"");
+}
+
+// It would satisfy what needs the flag, and stand in the way of what excludes it.
+TEST_F(Main, RefusesAFlagThatIsSaidToBeFalse) {
+  const std::string expected = ": expected no value, found \"false\"";
+  expect_failure(run({"answer", "--model", "m", "--squad", "f", "--no-answer=false",
+                      "--no-answer-threshold", "1"}),
+                 2, "--no-answer" + expected);
+  expect_failure(run({"answer", "--model", "m", "--squad", "f", "--no-align-to-words=false"}), 2,
+                 "--no-align-to-words" + expected);
+  expect_failure(run({"store", "rm", "lmdb:s", "--all=false", "--id", "a"}), 2, "--all" + expected);
 }
 
 // Every verb has its numbers checked by the same two functions.

@@ -335,7 +335,7 @@ TEST_F(StoreVerbs, SaysWhenCodecsMix) {
   const ProcessResult result =
       run({"encode", "--model", model, "--store", store, "--squad", squad, "--codec", "int8"});
   EXPECT_EQ(result.status, 0);
-  EXPECT_THAT(result.err, HasSubstr("was written as fp16"));
+  EXPECT_THAT(result.err, HasSubstr("was created as fp16; what this run writes is int8\n"));
 }
 
 TEST_F(StoreVerbs, ADamagedPassageIsFound) {

@@ -431,7 +431,7 @@ TEST_F(ServeVerb, TakesAllNamesOfAnOptionThatRepeats) {
 TEST_F(ServeVerb, RefusesAnOptionThatAFileHasTwice) {
   const std::string apart = write("apart", "timeout = 3\nqueue-tokens = 5\ntimeout = 9\n");
   expect_failure(run({"serve", "--config", apart}), 2,
-                 apart + ": timeout: expected one value, found 2");
+                 apart + ": line 3: timeout: expected one value, found 2");
   for (const char* const text : {"timeout = 3\ntimeout = 9\n", "timeout = [3, 9]\n",
                                  "insecure = true\nlog-level = \"error\"\ninsecure = true\n"}) {
     expect_failure(run({"serve", "--config", write("twice", text)}), 2,
