@@ -1,4 +1,4 @@
-"""Fixtures: tiny models of tests/golden, and the mini reader."""
+"""Fixtures: tiny models of tests/golden, and squad-mini."""
 
 from __future__ import annotations
 

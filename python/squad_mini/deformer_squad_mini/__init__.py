@@ -1,1 +1,1 @@
-"""Holds the mini reader; deformer.bundled_model() says where."""
+"""Holds squad-mini; deformer.bundled_model() says where."""
