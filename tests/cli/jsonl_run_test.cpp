@@ -231,7 +231,7 @@ TEST_F(JsonlRun, RefusesBadLinesWithTheirPlace) {
                   ": passage_id: expected an id of 1 to 500 bytes, found 0");
   expect_bad_line(
       R"({"question": "q", "passages": [{"id": ")" + std::string(501, 'x') + R"(", "text": "x"}]})",
-      2, ": passages[0]: id: expected an id of 1 to 500 bytes, found 501");
+      2, ": passages[0].id: expected an id of 1 to 500 bytes, found 501");
   expect_bad_line("{\"question\": \"\xff\", \"passage\": \"x\"}", 4, ", column 15: broken JSON");
   expect_bad_line(R"({"question": " ", "passage": "x"})", 2, ": question: expected a question");
 }
