@@ -26,6 +26,18 @@ std::optional<std::string> find_passage_id(const JsonPlace& object, const char* 
   return require_passage_id(id->as_id(), id->where());
 }
 
+// The id of a passage to be stored: an integer of any length, by its digits.
+std::optional<std::string> find_stored_id(const JsonPlace& object, std::string_view line) {
+  const std::optional<JsonPlace> id = object.find("id");
+  if (!id || !id->value().is_number_float()) return find_passage_id(object, "id");
+  std::string digits = find_json_id(line);
+  if (digits.find_first_not_of("-0123456789") != std::string::npos) {
+    throw Error(ErrorCode::kCorrupt,
+                id->where() + ": expected a string or an integer, found " + digits);
+  }
+  return require_passage_id(std::move(digits), id->where());
+}
+
 std::optional<std::string> find_text(const JsonPlace& object, const char* key) {
   const std::optional<JsonPlace> text = object.find(key);
   return text ? std::optional(text->as_string()) : std::nullopt;
@@ -91,7 +103,7 @@ Passage parse_jsonl_passage(std::string_view line, const std::string& where) {
   const JsonPlace object(document, where);
   Passage passage;
   passage.text = object.at("text").as_string();
-  const std::optional<std::string> id = find_passage_id(object, "id");
+  const std::optional<std::string> id = find_stored_id(object, line);
   passage.id = id ? *id : content_id(passage.text);
   return passage;
 }

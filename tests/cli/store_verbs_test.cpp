@@ -440,11 +440,10 @@ TEST_F(StoreVerbs, RefusesBadArguments) {
                  "bad.jsonl: line 1: expected a key \"text\"");
   expect_failure(encode_with({"--jsonl", write("id.jsonl", R"({"id": "", "text": "a"})")}), 2,
                  "id.jsonl: line 1: id: expected an id of 1 to 500 bytes, found 0");
-  for (const char* number : {"7.5", "1e2", "12345678901234567890123"}) {
-    const std::string line = std::string(R"({"id": )") + number + R"(, "text": "a"})";
-    expect_failure(
-        encode_with({"--jsonl", write("number.jsonl", line)}), 4,
-        "number.jsonl: line 1: id: expected a string or an integer of at most 64 bits, found");
+  for (const std::string number : {"7.5", "1e2"}) {
+    const std::string line = R"({"id": )" + number + R"(, "text": "a"})";
+    expect_failure(encode_with({"--jsonl", write("number.jsonl", line)}), 4,
+                   "number.jsonl: line 1: id: expected a string or an integer, found " + number);
   }
   expect_failure(run({"encode", "--model", model, "--store", "tape:7", "--squad", squad}), 2,
                  "tape");
