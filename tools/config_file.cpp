@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/byte_order_mark.h"
 #include "base/quote.h"
 #include "tools/failure.h"
 #include "tools/input.h"
@@ -40,9 +41,10 @@ struct Setting {
 // begin of a comment.
 class SettingReader {
  public:
-  explicit SettingReader(const std::string& path) : path_(path), text_(read_text(path)) {
-    if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;  // a byte order mark
-  }
+  explicit SettingReader(const std::string& path)
+      : path_(path),
+        text_(read_text(path)),
+        at_(text_.size() - without_byte_order_mark(text_).size()) {}
 
   // None at the end of the file.
   [[nodiscard]] std::optional<Setting> next() {
@@ -140,7 +142,7 @@ class SettingReader {
 
   std::string path_;
   std::string text_;
-  std::size_t at_ = 0;
+  std::size_t at_;
   std::string name_;  // "queue-tokens: " while its value is read
 };
 

@@ -105,6 +105,8 @@ TEST_F(ConfigFile, AValueIsReadAsItIsWritten) {
   expect_read("'a \"#\" b\\c'", "a \"#\" b\\c");
   expect_read(R"("a \"b\" \\c"#)", R"(a "b" \c)");
   expect_read("a#b # c", "a#b");
+  expect_refused("\xEF\xBB\xBFlog-level = a\n",
+                 "1: --log-level: expected one of info, error, found \"a\"");
   expect_read("[ # one\n  \"a\", # and no more\n]", "a");
 }
 
